@@ -1,0 +1,47 @@
+"""Settings of ImageExampleGen: where the pictures are and how they are split."""
+
+import pydantic
+
+from components.settings import Settings
+
+Fraction = pydantic.confloat(ge=0.0, le=1.0)
+
+
+class SplitSettings(Settings):
+    """Shares of the pictures per split; they add up to 1.
+
+    A source that comes with `train/`, `validation/` and `test/` folders keeps its own splits. One that
+    lacks `test/` gives up `test / (validation + test)` of its validation pictures for it; one that lacks
+    `validation/` gives up `validation / (train + validation)` of its training pictures.
+    """
+
+    train: Fraction = 0.8
+    validation: Fraction = 0.1
+    test: Fraction = 0.1
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "SplitSettings":
+        total = self.train + self.validation + self.test
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"train + validation + test must be 1, not {total:g}")
+        if not all((self.train, self.validation, self.test)):
+            raise ValueError("train, validation and test must each be more than 0")
+        return self
+
+
+class DataSettings(Settings):
+    """The block `data` of a recipe."""
+
+    source: str = pydantic.Field(
+        "digits",
+        min_length=1,
+        description="`digits` (built in) or a folder with one folder of pictures per class",
+    )
+    split: SplitSettings = SplitSettings()
+    min_per_class: int = pydantic.Field(3, ge=1, description="fewer usable pictures in a class stop the run")
+    max_quarantined: Fraction = pydantic.Field(
+        0.05, description="share of undecodable pictures from which on the run stops"
+    )
+    max_pixels: int = pydantic.Field(
+        50_000_000, ge=1, description="width x height from which on a picture is set aside undecoded"
+    )

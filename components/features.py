@@ -1,0 +1,49 @@
+"""Feature names and the tensor contract that every component shares.
+
+An example on disk is one picture, as a `tf.train.Example` in a gzip-compressed TFRecord:
+
+| feature    | type  | content                                                              |
+|------------|-------|----------------------------------------------------------------------|
+| `image`    | bytes | the encoded picture (JPEG, PNG, GIF or BMP)                          |
+| `label`    | bytes | class name, UTF-8                                                    |
+| `image_id` | bytes | SHA-256 of the original file's bytes, 64 hexadecimal digits          |
+| `split`    | bytes | `train`, `validation` or `test`                                      |
+| `path`     | bytes | where the picture came from, relative to the data source, UTF-8      |
+| `view`     | int64 | 0 on disk: the picture as it is; v > 0 asks for its v-th augmentation |
+
+The Transform graph turns a batch of them into `image_xf` (float32 [batch, size, size, 3] in the
+backbone's value range) and `label_xf` (int64 [batch], index into the vocabulary `labels`).
+"""
+
+IMAGE = "image"
+LABEL = "label"
+IMAGE_ID = "image_id"
+SPLIT = "split"
+PATH = "path"
+VIEW = "view"
+
+TRAIN = "train"
+VALIDATION = "validation"
+TEST = "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
+
+LABEL_VOCABULARY = "labels"
+
+# The TFRecord compression of every example file, in the words of tf.data.TFRecordDataset.
+COMPRESSION = "GZIP"
+
+# Signatures and tensors of the exported SavedModel (see components/trainer/serving.py).
+SERVING_SIGNATURE = "serving_default"
+EXAMPLES_SIGNATURE = "from_examples"
+TRANSFORM_SIGNATURE = "transform_features"
+IMAGE_BYTES = "image_bytes"
+EXAMPLES = "examples"
+PREDICTED_LABEL = "label"
+PROBABILITY = "probability"
+PROBABILITIES = "probabilities"
+CLASSES = "classes"
+
+
+def transformed_name(name: str) -> str:
+    """Name of a feature after Transform."""
+    return f"{name}_xf"
