@@ -10,9 +10,10 @@ Fraction = pydantic.confloat(ge=0.0, le=1.0)
 class SplitSettings(Settings):
     """Shares of the pictures per split; they add up to 1.
 
-    A source that comes with `train/`, `validation/` and `test/` folders keeps its own splits. One that
-    lacks `test/` gives up `test / (validation + test)` of its validation pictures for it; one that lacks
-    `validation/` gives up `validation / (train + validation)` of its training pictures.
+    A source that comes with `train/`, `validation/` and `test/` folders keeps its own splits. One
+    that lacks `test/` gives up `test / (validation + test)` of its validation pictures for it; one
+    that lacks `validation/` gives up `validation / (train + validation)` of its training pictures.
+    One that has only `train/` is split like one without such folders.
     """
 
     train: Fraction = 0.8
@@ -38,10 +39,15 @@ class DataSettings(Settings):
         description="`digits` (built in) or a folder with one folder of pictures per class",
     )
     split: SplitSettings = SplitSettings()
-    min_per_class: int = pydantic.Field(3, ge=1, description="fewer usable pictures in a class stop the run")
+    min_per_class: int = pydantic.Field(
+        3, ge=1, description="fewer usable pictures in a class stop the run"
+    )
     max_quarantined: Fraction = pydantic.Field(
-        0.05, description="share of undecodable pictures from which on the run stops"
+        0.05, description="larger share of undecodable pictures stops the run"
     )
     max_pixels: int = pydantic.Field(
-        50_000_000, ge=1, description="width x height from which on a picture is set aside undecoded"
+        50_000_000,
+        ge=1,
+        le=178_956_970,  # Pillow opens nothing larger
+        description="width x height above which a picture is set aside undecoded",
     )

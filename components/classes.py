@@ -1,0 +1,29 @@
+"""The class names that every exported model carries with it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+# One name per line, in the order of the columns of `probabilities`. `assets.extra` is the
+# SavedModel's place for files that the graph does not read.
+CLASSES_FILE = "assets.extra/classes.txt"
+
+
+def read_classes(saved_model: str | os.PathLike) -> list[str]:
+    """Class names of a SavedModel, by column of its `probabilities`.
+
+    Raises:
+        ValueError: the model carries no list of classes.
+    """
+    file = Path(saved_model) / CLASSES_FILE
+    try:
+        return file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except FileNotFoundError as error:
+        raise ValueError(f"{file} is missing: not a model exported by Graft") from error
+
+
+def write_classes(saved_model: str | os.PathLike, classes: Sequence[str]) -> None:
+    """Writes the class names of a SavedModel, by column of its `probabilities`."""
+    file = Path(saved_model) / CLASSES_FILE
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")

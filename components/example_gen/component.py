@@ -1,0 +1,67 @@
+"""The component that reads labelled pictures into TFX examples."""
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration import data_types
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components import features
+from components.example_gen.executor import Executor
+
+
+class ImageExampleGenSpec(component_spec.ComponentSpec):
+    """All properties are strings: that is what Kubeflow Pipelines can pass on."""
+
+    PARAMETERS = {
+        "source": component_spec.ExecutionParameter(type=str),
+        "settings": component_spec.ExecutionParameter(type=str),
+        "input_fingerprint": component_spec.ExecutionParameter(type=str),
+        "code_digest": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {}
+    OUTPUTS = {
+        features.EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+
+
+class ImageExampleGen(base_beam_component.BaseBeamComponent):
+    """Reads a folder of pictures per class (or a built-in source) into three splits.
+
+    Its output `examples` holds:
+
+    - `Split-<train|validation|test>/data_tfrecord-?????-of-?????.gz`: records as described in
+      `components.features`;
+    - `summary.json`: classes and counts, see `summary.Summary`;
+    - `quarantine.jsonl`: `{"path": …, "reason": …}` per file that was set aside.
+
+    It derives from no stock ExampleGen, because their driver does not run on open-source Kubeflow
+    Pipelines.
+    """
+
+    SPEC_CLASS = ImageExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        source: str | data_types.RuntimeParameter,
+        settings: str,
+        input_fingerprint: str = "",
+        code_digest: str = "",
+    ):
+        """Makes the node.
+
+        Args:
+            source: What to read; a property of its own so that it can be a parameter of the run.
+            settings: `DataSettings` as JSON; its `source` is not looked at.
+            input_fingerprint: `sources.fingerprint` of the source, so that changed pictures are not
+                taken from the cache.
+            code_digest: Digest of this component's code, so that changed code is not either.
+        """
+        super().__init__(
+            ImageExampleGenSpec(
+                source=source,
+                settings=settings,
+                input_fingerprint=input_fingerprint,
+                code_digest=code_digest,
+                examples=channel.Channel(type=standard_artifacts.Examples),
+            )
+        )

@@ -1,0 +1,138 @@
+"""Executor of ImageExampleGen."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import apache_beam as beam
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact, artifact_utils
+
+from components import features
+from components.example_gen import shards, sources
+from components.example_gen.config import DataSettings
+from components.example_gen.summary import (
+    QUARANTINE_FILE,
+    SUMMARY_FILE,
+    ShardReport,
+    Summary,
+    check_usable,
+    summarise,
+)
+from components.example_gen.walk import printable
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Reads the pictures of a data source into the splits of an Examples artifact."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[artifact.Artifact]],
+        output_dict: dict[str, list[artifact.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """See `ImageExampleGen` for the properties and what the artifact holds."""
+        del input_dict
+        settings = DataSettings.model_validate_json(exec_properties["settings"])
+        examples = artifact_utils.get_single_instance(output_dict[features.EXAMPLES])
+        with tempfile.TemporaryDirectory() as workspace:
+            source = sources.open_source(exec_properties["source"], workspace)
+            ingest(source, settings, examples.uri, self._make_beam_pipeline)
+        examples.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
+
+
+def ingest(
+    source: sources.Source,
+    settings: DataSettings,
+    uri: str,
+    make_pipeline: Callable[[], beam.Pipeline],
+) -> Summary:
+    """Writes the records, `quarantine.jsonl` and, last of all, `summary.json`.
+
+    Args:
+        source: The pictures.
+        settings: Limits and shares.
+        uri: Folder of the Examples artifact. What an earlier attempt left there is removed.
+        make_pipeline: Makes the Beam pipeline to run on.
+
+    Raises:
+        ValueError: If the disk is too small or the pictures are not enough to train on. The folder
+            then holds no splits.
+    """
+    staging = _staging(uri)
+    _clear(uri)
+    fileio.makedirs(staging)
+    _require_space(source, uri)
+    planned = shards.plan_shards(source)
+    plan = shards.Plan(source.root, staging, settings, source.splits, len(source.items))
+    try:
+        shards.start_count()
+        with make_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Shards" >> beam.Create(planned)
+                | "Write" >> beam.ParDo(shards.WriteShard(plan))
+            )
+        reports = [_read_report(staging, shard.index) for shard in planned]
+        summary = summarise(source.classes, source.ignored, reports)
+        quarantined = sorted(
+            (entry for report in reports for entry in report.quarantined),
+            key=lambda entry: entry.path,
+        )
+        check_usable(summary, quarantined, settings, printable(source.root))
+        _publish(reports, uri)
+    finally:
+        fileio.rmtree(staging)
+    shards.write_text(
+        os.path.join(uri, QUARANTINE_FILE), "".join(entry.to_json() for entry in quarantined)
+    )
+    shards.write_text(os.path.join(uri, SUMMARY_FILE), summary.to_json())
+    return summary
+
+
+def _staging(uri: str) -> str:
+    return os.path.join(uri, ".staging")
+
+
+def _split_folder(uri: str, split: str) -> str:
+    return os.path.join(uri, f"Split-{split}")
+
+
+def _clear(uri: str) -> None:
+    """Removes what an earlier attempt left: a retry may be given the same folder."""
+    for name in (SUMMARY_FILE, QUARANTINE_FILE):
+        if fileio.exists(os.path.join(uri, name)):
+            fileio.remove(os.path.join(uri, name))
+    for folder in (_staging(uri), *(_split_folder(uri, split) for split in features.SPLITS)):
+        if fileio.exists(folder):
+            fileio.rmtree(folder)
+
+
+def _require_space(source: sources.Source, uri: str) -> None:
+    """Stops before any work when the records, about as large as the pictures, cannot fit."""
+    if "://" in uri:
+        return
+    free = shutil.disk_usage(uri).free
+    if free < source.total_bytes:
+        raise ValueError(
+            f"the pictures take {source.total_bytes / 1e6:,.1f} MB, but {uri} has only "
+            f"{free / 1e6:,.1f} MB free: free some space or set another pipeline root"
+        )
+
+
+def _read_report(staging: str, index: int) -> ShardReport:
+    with fileio.open(shards.report_path(staging, index)) as file:
+        return ShardReport.from_json(file.read())
+
+
+def _publish(reports: list[ShardReport], uri: str) -> None:
+    """Moves the records of all shards to where TFX looks for them."""
+    for split in features.SPLITS:
+        folder = _split_folder(uri, split)
+        fileio.makedirs(folder)
+        for index, report in enumerate(reports):
+            name = f"data_tfrecord-{index:05d}-of-{len(reports):05d}.gz"
+            fileio.rename(report.files[split], os.path.join(folder, name))

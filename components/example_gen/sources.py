@@ -1,0 +1,246 @@
+"""What a data source holds: lists pictures and their classes without opening a single one."""
+
+import dataclasses
+import hashlib
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from components import features
+from components.example_gen import digits, walk
+from components.example_gen.walk import printable
+
+DIGITS = "digits"
+
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+)
+_SPLIT_FOLDERS = {
+    "train": features.TRAIN,
+    "validation": features.VALIDATION,
+    "valid": features.VALIDATION,
+    "val": features.VALIDATION,
+    "test": features.TEST,
+}
+_LAYOUT = "one folder of pictures per class, or train/, validation/ and test/ that hold those"
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One file that claims to be a picture.
+
+    Attributes:
+        path: Relative to the root of its source, as the operating system knows it: a name that is
+            not UTF-8 holds surrogate escapes, so print `printable(path)`.
+        label: Class name, valid UTF-8 in Unicode's composed form (NFC).
+        split: The split whose folder it lies in; None in a source without such folders.
+        size: In bytes; 0 for a link that leads nowhere.
+        mtime_ns: Time of the last change in nanoseconds; 0 for a link that leads nowhere.
+    """
+
+    path: str
+    label: str
+    split: str | None
+    size: int
+    mtime_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A listed data source.
+
+    Attributes:
+        root: Absolute path of the folder that the items' paths start from.
+        classes: Sorted class names; every one has at least one item.
+        items: Sorted by path.
+        ignored: Number of visible files that do not claim to be pictures.
+    """
+
+    root: str
+    classes: tuple[str, ...]
+    items: tuple[Item, ...]
+    ignored: int
+
+    @property
+    def splits(self) -> frozenset[str]:
+        """The splits that the source brings along; empty if it has no such folders."""
+        return frozenset(item.split for item in self.items if item.split is not None)
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of all items."""
+        return sum(item.size for item in self.items)
+
+    def counts(self) -> dict[str | None, dict[str, int]]:
+        """Number of items per split folder (None: no split folders) and class."""
+        counts: dict[str | None, dict[str, int]] = {}
+        for item in self.items:
+            of_split = counts.setdefault(item.split, dict.fromkeys(self.classes, 0))
+            of_split[item.label] += 1
+        return counts
+
+
+def open_source(source: str, workspace: str | os.PathLike) -> Source:
+    """Lists the pictures of any kind of data source.
+
+    Archives, manifests and TFRecords will be told apart from folders here, and unpack into
+    `workspace`.
+
+    Args:
+        source: `digits`, or a folder (`./digits` for a folder of that name).
+        workspace: Local folder for what a source has to write before it can be listed.
+
+    Raises:
+        ValueError: If the source is missing or is not laid out as one folder per class.
+    """
+    if source == DIGITS:
+        return list_images(digits.write_digits(workspace))
+    return list_images(source)
+
+
+def list_images(root: str | os.PathLike) -> Source:
+    """Lists a folder that has one folder of pictures per class.
+
+    The class folders may lie in `train/`, `validation/` (or `val/`, `valid/`) and `test/`, in any
+    letter case. Folders inside a class folder belong to the class.
+
+    Args:
+        root: A local folder. `~` is the user's home.
+
+    Raises:
+        ValueError: If the folder is missing, empty, or not laid out that way; if it has fewer than
+            two classes, or classes that `train/` lacks.
+    """
+    root = _folder(os.fspath(root))
+    folders, ignored = _subfolders(root)
+    splits = {folder: _SPLIT_FOLDERS.get(folder.lower()) for folder in folders}
+    if None not in splits.values():
+        class_folders = []
+        for folder, split in splits.items():
+            subfolders, ignored_here = _subfolders(os.path.join(root, folder))
+            ignored += ignored_here
+            class_folders += [(os.path.join(folder, sub), sub, split) for sub in subfolders]
+    elif len(set(splits.values()) - {None}) > 1:
+        others = ", ".join(printable(folder) for folder in folders if splits[folder] is None)
+        raise ValueError(
+            f"data.source {printable(root)} has folders of splits beside others ({others}): "
+            "expected either only train/, validation/ and test/, or only folders of classes"
+        )
+    else:
+        class_folders = [(folder, folder, None) for folder in folders]
+    if not class_folders:
+        raise ValueError(f"data.source {printable(root)} holds no pictures: expected {_LAYOUT}")
+
+    items = []
+    for folder, name, split in class_folders:
+        found, ignored_here = _list_class(root, folder, _class_name(name), split)
+        items += found
+        ignored += ignored_here
+    classes = _check_classes(root, items)
+    items.sort(key=lambda item: os.fsencode(item.path))
+    return Source(root, classes, tuple(items), ignored)
+
+
+def fingerprint(source: Source) -> str:
+    """SHA-256 of the names, sizes and times of all items: changes when the pictures do."""
+    digest = hashlib.sha256()
+    for item in source.items:
+        digest.update(os.fsencode(item.path) + f"\0{item.size}\0{item.mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _folder(source: str) -> str:
+    """Absolute path of the folder, or a ValueError that says what else it is."""
+    if "://" in source:
+        raise ValueError(
+            f"data.source {source} is a remote address: only local folders are supported"
+        )
+    root = os.path.abspath(os.path.expanduser(source))
+    if not os.path.exists(root):
+        raise ValueError(f"data.source {printable(root)} does not exist: expected {_LAYOUT}")
+    if not os.path.isdir(root):
+        raise ValueError(
+            f"data.source {printable(root)} is a file: archives, manifests and TFRecords are not "
+            f"supported yet; expected {_LAYOUT}"
+        )
+    return root
+
+
+def _subfolders(folder: str) -> tuple[list[str], int]:
+    """Names of the visible folders inside, and the number of files; pictures are an error."""
+    folders, files = [], []
+    for entry in walk.visible(folder):
+        (folders if walk.is_folder(entry) else files).append(entry.name)
+    pictures = [name for name in files if _is_picture(name)]
+    if pictures:
+        raise ValueError(
+            f"{len(pictures)} picture(s) lie directly in {printable(folder)}, the first is "
+            f"{printable(pictures[0])}: expected {_LAYOUT}"
+        )
+    return folders, len(files)
+
+
+def _list_class(root: str, folder: str, label: str, split: str | None) -> tuple[list[Item], int]:
+    """Items of one class folder (relative to `root`), and the number of files ignored."""
+    items, ignored = [], 0
+    # A link to the root or above it would pull the other classes into this one.
+    above = {walk.identity(parent) for parent in (root, *Path(root).parents)}
+    for entry in walk.files(os.path.join(root, folder), above):
+        broken_link = entry.is_symlink() and not os.path.exists(entry.path)
+        if not _is_picture(entry.name) or not (broken_link or entry.is_file()):
+            ignored += 1
+            continue
+        status = None if broken_link else entry.stat()
+        items.append(
+            Item(
+                path=os.path.relpath(entry.path, root),
+                label=label,
+                split=split,
+                size=status.st_size if status else 0,
+                mtime_ns=status.st_mtime_ns if status else 0,
+            )
+        )
+    if not items:
+        raise ValueError(
+            f"class folder {printable(os.path.join(root, folder))} holds no pictures: add some, or "
+            "remove the folder"
+        )
+    return items, ignored
+
+
+def _check_classes(root: str, items: Sequence[Item]) -> tuple[str, ...]:
+    """The sorted classes, or a ValueError if nothing can be learnt from them."""
+    by_split: dict[str | None, set[str]] = {}
+    for item in items:
+        by_split.setdefault(item.split, set()).add(item.label)
+    if by_split and None not in by_split and features.TRAIN not in by_split:
+        raise ValueError(
+            f"data.source {printable(root)} has {' and '.join(sorted(by_split))} but no train: "
+            "expected train/ with one folder of pictures per class"
+        )
+    classes = sorted(by_split.get(None) or by_split.get(features.TRAIN) or ())
+    for split, names in by_split.items():
+        unknown = sorted(names.difference(classes))
+        if unknown:
+            raise ValueError(
+                f"data.source {printable(root)}: {split}/ has the class {unknown[0]!r} that train/ "
+                f"lacks; train/ has {', '.join(classes)}"
+            )
+    if len(classes) < 2:
+        raise ValueError(
+            f"data.source {printable(root)} has {len(classes)} class ({', '.join(classes)}), at "
+            f"least two are needed: expected {_LAYOUT}"
+        )
+    return tuple(classes)
+
+
+def _class_name(folder: str) -> str:
+    name = unicodedata.normalize("NFC", printable(folder))
+    if not name.isprintable():  # vocabulary files hold one class per line
+        raise ValueError(f"class folder {name!r} has a control character in its name: rename it")
+    return name
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES

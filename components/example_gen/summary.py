@@ -1,0 +1,137 @@
+"""What an ingestion found, and whether it is enough to train on."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+
+from components import features
+from components.example_gen.config import DataSettings
+
+SUMMARY_FILE = "summary.json"
+QUARANTINE_FILE = "quarantine.jsonl"
+
+
+@dataclasses.dataclass(frozen=True)
+class Quarantined:
+    """A file that was set aside: its path relative to the source, and why."""
+
+    path: str
+    reason: str
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardReport:
+    """What became of the pictures of one shard.
+
+    Attributes:
+        files: Path of the shard's records per split.
+        counts: Number of pictures per split and class, without zeros.
+        quarantined: Files set aside.
+        reencoded: Number of pictures that TensorFlow cannot decode and that became PNGs.
+    """
+
+    files: dict[str, str]
+    counts: dict[str, dict[str, int]]
+    quarantined: list[Quarantined]
+    reencoded: int
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ShardReport":
+        fields = json.loads(text)
+        fields["quarantined"] = [Quarantined(**entry) for entry in fields["quarantined"]]
+        return cls(**fields)
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The content of `summary.json`.
+
+    Attributes:
+        classes: Sorted class names.
+        total: Number of usable pictures.
+        counts: Number of usable pictures per split and class, zeros included.
+        quarantined: Number of files set aside.
+        reencoded: Number of usable pictures that became PNGs.
+        ignored: Number of files in the source that do not claim to be pictures.
+    """
+
+    classes: list[str]
+    total: int
+    counts: dict[str, dict[str, int]]
+    quarantined: int
+    reencoded: int
+    ignored: int
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Summary":
+        return cls(**json.loads(text))
+
+
+def summarise(classes: Sequence[str], ignored: int, reports: Iterable[ShardReport]) -> Summary:
+    """Adds up the reports of all shards."""
+    reports = list(reports)
+    counts = {split: dict.fromkeys(classes, 0) for split in features.SPLITS}
+    for report in reports:
+        for split, of_split in report.counts.items():
+            for label, number in of_split.items():
+                counts[split][label] += number
+    return Summary(
+        classes=list(classes),
+        total=sum(sum(of_split.values()) for of_split in counts.values()),
+        counts=counts,
+        quarantined=sum(len(report.quarantined) for report in reports),
+        reencoded=sum(report.reencoded for report in reports),
+        ignored=ignored,
+    )
+
+
+def check_usable(
+    summary: Summary, quarantined: Sequence[Quarantined], settings: DataSettings, source: str
+) -> None:
+    """Stops when the pictures cannot make a model that deserves an evaluation.
+
+    Args:
+        summary: What was ingested.
+        quarantined: The files set aside.
+        settings: The limits.
+        source: What messages call the data source.
+
+    Raises:
+        ValueError: If too many files were set aside, a class has too few pictures or none to train
+            on, or a split is empty.
+    """
+    files = summary.total + summary.quarantined
+    if summary.quarantined > settings.max_quarantined * files:
+        shown = "; ".join(f"{entry.path}: {entry.reason}" for entry in quarantined[:3])
+        raise ValueError(
+            f"{summary.quarantined} of {files} files in {source} cannot be used, more than "
+            f"data.max_quarantined = {settings.max_quarantined:g} allows; the first are {shown}"
+        )
+    for label in summary.classes:
+        usable = sum(of_split[label] for of_split in summary.counts.values())
+        if usable < settings.min_per_class:
+            raise ValueError(
+                f"class {label!r} in {source} has {usable} usable picture(s), "
+                f"data.min_per_class asks for at least {settings.min_per_class}"
+            )
+    for label, number in summary.counts[features.TRAIN].items():
+        if not number:
+            raise ValueError(
+                f"class {label!r} in {source} has no picture in the train split: add pictures "
+                "of it or raise data.split.train"
+            )
+    for split in (features.VALIDATION, features.TEST):
+        if not any(summary.counts[split].values()):
+            raise ValueError(
+                f"the {split} split got none of the {summary.total} pictures in {source}: add "
+                f"pictures or raise data.split.{split}"
+            )

@@ -1,0 +1,51 @@
+"""Pusher: puts a model that passed every gate where it is served, in one step."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import BaseChannel, Channel, standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ExecutionParameter
+
+from components.pusher import executor
+
+
+class PusherSpec(standard_component_specs.PusherSpec):
+    """The stock inputs and output; the destination is a plain folder."""
+
+    PARAMETERS = {
+        standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=str),
+        "code_digest": ExecutionParameter(type=str),
+    }
+
+
+class Pusher(base_component.BaseComponent):
+    """Pushes the model as a new version, if it is blessed and not served already."""
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        model: BaseChannel,
+        model_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
+        push_destination: str,
+        code_digest: str,
+    ):
+        """Makes the node `Pusher`.
+
+        Args:
+            model: `Model` of the Trainer.
+            model_blessing: `ModelBlessing` of the Evaluator.
+            infra_blessing: `InfraBlessing` of the ServingGate.
+            push_destination: folder of the served versions.
+            code_digest: digest of this component's source, part of the cache key.
+        """
+        super().__init__(
+            PusherSpec(
+                model=model,
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                push_destination=push_destination,
+                code_digest=code_digest,
+                pushed_model=Channel(type=standard_artifacts.PushedModel),
+            )
+        )

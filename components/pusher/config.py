@@ -1,0 +1,22 @@
+"""Settings of the Pusher: where the served versions lie."""
+
+import pydantic
+
+from components.settings import Settings
+
+
+class PushSettings(Settings):
+    """The block `push` of a recipe."""
+
+    destination: str = pydantic.Field(
+        "",
+        description="folder of the served versions, on this machine or a mounted volume; "
+        "empty: `serving` beside the recipe's runs",
+    )
+
+    @pydantic.field_validator("destination")
+    @classmethod
+    def _check(cls, destination: str) -> str:
+        if "://" in destination:
+            raise ValueError(f"must be a folder, not a URL such as {destination}; mount the bucket")
+        return destination

@@ -1,0 +1,49 @@
+"""Executor of the Pusher."""
+
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+from tfx.components.pusher import executor as stock
+from tfx.types import Artifact, artifact_utils, standard_component_specs
+
+from components.pusher import served
+from components.pusher.push import push
+
+
+class Executor(stock.Executor):
+    """Stock checks of the blessings; the copy is our own, because it must not be seen half-done."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Pushes the model unless it is not blessed, or is what the destination serves already.
+
+        The output `pushed_model` says what happened in its custom properties: `pushed` 1 with
+        `pushed_destination` and `pushed_version`; or `pushed` 0, with the version in
+        `already_served` where the same model is served.
+
+        Raises:
+            ValueError: the destination cannot be written, or its `champion` file is wrong.
+            OSError: the copy failed; the destination is as it was.
+        """
+        pushed_model = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
+        )
+        self._MarkNotPushed(pushed_model)
+        if not self.CheckBlessing(input_dict):
+            return
+        destination = exec_properties[standard_component_specs.PUSH_DESTINATION_KEY]
+        model = Path(self.GetModelPath(input_dict))
+        served.check_writable(destination)
+        champion = served.champion(destination)
+        if champion and served.content_digest(champion.path) == served.content_digest(model):
+            pushed_model.set_string_custom_property("already_served", champion.name)
+            logging.info("Not pushed: version %s in %s is this model", champion.name, destination)
+            return
+        version = push(model, Path(destination))
+        self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
+        logging.info("Pushed to %s", version)

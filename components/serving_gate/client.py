@@ -1,0 +1,91 @@
+"""Asks a SavedModel what a client will ask. Knows the serving contract, not the code behind it.
+
+    python -m components.serving_gate.client request.json
+
+The request is what `process.ask` writes. One JSON line per check is appended to its file
+`answers` as soon as the check is made, so that a crash leaves what is known by then.
+"""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from components import features
+from components.classes import read_classes
+from components.gates import Gate
+from components.serving_gate.checks import CHECKS, CheckFailed, Client, Finding
+
+
+def main() -> None:
+    """Answers the request file named on the command line."""
+    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    with Path(request["answers"]).open("a", encoding="utf-8") as file:
+        for gate in run(request):
+            print(json.dumps(dataclasses.asdict(gate)), file=file, flush=True)
+
+
+def run(request: dict[str, Any]) -> Iterator[Gate]:
+    """Makes every check. Where the model cannot be loaded, that is the only answer."""
+    try:
+        client, finding = load(request)
+    except Exception as error:  # a broken model may raise anything
+        yield _failed("load", error)
+        return
+    yield _found("load", finding)
+    for name, check in CHECKS.items():
+        try:
+            yield _found(name, check(client))
+        except Exception as error:  # the model under test may raise anything
+            yield _failed(name, error)
+
+
+def load(request: dict[str, Any]) -> tuple[Client, Finding]:
+    """Loads model and pictures; the finding is about the seconds the model took.
+
+    Raises:
+        CheckFailed: there is no picture to ask about.
+        ValueError: the model carries no list of classes.
+    """
+    settings = request["settings"]
+    records = read_records(request["examples"], settings["samples"])
+    if not records:
+        raise CheckFailed(f"no pictures in {request['examples']}")
+    pictures = [
+        tf.train.Example.FromString(record).features.feature[features.IMAGE].bytes_list.value[0]
+        for record in records
+    ]
+    start = time.perf_counter()
+    model = tf.saved_model.load(request["model"])
+    seconds = time.perf_counter() - start
+    client = Client(model, read_classes(request["model"]), records, pictures, settings)
+    return client, (seconds, settings["max_load_seconds"], f"loaded in {seconds:.1f} s")
+
+
+def read_records(folder: str, count: int) -> list[bytes]:
+    """The first `count` serialized `tf.train.Example`s of a folder of TFRecords."""
+    files = sorted(str(path) for path in Path(folder).iterdir())
+    dataset = tf.data.TFRecordDataset(files, features.COMPRESSION).take(count)
+    return list(dataset.as_numpy_iterator())
+
+
+def _found(name: str, finding: Finding) -> Gate:
+    value, bound, message = finding
+    if bound is None:
+        return Gate(name, True, value, bound, message)
+    # Not `value > bound`, which would let NaN pass.
+    return Gate(name, value <= bound, value, bound, f"{message}, at most {bound:g} allowed")
+
+
+def _failed(name: str, error: Exception) -> Gate:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return Gate(name, False, None, None, lines[-1] if lines else type(error).__name__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""What happens after a batch or an epoch."""
+
+import math
+
+import keras
+
+from components import progress
+from components.trainer.config import PhaseSettings
+
+
+class ReportProgress(keras.callbacks.Callback):
+    """Tells the watcher of the run (see `components.progress`) after every batch."""
+
+    def __init__(self, phase: str):
+        super().__init__()
+        self._phase = phase
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        steps, epochs = self.params["steps"], self.params["epochs"]
+        detail = f"loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.3f}"
+        progress.report(
+            f"{self._phase}, epoch {self._epoch + 1} of {epochs}", batch + 1, steps, detail
+        )
+
+
+class StopWhenNotFinite(keras.callbacks.Callback):
+    """Ends the run at the first loss that is not a number: what follows could only be garbage."""
+
+    def __init__(self, phase: str):
+        super().__init__()
+        self._phase = phase
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise ValueError(
+                f"training.{self._phase}: the loss is {logs['loss']} at batch {batch + 1}. "
+                f"Lower training.{self._phase}.learning_rate"
+            )
+
+
+def make_callbacks(
+    phase: str, settings: PhaseSettings, log_dir: str
+) -> list[keras.callbacks.Callback]:
+    """The callbacks of one phase. Its best epoch, by validation loss, is the one it ends with."""
+    return [
+        ReportProgress(phase),
+        StopWhenNotFinite(phase),
+        keras.callbacks.EarlyStopping(
+            monitor="val_loss",
+            patience=settings.early_stopping.patience or settings.epochs,
+            restore_best_weights=True,
+        ),
+        keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
+    ]

@@ -1,0 +1,119 @@
+"""Settings of the Trainer: the network and the two phases of its fine-tuning."""
+
+from typing import Literal
+
+import pydantic
+
+from components.settings import Settings
+from components.trainer.backbones import BACKBONES
+
+ALL_LAYERS = 0
+
+
+class BackboneSettings(Settings):
+    """The block `backbone` of a recipe: which pretrained network, at which input size."""
+
+    name: Literal[tuple(BACKBONES)] = "mobilenet_v2"
+    alpha: Literal[0.35, 0.5, 0.75, 1.0, 1.3, 1.4] = pydantic.Field(
+        1.0, description="width multiplier"
+    )
+    image_size: int = pydantic.Field(160, ge=32, le=1024, description="pixels per side")
+    weights: str = pydantic.Field(
+        "imagenet",
+        min_length=1,
+        description="`imagenet`, `glyphs` (built in), `none` (from scratch) or the path of a .weights.h5 file",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "BackboneSettings":
+        if self.weights == "glyphs" and self.alpha != 0.35:
+            raise ValueError(f"weights `glyphs` are for alpha 0.35, not {self.alpha:g}")
+        return self
+
+    @property
+    def from_scratch(self) -> bool:
+        """True where there is nothing to transfer."""
+        return self.weights == "none"
+
+
+class HeadSettings(Settings):
+    """The block `head` of a recipe: pooling, dropout, one linear layer (one logit for two classes)."""
+
+    dropout: float = pydantic.Field(0.2, ge=0.0, lt=1.0)
+
+
+class EarlyStoppingSettings(Settings):
+    """Ends a phase that stopped getting better on the validation split."""
+
+    patience: int = pydantic.Field(
+        5, ge=0, description="epochs without improvement; 0: never stop early"
+    )
+
+
+class PhaseSettings(Settings):
+    """One phase of training."""
+
+    epochs: int = pydantic.Field(10, ge=0, le=10_000, description="0 leaves the phase out")
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = pydantic.Field(3e-4, gt=0.0, le=10.0)
+    early_stopping: EarlyStoppingSettings = EarlyStoppingSettings()
+
+
+class UnfrozenPhaseSettings(PhaseSettings):
+    """The second phase, in which the backbone's last layers learn too."""
+
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "rmsprop"
+    learning_rate: float = pydantic.Field(3e-5, gt=0.0, le=10.0)
+    fine_tune_at: int = pydantic.Field(
+        100, ge=0, description="index of the first backbone layer that learns; 0: all of them"
+    )
+
+
+class TrainingSettings(Settings):
+    """The block `training` of a recipe."""
+
+    batch_size: int = pydantic.Field(32, ge=1, le=65_536, description="over all devices together")
+    device: Literal["auto", "cpu", "gpu"] = pydantic.Field(
+        "auto",
+        description="gpu: no run without one; cpu: leave the GPUs alone; auto: GPUs where there are some",
+    )
+    mixed_precision: bool = pydantic.Field(
+        True, description="float16 arithmetic on GPUs; ignored on CPUs"
+    )
+    frozen: PhaseSettings = PhaseSettings()
+    unfrozen: UnfrozenPhaseSettings = UnfrozenPhaseSettings()
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "TrainingSettings":
+        if self.frozen.epochs + self.unfrozen.epochs == 0:
+            raise ValueError(
+                "frozen.epochs and unfrozen.epochs are both 0: nothing would be trained"
+            )
+        return self
+
+
+class TrainerSettings(Settings):
+    """All that `run_fn` needs to know, put together from the recipe by the wiring."""
+
+    backbone: BackboneSettings = BackboneSettings()
+    head: HeadSettings = HeadSettings()
+    training: TrainingSettings = TrainingSettings()
+    seed: int = 0
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "TrainerSettings":
+        phases = self.training
+        if self.backbone.from_scratch and (
+            phases.frozen.epochs or phases.unfrozen.fine_tune_at != ALL_LAYERS
+        ):
+            raise ValueError(
+                "backbone.weights is `none`, so there is nothing to keep frozen: "
+                "set training.frozen.epochs to 0 and training.unfrozen.fine_tune_at to 0"
+            )
+        layers = BACKBONES[self.backbone.name].layers
+        if phases.unfrozen.fine_tune_at >= layers:
+            raise ValueError(
+                f"training.unfrozen.fine_tune_at is {phases.unfrozen.fine_tune_at}, but {self.backbone.name} "
+                f"has {layers} layers (0 to {layers - 1})"
+            )
+        return self

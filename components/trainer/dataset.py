@@ -1,0 +1,79 @@
+"""Batches for training and validation, from the raw examples through the Transform graph."""
+
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features
+
+# Encoded pictures, not pixels: some 50 MB of photos. ImageExampleGen has shuffled the files already.
+_SHUFFLE_BUFFER = 2048
+_READ_BUFFER_BYTES = 8 << 20
+
+
+class ExampleReader:
+    """Turns example files into batches of (pixels, label).
+
+    pixels: float32 [batch, size, size, 3] in the backbone's range; label: int64 [batch].
+    """
+
+    def __init__(self, tft_output: tft.TFTransformOutput, batch_size: int):
+        self._layer = tft_output.transform_features_layer()
+        self._spec = tft_output.raw_feature_spec()
+        self._batch_size = batch_size
+
+    def training_batches(self, files: Sequence[str], count: int, seed: int) -> tf.data.Dataset:
+        """Epoch after epoch without end: epoch e (from 0) holds view e + 1 of every picture, shuffled anew.
+
+        Args:
+            files: TFRecord files of the train split.
+            count: how many examples they hold.
+            seed: fixes the order.
+        """
+        steps = math.ceil(count / self._batch_size)
+        epoch = (
+            _records(files).shuffle(min(count, _SHUFFLE_BUFFER), seed=seed).batch(self._batch_size)
+        )
+        return (
+            epoch.repeat()
+            .enumerate()
+            .map(
+                lambda step, batch: self._transform(batch, step // steps + 1),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+            .prefetch(2)
+        )
+
+    def validation_batches(self, files: Sequence[str]) -> tf.data.Dataset:
+        """Every picture once, as it is (view 0), in the files' order."""
+        return (
+            _records(files)
+            .batch(self._batch_size)
+            .map(
+                lambda batch: self._transform(batch, tf.constant(0, tf.int64)),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+            .prefetch(2)
+        )
+
+    def _transform(self, serialized: tf.Tensor, view: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        raw = tf.io.parse_example(serialized, self._spec)
+        raw[features.VIEW] = tf.fill(tf.shape(serialized), view)
+        transformed = self._layer(raw)
+        return (
+            transformed[features.transformed_name(features.IMAGE)],
+            transformed[features.transformed_name(features.LABEL)],
+        )
+
+
+def count_examples(files: Sequence[str]) -> int:
+    """Counts the records: steps per epoch come from the data, never from a constant."""
+    return int(_records(files).batch(1024).reduce(0, lambda n, batch: n + tf.size(batch)))
+
+
+def _records(files: Sequence[str]) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(
+        files, compression_type=features.COMPRESSION, buffer_size=_READ_BUFFER_BYTES
+    )

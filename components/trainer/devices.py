@@ -1,0 +1,42 @@
+"""Which devices training runs on."""
+
+import logging
+
+import keras
+import tensorflow as tf
+
+from components.trainer.config import TrainingSettings
+
+
+def check_device(settings: TrainingSettings) -> None:
+    """Finds a missing GPU before any work is done.
+
+    Raises:
+        ValueError: `training.device` demands a GPU and TensorFlow sees none.
+    """
+    if settings.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise ValueError(
+            "training.device is `gpu`, but TensorFlow sees no GPU here. "
+            "`graft doctor` tells what it sees; `training.device: auto` trains on the CPU"
+        )
+
+
+def prepare(settings: TrainingSettings) -> tf.distribute.Strategy:
+    """Sets the devices and the precision of this process.
+
+    Returns:
+        The strategy to build and train the model under: `MirroredStrategy` for several GPUs.
+
+    Raises:
+        ValueError: see `check_device`.
+    """
+    check_device(settings)
+    gpus = [] if settings.device == "cpu" else tf.config.list_logical_devices("GPU")
+    if gpus and settings.mixed_precision:
+        keras.config.set_dtype_policy("mixed_float16")
+    logging.info("Training on %s, %s", gpus or "the CPU", keras.config.dtype_policy().name)
+    if len(gpus) > 1:
+        return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus])
+    if settings.device == "cpu" and tf.config.list_physical_devices("GPU"):
+        return tf.distribute.OneDeviceStrategy("/CPU:0")
+    return tf.distribute.get_strategy()

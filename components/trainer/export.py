@@ -1,0 +1,103 @@
+"""The SavedModel that is served: encoded pictures in, class names out."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features
+from components.classes import write_classes
+
+
+class ServingModule(tf.Module):
+    """Holds the Keras 3 model and the tf_keras Transform layer together, which no Keras model can.
+
+    `serving_default` and `from_examples` give, for a batch of pictures:
+
+    * `label` string [batch]: the most probable class,
+    * `probability` float32 [batch]: its probability,
+    * `probabilities` float32 [batch, classes]: of every class, adding up to 1,
+    * `classes` string [batch, classes]: the classes' names in that order. Repeated for every picture,
+      because TensorFlow Serving's REST API refuses row-wise answers without the batch dimension.
+    """
+
+    def __init__(
+        self, model: keras.Model, tft_output: tft.TFTransformOutput, classes: Sequence[str]
+    ):
+        super().__init__()
+        # The variables alone: tracking the Keras model would save its optimizer too, three times their size.
+        self._weights = [weight.value for weight in model.weights]
+        self._layer = tft_output.transform_features_layer()
+        self._spec = tft_output.raw_feature_spec()
+        self._classes = tf.constant(list(classes))
+        size = model.input_shape[1]
+
+        # One trace of the network serves both signatures.
+        @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3])])
+        def network(pixels: tf.Tensor) -> tf.Tensor:
+            return model(pixels, training=False)
+
+        self._network = network
+
+    def _predict(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = self._network(pixels)
+        if logits.shape[-1] == 1:
+            logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
+        probabilities = tf.nn.softmax(logits)
+        best = tf.argmax(probabilities, axis=1)
+        return {
+            features.PREDICTED_LABEL: tf.gather(self._classes, best),
+            features.PROBABILITY: tf.reduce_max(probabilities, axis=1),
+            features.PROBABILITIES: probabilities,
+            features.CLASSES: tf.tile(self._classes[tf.newaxis], [tf.shape(probabilities)[0], 1]),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
+    def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`: encoded JPEG, PNG, GIF or BMP, string [batch]."""
+        raw = {
+            features.IMAGE: image_bytes,
+            features.IMAGE_ID: tf.zeros_like(image_bytes),
+            features.VIEW: tf.zeros(tf.shape(image_bytes), tf.int64),
+        }
+        return self._predict(self._layer(raw)[features.transformed_name(features.IMAGE)])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.EXAMPLES)])
+    def predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `from_examples`: serialized examples, string [batch]; only `image` is looked at."""
+        spec = {features.IMAGE: self._spec[features.IMAGE]}
+        return self.serve(tf.io.parse_example(examples, spec)[features.IMAGE])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.EXAMPLES)])
+    def transform(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `transform_features`: serialized examples, string [batch], to `label_xf` int64 [batch]."""
+        spec = {features.LABEL: self._spec[features.LABEL]}
+        return dict(self._layer(tf.io.parse_example(examples, spec)))
+
+
+def export(
+    model: keras.Model,
+    tft_output: tft.TFTransformOutput,
+    classes: Sequence[str],
+    path: str,
+) -> None:
+    """Writes the SavedModel, with the class names beside it.
+
+    Args:
+        model: the trained classifier.
+        tft_output: the transform graph it was trained behind.
+        classes: names in the order of the model's outputs.
+        path: folder to write to.
+    """
+    module = ServingModule(model, tft_output, classes)
+    tf.saved_model.save(
+        module,
+        path,
+        signatures={
+            features.SERVING_SIGNATURE: module.serve,
+            features.EXAMPLES_SIGNATURE: module.predict_examples,
+            features.TRANSFORM_SIGNATURE: module.transform,
+        },
+    )
+    write_classes(path, classes)

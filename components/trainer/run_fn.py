@@ -1,0 +1,78 @@
+"""Entry point of the Trainer component."""
+
+import json
+import logging
+import math
+import os
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features
+from components.trainer import devices
+from components.trainer.config import TrainerSettings
+from components.trainer.dataset import ExampleReader, count_examples
+from components.trainer.export import export
+from components.trainer.model import build_classifier
+from components.trainer.phases import TRAINING_FILE, as_json, run_phases
+
+SETTINGS = "settings"
+
+
+def run_fn(fn_args) -> None:
+    """Fine-tunes the recipe's network and exports the better of its phases.
+
+    Args:
+        fn_args: `tfx.components.trainer.fn_args_utils.FnArgs`; `custom_config["settings"]` holds a
+            `TrainerSettings` as JSON.
+
+    Raises:
+        ValueError: a setting cannot be met here: no GPU, no weights, a loss that is not finite.
+    """
+    settings = TrainerSettings.model_validate_json(fn_args.custom_config[SETTINGS])
+    training = settings.training
+    keras.utils.set_random_seed(settings.seed)
+    strategy = devices.prepare(training)
+    tft_output = tft.TFTransformOutput(fn_args.transform_output)
+    classes = [c.decode() for c in tft_output.vocabulary_by_name(features.LABEL_VOCABULARY)]
+    train_files = tf.io.gfile.glob(fn_args.train_files)
+    count = count_examples(train_files)
+    steps = math.ceil(count / training.batch_size) * (
+        training.frozen.epochs + training.unfrozen.epochs
+    )
+
+    reader = ExampleReader(tft_output, training.batch_size)
+    with strategy.scope():
+        model = build_classifier(settings.backbone, settings.head, len(classes), steps)
+        results, kept = run_phases(
+            model,
+            reader.training_batches(train_files, count, settings.seed),
+            reader.validation_batches(tf.io.gfile.glob(fn_args.eval_files)),
+            training,
+            count,
+            fn_args.model_run_dir,
+        )
+    for result in results:
+        logging.info(
+            "%s: validation accuracy %.4f in %.1f s",
+            result.name,
+            result.val_accuracy,
+            result.seconds,
+        )
+
+    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, TRAINING_FILE), "w") as file:
+        json.dump(as_json(results, kept), file, indent=1)
+    served = _in_float32(model, settings, len(classes))
+    export(served, tft_output, classes, fn_args.serving_model_dir)
+
+
+def _in_float32(model: keras.Model, settings: TrainerSettings, num_classes: int) -> keras.Model:
+    """The same network for serving: mixed precision is a matter of the GPU it was trained on."""
+    if keras.config.dtype_policy().name == "float32":
+        return model
+    keras.config.set_dtype_policy("float32")
+    backbone = settings.backbone.model_copy(update={"weights": "none"})
+    served = build_classifier(backbone, settings.head, num_classes, steps=1)
+    served.set_weights(model.get_weights())
+    return served

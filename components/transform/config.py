@@ -1,0 +1,52 @@
+"""Settings of the Transform graph: what happens to pixels, always and in training only."""
+
+from typing import Literal
+
+import pydantic
+
+from components.settings import Settings
+
+
+class AugmentationSettings(Settings):
+    """The block `augmentation` of a recipe. All zero (the default) means no augmentation.
+
+    Ranges are symmetric about "no change", in the units that Keras users know.
+    """
+
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    rotation: float = pydantic.Field(
+        0.0, ge=0.0, le=0.5, description="largest rotation either way, as a fraction of a full turn"
+    )
+    width_shift: float = pydantic.Field(0.0, ge=0.0, le=1.0, description="fraction of the width")
+    height_shift: float = pydantic.Field(0.0, ge=0.0, le=1.0, description="fraction of the height")
+    shear: float = pydantic.Field(0.0, ge=0.0, lt=90.0, description="degrees, counter-clockwise")
+    zoom: float = pydantic.Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="factor drawn from [1 - zoom, 1 + zoom]; below 1 enlarges the picture",
+    )
+    brightness: float = pydantic.Field(
+        0.0, ge=0.0, le=1.0, description="shift of all pixels, as a fraction of the range 0..255"
+    )
+    contrast: float = pydantic.Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="factor about the channel mean, drawn from [1 - contrast, 1 + contrast]",
+    )
+    fill_mode: Literal["reflect", "nearest", "constant", "wrap"] = pydantic.Field(
+        "reflect", description="what fills the points that come from outside the picture"
+    )
+
+
+class TransformSettings(Settings):
+    """All that `preprocessing_fn` needs to know, put together from the recipe by the wiring."""
+
+    image_size: int = pydantic.Field(gt=0, description="pixels per side of the network's input")
+    value_range: Literal["tf"] = pydantic.Field(
+        "tf", description="the backbone's input range; tf: [-1, 1]"
+    )
+    augmentation: AugmentationSettings = AugmentationSettings()
+    seed: int = 0

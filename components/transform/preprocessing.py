@@ -1,0 +1,54 @@
+"""The one graph for pixels: what training, evaluation and serving apply to an encoded picture."""
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features
+from components.transform.augment import augment
+from components.transform.config import TransformSettings
+
+SETTINGS = "settings"
+
+
+def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[str, tf.Tensor]:
+    """Transforms a batch of examples (see `components.features`).
+
+    Args:
+        inputs: `image` string [batch], `image_id` string [batch], `view` int64 [batch], `label` string
+            [batch], and more that is not looked at.
+        custom_config: `settings` holds a `TransformSettings` as JSON.
+
+    Returns:
+        `image_xf` float32 [batch, size, size, 3] in the backbone's value range and `label_xf` int64 [batch].
+    """
+    settings = TransformSettings.model_validate_json(custom_config[SETTINGS])
+    image_hash = tf.strings.to_hash_bucket_fast(inputs[features.IMAGE_ID], 2**31 - 1)
+    size = settings.image_size
+    pixels = tf.map_fn(
+        lambda one: _prepare(*one, settings),
+        (inputs[features.IMAGE], image_hash, inputs[features.VIEW]),
+        fn_output_signature=tf.TensorSpec([size, size, 3], tf.float32),
+        parallel_iterations=16,
+    )
+    return {
+        features.transformed_name(features.IMAGE): pixels,
+        features.transformed_name(features.LABEL): tft.compute_and_apply_vocabulary(
+            inputs[features.LABEL], vocab_filename=features.LABEL_VOCABULARY
+        ),
+    }
+
+
+def _prepare(
+    image: tf.Tensor, image_hash: tf.Tensor, view: tf.Tensor, settings: TransformSettings
+) -> tf.Tensor:
+    """One encoded picture (string scalar) to float32 [size, size, 3] in the backbone's value range."""
+    decoded = tf.io.decode_image(image, channels=3, expand_animations=False)
+    size = [settings.image_size, settings.image_size]
+    # Antialiased, because a photo shrunk tenfold without it keeps one pixel in a hundred: noise to the network.
+    pixels = tf.ensure_shape(tf.image.resize(decoded, size, antialias=True), [*size, 3])
+    pixels = tf.cond(
+        view > 0,
+        lambda: augment(pixels, image_hash, view, settings.augmentation, settings.seed),
+        lambda: pixels,
+    )
+    return pixels / 127.5 - 1.0

@@ -1,0 +1,86 @@
+"""`graft predict`."""
+
+import pathlib
+
+from rich.markup import escape
+from rich.table import Table
+
+from components import features
+from components.pusher import served
+from pipeline.config import load_recipe
+from pipeline.console import noise_to
+
+
+def predict_images(
+    images: list[pathlib.Path],
+    config: str,
+    overrides: list[str],
+    model: pathlib.Path | None,
+    verbose: bool,
+) -> int:
+    """Asks a served model about pictures, as its clients do, and prints what it says.
+
+    Args:
+        images: encoded pictures.
+        config: the recipe whose served model answers, unless `model` is given.
+        overrides: `key=value`, see `load_recipe`.
+        model: a SavedModel folder.
+        verbose: leaves TensorFlow's log on the terminal.
+
+    Returns:
+        The exit code: 0, or 1 when a picture could not be classified.
+
+    Raises:
+        ValueError: there is no model to ask.
+    """
+    path = model or _champion(config, overrides)
+    if not (path / served.SAVED_MODEL).is_file():
+        raise ValueError(f"--model: {path} holds no {served.SAVED_MODEL}")
+    with noise_to(None if verbose else pathlib.Path("/dev/null")) as console:
+        import tensorflow as tf
+
+        serve = tf.saved_model.load(str(path)).signatures[features.SERVING_SIGNATURE]
+        table = Table(
+            "picture", "class", "probability", "next", title=f"Model: {path}", title_justify="left"
+        )
+        failed = 0
+        for image in images:
+            try:
+                answer = serve(tf.constant([image.read_bytes()]))
+            except (OSError, tf.errors.InvalidArgumentError) as error:
+                failed += 1
+                why = (
+                    error.strerror
+                    if isinstance(error, OSError)
+                    else "not a picture that TensorFlow can decode"
+                )
+                table.add_row(escape(str(image)), f"[red]{why}[/]", "", "")
+                continue
+            table.add_row(escape(str(image)), *_columns(answer))
+        console.print(table)
+        if failed:
+            console.print(
+                f"[red]{failed} of {len(images)} could not be classified[/]", highlight=False
+            )
+    return 1 if failed else 0
+
+
+def _champion(config: str, overrides: list[str]) -> pathlib.Path:
+    recipe = load_recipe(config, overrides)
+    champion = served.champion(recipe.push_destination)
+    if champion is None:
+        raise ValueError(
+            f"nothing is served at {recipe.push_destination} yet: `graft run {config}` first, "
+            "or name another recipe with --recipe or a model with --model"
+        )
+    return champion.path
+
+
+def _columns(answer) -> tuple[str, str, str]:
+    """The best class, its probability, and the runner-up, of the answer for one picture."""
+    classes = [name.decode() for name in answer[features.CLASSES].numpy()[0]]
+    ranked = sorted(
+        zip(answer[features.PROBABILITIES].numpy()[0], classes, strict=True), reverse=True
+    )
+    (best, name), (second, next_name) = ranked[:2]
+    return escape(name), f"{best:.3f}", f"{escape(next_name)} {second:.3f}"

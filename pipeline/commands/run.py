@@ -1,0 +1,74 @@
+"""`graft run`."""
+
+import datetime
+import pathlib
+
+from rich.console import Console
+from rich.markup import escape
+
+from components import progress
+from pipeline.config import load_recipe
+from pipeline.console import RunDisplay, gates_table, noise_to
+
+
+def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
+    """Runs a recipe and shows how it goes.
+
+    Args:
+        config: name or path of the recipe.
+        overrides: `key=value`, see `load_recipe`.
+        verbose: leaves the log on the terminal.
+
+    Returns:
+        The exit code: 0 when every gate said yes, 1 when one said no or a node failed.
+
+    Raises:
+        ValueError: the recipe cannot be run; nothing has been done.
+    """
+    recipe = load_recipe(config, overrides)
+    name = f"{datetime.datetime.now():%Y-%m-%dT%H-%M-%S}.log"
+    log_file = None if verbose else recipe.folder / "logs" / name
+    with noise_to(log_file) as console:
+        console.print(f"[bold]{recipe.name}[/]: {escape(recipe.data.source)} on {_network(recipe)}")
+        if log_file:
+            console.print(f"Log: {escape(str(log_file))}", soft_wrap=True, highlight=False)
+        with console.status("Starting TensorFlow and TFX"):
+            from pipeline.local_runner import RunError, run_local
+        try:
+            with RunDisplay(console) as display, progress.watched_by(display.step):
+                result = run_local(recipe, display)
+        except RunError as error:
+            console.print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+            if log_file:
+                console.print(
+                    f"The log has the details: {escape(str(log_file))}",
+                    soft_wrap=True,
+                    highlight=False,
+                )
+            return 1
+        _show_result(console, result, recipe.push_destination)
+    return 0 if result.passed else 1
+
+
+def _network(recipe) -> str:
+    backbone = recipe.backbone
+    return f"{backbone.name} alpha {backbone.alpha:g} at {backbone.image_size} px, weights {escape(backbone.weights)}"
+
+
+def _show_result(console: Console, result, destination: pathlib.Path) -> None:
+    console.print(gates_table(result.gates))
+    if result.pushed_path:
+        console.print(
+            f"[green]Pushed[/] to {escape(result.pushed_path)}", soft_wrap=True, highlight=False
+        )
+    elif result.already_served:
+        version = destination / result.already_served
+        console.print(
+            f"[green]Served already[/] as {escape(str(version))}", soft_wrap=True, highlight=False
+        )
+    else:
+        console.print(
+            f"[red]Not pushed.[/] What {escape(str(destination))} serves is as it was.",
+            soft_wrap=True,
+            highlight=False,
+        )

@@ -1,0 +1,78 @@
+"""What TFMA measures and which bounds it holds the model against."""
+
+import json
+
+import tensorflow_model_analysis as tfma
+
+from components import features
+from components.evaluator.config import EvaluationSettings
+
+# Thresholds are tied to slices: TFMA holds a plain one against every slice, so that the bound on
+# the overall accuracy would be asked of each single class.
+_OVERALL = tfma.SlicingSpec()
+_PER_CLASS = tfma.SlicingSpec(feature_keys=[features.LABEL])
+
+
+def make_eval_config(settings: EvaluationSettings) -> tfma.EvalConfig:
+    """The evaluation of one model on one split, and its bounds.
+
+    The classes are known only after Transform, so the executor of the Evaluator completes the
+    metrics that average over them (`classes.with_classes`).
+    """
+
+    def metric(class_name: str, name: str, module: str = "", **config) -> tfma.MetricConfig:
+        return tfma.MetricConfig(
+            class_name=class_name,
+            module=module,
+            config=json.dumps({"name": name, **config}),
+            per_slice_thresholds=_thresholds(settings, name),
+        )
+
+    overall = tfma.MetricsSpec(
+        metrics=[
+            metric("ExampleCount", "example_count"),
+            metric("SparseCategoricalCrossentropy", "loss"),
+            metric("SparseCategoricalAccuracy", "accuracy"),
+            metric("SparseTopKCategoricalAccuracy", "top_k_accuracy", k=settings.top_k),
+            # At threshold 0 the most probable class counts as predicted, however unsure.
+            metric("MultiClassConfusionMatrixAtThresholds", "confusion_matrix", thresholds=[0.0]),
+            metric("MacroPrecision", "macro_precision", "components.evaluator.metrics"),
+            metric("MacroRecall", "macro_recall", "components.evaluator.metrics"),
+        ]
+    )
+    one_against_the_rest = tfma.MetricsSpec(
+        metrics=[metric("AUC", "auc")], aggregate=tfma.AggregationOptions(macro_average=True)
+    )
+    return tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                signature_name=features.EXAMPLES_SIGNATURE,
+                prediction_key=features.PROBABILITIES,
+                label_key=features.transformed_name(features.LABEL),
+                preprocessing_function_names=[features.TRANSFORM_SIGNATURE],
+            )
+        ],
+        slicing_specs=[_OVERALL, _PER_CLASS],
+        metrics_specs=[overall, one_against_the_rest],
+    )
+
+
+def _thresholds(settings: EvaluationSettings, name: str) -> list[tfma.PerSliceMetricThreshold]:
+    """Bounds of one metric: absolute, against the served model, and per class."""
+    overall = tfma.MetricThreshold()
+    if name in settings.thresholds:
+        overall.value_threshold.lower_bound.value = settings.thresholds[name]
+    if name in settings.max_drop:
+        overall.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+        overall.change_threshold.absolute.value = -settings.max_drop[name]
+    bounds = [(_OVERALL, overall)]
+    if name == "accuracy" and settings.min_class_recall is not None:
+        # Among the pictures of one class, accuracy is that class' recall.
+        per_class = tfma.MetricThreshold()
+        per_class.value_threshold.lower_bound.value = settings.min_class_recall
+        bounds.append((_PER_CLASS, per_class))
+    return [
+        tfma.PerSliceMetricThreshold(slicing_specs=[spec], threshold=bound)
+        for spec, bound in bounds
+        if bound.ByteSize()
+    ]

@@ -1,0 +1,202 @@
+"""Runs a recipe on this machine, node by node, and tells a listener about it."""
+
+import dataclasses
+import datetime
+import errno
+import logging
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import tensorflow as tf
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types import Artifact
+
+from components.evaluator import results
+from components.example_gen.sources import fingerprint, open_source
+from components.gates import Gate, read_gates
+from components.pusher import served
+from components.serving_gate.executor import CHECKS_FILE
+from components.trainer import devices, initial_weights
+from pipeline.config import Recipe
+from pipeline.node_figures import main_figure
+from pipeline.pipeline import create_pipeline
+from pipeline.schema import write_schema
+
+# One process: starting Beam workers, each of which imports TensorFlow anew, pays only on large data. The
+# runner is named because newer Beam versions may otherwise hand over to one that downloads a binary.
+BEAM_ARGS = ("--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
+
+Outputs = dict[str, list[Artifact]]
+
+
+class RunError(Exception):
+    """A run that could not go on; the text is for its user."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeReport:
+    """How a node ended.
+
+    Attributes:
+        node_id: as in the pipeline.
+        seconds: wall time.
+        cached: whether an earlier run's outputs were taken.
+        figure: its main result in a few words.
+    """
+
+    node_id: str
+    seconds: float
+    cached: bool
+    figure: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes:
+        gates: every threshold and check, passed or not.
+        pushed_path: folder of the version that was pushed; empty if none was.
+        already_served: name of the version that is this very model; empty if there is none.
+    """
+
+    gates: list[Gate]
+    pushed_path: str
+    already_served: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate said yes."""
+        return all(gate.passed for gate in self.gates)
+
+
+class Listener(Protocol):
+    """Who watches a run."""
+
+    def run_started(self, node_ids: Sequence[str]) -> None:
+        """Called once, with the nodes in the order in which they will run."""
+
+    def node_started(self, node_id: str) -> None:
+        """Called before a node."""
+
+    def node_finished(self, report: NodeReport) -> None:
+        """Called after a node that did not fail."""
+
+
+def run_local(recipe: Recipe, listener: Listener) -> RunResult:
+    """Runs a recipe with an in-process Beam runner and ML Metadata in SQLite.
+
+    Args:
+        recipe: what to run.
+        listener: told about every node.
+
+    Raises:
+        RunError: a node failed.
+        ValueError: the recipe asks for something that is not there; nothing has been run.
+    """
+    devices.check_device(recipe.training)
+    initial_weights.check_weights_file(recipe.backbone)
+    destination = recipe.push_destination.absolute()
+    served.check_writable(str(destination))
+    folder = recipe.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    source = open_source(recipe.data.source, folder / "sources")
+    champion = served.champion(str(destination))
+    database = metadata_store_pb2.ConnectionConfig(
+        sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
+            filename_uri=str(folder / "metadata.sqlite")
+        )
+    )
+    pipeline = create_pipeline(
+        recipe.model_copy(
+            update={"data": recipe.data.model_copy(update={"source": source.root})}
+        ),
+        pipeline_root=str(folder / "artifacts"),
+        push_destination=str(destination),
+        schema_file=str(write_schema(source.classes, folder / "schemas")),
+        input_fingerprint=fingerprint(source),
+        champion_digest=served.content_digest(champion.path) if champion else "",
+        beam_pipeline_args=BEAM_ARGS,
+    )
+    runner = _Runner(listener, database)
+    runner.run(pipeline)
+    return _conclude(runner.outputs)
+
+
+class _Runner(tfx_runner.IrBasedRunner):
+    """LocalDagRunner's loop, with a listener and with the outputs of cached nodes at hand."""
+
+    def __init__(self, listener: Listener, database: metadata_store_pb2.ConnectionConfig):
+        self._listener = listener
+        self._database = database
+        self.outputs: dict[str, Outputs] = {}
+
+    def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options=None) -> None:
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline,
+            {constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now().isoformat()},
+        )
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        nodes = [node.pipeline_node for node in pipeline.nodes]
+        self._listener.run_started([node.node_info.id for node in nodes])
+        for node in nodes:
+            node_id = node.node_info.id
+            self._listener.node_started(node_id)
+            start = time.monotonic()
+            try:
+                info = launcher.Launcher(
+                    pipeline_node=node,
+                    mlmd_connection=metadata.Metadata(self._database),
+                    pipeline_info=pipeline.pipeline_info,
+                    pipeline_runtime_spec=pipeline.runtime_spec,
+                    executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+                    custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+                ).launch()
+            except Exception as error:
+                logging.exception("%s failed", node_id)
+                raise RunError(f"{node_id}: {_explain(error)}") from error
+            with metadata.Metadata(self._database) as store:
+                outputs = execution_lib.get_output_artifacts(store, info.execution_id)
+            self.outputs[node_id] = outputs
+            self._listener.node_finished(
+                NodeReport(
+                    node_id,
+                    seconds=time.monotonic() - start,
+                    cached=info.execution_output_uri is None,
+                    figure=main_figure(node_id, outputs),
+                )
+            )
+
+
+def _explain(error: Exception) -> str:
+    """One line for the user: what a component says about the user's input as it is, all else with its type."""
+    disk_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if disk_full or (
+        isinstance(error, tf.errors.ResourceExhaustedError) and "No space left" in str(error)
+    ):
+        return f"the disk is full ({' '.join(str(error).split())}). Free some space and run again"
+    if isinstance(error, ValueError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+
+
+def _conclude(outputs: dict[str, Outputs]) -> RunResult:
+    (pushed,) = outputs["Pusher"]["pushed_model"]
+    (evaluation,) = outputs["Evaluator"]["evaluation"]
+    (infra_blessing,) = outputs["ServingGate"]["infra_blessing"]
+    return RunResult(
+        gates=[
+            *results.read_gates(evaluation.uri),
+            *read_gates(pathlib.Path(infra_blessing.uri) / CHECKS_FILE),
+        ],
+        pushed_path=pushed.get_string_custom_property("pushed_destination"),
+        already_served=pushed.get_string_custom_property("already_served"),
+    )

@@ -1,0 +1,124 @@
+"""The pipeline: wiring only. Both runners get their pipeline from here."""
+
+import pathlib
+from collections.abc import Sequence
+
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import trainer_pb2, transform_pb2
+
+from components import features
+from components.baseline_finder.component import BaselineFinder
+from components.evaluator.component import Evaluator
+from components.example_gen.component import ImageExampleGen
+from components.pusher.component import Pusher
+from components.serving_gate.component import ServingGate
+from pipeline.code_digest import code_digest
+from pipeline.config import Recipe
+from pipeline.eval_config import make_eval_config
+
+
+def create_pipeline(
+    recipe: Recipe,
+    *,
+    pipeline_root: str,
+    push_destination: str,
+    schema_file: str,
+    input_fingerprint: str = "",
+    champion_digest: str = "",
+    beam_pipeline_args: Sequence[str] = (),
+) -> Pipeline:
+    """Wires a recipe into a TFX pipeline.
+
+    Args:
+        recipe: what to run.
+        pipeline_root: folder or URI for all artifacts.
+        push_destination: folder or URI in which the served versions live.
+        schema_file: the schema of the examples, see `pipeline.schema`.
+        input_fingerprint: changes when the pictures do; makes a cached ImageExampleGen run again.
+        champion_digest: changes when the served model does; makes a cached BaselineFinder run again.
+        beam_pipeline_args: options of Apache Beam.
+    """
+    examples = ImageExampleGen(
+        source=recipe.data.source,
+        settings=recipe.data.model_dump_json(),
+        input_fingerprint=input_fingerprint,
+        code_digest=code_digest("example_gen"),
+    )
+    statistics = StatisticsGen(examples=examples.outputs["examples"])
+    schema = ImportSchemaGen(schema_file=schema_file)
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    transform = Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN]),
+        materialize=False,
+        disable_statistics=True,
+        custom_config={
+            "settings": recipe.transform.model_dump_json(),
+            "code_digest": code_digest("transform"),
+        },
+    )
+    trainer = Trainer(
+        examples=examples.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        run_fn="components.trainer.run_fn.run_fn",
+        train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN]),
+        eval_args=trainer_pb2.EvalArgs(splits=[features.VALIDATION]),
+        custom_config={
+            "settings": recipe.trainer.model_dump_json(),
+            "code_digest": code_digest("trainer"),
+        },
+    )
+    baseline = BaselineFinder(
+        push_destination=push_destination,
+        champion_digest=champion_digest,
+        code_digest=code_digest("baseline_finder"),
+    )
+    evaluator = Evaluator(
+        examples=examples.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["baseline"],
+        eval_config=make_eval_config(recipe.evaluation),
+        example_splits=[features.TEST],
+        code_digest=code_digest("evaluator"),
+    )
+    serving_gate = ServingGate(
+        model=trainer.outputs["model"],
+        examples=examples.outputs["examples"],
+        settings=recipe.serving_gate,
+        split=features.TEST,
+        code_digest=code_digest("serving_gate"),
+    )
+    pusher = Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_gate.outputs["infra_blessing"],
+        push_destination=push_destination,
+        code_digest=code_digest("pusher"),
+    )
+    return Pipeline(
+        pipeline_name=recipe.name,
+        pipeline_root=pipeline_root,
+        components=[
+            examples,
+            statistics,
+            schema,
+            validator,
+            transform,
+            trainer,
+            baseline,
+            evaluator,
+            serving_gate,
+            pusher,
+        ],
+        enable_cache=True,
+        beam_pipeline_args=list(beam_pipeline_args),
+    )

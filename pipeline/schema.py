@@ -1,0 +1,35 @@
+"""The schema of a data set: the curated one, with the data's classes as the domain of the label."""
+
+import hashlib
+import importlib.resources
+import os
+import pathlib
+import tempfile
+from collections.abc import Sequence
+
+CURATED = importlib.resources.files("schemas") / "schema.pbtxt"
+
+
+def write_schema(classes: Sequence[str], folder: pathlib.Path) -> pathlib.Path:
+    """Writes the schema to a path that holds a digest of its content, which is what TFX caches by.
+
+    Args:
+        classes: class names that a label may have.
+        folder: where schemas are kept.
+
+    Returns:
+        The file written.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    schema = text_format.Parse(CURATED.read_text(), schema_pb2.Schema())
+    domain = next(d for d in schema.string_domain if d.name == "classes")
+    domain.value.extend(classes)
+    text = text_format.MessageToString(schema, as_utf8=True)
+    path = folder / hashlib.sha256(text.encode()).hexdigest()[:16] / "schema.pbtxt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(text)
+    os.replace(file.name, path)
+    return path

@@ -1,0 +1,188 @@
+"""The Evaluator node, really run on 42 pictures, with the stand-in as model and as baseline."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types import Channel, standard_artifacts
+from tfx.utils import proto_utils
+
+from components.evaluator import results
+from components.evaluator.component import Evaluator
+from components.evaluator.config import EvaluationSettings
+from components.evaluator.executor import Executor
+from pipeline.eval_config import make_eval_config
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory, save_model) -> Path:
+    """`Model` artifacts by name: `good` is always right, `blind` never says green (2/3 right)."""
+    folder = tmp_path_factory.mktemp("models")
+    save_model(folder / "good" / "Format-Serving")
+    save_model(folder / "reordered" / "Format-Serving", classes=("red", "blue", "green"))
+    save_model(folder / "blind" / "Format-Serving", blind_to=["green"])
+    save_model(folder / "other" / "Format-Serving", classes=("blue", "green", "red", "pink"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluate(tmp_path_factory, models, examples):
+    """Runs the executor; gives the artifacts `blessing` and `evaluation`."""
+
+    def run(model: str, baseline: str | None, settings: EvaluationSettings):
+        inputs = {
+            "examples": standard_artifacts.Examples(),
+            "model": standard_artifacts.Model(),
+            "baseline_model": standard_artifacts.Model(),
+        }
+        inputs["examples"].uri = str(examples)
+        inputs["examples"].split_names = '["test"]'
+        inputs["model"].uri = str(models / model)
+        inputs["baseline_model"].uri = str(models / baseline if baseline else models / "none")
+        inputs["baseline_model"].set_int_custom_property("has_baseline", int(bool(baseline)))
+        outputs = {
+            "blessing": standard_artifacts.ModelBlessing(),
+            "evaluation": standard_artifacts.ModelEvaluation(),
+        }
+        for name, artifact in outputs.items():
+            artifact.uri = str(tmp_path_factory.mktemp(name))
+        context = BaseBeamExecutor.Context(
+            beam_pipeline_args=["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
+        )
+        Executor(context).Do(
+            {name: [artifact] for name, artifact in inputs.items()},
+            {name: [artifact] for name, artifact in outputs.items()},
+            {
+                "eval_config": proto_utils.proto_to_json(make_eval_config(settings)),
+                "example_splits": '["test"]',
+                "code_digest": "",
+            },
+        )
+        return outputs["blessing"], outputs["evaluation"]
+
+    return run
+
+
+def is_blessed(blessing) -> bool:
+    """What the Pusher looks at; the marker file must agree."""
+    markers = {path.name for path in Path(blessing.uri).iterdir()}
+    blessed = blessing.get_int_custom_property("blessed") == 1
+    assert markers == ({"BLESSED"} if blessed else {"NOT_BLESSED"})
+    return blessed
+
+
+@pytest.fixture(scope="module")
+def first_run(evaluate):
+    """The blind model, nothing served, bounds of which it keeps some and breaks some."""
+    settings = EvaluationSettings(
+        thresholds={"accuracy": 0.6, "macro_recall": 0.7, "top_k_accuracy": 0.6},
+        max_drop={"accuracy": 0.0},
+        min_class_recall=0.1,
+        top_k=2,
+    )
+    return evaluate("blind", None, settings)
+
+
+def test_first_run_says_aloud_that_nothing_is_served(first_run):
+    blessing, evaluation = first_run
+    assert blessing.get_string_custom_property("baseline_note") == "no served model: not compared"
+    (row,) = [g for g in results.read_gates(evaluation.uri) if g.name == "accuracy against served"]
+    assert row.passed
+    assert row.value is None
+    assert row.message == "no served model: not compared"
+
+
+def test_every_bound_is_a_row_kept_or_not(first_run):
+    blessing, evaluation = first_run
+    gates = {gate.name: gate for gate in results.read_gates(evaluation.uri)}
+    assert {name: gate.passed for name, gate in gates.items()} == {
+        "accuracy": True,
+        "accuracy against served": True,
+        "recall of every class": False,
+        "top_k_accuracy": True,
+        "macro_recall": False,
+    }
+    assert gates["accuracy"].value == pytest.approx(2 / 3)
+    assert gates["accuracy"].bound == 0.6
+    assert gates["accuracy"].message == "0.6667, at least 0.6 wanted"
+    assert gates["macro_recall"].value == pytest.approx(2 / 3)
+    assert gates["recall of every class"].value == 0
+    assert gates["recall of every class"].message.startswith("lowest: green with 0.0000")
+    assert not is_blessed(blessing)
+
+
+def test_figures_are_those_of_the_most_probable_class(first_run):
+    metrics = results.read_metrics(first_run[1].uri)
+    assert metrics.classes == ["blue", "green", "red"]
+    assert metrics.confusion.dtype == np.int64
+    assert metrics.confusion.sum(axis=1).tolist() == [14, 14, 14]
+    assert np.diag(metrics.confusion).tolist() == [14, 0, 14]
+    blue_for_green, _, red_for_green = metrics.confusion[1].tolist()
+    assert metrics.per_class == {
+        "blue": {"precision": 14 / (14 + blue_for_green), "recall": 1.0, "count": 14},
+        "green": {"precision": 0.0, "recall": 0.0, "count": 14},
+        "red": {"precision": 14 / (14 + red_for_green), "recall": 1.0, "count": 14},
+    }
+    precisions = [row["precision"] for row in metrics.per_class.values()]
+    assert metrics.overall["macro_precision"] == pytest.approx(np.mean(precisions))
+    assert metrics.overall["macro_recall"] == pytest.approx(2 / 3)
+    assert metrics.overall["accuracy"] == pytest.approx(2 / 3)
+    assert metrics.overall["example_count"] == 42
+    assert 0.5 < metrics.overall["auc"] < 1
+    assert metrics.served == {}
+
+
+def test_an_equal_model_is_blessed_also_when_its_classes_have_another_order(evaluate):
+    settings = EvaluationSettings(thresholds={"auc": 0.99}, max_drop={"accuracy": 0.0})
+    blessing, evaluation = evaluate("reordered", "good", settings)
+    assert is_blessed(blessing)
+    assert not blessing.has_custom_property("baseline_note")
+    gates = {gate.name: gate for gate in results.read_gates(evaluation.uri)}
+    assert gates["accuracy against served"].value == 0
+    assert gates["auc"].value == pytest.approx(1)
+    metrics = results.read_metrics(evaluation.uri)
+    assert metrics.overall["accuracy"] == metrics.served["accuracy"] == 1
+    assert metrics.confusion.tolist() == np.diag([14, 14, 14]).tolist()
+
+
+def test_a_better_model_is_blessed(evaluate):
+    blessing, evaluation = evaluate("good", "blind", EvaluationSettings())
+    assert is_blessed(blessing)
+    (row,) = [g for g in results.read_gates(evaluation.uri) if g.name == "accuracy against served"]
+    assert row.value == pytest.approx(1 / 3)
+
+
+def test_a_model_worse_than_the_served_one_is_not_blessed(evaluate):
+    blessing, evaluation = evaluate("blind", "good", EvaluationSettings())
+    assert not is_blessed(blessing)
+    gates = {gate.name: gate for gate in results.read_gates(evaluation.uri)}
+    assert gates["accuracy"].passed
+    assert not gates["accuracy against served"].passed
+    assert gates["accuracy against served"].value == pytest.approx(-1 / 3)
+    message = "0.6667, served model 1.0000, at most 0.01 less allowed"
+    assert gates["accuracy against served"].message == message
+
+
+def test_a_served_model_of_other_classes_is_not_compared_with(evaluate):
+    blessing, evaluation = evaluate("blind", "other", EvaluationSettings())
+    note = "served model not compared, it knows other classes (new: none; gone: pink)"
+    assert blessing.get_string_custom_property("baseline_note") == note
+    assert is_blessed(blessing)
+    assert results.read_metrics(evaluation.uri).served == {}
+
+
+def test_the_node_is_named_evaluator_and_its_properties_are_strings():
+    node = Evaluator(
+        examples=Channel(type=standard_artifacts.Examples),
+        model=Channel(type=standard_artifacts.Model),
+        baseline_model=Channel(type=standard_artifacts.Model),
+        eval_config=make_eval_config(EvaluationSettings()),
+        example_splits=["test"],
+        code_digest="abc",
+    )
+    assert node.id == "Evaluator"
+    assert all(isinstance(value, str) for value in node.exec_properties.values())
+    assert json.loads(node.exec_properties["example_splits"]) == ["test"]
+    assert sorted(node.outputs) == ["blessing", "evaluation"]

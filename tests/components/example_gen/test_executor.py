@@ -1,0 +1,287 @@
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from tfx.types import standard_artifacts
+
+from components import features, progress
+from components.example_gen import executor, shards
+from components.example_gen.component import ImageExampleGen
+from components.example_gen.config import DataSettings
+from components.example_gen.summary import Summary
+
+IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+REPOSITORY = Path(__file__).parents[3]
+
+
+def _run(source, uri, beam_args=IN_MEMORY, **settings) -> standard_artifacts.Examples:
+    examples = standard_artifacts.Examples()
+    examples.uri = str(uri)
+    executor.Executor(executor.Executor.Context(beam_pipeline_args=list(beam_args))).Do(
+        input_dict={},
+        output_dict={"examples": [examples]},
+        exec_properties={
+            "source": str(source),
+            "settings": DataSettings(**settings).model_dump_json(),
+            "input_fingerprint": "",
+            "code_digest": "",
+        },
+    )
+    return examples
+
+
+def _records(uri, split) -> list[dict]:
+    """All examples of a split in the order of its files; single values, bytes or int."""
+    files = sorted(str(path) for path in Path(uri, f"Split-{split}").iterdir())
+    records = []
+    for record in tf.data.TFRecordDataset(files, features.COMPRESSION).as_numpy_iterator():
+        example = tf.train.Example.FromString(record)
+        records.append(
+            {
+                name: (feature.bytes_list.value or feature.int64_list.value)[0]
+                for name, feature in example.features.feature.items()
+            }
+        )
+    return records
+
+
+def _all_records(uri) -> list[dict]:
+    return [record for split in features.SPLITS for record in _records(uri, split)]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, fill, smooth_image, encode):
+    """Sixty good pictures in two classes, two bad ones, and one text file."""
+    root = fill(tmp_path_factory.mktemp("source"), {"cats": 28, "süße Hunde": 30})
+    (root / "cats/a b.webp").write_bytes(encode(smooth_image(77), "WEBP"))
+    (root / "cats/1x1.gif").write_bytes(encode(smooth_image(78, 1, 1), "GIF"))
+    (root / "cats/cut.jpg").write_bytes(encode(smooth_image(79), "JPEG")[:-2])
+    (root / "süße Hunde/gone.png").symlink_to("nowhere.png")
+    (root / "süße Hunde/notes.txt").write_text("not a picture")
+    return root
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return []
+
+
+@pytest.fixture(scope="module")
+def examples(pictures, tmp_path_factory, reports):
+    with progress.watched_by(reports.append):
+        return _run(pictures, tmp_path_factory.mktemp("run") / "examples")
+
+
+def test_artifact_names_its_splits(examples):
+    assert json.loads(examples.split_names) == ["train", "validation", "test"]
+
+
+def test_folder_holds_what_is_documented(examples):
+    found = {str(path.relative_to(examples.uri)) for path in Path(examples.uri).rglob("*")}
+    assert found == {
+        "summary.json",
+        "quarantine.jsonl",
+        *(f"Split-{split}" for split in features.SPLITS),
+        *(f"Split-{split}/data_tfrecord-00000-of-00001.gz" for split in features.SPLITS),
+    }
+
+
+def test_records_hold_every_good_picture_once(examples, pictures):
+    records = {record["path"].decode(): record for record in _all_records(examples.uri)}
+    assert len(_all_records(examples.uri)) == len(records) == 60
+    for path, record in records.items():
+        data = (pictures / path).read_bytes()
+        assert set(record) == {"image", "label", "image_id", "split", "path", "view"}
+        assert record["image_id"].decode() == hashlib.sha256(data).hexdigest()
+        assert record["label"].decode() == path.split("/")[0]
+        assert record["view"] == 0
+        if path == "cats/a b.webp":
+            assert record["image"].startswith(b"\x89PNG")
+        else:
+            assert record["image"] == data
+
+
+def test_records_name_their_split(examples):
+    for split in features.SPLITS:
+        records = _records(examples.uri, split)
+        assert records
+        assert {record["split"].decode() for record in records} == {split}
+
+
+def test_classes_are_mixed(examples):
+    labels = [record["label"] for record in _records(examples.uri, "train")]
+    changes = sum(a != b for a, b in zip(labels, labels[1:], strict=False))
+    assert changes > len(labels) / 4
+
+
+def test_summary(examples):
+    summary = Summary.from_json(Path(examples.uri, "summary.json").read_text())
+    assert summary.classes == ["cats", "süße Hunde"]
+    assert (summary.total, summary.quarantined, summary.reencoded, summary.ignored) == (60, 2, 1, 1)
+    for split in features.SPLITS:
+        labels = [record["label"].decode() for record in _records(examples.uri, split)]
+        assert summary.counts[split] == {label: labels.count(label) for label in summary.classes}
+
+
+def test_quarantine(examples):
+    lines = Path(examples.uri, "quarantine.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"path": "cats/cut.jpg", "reason": "damaged or cut-off JPEG"},
+        {"path": "süße Hunde/gone.png", "reason": "cannot be read: No such file or directory"},
+    ]
+
+
+def test_progress(examples, reports):
+    assert {(report.task, report.total) for report in reports} == {("images", 62)}
+    assert [report.done for report in reports] == list(range(1, 63))
+
+
+def test_a_second_run_gives_the_same_bytes(examples, pictures, tmp_path):
+    again = _run(pictures, tmp_path / "examples")
+    for path in Path(examples.uri).rglob("*.*"):
+        assert path.read_bytes() == Path(again.uri, path.relative_to(examples.uri)).read_bytes()
+
+
+def test_more_pictures_do_not_move_others(examples, pictures, fill, tmp_path):
+    shutil.copytree(pictures, tmp_path / "source", symlinks=True)
+    fill(tmp_path / "source", {"birds": 10})
+    more = _run(tmp_path / "source", tmp_path / "examples")
+    before = {record["path"]: record["split"] for record in _all_records(examples.uri)}
+    after = {record["path"]: record["split"] for record in _all_records(more.uri)}
+    assert len(after) == 70
+    assert before.items() <= after.items()
+
+
+def test_many_shards_from_worker_processes(examples, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_SHARD_BYTES", 20_000)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    shutil.copytree(pictures, tmp_path / "pictures", symlinks=True)
+    processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    run = _run("pictures", tmp_path / "examples", ["--runner=FnApiRunner", *processes])
+    files = sorted(path.name for path in Path(run.uri, "Split-train").iterdir())
+    assert len(files) > 2
+    assert files[1] == f"data_tfrecord-00001-of-{len(files):05d}.gz"
+    # The files cut the same sequence of records elsewhere.
+    for split in features.SPLITS:
+        assert _records(run.uri, split) == _records(examples.uri, split)
+    for name in ("summary.json", "quarantine.jsonl"):
+        assert Path(run.uri, name).read_bytes() == Path(examples.uri, name).read_bytes()
+
+
+def test_given_splits_are_kept_and_test_is_cut_from_validation(fill, tmp_path):
+    source = fill(tmp_path / "source", {"train/a": 5, "train/b": 5, "val/a": 15, "val/b": 15})
+    run = _run(source, tmp_path / "examples")
+    origin = {
+        split: {record["path"].split(b"/")[0] for record in _records(run.uri, split)}
+        for split in features.SPLITS
+    }
+    assert origin == {"train": {b"train"}, "validation": {b"val"}, "test": {b"val"}}
+
+
+def _write(root, files):
+    for path, data in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("folders", "extra", "settings", "message"),
+    [
+        (
+            {"a": 20, "b": 1},
+            {},
+            {},
+            "class 'b' in .* has 1 usable .* data.min_per_class .* least 3",
+        ),
+        (
+            {"a": 20, "b": 2},
+            {"b/3.png": b"text"},
+            {"max_quarantined": 0.1},
+            "class 'b' in .* has 2 usable",
+        ),
+        (
+            {"a": 9, "b": 9},
+            {"b/x.jpg": b"text", "a/y.jpg": b""},
+            {},
+            "2 of 20 files in .* data.max_quarantined = 0.05 allows; the first are "
+            "a/y.jpg: empty file; b/x.jpg: not a JPEG",
+        ),
+        (
+            {"a": 9, "b": 9},
+            {},
+            {"split": {"train": 0.9999998, "validation": 1e-7, "test": 1e-7}},
+            "the validation split got none of the 18 .*raise data.split.validation",
+        ),
+        (
+            {"a": 9, "b": 9},
+            {},
+            {"split": {"train": 1e-7, "validation": 0.5, "test": 0.4999999}},
+            "class 'a' in .* has no picture in the train split: .*raise data.split.train",
+        ),
+        ({"a": 9}, {}, {}, r"has 1 class \(a\)"),
+    ],
+)
+def test_what_cannot_be_trained_on_stops_the_run(fill, tmp_path, folders, extra, settings, message):
+    source = fill(tmp_path / "source", folders)
+    _write(source, extra)
+    with pytest.raises(ValueError, match=message) as error:
+        _run(source, tmp_path / "examples", **settings)
+    assert "\n" not in str(error.value)
+    assert [path for path in tmp_path.glob("examples/*")] == []
+
+
+def test_a_crash_leaves_nothing_that_looks_complete(fill, tmp_path, monkeypatch):
+    source = fill(tmp_path / "source", {"a": 20, "b": 20})
+
+    def crash(*_):
+        raise MemoryError("boom")
+
+    with monkeypatch.context() as patched, pytest.raises(Exception, match="boom"):
+        patched.setattr(shards, "_example", crash)
+        _run(source, tmp_path / "examples")
+    assert list(tmp_path.glob("examples/*")) == []
+
+    # Nor does what a killed attempt left end up in the next.
+    leftovers = {".staging/00000-x-train.gz": b"x", "Split-train/data_tfrecord-9.gz": b"x"}
+    _write(tmp_path / "examples", leftovers | {"summary.json": b"{}"})
+    run = _run(source, tmp_path / "examples")
+    assert len(_all_records(run.uri)) == 40
+    assert not Path(run.uri, ".staging").exists()
+
+
+def test_full_disk_is_noticed_before_any_work(fill, tmp_path, monkeypatch):
+    source = fill(tmp_path / "source", {"a": 20, "b": 20})
+    usage = shutil._ntuple_diskusage(total=100_000, used=99_999, free=1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(ValueError, match=r"pictures take .* MB, but .* has only 0.0 MB free"):
+        _run(source, tmp_path / "examples")
+    assert list(tmp_path.glob("examples/Split-*")) == []
+
+
+def test_digits(tmp_path):
+    run = _run("digits", tmp_path / "examples")
+    summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
+    assert summary.total == 1797
+    shares = [sum(summary.counts[split].values()) / 1797 for split in features.SPLITS]
+    assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
+    assert _records(run.uri, "train")[0]["path"].endswith(b".png")
+
+
+def test_component():
+    node = ImageExampleGen(source="digits", settings=DataSettings().model_dump_json())
+    assert node.id == "ImageExampleGen"
+    assert node.exec_properties == {
+        "source": "digits",
+        "settings": DataSettings().model_dump_json(),
+        "input_fingerprint": "",
+        "code_digest": "",
+    }
+    assert node.outputs["examples"].type is standard_artifacts.Examples
+    assert os.path.basename(node.executor_spec.executor_class.__module__) == (
+        "components.example_gen.executor"
+    )

@@ -1,0 +1,174 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from components.example_gen.pictures import BadPicture, check_picture
+
+MAX_PIXELS = 50_000_000
+
+
+def _decode(data: bytes) -> np.ndarray:
+    """The pixels that the Transform graph sees, uint8 [height, width, 3]."""
+    return tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+
+
+def _blank_png(width: int, height: int) -> bytes:
+    """A valid one-bit PNG, a few kilobytes however large it is; never held in memory as pixels."""
+    compressor = zlib.compressobj(9)
+    row = bytes(1 + (width + 7) // 8)
+    pixels = b"".join(compressor.compress(row) for _ in range(height)) + compressor.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("JPEG", "RGB", {}),
+        ("JPEG", "L", {}),
+        ("JPEG", "CMYK", {}),
+        ("JPEG", "RGB", {"progressive": True}),
+        ("MPO", "RGB", {}),
+        ("PNG", "RGB", {}),
+        ("PNG", "RGBA", {}),
+        ("PNG", "LA", {}),
+        ("PNG", "P", {}),
+        ("PNG", "1", {}),
+        ("GIF", "P", {}),
+    ],
+)
+@pytest.mark.parametrize("size", [(40, 30), (1, 1)])
+def test_what_tensorflow_decodes_is_kept_as_it_is(smooth_image, encode, kind, mode, options, size):
+    data = encode(smooth_image(1, *size).convert(mode), kind, **options)
+    assert check_picture(data, MAX_PIXELS) is data
+    assert _decode(data).shape == (size[1], size[0], 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("WEBP", "RGB"),
+        ("WEBP", "RGBA"),
+        ("TIFF", "RGB"),
+        ("TIFF", "CMYK"),
+        ("TIFF", "LA"),
+        ("BMP", "RGB"),
+        ("BMP", "L"),
+        ("BMP", "P"),  # TensorFlow would take palette indices for grey values
+        ("BMP", "1"),
+    ],
+)
+def test_the_rest_becomes_a_png_of_the_same_pixels(smooth_image, encode, kind, mode):
+    image = smooth_image(2).convert(mode)
+    data = encode(image, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
+    stored = check_picture(data, MAX_PIXELS)
+    assert stored.startswith(b"\x89PNG")
+    np.testing.assert_array_equal(_decode(stored), np.asarray(image.convert("RGB")))
+
+
+def test_cmyk_jpeg_has_its_true_colours(encode):
+    image = Image.new("RGB", (32, 32), (200, 60, 20))
+    image.paste((30, 90, 220), (0, 0, 16, 32))
+    data = encode(image.convert("CMYK"), "JPEG", quality=95)
+    assert check_picture(data, MAX_PIXELS) is data
+    difference = np.abs(_decode(data).astype(int) - np.asarray(image))
+    assert difference.mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_keeps_its_brightness(encode, kind):
+    ramp = np.linspace(0, 65_535, 40 * 30).astype(np.uint16).reshape(30, 40)
+    stored = check_picture(encode(Image.fromarray(ramp), kind), MAX_PIXELS)
+    np.testing.assert_array_equal(_decode(stored), np.repeat((ramp >> 8)[..., None], 3, axis=-1))
+
+
+def test_animation_gives_its_first_frame(smooth_image, encode):
+    frames = [smooth_image(seed) for seed in (1, 2, 3)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert check_picture(data, MAX_PIXELS) is data
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(_decode(data), np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("PNG", {}),
+        ("GIF", {}),
+        ("WEBP", {}),
+        ("TIFF", {}),
+        ("BMP", {}),
+    ],
+)
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
+def test_cut_off(smooth_image, encode, kind, options, keep):
+    data = encode(smooth_image(3), kind, **options)
+    with pytest.raises(BadPicture):
+        check_picture(data[: int(len(data) * keep)], MAX_PIXELS)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("missing", [1, 2, 3, 8, 12])
+def test_cut_off_just_before_the_end(smooth_image, encode, kind, missing):
+    # Pillow alone accepts a PNG without its last chunk.
+    data = encode(smooth_image(3), kind)
+    with pytest.raises(BadPicture, match=f"damaged or cut-off {kind}"):
+        check_picture(data[:-missing], MAX_PIXELS)
+
+
+def test_damaged_png(smooth_image, encode):
+    data = bytearray(encode(smooth_image(3), "PNG"))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(BadPicture, match="damaged or cut-off PNG"):
+        check_picture(bytes(data), MAX_PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty file"),
+        (b"just some text, named .jpg", "not a JPEG, PNG, GIF, BMP, WebP or TIFF picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a JPEG"),
+    ],
+)
+def test_no_picture(data, reason):
+    with pytest.raises(BadPicture, match=reason):
+        check_picture(data, MAX_PIXELS)
+
+
+def test_decompression_bomb_is_refused_undecoded():
+    data = _blank_png(20_000, 20_000)
+    assert len(data) < 100_000
+    with pytest.raises(BadPicture, match=r"data.max_pixels = 50,000,000 .*400000000 pixels"):
+        check_picture(data, MAX_PIXELS)
+
+
+def test_max_pixels(monkeypatch):
+    data = _blank_png(300, 200)
+    assert check_picture(data, 60_000) is data
+    monkeypatch.setattr(tf.io, "decode_image", None)  # would fail if it were decoded
+    with pytest.raises(BadPicture, match="300 x 200 pixels, more than data.max_pixels = 59,999"):
+        check_picture(data, 59_999)
+
+
+def test_max_pixels_counts_every_frame_of_a_gif(smooth_image, encode):
+    # TensorFlow decodes them all to get the first.
+    frames = [smooth_image(seed) for seed in (1, 2, 3)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(BadPicture, match="40 x 30 pixels in 3 frames"):
+        check_picture(data, 3 * 40 * 30 - 1)
+
+
+def test_32_bit_brightness_has_no_known_range(smooth_image, encode):
+    with pytest.raises(BadPicture, match="store 8 or 16 bits"):
+        check_picture(encode(smooth_image(1).convert("F"), "TIFF"), MAX_PIXELS)

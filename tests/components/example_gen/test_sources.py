@@ -1,0 +1,195 @@
+import os
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+
+from components.example_gen import sources
+from components.example_gen.walk import printable
+
+
+def _touch(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"x")
+    return root
+
+
+def _paths(source):
+    return [item.path for item in source.items]
+
+
+def test_one_folder_per_class(tmp_path):
+    _touch(
+        tmp_path, "dogs/b.JPG", "dogs/sub/deep/a.png", "cats/c.tiff", "cats/notes.txt", "labels.csv"
+    )
+    source = sources.list_images(tmp_path)
+    assert source.classes == ("cats", "dogs")
+    assert _paths(source) == ["cats/c.tiff", "dogs/b.JPG", "dogs/sub/deep/a.png"]
+    assert [item.label for item in source.items] == ["cats", "dogs", "dogs"]
+    assert source.splits == frozenset()
+    assert source.ignored == 2
+    assert source.total_bytes == 3
+    assert source.counts() == {None: {"cats": 1, "dogs": 2}}
+
+
+@pytest.mark.parametrize("validation", ["validation", "val", "Valid"])
+def test_split_folders(tmp_path, validation):
+    _touch(tmp_path, "Train/a/1.jpg", "Train/b/1.jpg", f"{validation}/a/1.jpg", "README.md")
+    source = sources.list_images(tmp_path)
+    assert source.classes == ("a", "b")
+    assert source.splits == {"train", "validation"}
+    assert source.counts() == {"train": {"a": 1, "b": 1}, "validation": {"a": 1, "b": 0}}
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    _touch(tmp_path, "train/1.jpg", "bus/1.jpg")
+    assert sources.list_images(tmp_path).classes == ("bus", "train")
+
+
+def test_hidden_files_and_clutter_do_not_exist(tmp_path):
+    _touch(tmp_path, "a/1.jpg", "b/1.jpg", ".git/x.jpg", "__MACOSX/a/1.jpg", ".DS_Store")
+    _touch(tmp_path, "a/._1.jpg", "a/Thumbs.db", "b/.hidden/2.jpg")
+    source = sources.list_images(tmp_path)
+    assert _paths(source) == ["a/1.jpg", "b/1.jpg"]
+    assert source.ignored == 0
+
+
+def test_spaces_and_non_ascii_letters(tmp_path):
+    decomposed = unicodedata.normalize("NFD", "Kätzchen")
+    _touch(
+        tmp_path, f"train/{decomposed}/ein süßes Bild.jpg", "train/犬/1.jpg", "test/Kätzchen/2.jpg"
+    )
+    source = sources.list_images(tmp_path)
+    assert source.classes == ("Kätzchen", "犬")
+    assert source.counts()["test"] == {"Kätzchen": 1, "犬": 0}
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    _touch(tmp_path, "a/1.jpg", "b/1.jpg")
+    odd = os.path.join(os.fsencode(tmp_path), b"a", b"caf\xe9.jpg")
+    with open(odd, "wb"):
+        pass
+    source = sources.list_images(tmp_path)
+    path = next(path for path in _paths(source) if "caf" in path)
+    assert (tmp_path / path).exists()
+    assert printable(path) == "a/caf\ufffd.jpg"
+    assert len(sources.fingerprint(source)) == 64
+
+
+def test_links(tmp_path):
+    _touch(tmp_path, "data/a/1.jpg", "data/b/1.jpg", "elsewhere/2.jpg")
+    data = tmp_path / "data"
+    (data / "a/loop").symlink_to(data / "a")
+    (data / "a/everything").symlink_to(data)
+    (data / "a/self.jpg").symlink_to("self.jpg")
+    (data / "b/more").symlink_to(tmp_path / "elsewhere")
+    (data / "b/gone.jpg").symlink_to(tmp_path / "gone.jpg")
+    source = sources.list_images(data)
+    # Broken links are listed, so that somebody is told about them.
+    assert _paths(source) == ["a/1.jpg", "a/self.jpg", "b/1.jpg", "b/gone.jpg", "b/more/2.jpg"]
+    assert {item.path for item in source.items if not item.size} == {"a/self.jpg", "b/gone.jpg"}
+
+
+def test_folders_and_pipes_with_picture_names(tmp_path):
+    _touch(tmp_path, "a/1.jpg", "b/x.jpg/2.jpg")
+    os.mkfifo(tmp_path / "a/pipe.jpg")  # opening it would wait for ever
+    source = sources.list_images(tmp_path)
+    assert _paths(source) == ["a/1.jpg", "b/x.jpg/2.jpg"]
+    assert source.ignored == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([], "holds no pictures"),
+        (["notes.txt"], "holds no pictures"),
+        (["train/notes.txt"], "holds no pictures"),
+        (["cats/1.jpg"], r"has 1 class \(cats\)"),
+        (["train/cats/1.jpg"], r"has 1 class \(cats\)"),
+        (["1.jpg", "2.jpg"], r"2 picture\(s\) lie directly in .*, the first is 1.jpg"),
+        (
+            ["1.jpg", "a/1.jpg", "b/1.jpg"],
+            "the first is 1.jpg: expected one folder of pictures per",
+        ),
+        (["train/1.jpg", "train/a/1.jpg", "train/b/1.jpg"], "lie directly in .*/train, the first"),
+        (["a/1.jpg", "b/1.jpg", "c/notes.txt"], "class folder .*/c holds no pictures"),
+        (
+            ["train/a/1.jpg", "train/b/1.jpg", "val/zebra/1.jpg"],
+            "validation/ has the class 'zebra' that train/ lacks; train/ has a, b",
+        ),
+        (["val/a/1.jpg", "test/b/1.jpg"], "has test and validation but no train"),
+        (["train/a/1.jpg", "val/a/1.jpg", "extra/b/1.jpg"], r"beside others \(extra\)"),
+        (["a\nb/1.jpg", "c/1.jpg"], r"'a\\nb' has a control character"),
+    ],
+)
+def test_layouts_that_are_refused(tmp_path, files, message):
+    _touch(tmp_path, *files)
+    with pytest.raises(ValueError, match=message) as error:
+        sources.list_images(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(
+        ValueError, match="data.source .*/nowhere does not exist: expected one folder"
+    ):
+        sources.open_source(str(tmp_path / "nowhere"), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["pictures.zip", "labels.csv"])
+def test_a_file_is_not_a_source_yet(tmp_path, name):
+    _touch(tmp_path, name)
+    with pytest.raises(
+        ValueError, match=f"{name} is a file: archives, manifests .* not supported yet"
+    ):
+        sources.open_source(str(tmp_path / name), tmp_path)
+
+
+def test_a_remote_address_is_not_a_source_yet(tmp_path):
+    with pytest.raises(ValueError, match="gs://bucket/pictures is a remote address"):
+        sources.open_source("gs://bucket/pictures", tmp_path)
+
+
+def test_root_is_absolute(tmp_path, monkeypatch):
+    _touch(tmp_path, "pictures/a/1.jpg", "pictures/b/1.jpg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for spelling in ("pictures", "./pictures/", "~/pictures"):
+        assert sources.list_images(spelling).root == str(tmp_path / "pictures")
+
+
+def test_fingerprint_changes_with_the_pictures(tmp_path):
+    _touch(tmp_path, "a/1.jpg", "b/1.jpg", "b/notes.txt")
+
+    def now():
+        return sources.fingerprint(sources.list_images(tmp_path))
+
+    seen = [now()]
+    assert now() == seen[0]
+    (tmp_path / "b/notes.txt").write_bytes(b"more notes")
+    assert now() == seen[0]
+
+    (tmp_path / "a/1.jpg").write_bytes(b"xy")
+    os.utime(tmp_path / "a/1.jpg", ns=(0, 0))
+    seen.append(now())
+    os.utime(tmp_path / "a/1.jpg", ns=(0, 1))
+    seen.append(now())
+    (tmp_path / "a/1.jpg").rename(tmp_path / "a/2.jpg")
+    seen.append(now())
+    _touch(tmp_path, "b/2.jpg")
+    seen.append(now())
+    assert len(set(seen)) == len(seen)
+
+
+def test_listing_needs_no_tensorflow():
+    # The command line lists sources and must answer at once.
+    code = (
+        "import sys, components.example_gen.sources, components.example_gen.splits;"
+        "print({'tensorflow', 'tfx', 'sklearn', 'apache_beam', 'PIL'} & set(sys.modules))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    assert loaded.stdout == "set()\n"

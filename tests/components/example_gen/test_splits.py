@@ -1,0 +1,54 @@
+import hashlib
+from collections import Counter
+
+import pytest
+
+from components.example_gen.config import SplitSettings
+from components.example_gen.splits import assign_split
+
+FRACTIONS = SplitSettings(train=0.7, validation=0.2, test=0.1)
+IDS = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000)]
+
+
+def _shares(ids, given, available):
+    counts = Counter(assign_split(i, given, frozenset(available), FRACTIONS) for i in ids)
+    return {split: count / len(ids) for split, count in counts.items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "available", "expected"),
+    [
+        (None, [], {"train": 0.7, "validation": 0.2, "test": 0.1}),
+        ("train", ["train"], {"train": 0.7, "validation": 0.2, "test": 0.1}),
+        ("train", ["train", "validation"], {"train": 1.0}),
+        ("validation", ["train", "validation"], {"validation": 2 / 3, "test": 1 / 3}),
+        ("train", ["train", "test"], {"train": 7 / 9, "validation": 2 / 9}),
+        ("test", ["train", "test"], {"test": 1.0}),
+        ("train", ["train", "validation", "test"], {"train": 1.0}),
+        ("validation", ["train", "validation", "test"], {"validation": 1.0}),
+        ("test", ["train", "validation", "test"], {"test": 1.0}),
+    ],
+)
+def test_shares(given, available, expected):
+    assert _shares(IDS, given, available) == pytest.approx(expected, abs=0.015)
+
+
+def test_shares_hold_for_folders_that_an_earlier_split_made():
+    def earlier(split):
+        return [i for i in IDS if assign_split(i, None, frozenset(), FRACTIONS) == split]
+
+    validation = _shares(earlier("validation"), "validation", ["train", "validation"])
+    assert validation == pytest.approx({"validation": 2 / 3, "test": 1 / 3}, abs=0.04)
+    train = _shares(earlier("train"), "train", ["train", "test"])
+    assert train == pytest.approx({"train": 7 / 9, "validation": 2 / 9}, abs=0.03)
+
+
+def test_both_ends_of_the_range():
+    for image_id, split in (("0" * 64, "train"), ("f" * 64, "test")):
+        assert assign_split(image_id, None, frozenset(), FRACTIONS) == split
+
+
+def test_known_values_never_change():
+    # A change here moves pictures between the splits of every existing project.
+    splits = [assign_split(i, None, frozenset(), FRACTIONS)[:2] for i in IDS[:10]]
+    assert " ".join(splits) == "tr tr va tr tr te te tr tr tr"

@@ -1,0 +1,78 @@
+"""The Pusher node, driven as TFX drives it."""
+
+import pytest
+from tfx.types import Channel, standard_artifacts
+
+from components.pusher import served
+from components.pusher.component import Pusher
+from components.pusher.executor import Executor
+
+
+@pytest.fixture
+def node(tmp_path):
+    """Runs the executor on a model; gives the artifact `pushed_model`."""
+    saved_model = tmp_path / "model" / "Format-Serving"
+    saved_model.mkdir(parents=True)
+
+    def run(content: str, model_blessed: int = 1, infra_blessed: int = 1):
+        (saved_model / "saved_model.pb").write_text(content)
+        model = standard_artifacts.Model()
+        model.uri = str(tmp_path / "model")
+        blessings = standard_artifacts.ModelBlessing(), standard_artifacts.InfraBlessing()
+        for blessing, blessed in zip(blessings, (model_blessed, infra_blessed), strict=True):
+            blessing.set_int_custom_property("blessed", blessed)
+        pushed = standard_artifacts.PushedModel()
+        Executor().Do(
+            {"model": [model], "model_blessing": [blessings[0]], "infra_blessing": [blessings[1]]},
+            {"pushed_model": [pushed]},
+            {"push_destination": str(tmp_path / "serving"), "code_digest": ""},
+        )
+        return pushed
+
+    return run
+
+
+def test_a_blessed_model_becomes_the_champion(node, tmp_path):
+    pushed = node("first")
+    version = served.champion(tmp_path / "serving")
+    assert (version.path / "saved_model.pb").read_text() == "first"
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_version") == version.name
+    assert pushed.get_string_custom_property("pushed_destination") == str(version.path)
+
+
+@pytest.mark.parametrize("blessed", [(0, 1), (1, 0)])
+def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, blessed):
+    pushed = node("bad", *blessed)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not pushed.has_custom_property("pushed_version")
+    assert not (tmp_path / "serving").exists()
+
+
+def test_the_served_model_is_not_pushed_again(node, tmp_path):
+    version = node("same").get_string_custom_property("pushed_version")
+    again = node("same")
+    assert again.get_int_custom_property("pushed") == 0
+    assert again.get_string_custom_property("already_served") == version
+    assert len(served.list_versions(tmp_path / "serving")) == 1
+    assert node("other").get_int_custom_property("pushed") == 1
+    assert len(served.list_versions(tmp_path / "serving")) == 2
+
+
+def test_an_unwritable_destination_is_one_clear_error(node, tmp_path):
+    (tmp_path / "serving").write_text("a file")
+    with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*serving"):
+        node("model")
+
+
+def test_the_node_is_named_pusher_and_its_properties_are_strings():
+    node = Pusher(
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        infra_blessing=Channel(type=standard_artifacts.InfraBlessing),
+        push_destination="serving",
+        code_digest="abc",
+    )
+    assert node.id == "Pusher"
+    assert node.exec_properties == {"push_destination": "serving", "code_digest": "abc"}
+    assert list(node.outputs) == ["pushed_model"]
