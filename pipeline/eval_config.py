@@ -7,6 +7,7 @@ import tensorflow_model_analysis as tfma
 from components import features
 from components.evaluator.config import EvaluationSettings
 
+_OWN_METRICS = "components.evaluator.metrics"
 # Thresholds are tied to slices: TFMA holds a plain one against every slice, so that the bound on
 # the overall accuracy would be asked of each single class.
 _OVERALL = tfma.SlicingSpec()
@@ -14,11 +15,7 @@ _PER_CLASS = tfma.SlicingSpec(feature_keys=[features.LABEL])
 
 
 def make_eval_config(settings: EvaluationSettings) -> tfma.EvalConfig:
-    """The evaluation of one model on one split, and its bounds.
-
-    The classes are known only after Transform, so the executor of the Evaluator completes the
-    metrics that average over them (`classes.with_classes`).
-    """
+    """The evaluation of one model on one split, and its bounds."""
 
     def metric(class_name: str, name: str, module: str = "", **config) -> tfma.MetricConfig:
         return tfma.MetricConfig(
@@ -28,7 +25,7 @@ def make_eval_config(settings: EvaluationSettings) -> tfma.EvalConfig:
             per_slice_thresholds=_thresholds(settings, name),
         )
 
-    overall = tfma.MetricsSpec(
+    metrics = tfma.MetricsSpec(
         metrics=[
             metric("ExampleCount", "example_count"),
             metric("SparseCategoricalCrossentropy", "loss"),
@@ -36,12 +33,10 @@ def make_eval_config(settings: EvaluationSettings) -> tfma.EvalConfig:
             metric("SparseTopKCategoricalAccuracy", "top_k_accuracy", k=settings.top_k),
             # At threshold 0 the most probable class counts as predicted, however unsure.
             metric("MultiClassConfusionMatrixAtThresholds", "confusion_matrix", thresholds=[0.0]),
-            metric("MacroPrecision", "macro_precision", "components.evaluator.metrics"),
-            metric("MacroRecall", "macro_recall", "components.evaluator.metrics"),
+            metric("MacroPrecision", "macro_precision", _OWN_METRICS),
+            metric("MacroRecall", "macro_recall", _OWN_METRICS),
+            metric("MacroAuc", "auc", _OWN_METRICS),
         ]
-    )
-    one_against_the_rest = tfma.MetricsSpec(
-        metrics=[metric("AUC", "auc")], aggregate=tfma.AggregationOptions(macro_average=True)
     )
     return tfma.EvalConfig(
         model_specs=[
@@ -53,7 +48,7 @@ def make_eval_config(settings: EvaluationSettings) -> tfma.EvalConfig:
             )
         ],
         slicing_specs=[_OVERALL, _PER_CLASS],
-        metrics_specs=[overall, one_against_the_rest],
+        metrics_specs=[metrics],
     )
 
 

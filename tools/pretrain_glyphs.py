@@ -4,10 +4,11 @@ Graft's default recipe must show real transfer learning without a network connec
 task is made here: letters from the DejaVu fonts that matplotlib ships, slanted, bent, thickened,
 blurred, and seen through as few as 8 x 8 pixels. No digit is ever drawn.
 
-    python tools/pretrain_glyphs.py --pictures 300000
+    python tools/pretrain_glyphs.py --pictures 200000
 
-draws the pictures, trains on each of them once, and writes the backbone's weights as float16 to
-components/trainer/weights/glyphs.npz. `--sheet letters.png` only draws a sheet to look at.
+draws the pictures (4 KB of memory each), trains on each of them once, and writes the backbone's
+weights as float16 to components/trainer/weights/glyphs.npz, whose README.md has the figures.
+`--sheet letters.png` only draws a sheet to look at.
 """
 
 import functools
@@ -206,11 +207,13 @@ def _dataset(pictures: np.ndarray, labels: np.ndarray, batch_size: int):
         tf.TensorSpec((None, SIZE, SIZE), tf.uint8),
         tf.TensorSpec((None,), tf.int32),
     )
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).map(to_inputs)
+    counted = tf.data.experimental.assert_cardinality(math.ceil(len(pictures) / batch_size))
+    drawn = tf.data.Dataset.from_generator(batches, output_signature=signature).apply(counted)
+    return drawn.map(to_inputs).prefetch(4)
 
 
 def build_backbone():
-    """MobileNetV2 without its classifier: float32 [batch, 64, 64, 3] in -1..1 to [batch, 1280]."""
+    """An untrained MobileNetV2: float32 [batch, 64, 64, 3] in -1..1 to float32 [batch, 1280]."""
     import keras
 
     backbone = keras.applications.MobileNetV2(
@@ -241,7 +244,7 @@ def train(backbone, pictures: np.ndarray, labels: np.ndarray, *, epochs, batch_s
         metrics=["accuracy"],
         jit_compile=False,  # XLA takes many minutes to compile this network for a CPU
     )
-    classifier.fit(_dataset(pictures, labels, batch_size).prefetch(4), epochs=epochs, verbose=2)
+    classifier.fit(_dataset(pictures, labels, batch_size), epochs=epochs, verbose=2)
     return classifier
 
 
@@ -278,13 +281,15 @@ def _sheet(seed: int, path: pathlib.Path) -> None:
 
 
 def main(
-    pictures: Annotated[int, typer.Option(min=1000, help="Letters to draw.")] = 300_000,
+    pictures: Annotated[int, typer.Option(min=1000, help="Letters to draw.")] = 200_000,
     epochs: Annotated[int, typer.Option(min=1, help="Times that each letter is seen.")] = 1,
-    batch_size: Annotated[int, typer.Option(min=2)] = 128,
+    batch_size: Annotated[int, typer.Option(min=2, help="Letters per training step.")] = 128,
     rate: Annotated[float, typer.Option(help="Highest learning rate of the schedule.")] = 3e-3,
-    seed: Annotated[int, typer.Option(help="Of the drawings and of the training.")] = 7,
-    processes: Annotated[int, typer.Option(min=1, help="That draw.")] = os.cpu_count() or 1,
-    output: Annotated[pathlib.Path, typer.Option(help="Where the weights go.")] = WEIGHTS_FILE,
+    seed: Annotated[int, typer.Option(help="Seed of the drawings and of the training.")] = 7,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that draw.")] = 2,
+    output: Annotated[
+        pathlib.Path, typer.Option(help="Where the weights go.", show_default="in this checkout")
+    ] = WEIGHTS_FILE,
     sheet: Annotated[
         pathlib.Path | None, typer.Option(help="Only draw 200 letters into this picture.")
     ] = None,

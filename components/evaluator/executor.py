@@ -11,7 +11,7 @@ from tfx.types import standard_component_specs as keys
 from tfx.utils import path_utils, proto_utils
 
 from components.classes import read_classes
-from components.evaluator import classes, results, summary
+from components.evaluator import comparison, results, summary
 
 
 class Executor(stock.Executor):
@@ -23,7 +23,7 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Evaluates, blesses or not, and writes `gates.json` and `metrics.json` beside TFMA's files.
+        """Evaluates, blesses or not, and writes `gates.json` and `metrics.json` beside TFMA's.
 
         Where the model is not compared with a served one, the custom property `baseline_note` of
         the blessing says why.
@@ -39,14 +39,9 @@ class Executor(stock.Executor):
             logging.warning("%s", note)
             blessing.set_string_custom_property("baseline_note", note)
             input_dict = {k: v for k, v in input_dict.items() if k != keys.BASELINE_MODEL_KEY}
+        super().Do(input_dict, output_dict, exec_properties)
         eval_config = proto_utils.json_to_proto(
             exec_properties[keys.EVAL_CONFIG_KEY], tfma.EvalConfig()
-        )
-        eval_config = classes.with_classes(eval_config, len(names))
-        super().Do(
-            input_dict,
-            output_dict,
-            {**exec_properties, keys.EVAL_CONFIG_KEY: proto_utils.proto_to_json(eval_config)},
         )
         results.write(
             Path(evaluation),
@@ -64,4 +59,4 @@ def _why_no_baseline(input_dict: dict[str, list[Artifact]], names: list[str]) ->
     baseline = artifact_utils.get_single_instance(input_dict[keys.BASELINE_MODEL_KEY])
     if not baseline.get_int_custom_property("has_baseline"):
         return "no served model: not compared"
-    return classes.why_not_comparable(names, _saved_model([baseline]))
+    return comparison.why_not_comparable(names, _saved_model([baseline]))

@@ -87,7 +87,7 @@ def ingest(
     finally:
         fileio.rmtree(staging)
     shards.write_text(
-        os.path.join(uri, QUARANTINE_FILE), "".join(entry.to_json() for entry in quarantined)
+        os.path.join(uri, QUARANTINE_FILE), "".join(f"{entry.to_json()}\n" for entry in quarantined)
     )
     shards.write_text(os.path.join(uri, SUMMARY_FILE), summary.to_json())
     return summary

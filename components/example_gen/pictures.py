@@ -48,7 +48,7 @@ def check_picture(data: bytes, max_pixels: int) -> bytes:
     except Image.DecompressionBombError as error:
         raise BadPicture(f"more than data.max_pixels = {max_pixels:,} pixels: {error}") from error
     except Exception as error:  # on damaged files Pillow raises nearly anything
-        raise BadPicture(f"damaged or cut off: {error}") from error
+        raise BadPicture(f"damaged or cut off: {' '.join(str(error).split())}") from error
     try:
         tf.io.decode_image(data, channels=3, expand_animations=False)
     except tf.errors.OpError as error:

@@ -1,6 +1,5 @@
 """Copies a SavedModel into the folder of served versions so that nobody ever sees half of it."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -26,7 +25,7 @@ def push(model: Path, destination: Path) -> Path:
         with tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=destination) as staging:
             copy = shutil.copytree(model, Path(staging) / "model")
             version = destination / str(_next_version(destination))
-            os.rename(copy, version)
+            copy.rename(version)
     except OSError as error:
         raise OSError(f"cannot push to {destination}: {_reason(error)}") from error
     return version

@@ -1,6 +1,6 @@
 """What a client may expect of a SavedModel, question by question.
 
-A check gives what it found, or raises `CheckFailed`. Whatever else it raises is the model's doing
+A check gives what it found, or raises `ContractError`. Whatever else it raises is the model's doing
 and counts as failed too.
 """
 
@@ -36,7 +36,7 @@ _WARM_UP_REQUESTS = 3
 Finding = tuple[float | None, float | None, str]
 
 
-class CheckFailed(Exception):
+class ContractError(Exception):
     """The model did not do what the contract says; the message says what it did."""
 
 
@@ -75,12 +75,14 @@ def check_signatures(client: Client) -> Finding:
     """The three signatures are there, with the names, types and ranks of the contract."""
     for signature, (name, outputs) in _CONTRACT.items():
         if signature not in client.model.signatures:
-            raise CheckFailed(f"no signature {signature}")
+            raise ContractError(f"no signature {signature}")
         function = client.model.signatures[signature]
         inputs = function.structured_input_signature[1]
         _check_tensors(f"input of {signature}", inputs, {name: (tf.string, 1)})
         if extra := set(inputs) - {name}:
-            raise CheckFailed(f"{signature} asks for more than {name}: {', '.join(sorted(extra))}")
+            raise ContractError(
+                f"{signature} asks for more than {name}: {', '.join(sorted(extra))}"
+            )
         _check_tensors(f"output of {signature}", function.structured_outputs, outputs)
     return None, None, f"{', '.join(_CONTRACT)} as agreed"
 
@@ -88,15 +90,15 @@ def check_signatures(client: Client) -> Finding:
 def _check_tensors(where: str, found: dict, wanted: dict[str, tuple[tf.DType, int]]) -> None:
     for name, (dtype, rank) in wanted.items():
         if name not in found:
-            raise CheckFailed(f"{where}: no {name}, only {', '.join(sorted(found)) or 'nothing'}")
+            raise ContractError(f"{where}: no {name}, only {', '.join(sorted(found)) or 'nothing'}")
         tensor = found[name]
         if tensor.dtype != dtype:
-            raise CheckFailed(f"{where}: {name} is {tensor.dtype.name}, not {dtype.name}")
+            raise ContractError(f"{where}: {name} is {tensor.dtype.name}, not {dtype.name}")
         # A shape that is known only when asked is left to the checks that ask.
         if tensor.shape.rank not in (None, rank):
-            raise CheckFailed(f"{where}: {name} has {tensor.shape.rank} dimensions, not {rank}")
+            raise ContractError(f"{where}: {name} has {tensor.shape.rank} dimensions, not {rank}")
         if tensor.shape.rank and tensor.shape[0] is not None:
-            raise CheckFailed(f"{where}: {name} takes batches of {tensor.shape[0]} only")
+            raise ContractError(f"{where}: {name} takes batches of {tensor.shape[0]} only")
 
 
 def check_one_picture(client: Client) -> Finding:
@@ -120,18 +122,20 @@ def _check_names(client: Client, size: int) -> Finding:
         features.CLASSES: (size, len(names)),
     }.items():
         if answers[name].shape != shape:
-            raise CheckFailed(f"{name} came as {answers[name].shape}, not {shape}")
+            raise ContractError(f"{name} came as {answers[name].shape}, not {shape}")
     told = np.char.decode(answers[features.CLASSES].astype(bytes), "utf-8")
     if not (told == names).all():
-        raise CheckFailed(f"classes are {list(told[0])}, the model was exported with {list(names)}")
+        raise ContractError(
+            f"classes are {list(told[0])}, the model was exported with {list(names)}"
+        )
     best = answers[features.PROBABILITIES].argmax(axis=1)
     labels = [label.decode() for label in answers[features.PREDICTED_LABEL]]
     if labels != list(names[best]):
-        raise CheckFailed("label is not the class of the highest probability")
+        raise ContractError("label is not the class of the highest probability")
     if not np.array_equal(
         answers[features.PROBABILITY], answers[features.PROBABILITIES][np.arange(size), best]
     ):
-        raise CheckFailed("probability is not the highest of probabilities")
+        raise ContractError("probability is not the highest of probabilities")
     return None, None, f"{size} in, {size} names out"
 
 
@@ -139,7 +143,7 @@ def check_probabilities(client: Client) -> Finding:
     """Probabilities are finite and add up to 1."""
     probabilities = client.probabilities(features.SERVING_SIGNATURE, client.pictures)
     if not np.isfinite(probabilities).all() or (probabilities < 0).any():
-        raise CheckFailed("probabilities are not all finite and at least 0")
+        raise ContractError("probabilities are not all finite and at least 0")
     off = float(np.abs(probabilities.sum(axis=1) - 1).max())
     return off, _SUM_TOLERANCE, f"{len(probabilities)} pictures: sums off 1 by {off:.1e} at most"
 
@@ -166,10 +170,10 @@ def check_malformed(client: Client) -> Finding:
             client.ask(features.SERVING_SIGNATURE, [data])
         except tf.errors.OpError:
             continue
-        raise CheckFailed(f"{what} got an answer instead of an error")
+        raise ContractError(f"{what} got an answer instead of an error")
     after = client.probabilities(features.SERVING_SIGNATURE, good)
     if not np.allclose(before, after, rtol=0, atol=client.settings["parity_tolerance"]):
-        raise CheckFailed("a picture gets another answer after malformed bytes")
+        raise ContractError("a picture gets another answer after malformed bytes")
     return None, None, "malformed bytes get an error, the next picture its answer"
 
 

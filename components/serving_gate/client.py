@@ -19,7 +19,7 @@ import tensorflow as tf
 from components import features
 from components.classes import read_classes
 from components.gates import Gate
-from components.serving_gate.checks import CHECKS, CheckFailed, Client, Finding
+from components.serving_gate.checks import CHECKS, Client, ContractError, Finding
 
 
 def main() -> None:
@@ -49,13 +49,13 @@ def load(request: dict[str, Any]) -> tuple[Client, Finding]:
     """Loads model and pictures; the finding is about the seconds the model took.
 
     Raises:
-        CheckFailed: there is no picture to ask about.
+        ContractError: there is no picture to ask about.
         ValueError: the model carries no list of classes.
     """
     settings = request["settings"]
     records = read_records(request["examples"], settings["samples"])
     if not records:
-        raise CheckFailed(f"no pictures in {request['examples']}")
+        raise ContractError(f"no pictures in {request['examples']}")
     pictures = [
         tf.train.Example.FromString(record).features.feature[features.IMAGE].bytes_list.value[0]
         for record in records
@@ -83,7 +83,9 @@ def _found(name: str, finding: Finding) -> Gate:
 
 
 def _failed(name: str, error: Exception) -> Gate:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines()]
+    # TensorFlow says what is wrong last, but for the node it happened in.
+    lines = [line for line in lines if line and not line.startswith("[[")]
     return Gate(name, False, None, None, lines[-1] if lines else type(error).__name__)
 
 

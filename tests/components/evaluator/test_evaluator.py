@@ -5,24 +5,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.metrics
+import tensorflow as tf
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Channel, standard_artifacts
 from tfx.utils import proto_utils
 
+from components import features
 from components.evaluator import results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
-from components.evaluator.executor import Executor
+from components.evaluator.executor import Executor, _why_no_baseline
 from pipeline.eval_config import make_eval_config
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, save_model) -> Path:
-    """`Model` artifacts by name: `good` is always right, `blind` never says green (2/3 right)."""
+    """`Model` artifacts by name: `good` is always right, `blind` never says green (2/3
+    right), `dull` says blue whatever it sees (1/3).
+    """
     folder = tmp_path_factory.mktemp("models")
     save_model(folder / "good" / "Format-Serving")
     save_model(folder / "reordered" / "Format-Serving", classes=("red", "blue", "green"))
     save_model(folder / "blind" / "Format-Serving", blind_to=["green"])
+    save_model(folder / "dull" / "Format-Serving", blind_to=["green", "red"])
     save_model(folder / "other" / "Format-Serving", classes=("blue", "green", "red", "pink"))
     return folder
 
@@ -80,7 +86,6 @@ def first_run(evaluate):
         thresholds={"accuracy": 0.6, "macro_recall": 0.7, "top_k_accuracy": 0.6},
         max_drop={"accuracy": 0.0},
         min_class_recall=0.1,
-        top_k=2,
     )
     return evaluate("blind", None, settings)
 
@@ -129,8 +134,8 @@ def test_figures_are_those_of_the_most_probable_class(first_run):
     assert metrics.overall["macro_precision"] == pytest.approx(np.mean(precisions))
     assert metrics.overall["macro_recall"] == pytest.approx(2 / 3)
     assert metrics.overall["accuracy"] == pytest.approx(2 / 3)
+    assert metrics.overall["top_k_accuracy"] == 1  # of three classes, all are the top 3
     assert metrics.overall["example_count"] == 42
-    assert 0.5 < metrics.overall["auc"] < 1
     assert metrics.served == {}
 
 
@@ -154,23 +159,44 @@ def test_a_better_model_is_blessed(evaluate):
     assert row.value == pytest.approx(1 / 3)
 
 
-def test_a_model_worse_than_the_served_one_is_not_blessed(evaluate):
-    blessing, evaluation = evaluate("blind", "good", EvaluationSettings())
+@pytest.fixture(scope="module")
+def worse_run(evaluate):
+    """The dull model where the good one is served."""
+    return evaluate("dull", "good", EvaluationSettings(thresholds={"accuracy": 0.3}))
+
+
+def test_a_model_worse_than_the_served_one_is_not_blessed(worse_run):
+    blessing, evaluation = worse_run
     assert not is_blessed(blessing)
     gates = {gate.name: gate for gate in results.read_gates(evaluation.uri)}
     assert gates["accuracy"].passed
     assert not gates["accuracy against served"].passed
-    assert gates["accuracy against served"].value == pytest.approx(-1 / 3)
-    message = "0.6667, served model 1.0000, at most 0.01 less allowed"
+    assert gates["accuracy against served"].value == pytest.approx(-2 / 3)
+    message = "0.3333, served model 1.0000, at most 0.01 less allowed"
     assert gates["accuracy against served"].message == message
 
 
-def test_a_served_model_of_other_classes_is_not_compared_with(evaluate):
-    blessing, evaluation = evaluate("blind", "other", EvaluationSettings())
-    note = "served model not compared, it knows other classes (new: none; gone: pink)"
-    assert blessing.get_string_custom_property("baseline_note") == note
-    assert is_blessed(blessing)
-    assert results.read_metrics(evaluation.uri).served == {}
+def test_auc_and_loss_are_those_of_scikit_learn(worse_run, models, examples):
+    overall = results.read_metrics(worse_run[1].uri).overall
+    records = tf.data.TFRecordDataset(str(next(examples.glob("*/*"))), features.COMPRESSION)
+    batch = tf.constant(list(records.as_numpy_iterator()))
+    model = tf.saved_model.load(str(models / "dull" / "Format-Serving"))
+    scores = model.signatures["from_examples"](batch)["probabilities"].numpy()
+    labels = model.signatures["transform_features"](batch)["label_xf"].numpy()
+    auc = sklearn.metrics.roc_auc_score(labels, scores, multi_class="ovr", average="macro")
+    assert 0.6 < auc < 0.95  # worth comparing
+    assert overall["auc"] == pytest.approx(auc)
+    assert overall["loss"] == pytest.approx(sklearn.metrics.log_loss(labels, scores), rel=1e-5)
+
+
+def test_a_served_model_of_other_classes_is_not_compared_with(models):
+    baseline = standard_artifacts.Model()
+    baseline.uri = str(models / "other")
+    baseline.set_int_custom_property("has_baseline", 1)
+    note = _why_no_baseline({"baseline_model": [baseline]}, ["blue", "green", "red"])
+    assert note == "served model not compared, it knows other classes (new: none; gone: pink)"
+    baseline.uri = str(models / "reordered")
+    assert _why_no_baseline({"baseline_model": [baseline]}, ["blue", "green", "red"]) == ""
 
 
 def test_the_node_is_named_evaluator_and_its_properties_are_strings():

@@ -63,16 +63,15 @@ def test_a_copy_that_fails_half_way_leaves_nothing(model, destination, monkeypat
 
 
 def test_nothing_is_seen_while_the_copy_is_under_way(model, destination, monkeypatch):
-    seen = []
-    rename = os.rename
+    seen, copy_file = [], shutil.copyfile
 
-    def look_then_rename(source, target):
-        seen.append((list(served.version_numbers(destination)), served.champion(destination)))
-        rename(source, target)
+    def copy_and_look(source, target, **options):
+        copy_file(source, target, **options)
+        seen.append((served.version_numbers(destination), served.champion(destination)))
 
-    monkeypatch.setattr(push_module.os, "rename", look_then_rename)
+    monkeypatch.setattr(push_module.shutil, "copyfile", copy_and_look)
     push(model, destination)
-    assert seen == [([], None)]
+    assert seen == [([], None)] * 2
 
 
 def test_what_a_killed_push_left_is_ignored_and_later_removed(model, destination):

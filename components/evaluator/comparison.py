@@ -1,0 +1,27 @@
+"""Whether a model can be compared with the one that is served."""
+
+import os
+
+from components.classes import read_classes
+
+
+def why_not_comparable(candidate: list[str], served: str | os.PathLike) -> str:
+    """Says why a model cannot be compared with the served one.
+
+    Args:
+        candidate: class names of the model.
+        served: folder of the served SavedModel.
+
+    Returns:
+        One line; empty if both know the same classes. The order does not matter: each model is
+        scored with its own numbering.
+    """
+    try:
+        known = set(read_classes(served))
+    except ValueError as error:
+        return f"served model not compared: {error}"
+    if known == set(candidate):
+        return ""
+    new = ", ".join(sorted(set(candidate) - known)) or "none"
+    gone = ", ".join(sorted(known - set(candidate))) or "none"
+    return f"served model not compared, it knows other classes (new: {new}; gone: {gone})"

@@ -1,0 +1,19 @@
+"""When two models can be compared."""
+
+from components.classes import write_classes
+from components.evaluator.comparison import why_not_comparable
+
+
+def test_models_of_the_same_classes_are_comparable_in_any_order(tmp_path):
+    write_classes(tmp_path, ["dog", "cat"])
+    assert why_not_comparable(["cat", "dog"], tmp_path) == ""
+
+
+def test_models_of_other_classes_are_not(tmp_path):
+    write_classes(tmp_path, ["cat", "dog"])
+    note = why_not_comparable(["cat", "fox"], tmp_path)
+    assert note == "served model not compared, it knows other classes (new: fox; gone: dog)"
+
+
+def test_a_model_without_a_list_of_classes_is_not(tmp_path):
+    assert "classes.txt is missing" in why_not_comparable(["cat"], tmp_path)

@@ -1,0 +1,36 @@
+"""Precision, recall and AUC per class, against scikit-learn."""
+
+import numpy as np
+import sklearn.metrics
+
+from components.evaluator.metrics import auc_per_class, precision_per_class, recall_per_class
+
+
+def test_precision_and_recall_are_those_of_scikit_learn():
+    random = np.random.default_rng(0)
+    true, predicted = random.integers(0, 4, (2, 200))
+    confusion = sklearn.metrics.confusion_matrix(true, predicted)
+    precision, recall, _, _ = sklearn.metrics.precision_recall_fscore_support(true, predicted)
+    np.testing.assert_allclose(precision_per_class(confusion), precision)
+    np.testing.assert_allclose(recall_per_class(confusion), recall)
+
+
+def test_a_class_never_predicted_has_precision_0_and_one_without_pictures_has_neither():
+    confusion = np.array([[2, 0, 0], [1, 0, 1], [0, 0, 0]])
+    np.testing.assert_allclose(precision_per_class(confusion), [2 / 3, 0, np.nan])
+    np.testing.assert_allclose(recall_per_class(confusion), [1, 0, np.nan])
+
+
+def test_auc_is_that_of_scikit_learn_also_with_ties():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 100)
+    scores = random.random((100, 3)).round(1)
+    expected = [
+        sklearn.metrics.roc_auc_score(labels == number, scores[:, number]) for number in range(3)
+    ]
+    np.testing.assert_allclose(auc_per_class(labels, scores), expected)
+
+
+def test_a_class_with_no_or_all_pictures_has_no_auc():
+    scores = np.array([[0.9, 0.1], [0.8, 0.2]])
+    np.testing.assert_array_equal(auc_per_class(np.array([0, 0]), scores), [np.nan, np.nan])

@@ -1,0 +1,45 @@
+import pytest
+
+from components.example_gen import shards, sources
+from components.example_gen.config import DataSettings
+from components.example_gen.summary import ShardReport
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, fill):
+    return sources.list_images(fill(tmp_path_factory.mktemp("source"), {"a": 30, "b": 30}))
+
+
+def _write(source, staging) -> ShardReport:
+    """Writes the whole source as one shard."""
+    (shard,) = shards.plan_shards(source)
+    plan = shards.Plan(source.root, str(staging), DataSettings(), source.splits, len(source.items))
+    shards.write_shard(shard, plan)
+    with open(shards.report_path(str(staging), shard.index)) as file:
+        return ShardReport.from_json(file.read())
+
+
+@pytest.mark.parametrize("shard_bytes", [1, 5_000, 10**9])
+def test_shards_hold_every_item_once_in_one_order(source, monkeypatch, shard_bytes):
+    (whole,) = shards.plan_shards(source)
+    monkeypatch.setattr(shards, "_SHARD_BYTES", shard_bytes)
+    planned = shards.plan_shards(source)
+    assert [shard.index for shard in planned] == list(range(len(planned)))
+    assert sum((shard.items for shard in planned), ()) == whole.items
+    assert sorted(item.path for item in whole.items) == [item.path for item in source.items]
+    assert whole.items != source.items
+
+
+def test_a_repeated_shard_replaces_its_report_and_not_its_records(source, tmp_path):
+    first = _write(source, tmp_path)
+    second = _write(source, tmp_path)
+    assert first.counts == second.counts
+    assert not set(first.files.values()) & set(second.files.values())
+
+
+def test_a_file_too_large_for_a_record_is_not_read(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_MAX_BYTES", 10)
+    report = _write(source, tmp_path)
+    assert len(report.quarantined) == 60
+    assert report.quarantined[0].reason.endswith("bytes, more than 10")
+    assert report.counts == {"train": {}, "validation": {}, "test": {}}

@@ -1,0 +1,102 @@
+"""Each check, on a sound model and on one that is broken in the way it looks for."""
+
+import pytest
+
+from components.serving_gate import client
+from components.serving_gate.config import ServingGateSettings
+
+ALL = (
+    "load",
+    "signatures",
+    "one picture",
+    "batch",
+    "probabilities",
+    "parity",
+    "malformed bytes",
+    "latency",
+)
+
+
+@pytest.fixture
+def run(examples):
+    """Makes all checks of a SavedModel in this process; gives them by name."""
+
+    def run(saved_model, split=examples / "Split-test", **settings):
+        request = {
+            "model": str(saved_model),
+            "examples": str(split),
+            "settings": ServingGateSettings(latency_requests=3, **settings).model_dump(),
+        }
+        return {gate.name: gate for gate in client.run(request)}
+
+    return run
+
+
+def failed(gates) -> set[str]:
+    return {name for name, gate in gates.items() if not gate.passed}
+
+
+def test_a_sound_model_passes_every_check(run, model):
+    gates = run(model / "Format-Serving")
+    assert tuple(gates) == ALL
+    assert failed(gates) == set()
+    assert gates["batch"].message == "64 in, 64 names out"
+    assert 0 < gates["latency"].value < gates["latency"].bound == 1000
+    assert gates["parity"].value <= gates["parity"].bound == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("fault", "checks", "message"),
+    [
+        ("nan", {"one picture", "batch", "probabilities", "parity", "malformed bytes"}, "finite"),
+        ("refuses", {*ALL} - {"load", "signatures"}, "Input is empty."),
+        ("sum", {"probabilities"}, "sums off 1 by 1.0e-01"),
+        ("skew", {"parity"}, "differ by"),
+        ("names", {"one picture", "batch"}, "classes are"),
+        ("dtype", {"signatures"}, "probabilities is float64, not float32"),
+        ("never refuses", {"malformed bytes"}, "empty bytes got an answer"),
+        ("signature", {"signatures", "parity"}, "no signature from_examples"),
+    ],
+)
+def test_a_broken_model_fails_the_check_that_looks_for_it(
+    run, save_model, tmp_path, fault, checks, message
+):
+    gates = run(save_model(tmp_path / "model", fault=fault))
+    assert failed(gates) == checks
+    assert any(message in gates[name].message for name in checks)
+
+
+def test_a_slow_model_fails_by_latency(run, model):
+    gates = run(model / "Format-Serving", max_latency_ms=0.001)
+    assert failed(gates) == {"latency"}
+    assert gates["latency"].message.endswith("ms, at most 0.001 allowed")
+
+
+def test_a_model_that_loads_slowly_fails(run, model):
+    assert failed(run(model / "Format-Serving", max_load_seconds=0.0001)) == {"load"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / "saved_model.pb").write_bytes(b"broken"), "saved_model.pb"),
+        (
+            lambda folder: (folder / "assets.extra" / "classes.txt").unlink(),
+            "classes.txt is missing",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_fails_and_nothing_more_is_asked(
+    run, save_model, tmp_path, spoil, message
+):
+    spoil(save_model(tmp_path / "model"))
+    gates = run(tmp_path / "model")
+    assert list(gates) == ["load"]
+    assert not gates["load"].passed
+    assert message in gates["load"].message
+
+
+def test_without_pictures_nothing_is_proved(run, model, tmp_path):
+    gates = run(model / "Format-Serving", split=tmp_path)
+    assert failed(gates) == {"load"}
+    assert gates["load"].message.startswith("no pictures in")

@@ -1,0 +1,72 @@
+"""The ServingGate node, driven as TFX drives it, with the real client in its own process."""
+
+from pathlib import Path
+
+import pytest
+from tfx.components.util import model_utils
+from tfx.types import Channel, standard_artifacts
+
+from components.gates import Gate, read_gates
+from components.serving_gate import process
+from components.serving_gate.component import ServingGate
+from components.serving_gate.config import ServingGateSettings
+from components.serving_gate.executor import CHECKS_FILE, Executor
+
+
+@pytest.fixture
+def gate(model, examples, tmp_path):
+    """Runs the executor on the stand-in; gives the blessing."""
+
+    def run(**settings):
+        inputs = {"model": standard_artifacts.Model(), "examples": standard_artifacts.Examples()}
+        inputs["model"].uri = str(model)
+        inputs["examples"].uri = str(examples)
+        inputs["examples"].split_names = '["test"]'
+        blessing = standard_artifacts.InfraBlessing()
+        blessing.uri = str(tmp_path)
+        properties = {
+            "settings": ServingGateSettings(**settings).model_dump_json(),
+            "split": "test",
+            "code_digest": "",
+        }
+        Executor().Do(
+            {name: [artifact] for name, artifact in inputs.items()},
+            {"infra_blessing": [blessing]},
+            properties,
+        )
+        return blessing
+
+    return run
+
+
+def test_a_sound_model_is_blessed_as_the_stock_pusher_expects(gate, tmp_path):
+    blessing = gate(latency_requests=3)
+    assert model_utils.is_infra_validated(blessing)
+    assert {path.name for path in tmp_path.iterdir()} == {"INFRA_BLESSED", CHECKS_FILE}
+    checks = read_gates(Path(blessing.uri) / CHECKS_FILE)
+    assert len(checks) == 9
+    assert all(check.passed for check in checks)
+
+
+def test_one_failed_check_of_many_is_enough_to_refuse_and_the_run_goes_on(
+    gate, tmp_path, monkeypatch
+):
+    checks = [Gate("load", True, 1.0, 2.0, "fast"), Gate("process", False, None, None, "crashed")]
+    monkeypatch.setattr(process, "ask", lambda *_: checks)
+    blessing = gate()
+    assert not model_utils.is_infra_validated(blessing)
+    assert {path.name for path in tmp_path.iterdir()} == {"INFRA_NOT_BLESSED", CHECKS_FILE}
+    assert read_gates(tmp_path / CHECKS_FILE) == checks
+
+
+def test_the_node_is_named_serving_gate_and_its_properties_are_strings():
+    node = ServingGate(
+        model=Channel(type=standard_artifacts.Model),
+        examples=Channel(type=standard_artifacts.Examples),
+        settings=ServingGateSettings(),
+        split="test",
+        code_digest="abc",
+    )
+    assert node.id == "ServingGate"
+    assert all(isinstance(value, str) for value in node.exec_properties.values())
+    assert list(node.outputs) == ["infra_blessing"]

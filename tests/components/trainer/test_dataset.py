@@ -1,0 +1,67 @@
+"""Batches: every picture once an epoch, another view each time, reproducible from the seed."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow_transform as tft
+
+from components.trainer.dataset import ExampleReader, count_examples
+
+BATCH = 10
+COUNT = 48
+STEPS = 5
+
+
+@pytest.fixture(scope="module")
+def reader(analyzed):
+    return ExampleReader(tft.TFTransformOutput(analyzed.folder), BATCH)
+
+
+def epochs(dataset, number):
+    """Lists of (pixels, label) arrays, one list per epoch."""
+    batches = [(x.numpy(), y.numpy()) for x, y in itertools.islice(dataset, number * STEPS)]
+    return [batches[i * STEPS : (i + 1) * STEPS] for i in range(number)]
+
+
+def fingerprints(epoch):
+    """One hash per picture: equal pixels, equal hash."""
+    return [hash(pixels.tobytes()) for x, _ in epoch for pixels in x]
+
+
+def test_examples_are_counted(analyzed):
+    assert count_examples([analyzed.file]) == COUNT
+    assert count_examples([analyzed.file, analyzed.file]) == 2 * COUNT
+
+
+def test_an_epoch_holds_every_picture_once(reader, analyzed):
+    first, second = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 2)
+    for epoch in (first, second):
+        assert [len(y) for _, y in epoch] == [10, 10, 10, 10, 8]
+        assert np.bincount(np.concatenate([y for _, y in epoch])).tolist() == [16, 16, 16]
+        assert len(set(fingerprints(epoch))) == COUNT
+
+
+def test_each_epoch_has_new_views_in_a_new_order(reader, analyzed):
+    first, second = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 2)
+    assert not set(fingerprints(first)) & set(fingerprints(second))
+    assert [y.tolist() for _, y in first] != [y.tolist() for _, y in second]
+
+
+def test_the_seed_fixes_order_and_pixels(reader, analyzed):
+    files = [analyzed.file]
+    (one,), (same,) = (epochs(reader.training_batches(files, COUNT, seed=0), 1) for _ in range(2))
+    (other,) = epochs(reader.training_batches(files, COUNT, seed=5), 1)
+    assert fingerprints(one) == fingerprints(same)
+    assert fingerprints(one) != fingerprints(other)
+
+
+def test_validation_is_every_picture_as_it_is_in_order(reader, analyzed):
+    batches = list(reader.validation_batches([analyzed.file]))
+    labels = np.concatenate([y.numpy() for _, y in batches])
+    output = tft.TFTransformOutput(analyzed.folder)
+    names = [output.vocabulary_by_name("labels")[i].decode() for i in labels]
+    assert names == [label for _, label in analyzed.pictures]
+    assert float(np.abs(batches[0][0].numpy()).max()) <= 1.0
+    again = list(reader.validation_batches([analyzed.file]))
+    np.testing.assert_array_equal(batches[0][0], again[0][0])

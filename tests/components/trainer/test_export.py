@@ -1,0 +1,105 @@
+"""The SavedModel: its contract, and that it sees the very pixels that training saw."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.classes import read_classes
+from components.trainer.dataset import ExampleReader
+from components.trainer.export import export
+
+CLASSES = ["first", "zweite Klasse", "третий"]
+
+
+@pytest.fixture(scope="module")
+def exported(analyzed, tmp_path_factory):
+    """A SavedModel of a network that answers with three pixels as its logits."""
+    pixels = keras.Input((32, 32, 3))
+    model = keras.Model(pixels, 5.0 * keras.layers.Flatten()(pixels)[:, 1500:1503])
+    path = str(tmp_path_factory.mktemp("exported") / "model")
+    export(model, tft.TFTransformOutput(analyzed.folder), CLASSES, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def signatures(exported):
+    loaded = tf.saved_model.load(exported)
+    yield loaded.signatures
+    del loaded  # its functions live no longer than the object
+
+
+def records(analyzed):
+    return [r.numpy() for r in tf.data.TFRecordDataset(analyzed.file, "GZIP")]
+
+
+def test_serving_sees_the_pixels_of_training(analyzed, signatures):
+    reader = ExampleReader(tft.TFTransformOutput(analyzed.folder), batch_size=48)
+    ((pixels, _),) = reader.validation_batches([analyzed.file])
+    logits = 5.0 * tf.reshape(pixels, [48, -1])[:, 1500:1503]
+    images = tf.constant([image for image, _ in analyzed.pictures])
+    served = signatures["serving_default"](images)["probabilities"]
+    np.testing.assert_allclose(served, tf.nn.softmax(logits), atol=1e-6)
+    assert np.ptp(served.numpy()[:, 0]) > 0.1, "the pixels differ, so must the answers"
+
+
+def test_examples_and_bytes_get_the_same_answer(analyzed, signatures):
+    images = tf.constant([image for image, _ in analyzed.pictures])
+    of_bytes = signatures["serving_default"](images)
+    of_examples = signatures["from_examples"](tf.constant(records(analyzed)))
+    for name in ("label", "probability", "probabilities", "classes"):
+        np.testing.assert_array_equal(of_bytes[name], of_examples[name])
+
+
+def test_the_answer_keeps_the_contract(analyzed, signatures):
+    answer = signatures["serving_default"](tf.constant([analyzed.pictures[0][0]] * 2))
+    assert {name: (t.dtype, t.shape.as_list()) for name, t in answer.items()} == {
+        "label": (tf.string, [2]),
+        "probability": (tf.float32, [2]),
+        "probabilities": (tf.float32, [2, 3]),
+        "classes": (tf.string, [2, 3]),
+    }
+    names = [name.decode() for name in answer["classes"].numpy()[0]]
+    best = int(np.argmax(answer["probabilities"][0]))
+    assert names == CLASSES
+    assert answer["label"].numpy()[0].decode() == CLASSES[best]
+    assert answer["probability"][0] == answer["probabilities"][0][best]
+
+
+def test_the_input_is_named_so_that_rest_clients_may_send_base64(signatures):
+    (name,) = signatures["serving_default"].structured_input_signature[1]
+    assert name == "image_bytes"
+
+
+def test_labels_are_those_of_the_transform_graph(analyzed, signatures):
+    labels = signatures["transform_features"](tf.constant(records(analyzed)))["label_xf"]
+    vocabulary = tft.TFTransformOutput(analyzed.folder).vocabulary_by_name("labels")
+    expected = [vocabulary.index(label.encode()) for _, label in analyzed.pictures]
+    assert labels.numpy().tolist() == expected
+
+
+def test_bytes_that_are_no_picture_are_an_error_and_the_next_request_is_answered(
+    analyzed, signatures
+):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        signatures["serving_default"](tf.constant([b"no picture"]))
+    signatures["serving_default"](tf.constant([analyzed.pictures[0][0]]))
+
+
+def test_one_logit_becomes_two_probabilities(analyzed, tmp_path):
+    pixels = keras.Input((32, 32, 3))
+    model = keras.Model(pixels, keras.layers.Flatten()(pixels)[:, 1500:1501])
+    export(model, tft.TFTransformOutput(analyzed.folder), ["no", "yes"], str(tmp_path / "m"))
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    image = tf.constant([analyzed.pictures[0][0]])
+    answer = loaded.signatures["serving_default"](image)
+    reader = ExampleReader(tft.TFTransformOutput(analyzed.folder), batch_size=1)
+    first, _ = next(iter(reader.validation_batches([analyzed.file])))
+    logit = tf.reshape(first, [-1])[1500]
+    np.testing.assert_allclose(answer["probabilities"][0][1], tf.sigmoid(logit), atol=1e-6)
+    np.testing.assert_allclose(tf.reduce_sum(answer["probabilities"]), 1.0, atol=1e-6)
+
+
+def test_the_classes_travel_with_the_model(exported):
+    assert read_classes(exported) == CLASSES

@@ -1,0 +1,75 @@
+"""The classifier: how much of it learns, and that fine-tuning leaves BatchNorm's statistics alone."""
+
+import keras
+import numpy as np
+import pytest
+
+from components.trainer.config import BackboneSettings, HeadSettings
+from components.trainer.model import build_classifier, count_parameters, freeze, unfreeze
+
+TINY = BackboneSettings(alpha=0.35, image_size=32, weights="glyphs")
+
+
+def statistics(model):
+    """Copies of all moving means and variances, by path."""
+    return {w.path: w.numpy().copy() for w in model.weights if "moving_" in w.path}
+
+
+def fit_briefly(model, steps=3):
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(-1, 1, (8 * steps, 32, 32, 3)).astype(np.float32)
+    labels = rng.integers(0, 3, 8 * steps)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.01), loss, jit_compile=False)
+    model.fit(pixels, labels, batch_size=8, verbose=0)
+
+
+def test_mobilenet_v2_at_160_px_learns_as_many_parameters_as_published():
+    backbone = BackboneSettings(alpha=1.0, image_size=160, weights="none")
+    model = build_classifier(backbone, HeadSettings(), num_classes=2, steps=1)
+    freeze(model)
+    counted = count_parameters(model)
+    assert (counted.trainable, counted.total, counted.trainable_variables) == (1_281, 2_259_265, 2)
+    unfreeze(model, 100)
+    counted = count_parameters(model)
+    assert (counted.trainable, counted.total) == (1_862_721, 2_259_265)
+    assert counted.trainable_variables == 56
+
+
+def test_fine_tuning_moves_weights_but_no_moving_statistic():
+    model = build_classifier(TINY, HeadSettings(), num_classes=3, steps=10)
+    unfreeze(model, 0)
+    before, kernel = statistics(model), model.trainable_weights[0].numpy().copy()
+    fit_briefly(model)
+    assert len(before) == 104
+    for path, value in statistics(model).items():
+        np.testing.assert_array_equal(value, before[path], err_msg=path)
+    assert np.abs(model.trainable_weights[0].numpy() - kernel).max() > 0
+
+
+def test_a_network_from_scratch_learns_its_statistics_in_few_steps():
+    scratch = TINY.model_copy(update={"weights": "none"})
+    model = build_classifier(scratch, HeadSettings(), num_classes=3, steps=40)
+    unfreeze(model, 0)
+    before = statistics(model)
+    fit_briefly(model)
+    assert all((value != before[path]).any() for path, value in statistics(model).items())
+    momenta = {
+        layer.momentum
+        for layer in model.get_layer("backbone").network.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    assert momenta == {1 - 10 / 40}
+
+
+@pytest.mark.parametrize(("classes", "width"), [(2, 1), (3, 3)])
+def test_two_classes_share_one_logit(classes, width):
+    model = build_classifier(TINY, HeadSettings(dropout=0.0), num_classes=classes, steps=1)
+    assert model.output_shape == (None, width)
+
+
+def test_dropout_is_off_in_inference():
+    model = build_classifier(TINY, HeadSettings(dropout=0.9), num_classes=3, steps=1)
+    pixels = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_array_equal(model(pixels, training=False), model(pixels, training=False))
+    assert np.abs(np.subtract(model(pixels, training=True), model(pixels, training=False))).max() > 0

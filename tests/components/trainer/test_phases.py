@@ -1,0 +1,94 @@
+"""The two phases: the better one is kept, and a loss that is no number ends the run."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components import progress
+from components.trainer.config import (
+    BackboneSettings,
+    HeadSettings,
+    PhaseSettings,
+    TrainingSettings,
+    UnfrozenPhaseSettings,
+)
+from components.trainer.model import build_classifier
+from components.trainer.phases import as_json, run_phases
+
+COUNT, BATCH = 48, 16
+
+
+def bars(seed=0, count=COUNT, batch=BATCH):
+    """Batches of noisy pictures with an upright bar, a level bar, or none."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    pixels = rng.uniform(-1, -0.6, (count, 32, 32, 3)).astype(np.float32)
+    pixels[labels == 0, :, 12:18] += 1.5
+    pixels[labels == 1, 12:18] += 1.5
+    return tf.data.Dataset.from_tensor_slices((pixels, labels.astype(np.int64))).batch(batch)
+
+
+def train(tmp_path, frozen, unfrozen, training=None):
+    backbone = BackboneSettings(alpha=0.35, image_size=32, weights="glyphs")
+    model = build_classifier(backbone, HeadSettings(dropout=0.0), num_classes=3, steps=1)
+    settings = TrainingSettings(batch_size=BATCH, frozen=frozen, unfrozen=unfrozen)
+    results, kept = run_phases(
+        model, (training or bars()).repeat(), bars(1), settings, COUNT, str(tmp_path)
+    )
+    return model, results, kept
+
+
+@pytest.fixture(scope="module")
+def ruined(tmp_path_factory):
+    """A good frozen phase followed by an unfrozen one whose rate destroys the network."""
+    steps = []
+    with progress.watched_by(steps.append):
+        model, results, kept = train(
+            tmp_path_factory.mktemp("ruined"),
+            PhaseSettings(epochs=5, learning_rate=0.01),
+            UnfrozenPhaseSettings(epochs=2, optimizer="sgd", learning_rate=3.0, fine_tune_at=140),
+        )
+    return model, results, kept, steps
+
+
+def test_fine_tuning_that_makes_it_worse_is_undone(ruined):
+    model, (frozen, unfrozen), kept, _ = ruined
+    assert frozen.val_accuracy > 0.9 > unfrozen.val_accuracy
+    assert kept is frozen
+    ((pixels, labels),) = bars(1, batch=COUNT)
+    accuracy = np.mean(np.argmax(model(pixels, training=False), axis=1) == labels)
+    assert accuracy == pytest.approx(frozen.val_accuracy)
+
+
+def test_results_tell_what_learned_and_how_it_went(ruined):
+    _, results, kept, _ = ruined
+    assert [r.name for r in results] == ["frozen", "unfrozen"]
+    assert results[0].parameters.trainable == 1280 * 3 + 3
+    assert results[1].parameters.trainable > results[0].parameters.trainable
+    for result in results:
+        assert set(result.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+        assert result.val_loss == min(result.history["val_loss"])
+    assert as_json(results, kept)["kept"] == "frozen"
+
+
+def test_every_batch_of_every_epoch_is_reported(ruined):
+    *_, steps = ruined
+    assert [(s.done, s.total) for s in steps] == [(i, 3) for i in (1, 2, 3)] * (5 + 2)
+    assert steps[0].task == "frozen, epoch 1 of 5" and steps[-1].task == "unfrozen, epoch 2 of 2"
+    assert steps[0].detail.startswith("loss ")
+
+
+def test_a_loss_that_is_no_number_names_the_rate_to_lower(tmp_path):
+    broken = bars().map(lambda x, y: (x * float("nan"), y))
+    with pytest.raises(ValueError, match=r"training\.frozen: the loss is nan .*learning_rate"):
+        train(tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0), broken)
+
+
+def test_a_phase_of_no_epochs_is_left_out_and_patience_ends_one_early(tmp_path):
+    frozen = PhaseSettings(
+        epochs=30, optimizer="sgd", learning_rate=1e-9, early_stopping={"patience": 1}
+    )
+    _, (only,), kept = train(tmp_path, frozen, UnfrozenPhaseSettings(epochs=0))
+    assert kept is only and only.name == "frozen"
+    assert len(only.history["loss"]) < 30
+    assert list(tmp_path.joinpath("frozen").rglob("events*")), "TensorBoard has its log"

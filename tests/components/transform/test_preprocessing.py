@@ -1,0 +1,77 @@
+"""The one graph for pixels, as training and serving call it."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def pixels_of(analyzed):
+    """`pixels_of(images, view)`: float32 [batch, 32, 32, 3] of encoded pictures."""
+    layer = tft.TFTransformOutput(analyzed.folder).transform_features_layer()
+
+    def pixels_of(images, view=0, image_ids=None):
+        ids = image_ids or [str(i) for i in range(len(images))]
+        raw = {
+            "image": tf.constant(images, tf.string),
+            "image_id": tf.constant(ids, tf.string),
+            "view": tf.fill([len(images)], tf.constant(view, tf.int64)),
+        }
+        return layer(raw)["image_xf"].numpy()
+
+    return pixels_of
+
+
+def plain(image):
+    """What view 0 must be, written out a second time: decode, antialiased resize, to [-1, 1]."""
+    decoded = tf.io.decode_jpeg(image, channels=3)
+    return tf.image.resize(decoded, [32, 32], antialias=True).numpy() / 127.5 - 1.0
+
+
+def test_view_0_is_the_plain_path(analyzed, pixels_of):
+    images = [image for image, _ in analyzed.pictures[:5]]
+    np.testing.assert_allclose(
+        pixels_of(images), np.stack([plain(image) for image in images]), atol=1e-5
+    )
+
+
+def test_equal_picture_and_view_give_equal_pixels_and_others_differ(analyzed, pixels_of):
+    images = [image for image, _ in analyzed.pictures[:5]]
+    first = pixels_of(images, view=1)
+    np.testing.assert_array_equal(first, pixels_of(images, view=1))
+    assert np.abs(first - pixels_of(images)).mean() > 0.02
+    assert np.abs(first - pixels_of(images, view=2)).mean() > 0.02
+    assert np.abs(first - pixels_of(images, view=1, image_ids=list("vwxyz"))).mean() > 0.02
+
+
+def test_a_picture_is_augmented_alike_in_any_batch(analyzed, pixels_of):
+    images = [image for image, _ in analyzed.pictures[:5]]
+    together = pixels_of(images, view=3)
+    alone = pixels_of(images[2:3], view=3, image_ids=["2"])
+    np.testing.assert_allclose(together[2:3], alone, atol=1e-6)
+
+
+def test_an_empty_batch_gives_an_empty_batch(pixels_of):
+    assert pixels_of([]).shape == (0, 32, 32, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 900), (640, 480)])
+def test_every_size_and_shape_comes_out_as_a_square(pixels_of, size):
+    file = io.BytesIO()
+    Image.new("RGB", size, (255, 0, 0)).save(file, "PNG")
+    pixels = pixels_of([file.getvalue()])
+    np.testing.assert_allclose(pixels[0], np.tile([1.0, -1.0, -1.0], (32, 32, 1)), atol=1e-4)
+
+
+def test_labels_become_indices_into_the_vocabulary(analyzed):
+    output = tft.TFTransformOutput(analyzed.folder)
+    vocabulary = output.vocabulary_by_name("labels")
+    assert sorted(vocabulary) == [b"bar", b"disc", b"frame"]
+    # In a graph, as at serving: there what needs the missing picture is pruned away.
+    layer = tf.function(output.transform_features_layer())
+    labels = layer({"label": tf.constant([b"frame", b"bar"])})["label_xf"].numpy()
+    assert [vocabulary[i] for i in labels] == [b"frame", b"bar"]

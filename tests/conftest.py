@@ -1,0 +1,147 @@
+"""Pictures that a tiny network learns in seconds: three shapes, a folder per class."""
+
+import dataclasses
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+SHAPES = ("bar", "disc", "frame")
+
+
+def draw_shape(shape: str, seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
+    """One shape in a bright colour on a noisy dark ground, somewhere in the picture."""
+    rng = np.random.default_rng(seed)
+    ground = rng.integers(10, 60, (size[1], size[0], 3), dtype=np.uint8)
+    picture = Image.fromarray(ground)
+    colour = tuple(int(c) for c in rng.integers(150, 255, 3))
+    x, y = (int(rng.integers(14, side - 14)) for side in size)
+    draw = ImageDraw.Draw(picture)
+    if shape == "bar":
+        draw.rectangle([x - 3, 0, x + 3, size[1]], fill=colour)
+    elif shape == "disc":
+        draw.ellipse([x - 10, y - 10, x + 10, y + 10], fill=colour)
+    elif shape == "frame":
+        draw.rectangle([x - 12, y - 12, x + 12, y + 12], outline=colour, width=4)
+    else:
+        raise ValueError(f"no shape {shape}; there are {SHAPES}")
+    return picture
+
+
+@pytest.fixture(scope="session")
+def write_pictures() -> Callable[..., Path]:
+    """`write_pictures(folder, classes, per_class)` fills one folder per class with JPEGs."""
+
+    def write(folder: Path, classes: Sequence[str] = SHAPES, per_class: int = 40) -> Path:
+        for index, name in enumerate(classes):
+            (folder / name).mkdir(parents=True)
+            for number in range(per_class):
+                picture = draw_shape(name, seed=1000 * index + number)
+                picture.save(folder / name / f"{number:03d}.jpg", quality=90)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[[str, int], bytes]:
+    """`draw(shape, seed)` gives one picture as JPEG."""
+
+    def draw(shape: str, seed: int) -> bytes:
+        file = io.BytesIO()
+        draw_shape(shape, seed).save(file, "JPEG", quality=90)
+        return file.getvalue()
+
+    return draw
+
+
+def example(image: bytes, label: str) -> bytes:
+    """A serialized `tf.train.Example` as ImageExampleGen writes it."""
+    import hashlib
+
+    import tensorflow as tf
+
+    def of_bytes(value: bytes) -> tf.train.Feature:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    return tf.train.Example(
+        features=tf.train.Features(
+            feature={
+                "image": of_bytes(image),
+                "label": of_bytes(label.encode()),
+                "image_id": of_bytes(hashlib.sha256(image).hexdigest().encode()),
+                "split": of_bytes(b"train"),
+                "path": of_bytes(f"{label}/picture".encode()),
+                "view": tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
+            }
+        )
+    ).SerializeToString()
+
+
+@dataclasses.dataclass(frozen=True)
+class Analyzed:
+    """What Transform made of some pictures: its output, the example file, and the pictures.
+
+    Attributes:
+        folder: a transform graph, for `tft.TFTransformOutput`.
+        file: gzip-compressed TFRecord.
+        pictures: (encoded bytes, class name) in the file's order.
+    """
+
+    folder: str
+    file: str
+    pictures: list[tuple[bytes, str]]
+
+
+@pytest.fixture(scope="session")
+def analyzed(tmp_path_factory, write_pictures) -> Analyzed:
+    """The Transform graph for 32 px with every augmentation, over 48 pictures of three classes."""
+    import apache_beam as beam
+    import tensorflow as tf
+    import tensorflow_transform.beam as tft_beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+    from tensorflow_transform.tf_metadata import dataset_metadata
+    from tfx_bsl.public import tfxio
+
+    from components.transform.config import AugmentationSettings, TransformSettings
+    from components.transform.preprocessing import preprocessing_fn
+
+    folder = tmp_path_factory.mktemp("analyzed")
+    root = write_pictures(folder / "pictures", per_class=16)
+    pictures = [(path.read_bytes(), path.parent.name) for path in sorted(root.glob("*/*.jpg"))]
+    records = [example(*picture) for picture in pictures]
+    file = str(folder / "data_tfrecord-00000-of-00001.gz")
+    with tf.io.TFRecordWriter(file, "GZIP") as writer:
+        for record in records:
+            writer.write(record)
+
+    settings = TransformSettings(
+        image_size=32,
+        augmentation=AugmentationSettings(horizontal_flip=True, rotation=0.1, brightness=0.1),
+        seed=1,
+    )
+    text = Path(__file__).parents[1].joinpath("schemas/schema.pbtxt").read_text()
+    schema = text_format.Parse(text, schema_pb2.Schema())
+    source = tfxio.TFExampleBeamRecord(physical_format="memory", schema=schema)
+    options = PipelineOptions(["--runner=FnApiRunner", "--direct_running_mode=in_memory"])
+    with (
+        beam.Pipeline(options=options) as pipeline,
+        tft_beam.Context(temp_dir=str(folder / "temporary")),
+    ):
+        data = (pipeline | beam.Create(records) | source.BeamSource(), source.TensorAdapterConfig())
+        custom_config = {"settings": settings.model_dump_json()}
+        graph = data | tft_beam.AnalyzeDataset(
+            lambda inputs: preprocessing_fn(inputs, custom_config)
+        )
+        _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
+        metadata = dataset_metadata.DatasetMetadata(schema)
+        _ = metadata | tft_beam.WriteMetadata(str(folder / "graph" / "metadata"), pipeline)
+    return Analyzed(str(folder / "graph"), file, pictures)

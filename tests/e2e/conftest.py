@@ -1,0 +1,99 @@
+"""The whole pipeline on tiny pictures, run once and looked at by many tests."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.pusher import served
+from pipeline.config import Recipe
+from pipeline.local_runner import NodeReport, RunResult, run_local
+
+
+class Recorder:
+    """A listener that keeps what it hears."""
+
+    def __init__(self):
+        self.node_ids: list[str] = []
+        self.reports: dict[str, NodeReport] = {}
+
+    def run_started(self, node_ids):
+        self.node_ids = list(node_ids)
+
+    def node_started(self, node_id):
+        assert node_id not in self.reports, "a node starts before it ends"
+
+    def node_finished(self, report):
+        self.reports[report.node_id] = report
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run: what it returned, what it reported, and the versions served after it."""
+
+    result: RunResult
+    reports: dict[str, NodeReport]
+    versions: list[str]
+
+    @property
+    def executed(self) -> set[str]:
+        """Nodes that were not taken from the cache."""
+        return {node_id for node_id, report in self.reports.items() if not report.cached}
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory, write_pictures) -> Recipe:
+    """Three shapes, 32 px, the smallest network, two short phases."""
+    folder = tmp_path_factory.mktemp("e2e")
+    pictures = write_pictures(folder / "my pictures", per_class=40)
+    (pictures / "disc" / "kein Bild.jpg").write_text("this is text")
+    return Recipe(
+        name="shapes",
+        workspace=str(folder / "runs"),
+        data={
+            "source": str(pictures),
+            "split": {"train": 0.6, "validation": 0.2, "test": 0.2},
+        },
+        backbone={"alpha": 0.35, "image_size": 32, "weights": "glyphs"},
+        augmentation={"rotation": 0.02, "width_shift": 0.05},
+        training={
+            "batch_size": 16,
+            "frozen": {"epochs": 8, "optimizer": "adam", "learning_rate": 0.01},
+            "unfrozen": {"epochs": 1, "learning_rate": 1e-5, "fine_tune_at": 140},
+        },
+        evaluation={"thresholds": {"accuracy": 0.8}, "max_drop": {"accuracy": 0.05}},
+        serving_gate={"samples": 8, "batch": 8, "latency_requests": 3, "max_latency_ms": 60_000},
+    )
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[[Recipe], Run]:
+    """Runs a recipe in this process."""
+
+    def run(recipe: Recipe) -> Run:
+        recorder = Recorder()
+        result = run_local(recipe, recorder)
+        assert list(recorder.reports) == recorder.node_ids
+        versions = [version.name for version in served.list_versions(recipe.push_destination)]
+        return Run(result, recorder.reports, versions)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def first(recipe, run) -> Run:
+    """The first run: nothing is served yet."""
+    return run(recipe)
+
+
+@pytest.fixture(scope="session")
+def second(recipe, run, first) -> Run:
+    """The same again: its model is what is served."""
+    return run(recipe)
+
+
+@pytest.fixture(scope="session")
+def pushed(first) -> Path:
+    """The version that the first run pushed."""
+    return Path(first.result.pushed_path)

@@ -1,0 +1,89 @@
+"""What one run leaves behind."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.classes import read_classes
+
+NODES = {
+    "ImageExampleGen",
+    "StatisticsGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "BaselineFinder",
+    "Evaluator",
+    "ServingGate",
+    "Pusher",
+}
+
+
+@pytest.fixture(scope="module")
+def artifacts(first, recipe) -> Path:
+    return recipe.folder / "artifacts"
+
+
+def only(folder: Path, pattern: str) -> Path:
+    (path,) = folder.glob(pattern)
+    return path
+
+
+def test_every_node_ran_and_every_gate_said_yes(first):
+    assert first.executed == NODES
+    assert first.result.passed
+    assert {"accuracy", "accuracy against served", "latency", "parity"} <= {
+        gate.name for gate in first.result.gates
+    }
+
+
+def test_without_a_served_model_the_run_says_that_it_was_not_compared(first):
+    (gate,) = [g for g in first.result.gates if g.name == "accuracy against served"]
+    assert gate.passed and "no served model" in gate.message
+    assert first.reports["BaselineFinder"].figure == "nothing is served yet"
+
+
+def test_the_lines_of_the_nodes_hold_their_main_figures(first):
+    figures = {node_id: report.figure for node_id, report in first.reports.items()}
+    assert figures["ImageExampleGen"].startswith("120 pictures of 3 classes")
+    assert figures["ImageExampleGen"].endswith(", 1 set aside")
+    assert figures["ExampleValidator"] == "no anomalies"
+    assert "validation accuracy: frozen 0." in figures["Trainer"] + "0."
+    assert figures["Pusher"] == f"version {first.versions[0]}"
+
+
+def test_the_text_file_was_set_aside_with_its_name_and_the_reason(artifacts):
+    line = only(artifacts, "ImageExampleGen/examples/*/quarantine.jsonl").read_text("utf-8")
+    entry = json.loads(line)
+    assert entry["path"] == "disc/kein Bild.jpg" and entry["reason"]
+
+
+def test_no_pixels_are_materialised(artifacts):
+    written = {path.name for path in (artifacts / "Transform").iterdir()}
+    assert "transform_graph" in written and "transformed_examples" not in written
+
+
+def test_the_trainer_tells_both_phases(artifacts):
+    training = json.loads(only(artifacts, "Trainer/model_run/*/training.json").read_text())
+    frozen, unfrozen = training["phases"]
+    assert (frozen["name"], unfrozen["name"]) == ("frozen", "unfrozen")
+    assert len(unfrozen["history"]["val_accuracy"]) == 1
+    kept = {"frozen": frozen, "unfrozen": unfrozen}[training["kept"]]
+    assert kept["val_accuracy"] == max(frozen["val_accuracy"], unfrozen["val_accuracy"])
+
+
+def test_the_pushed_model_answers_for_pictures_it_has_never_seen(pushed, draw):
+    assert read_classes(pushed) and sorted(read_classes(pushed)) == ["bar", "disc", "frame"]
+    serve = tf.saved_model.load(str(pushed)).signatures["serving_default"]
+    names = ["bar", "disc", "frame"] * 5
+    answer = serve(tf.constant([draw(name, 90_000 + i) for i, name in enumerate(names)]))
+    right = np.mean([a.decode() == b for a, b in zip(answer["label"].numpy(), names, strict=True)])
+    assert right >= 0.8
+
+
+def test_only_the_whole_version_lies_in_the_serving_folder(recipe, first):
+    assert [path.name for path in recipe.push_destination.iterdir()] == first.versions

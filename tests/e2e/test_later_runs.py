@@ -1,0 +1,58 @@
+"""What happens when a model is served already."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline import code_digest as digest
+from pipeline import pipeline
+
+
+def test_a_second_run_compares_with_the_served_model_and_takes_the_rest_from_the_cache(
+    first, second
+):
+    assert second.executed == {"BaselineFinder", "Evaluator", "Pusher"}
+    assert second.reports["BaselineFinder"].figure == f"served now: {first.versions[0]}"
+    (gate,) = [g for g in second.result.gates if g.name == "accuracy against served"]
+    assert gate.passed and gate.value == 0.0
+
+
+def test_the_model_that_is_served_already_is_not_pushed_again(first, second):
+    assert second.result.passed
+    assert second.versions == first.versions
+    assert second.result.already_served == first.versions[0]
+
+
+def test_edited_code_runs_again_and_the_rest_does_not(recipe, run, second, tmp_path, monkeypatch):
+    components = tmp_path / "components"
+    shutil.copytree(Path(digest.__file__).parents[1] / "components", components)
+    with (components / "serving_gate" / "checks.py").open("a") as file:
+        file.write("# edited\n")
+    monkeypatch.setattr(
+        pipeline, "code_digest", lambda *names: digest.code_digest(*names, root=components)
+    )
+    assert run(recipe).executed == {"ServingGate", "Pusher"}
+
+
+@pytest.fixture(scope="module")
+def worse(recipe):
+    """The recipe with a training that cannot learn anything."""
+    phase = recipe.training.frozen.model_copy(update={"epochs": 1, "learning_rate": 1e-9})
+    unfrozen = recipe.training.unfrozen.model_copy(update={"epochs": 0})
+    training = recipe.training.model_copy(update={"frozen": phase, "unfrozen": unfrozen})
+    return recipe.model_copy(update={"training": training})
+
+
+def test_a_worse_model_is_not_pushed(worse, run, second):
+    rejected = run(worse)
+    gates = {gate.name: gate for gate in rejected.result.gates}
+    assert not gates["accuracy"].passed and gates["accuracy"].value < 0.8
+    assert not gates["accuracy against served"].passed
+    assert gates["latency"].passed, "it serves well, it just knows nothing"
+    assert not rejected.result.passed
+    assert not rejected.result.pushed_path and not rejected.result.already_served
+    assert rejected.versions == second.versions, "what is served is as it was"
+    assert {"ImageExampleGen", "Transform"}.isdisjoint(rejected.executed)
+    assert dataclasses.asdict(rejected.reports["Pusher"])["figure"] == "not pushed"
