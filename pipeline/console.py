@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import pathlib
-import sys
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -103,30 +102,42 @@ def noise_to(log_file: pathlib.Path | None) -> Iterator[Console]:
         The console to print to: standard output, as it was.
     """
     if log_file is None:
-        logging.basicConfig(level=logging.INFO, force=True)
-        yield Console()
+        with _logging_to(logging.StreamHandler()):
+            yield Console()
         return
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    terminal, error = os.dup(1), os.dup(2)
-    with (
-        open(terminal, "w", encoding=sys.stdout.encoding or "utf-8", closefd=False) as out,
-        open(log_file, "ab") as log,
-    ):
-        # File descriptors, because C++ knows nothing of sys.stderr.
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        logging.basicConfig(
-            level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-        )
-        try:
-            yield Console(file=out)
-        finally:
-            logging.shutdown()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.dup2(terminal, 1)
-            os.dup2(error, 2)
-    os.close(terminal)
-    os.close(error)
+    with contextlib.ExitStack() as stack:
+        terminal = stack.enter_context(open(os.dup(1), "w", encoding="utf-8"))
+        log = stack.enter_context(open(log_file, "a", buffering=1, encoding="utf-8"))
+        # Both Python's streams and the descriptors below them, which are all that C++ knows.
+        stack.enter_context(contextlib.redirect_stdout(log))
+        stack.enter_context(contextlib.redirect_stderr(log))
+        stack.enter_context(_descriptor_to(1, log.fileno()))
+        stack.enter_context(_descriptor_to(2, log.fileno()))
+        stack.enter_context(_logging_to(logging.StreamHandler(log)))
+        yield Console(file=terminal)
+
+
+@contextlib.contextmanager
+def _descriptor_to(descriptor: int, target: int) -> Iterator[None]:
+    saved = os.dup(descriptor)
+    os.dup2(target, descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)
+
+
+@contextlib.contextmanager
+def _logging_to(handler: logging.Handler) -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

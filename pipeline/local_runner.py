@@ -4,12 +4,12 @@ import dataclasses
 import datetime
 import errno
 import logging
+import os
 import pathlib
 import time
 from collections.abc import Sequence
 from typing import Protocol
 
-import tensorflow as tf
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
@@ -177,15 +177,14 @@ class _Runner(tfx_runner.IrBasedRunner):
 
 
 def _explain(error: Exception) -> str:
-    """One line for the user: what a component says about the user's input as it is, all else with its type."""
-    disk_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    if disk_full or (
-        isinstance(error, tf.errors.ResourceExhaustedError) and "No space left" in str(error)
-    ):
-        return f"the disk is full ({' '.join(str(error).split())}). Free some space and run again"
+    """One line for the user: what a component says about the input as it is, all else with its type."""
+    text = " ".join(str(error).split())
+    # Beam and TensorFlow wrap the operating system's error in types of their own, so go by its words.
+    if os.strerror(errno.ENOSPC) in text:
+        return f"the disk is full: free some space and run again ({text[:500]})"
     if isinstance(error, ValueError):
         return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    return f"{type(error).__name__}: {text[:500]}"
 
 
 def _conclude(outputs: dict[str, Outputs]) -> RunResult:

@@ -101,15 +101,14 @@ def _change_gate(name, threshold, values, failed, note) -> Gate:
 def _class_gate(name, threshold, values, failed) -> Gate:
     """One row for the bound that every class must keep: its value is that of the worst class."""
     bound = threshold.value_threshold.lower_bound.value
-    per_class = {key.label: key for key in values if key == _Key(name, key.label) and key.label}
     row = "recall of every class"
-    if not per_class:
+    keys = [key for key in values if key.label and key == _Key(name, key.label)]
+    if not keys:
         return Gate(row, False, None, bound, "no pictures to measure on")
-    worst = min(per_class, key=lambda label: values[per_class[label]])
-    value = values[per_class[worst]]
-    passed = all(_passed(key, values, failed) for key in per_class.values())
-    message = f"lowest: {worst} with {_figure(value)}, at least {bound:g} wanted"
-    return Gate(row, passed, value, bound, message)
+    worst = min(keys, key=values.get)
+    passed = all(_passed(key, values, failed) for key in keys)
+    message = f"lowest: {worst.label} with {_figure(values[worst])}, at least {bound:g} wanted"
+    return Gate(row, passed, values[worst], bound, message)
 
 
 def _passed(key: _Key, values: dict[_Key, float], failed: set[_Key]) -> bool:

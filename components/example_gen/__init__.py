@@ -1,0 +1,1 @@
+"""ImageExampleGen: reads labelled pictures into TFX examples."""

@@ -1,5 +1,7 @@
 """The component that reads labelled pictures into TFX examples."""
 
+from typing import ClassVar
+
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration import data_types
 from tfx.types import channel, component_spec, standard_artifacts
@@ -11,14 +13,14 @@ from components.example_gen.executor import Executor
 class ImageExampleGenSpec(component_spec.ComponentSpec):
     """All properties are strings: that is what Kubeflow Pipelines can pass on."""
 
-    PARAMETERS = {
+    PARAMETERS: ClassVar = {
         "source": component_spec.ExecutionParameter(type=str),
         "settings": component_spec.ExecutionParameter(type=str),
         "input_fingerprint": component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {}
-    OUTPUTS = {
+    INPUTS: ClassVar = {}
+    OUTPUTS: ClassVar = {
         features.EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
 

@@ -65,10 +65,10 @@ def ingest(
     staging = _staging(uri)
     _clear(uri)
     fileio.makedirs(staging)
-    _require_space(source, uri)
     planned = shards.plan_shards(source)
     plan = shards.Plan(source.root, staging, settings, source.splits, len(source.items))
     try:
+        _require_space(source, uri)
         shards.start_count()
         with make_pipeline() as pipeline:
             _ = (

@@ -14,7 +14,7 @@ _READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 _STORED_AS_IS = ("JPEG", "MPO", "PNG", "GIF")
 
 
-class BadPicture(ValueError):
+class BadPictureError(ValueError):
     """A file that cannot be used as a picture; the message says why."""
 
 
@@ -31,28 +31,30 @@ def check_picture(data: bytes, max_pixels: int) -> bytes:
         pixels as an RGB PNG.
 
     Raises:
-        BadPicture: If they are no picture, too large, damaged or cut off.
+        BadPictureError: If they are no picture, too large, damaged or cut off.
     """
     if not data:
-        raise BadPicture("empty file")
+        raise BadPictureError("empty file")
     try:
         with Image.open(io.BytesIO(data), formats=_READABLE) as image:
             _check_size(image, max_pixels)
             kind = image.format
             if kind not in _STORED_AS_IS:
                 return _to_png(image)
-    except BadPicture:
+    except BadPictureError:
         raise
     except Image.UnidentifiedImageError:
-        raise BadPicture("not a JPEG, PNG, GIF, BMP, WebP or TIFF picture") from None
+        raise BadPictureError("not a JPEG, PNG, GIF, BMP, WebP or TIFF picture") from None
     except Image.DecompressionBombError as error:
-        raise BadPicture(f"more than data.max_pixels = {max_pixels:,} pixels: {error}") from error
+        raise BadPictureError(
+            f"more than data.max_pixels = {max_pixels:,} pixels: {error}"
+        ) from error
     except Exception as error:  # on damaged files Pillow raises nearly anything
-        raise BadPicture(f"damaged or cut off: {' '.join(str(error).split())}") from error
+        raise BadPictureError(f"damaged or cut off: {' '.join(str(error).split())}") from error
     try:
         tf.io.decode_image(data, channels=3, expand_animations=False)
     except tf.errors.OpError as error:
-        raise BadPicture(f"damaged or cut-off {kind}") from error
+        raise BadPictureError(f"damaged or cut-off {kind}") from error
     return data
 
 
@@ -61,7 +63,7 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
     if image.width * image.height * frames > max_pixels:
         size = f"{image.width:,} x {image.height:,} pixels"
         size += f" in {frames:,} frames" if frames > 1 else ""
-        raise BadPicture(f"{size}, more than data.max_pixels = {max_pixels:,}")
+        raise BadPictureError(f"{size}, more than data.max_pixels = {max_pixels:,}")
 
 
 def _to_png(image: Image.Image) -> bytes:
@@ -69,7 +71,9 @@ def _to_png(image: Image.Image) -> bytes:
         # Pillow would clip the values; TensorFlow keeps the high byte of a 16-bit PNG.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     elif image.mode in ("I", "F"):
-        raise BadPicture("32-bit brightness has no known range: store 8 or 16 bits per channel")
+        raise BadPictureError(
+            "32-bit brightness has no known range: store 8 or 16 bits per channel"
+        )
     png = io.BytesIO()
     image.convert("RGB").save(png, "PNG")
     return png.getvalue()

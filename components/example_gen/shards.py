@@ -86,6 +86,7 @@ class WriteShard(beam.DoFn):
         self._plan = plan
 
     def process(self, shard: Shard) -> None:
+        """Writes one shard."""
         write_shard(shard, self._plan)
 
 
@@ -112,7 +113,7 @@ def write_shard(shard: Shard, plan: Plan) -> None:
             try:
                 data = _read(plan.root, item)
                 stored = pictures.check_picture(data, plan.settings.max_pixels)
-            except pictures.BadPicture as error:
+            except pictures.BadPictureError as error:
                 quarantined.append(Quarantined(printable(item.path), str(error)))
             else:
                 image_id = hashlib.sha256(data).hexdigest()
@@ -145,14 +146,14 @@ def start_count() -> None:
 
 def _read(root: str, item: Item) -> bytes:
     if item.size > _MAX_BYTES:
-        raise pictures.BadPicture(f"{item.size:,} bytes, more than {_MAX_BYTES:,}")
+        raise pictures.BadPictureError(f"{item.size:,} bytes, more than {_MAX_BYTES:,}")
     try:
         with FileSystems.open(
             os.path.join(root, item.path), compression_type=CompressionTypes.UNCOMPRESSED
         ) as file:
             return file.read()
     except (FileNotFoundError, PermissionError) as error:
-        raise pictures.BadPicture(f"cannot be read: {error.strerror}") from error
+        raise pictures.BadPictureError(f"cannot be read: {error.strerror}") from error
 
 
 def _example(image: bytes, item: Item, image_id: str, split: str) -> bytes:

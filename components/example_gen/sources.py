@@ -156,10 +156,11 @@ def _folder(source: str) -> str:
         raise ValueError(
             f"data.source {source} is a remote address: only local folders are supported"
         )
-    root = os.path.abspath(os.path.expanduser(source))
-    if not os.path.exists(root):
+    path = Path(source).expanduser().absolute()
+    root = str(path)
+    if not path.exists():
         raise ValueError(f"data.source {printable(root)} does not exist: expected {_LAYOUT}")
-    if not os.path.isdir(root):
+    if not path.is_dir():
         raise ValueError(
             f"data.source {printable(root)} is a file: archives, manifests and TFRecords are not "
             f"supported yet; expected {_LAYOUT}"
@@ -187,7 +188,7 @@ def _list_class(root: str, folder: str, label: str, split: str | None) -> tuple[
     # A link to the root or above it would pull the other classes into this one.
     above = {walk.identity(parent) for parent in (root, *Path(root).parents)}
     for entry in walk.files(os.path.join(root, folder), above):
-        broken_link = entry.is_symlink() and not os.path.exists(entry.path)
+        broken_link = entry.is_symlink() and not Path(entry.path).exists()
         if not _is_picture(entry.name) or not (broken_link or entry.is_file()):
             ignored += 1
             continue
@@ -243,4 +244,4 @@ def _class_name(folder: str) -> str:
 
 
 def _is_picture(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+    return Path(name).suffix.lower() in PICTURE_SUFFIXES

@@ -19,6 +19,7 @@ class Quarantined:
     reason: str
 
     def to_json(self) -> str:
+        """One line of `quarantine.jsonl`."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
 
 
@@ -39,10 +40,12 @@ class ShardReport:
     reencoded: int
 
     def to_json(self) -> str:
+        """The inverse of `from_json`."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "ShardReport":
+        """The inverse of `to_json`."""
         fields = json.loads(text)
         fields["quarantined"] = [Quarantined(**entry) for entry in fields["quarantined"]]
         return cls(**fields)
@@ -69,10 +72,12 @@ class Summary:
     ignored: int
 
     def to_json(self) -> str:
+        """The content of `summary.json`."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Summary":
+        """The inverse of `to_json`."""
         return cls(**json.loads(text))
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 _CLUTTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
@@ -35,10 +36,10 @@ def files(folder: str, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry]:
 
 def is_folder(entry: os.DirEntry) -> bool:
     """Whether it is a folder or a link to one; `DirEntry.is_dir` fails on a link to itself."""
-    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry.path).is_dir())
 
 
 def identity(folder: str | os.PathLike) -> tuple[int, int]:
     """What tells a folder apart, by whichever path it was reached."""
-    status = os.stat(folder)
+    status = Path(folder).stat()
     return status.st_dev, status.st_ino

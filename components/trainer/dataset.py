@@ -48,6 +48,7 @@ class ExampleReader:
 
     def validation_batches(self, files: Sequence[str]) -> tf.data.Dataset:
         """Every picture once, as it is (view 0), in the files' order."""
+        steps = math.ceil(count_examples(files) / self._batch_size)
         return (
             _records(files)
             .batch(self._batch_size)
@@ -55,6 +56,8 @@ class ExampleReader:
                 lambda batch: self._transform(batch, tf.constant(0, tf.int64)),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
+            # Keras warns of data that "ran out" where it cannot know the number of batches.
+            .apply(tf.data.experimental.assert_cardinality(steps))
             .prefetch(2)
         )
 

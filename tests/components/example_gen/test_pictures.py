@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.example_gen.pictures import BadPicture, check_picture
+from components.example_gen.pictures import BadPictureError, check_picture
 
 MAX_PIXELS = 50_000_000
 
@@ -113,7 +113,7 @@ def test_animation_gives_its_first_frame(smooth_image, encode):
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
 def test_cut_off(smooth_image, encode, kind, options, keep):
     data = encode(smooth_image(3), kind, **options)
-    with pytest.raises(BadPicture):
+    with pytest.raises(BadPictureError):
         check_picture(data[: int(len(data) * keep)], MAX_PIXELS)
 
 
@@ -122,14 +122,14 @@ def test_cut_off(smooth_image, encode, kind, options, keep):
 def test_cut_off_just_before_the_end(smooth_image, encode, kind, missing):
     # Pillow alone accepts a PNG without its last chunk.
     data = encode(smooth_image(3), kind)
-    with pytest.raises(BadPicture, match=f"damaged or cut-off {kind}"):
+    with pytest.raises(BadPictureError, match=f"damaged or cut-off {kind}"):
         check_picture(data[:-missing], MAX_PIXELS)
 
 
 def test_damaged_png(smooth_image, encode):
     data = bytearray(encode(smooth_image(3), "PNG"))
     data[len(data) // 2] ^= 0xFF
-    with pytest.raises(BadPicture, match="damaged or cut-off PNG"):
+    with pytest.raises(BadPictureError, match="damaged or cut-off PNG"):
         check_picture(bytes(data), MAX_PIXELS)
 
 
@@ -142,14 +142,14 @@ def test_damaged_png(smooth_image, encode):
     ],
 )
 def test_no_picture(data, reason):
-    with pytest.raises(BadPicture, match=reason):
+    with pytest.raises(BadPictureError, match=reason):
         check_picture(data, MAX_PIXELS)
 
 
 def test_decompression_bomb_is_refused_undecoded():
     data = _blank_png(20_000, 20_000)
     assert len(data) < 100_000
-    with pytest.raises(BadPicture, match=r"data.max_pixels = 50,000,000 .*400000000 pixels"):
+    with pytest.raises(BadPictureError, match=r"data.max_pixels = 50,000,000 .*400000000 pixels"):
         check_picture(data, MAX_PIXELS)
 
 
@@ -157,7 +157,9 @@ def test_max_pixels(monkeypatch):
     data = _blank_png(300, 200)
     assert check_picture(data, 60_000) is data
     monkeypatch.setattr(tf.io, "decode_image", None)  # would fail if it were decoded
-    with pytest.raises(BadPicture, match="300 x 200 pixels, more than data.max_pixels = 59,999"):
+    with pytest.raises(
+        BadPictureError, match=r"300 x 200 pixels, more than data\.max_pixels = 59,999"
+    ):
         check_picture(data, 59_999)
 
 
@@ -165,10 +167,10 @@ def test_max_pixels_counts_every_frame_of_a_gif(smooth_image, encode):
     # TensorFlow decodes them all to get the first.
     frames = [smooth_image(seed) for seed in (1, 2, 3)]
     data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    with pytest.raises(BadPicture, match="40 x 30 pixels in 3 frames"):
+    with pytest.raises(BadPictureError, match="40 x 30 pixels in 3 frames"):
         check_picture(data, 3 * 40 * 30 - 1)
 
 
 def test_32_bit_brightness_has_no_known_range(smooth_image, encode):
-    with pytest.raises(BadPicture, match="store 8 or 16 bits"):
+    with pytest.raises(BadPictureError, match="store 8 or 16 bits"):
         check_picture(encode(smooth_image(1).convert("F"), "TIFF"), MAX_PIXELS)

@@ -133,7 +133,7 @@ def test_layouts_that_are_refused(tmp_path, files, message):
 
 def test_no_such_folder(tmp_path):
     with pytest.raises(
-        ValueError, match="data.source .*/nowhere does not exist: expected one folder"
+        ValueError, match=r"data\.source .*/nowhere does not exist: expected one folder"
     ):
         sources.open_source(str(tmp_path / "nowhere"), tmp_path)
 

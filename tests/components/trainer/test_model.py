@@ -72,4 +72,6 @@ def test_dropout_is_off_in_inference():
     model = build_classifier(TINY, HeadSettings(dropout=0.9), num_classes=3, steps=1)
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
     np.testing.assert_array_equal(model(pixels, training=False), model(pixels, training=False))
-    assert np.abs(np.subtract(model(pixels, training=True), model(pixels, training=False))).max() > 0
+    assert (
+        np.abs(np.subtract(model(pixels, training=True), model(pixels, training=False))).max() > 0
+    )

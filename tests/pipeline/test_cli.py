@@ -1,0 +1,61 @@
+"""The command line: exit codes and messages, in processes of their own as users start it."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def graft(*args, cwd):
+    command = [sys.executable, "-m", "pipeline.cli", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys, pipeline.cli\n"
+        "try: pipeline.cli.app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'tfx', 'keras', 'apache_beam', 'sklearn', 'numpy'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("run", "validate", "predict", "versions", "doctor"))
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["run", "digts"], "did you mean `digits`?"),
+        (["run", "--set", "training.unfrozen.epocs=3"], "did you mean `epochs`?"),
+        (["validate", "digits", "--set", "data.source=nowhere"], "does not exist"),
+        (["versions", "list", "--set", "seed=-1"], "seed: input should be greater"),
+        (["predict", "x.jpg"], "nothing is served at"),
+        (["predict", "x.jpg", "--model", "."], "holds no saved_model.pb"),
+    ],
+)
+def test_a_mistake_is_one_message_on_stderr_and_exit_code_2(args, says, tmp_path):
+    done = graft(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.startswith("graft: ") and len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_validate_prints_the_whole_recipe_and_what_the_source_holds(tmp_path, write_pictures):
+    pictures = write_pictures(tmp_path / "ein Ordner", per_class=3)
+    (pictures / "bar" / "notes.txt").touch()
+    done = graft("validate", "digits", "--set", f"data.source={pictures}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "fine_tune_at: 100" in done.stdout, "defaults are filled in"
+    assert all(f"{name}" in done.stdout for name in ("bar", "disc", "frame"))
+    assert "9 files" in done.stdout and "1 other file" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["ein Ordner"]
+
+
+def test_versions_list_of_an_empty_destination(tmp_path):
+    done = graft("versions", "list", cwd=tmp_path)
+    assert done.returncode == 0 and "Nothing is served" in done.stdout

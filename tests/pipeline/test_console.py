@@ -1,0 +1,81 @@
+"""What reaches the terminal and what goes to the log."""
+
+import io
+import logging
+import os
+import time
+
+import pytest
+from rich.console import Console
+
+from components.gates import Gate
+from components.progress import Progress
+from pipeline.console import RunDisplay, gates_table, noise_to
+from pipeline.local_runner import NodeReport
+
+
+def test_noise_of_python_and_of_c_goes_to_the_file_and_the_console_to_the_terminal(tmp_path, capfd):
+    log = tmp_path / "logs" / "run.log"
+    with noise_to(log) as console:
+        logging.info("from logging")
+        print("from print")
+        os.write(2, b"from C++\n")
+        console.print("for the user")
+    print("afterwards")
+    out, err = capfd.readouterr()
+    assert out == "for the user\nafterwards\n" and err == ""
+    text = log.read_text()
+    assert all(word in text for word in ("from logging", "from print", "from C++"))
+
+
+def test_the_terminal_comes_back_after_an_error(tmp_path, capfd):
+    with pytest.raises(RuntimeError), noise_to(tmp_path / "run.log"):
+        raise RuntimeError("in the block")
+    os.write(2, b"visible\n")
+    assert capfd.readouterr().err == "visible\n"
+
+
+def test_verbose_leaves_the_noise_on_the_terminal(capfd):
+    with noise_to(None):
+        logging.info("from logging")
+    assert "from logging" in capfd.readouterr().err
+
+
+def shown(terminal: bool) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=120)
+    with RunDisplay(console) as display:
+        display.run_started(["Trainer", "ImageExampleGen"])
+        display.node_started("Trainer")
+        display.step(Progress("frozen, epoch 1 of 2", 3, 4, "loss 0.5"))
+        time.sleep(0.3 if terminal else 0)  # the bar is drawn ten times a second
+        display.step(Progress("unknown total", 7))
+        display.node_finished(NodeReport("Trainer", 12.34, False, "accuracy [0.9]"))
+        display.node_started("ImageExampleGen")
+        display.node_finished(NodeReport("ImageExampleGen", 0.01, True, ""))
+    return file.getvalue()
+
+
+def test_a_line_per_node_with_seconds_source_and_figure():
+    lines = [line.rstrip() for line in shown(terminal=False).splitlines()]
+    assert lines == [
+        "  Trainer …",
+        "✓ Trainer             12.3 s  run     accuracy [0.9]",
+        "  ImageExampleGen …",
+        "✓ ImageExampleGen      0.0 s  cached",
+    ]
+
+
+def test_on_a_terminal_the_bar_tells_the_step():
+    text = shown(terminal=True)
+    assert "frozen, epoch 1 of 2" in text and "loss 0.5" in text
+
+
+def test_the_table_marks_the_gates_that_said_no():
+    gates = [Gate("accuracy", False, 0.4, 0.9, "0.4"), Gate("latency", True, 3.0, 9.0, "fast")]
+    file = io.StringIO()
+    Console(file=file, width=80).print(gates_table(gates))
+    rows = [
+        line for line in file.getvalue().splitlines() if "accuracy" in line or "latency" in line
+    ]
+    assert "✗" in rows[0] and "✓" in rows[1]

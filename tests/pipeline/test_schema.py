@@ -1,0 +1,38 @@
+"""The curated schema, with the data's classes."""
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components import features
+from pipeline.schema import CURATED, write_schema
+
+
+def read(path):
+    return text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
+
+
+def test_it_describes_every_feature_and_no_other():
+    names = {feature.name for feature in read(CURATED).feature}
+    assert names == {
+        features.IMAGE,
+        features.LABEL,
+        features.IMAGE_ID,
+        features.SPLIT,
+        features.PATH,
+        features.VIEW,
+    }
+
+
+def test_the_classes_become_the_domain_of_the_label(tmp_path):
+    schema = read(write_schema(["Hund", "mañana"], tmp_path))
+    domains = {domain.name: list(domain.value) for domain in schema.string_domain}
+    assert domains["classes"] == ["Hund", "mañana"]
+    (label,) = [f for f in schema.feature if f.name == features.LABEL]
+    assert label.domain == "classes"
+
+
+def test_the_path_follows_the_content_because_tfx_caches_by_path(tmp_path):
+    first = write_schema(["a", "b"], tmp_path)
+    assert write_schema(["a", "b"], tmp_path) == first
+    assert write_schema(["a", "c"], tmp_path) != first
+    assert sorted(p.name for p in tmp_path.rglob("*.*")) == ["schema.pbtxt"] * 2
