@@ -1,1 +1,1 @@
-"""TFX components of Graft. They import each other only through `components.features` and the leaves beside it."""
+"""TFX components of Graft: a package each, and beside them the leaves that they share."""

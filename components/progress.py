@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Where a long task stands: `done` of `total` (None: not known) items, with a line of detail."""
+    """Where a long task stands: `done` of `total` (None: not known), with a line of detail."""
 
     task: str
     done: int

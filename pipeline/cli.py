@@ -7,7 +7,8 @@ import typer
 
 app = typer.Typer(
     name="graft",
-    help="Fine-tunes a pretrained image network on your pictures and serves it only when it has passed every gate.",
+    help="Fine-tunes a pretrained image network on your pictures and serves it only when it has "
+    "passed every gate.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -87,7 +88,7 @@ def versions_list(config: ConfigArgument = DEFAULT_RECIPE, set_: SetOption = Non
 def doctor(
     config: ConfigArgument = DEFAULT_RECIPE, set_: SetOption = None, verbose: VerboseOption = False
 ) -> None:
-    """Tells whether this machine can run a recipe: versions, GPUs, disk, Beam, folders (exit code 1 if not)."""
+    """Tells whether this machine can run a recipe (exit code 1 if not)."""
     from pipeline.commands.doctor import examine
 
     raise typer.Exit(examine(config, set_ or [], verbose))

@@ -18,12 +18,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from components.progress import Progress as Step
 from components.gates import Gate
+from components.progress import Progress as Step
 
 
 class RunDisplay:
-    """One line per node, with a progress bar inside the long ones. A `Listener` of `local_runner`."""
+    """One line per node, with a bar inside the long ones. A `Listener` of `local_runner`."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -76,7 +76,8 @@ class RunDisplay:
         self._task = None
         how = "cached" if report.cached else "run"
         self._console.print(
-            f"[green]✓[/] {report.node_id:<{self._width}}  {report.seconds:7.1f} s  {how:<6}  {escape(report.figure)}",
+            f"[green]✓[/] {report.node_id:<{self._width}}  {report.seconds:7.1f} s  {how:<6}  "
+            f"{escape(report.figure)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -93,7 +94,7 @@ def gates_table(gates: Sequence[Gate]) -> Table:
 
 @contextlib.contextmanager
 def noise_to(log_file: pathlib.Path | None) -> Iterator[Console]:
-    """Sends what Python, absl, Beam and TensorFlow's C++ write to a file, and leaves the terminal to the console.
+    """Sends what Python, absl, Beam and TensorFlow's C++ write to a file.
 
     Args:
         log_file: appended to; None leaves everything on the terminal.

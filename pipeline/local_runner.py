@@ -30,8 +30,8 @@ from pipeline.node_figures import main_figure
 from pipeline.pipeline import create_pipeline
 from pipeline.schema import write_schema
 
-# One process: starting Beam workers, each of which imports TensorFlow anew, pays only on large data. The
-# runner is named because newer Beam versions may otherwise hand over to one that downloads a binary.
+# One process: Beam workers, each of which imports TensorFlow anew, pay only on large data. The
+# runner is named because newer versions of Beam may hand over to one that downloads a binary.
 BEAM_ARGS = ("--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
 
 Outputs = dict[str, list[Artifact]]
@@ -116,9 +116,7 @@ def run_local(recipe: Recipe, listener: Listener) -> RunResult:
         )
     )
     pipeline = create_pipeline(
-        recipe.model_copy(
-            update={"data": recipe.data.model_copy(update={"source": source.root})}
-        ),
+        recipe.model_copy(update={"data": recipe.data.model_copy(update={"source": source.root})}),
         pipeline_root=str(folder / "artifacts"),
         push_destination=str(destination),
         schema_file=str(write_schema(source.classes, folder / "schemas")),
@@ -177,9 +175,9 @@ class _Runner(tfx_runner.IrBasedRunner):
 
 
 def _explain(error: Exception) -> str:
-    """One line for the user: what a component says about the input as it is, all else with its type."""
+    """One line for the user: a component's own words, and all else with its type."""
     text = " ".join(str(error).split())
-    # Beam and TensorFlow wrap the operating system's error in types of their own, so go by its words.
+    # Beam and TensorFlow wrap the operating system's error in types of their own: go by its words.
     if os.strerror(errno.ENOSPC) in text:
         return f"the disk is full: free some space and run again ({text[:500]})"
     if isinstance(error, ValueError):

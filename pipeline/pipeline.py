@@ -1,6 +1,5 @@
 """The pipeline: wiring only. Both runners get their pipeline from here."""
 
-import pathlib
 from collections.abc import Sequence
 
 from tfx.components.example_validator.component import ExampleValidator
@@ -40,7 +39,7 @@ def create_pipeline(
         push_destination: folder or URI in which the served versions live.
         schema_file: the schema of the examples, see `pipeline.schema`.
         input_fingerprint: changes when the pictures do; makes a cached ImageExampleGen run again.
-        champion_digest: changes when the served model does; makes a cached BaselineFinder run again.
+        champion_digest: changes when the served model does; makes a cached BaselineFinder run.
         beam_pipeline_args: options of Apache Beam.
     """
     examples = ImageExampleGen(
@@ -80,7 +79,7 @@ def create_pipeline(
     baseline = BaselineFinder(
         push_destination=push_destination,
         champion_digest=champion_digest,
-        code_digest=code_digest("baseline_finder"),
+        code_digest=code_digest("baseline_finder", "pusher"),
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],

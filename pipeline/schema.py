@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.resources
-import os
 import pathlib
 import tempfile
 from collections.abc import Sequence
@@ -31,5 +30,5 @@ def write_schema(classes: Sequence[str], folder: pathlib.Path) -> pathlib.Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
         file.write(text)
-    os.replace(file.name, path)
+    pathlib.Path(file.name).replace(path)
     return path

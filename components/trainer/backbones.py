@@ -31,7 +31,8 @@ def build(name: str, alpha: float, image_size: int, weights: str | None):
         weights: what `keras.applications` takes: "imagenet", a path, or None for random weights.
 
     Returns:
-        A `keras.Model` from float32 [batch, size, size, 3] to float32 [batch, height, width, channels].
+        A `keras.Model` from float32 [batch, size, size, 3] to float32 [batch, height, width,
+        channels].
     """
     import keras
 

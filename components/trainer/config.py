@@ -21,7 +21,8 @@ class BackboneSettings(Settings):
     weights: str = pydantic.Field(
         "imagenet",
         min_length=1,
-        description="`imagenet`, `glyphs` (built in), `none` (from scratch) or the path of a .weights.h5 file",
+        description="`imagenet`, `glyphs` (built in), `none` (from scratch) or the path of a "
+        ".weights.h5 file",
     )
 
     @pydantic.model_validator(mode="after")
@@ -37,7 +38,7 @@ class BackboneSettings(Settings):
 
 
 class HeadSettings(Settings):
-    """The block `head` of a recipe: pooling, dropout, one linear layer (one logit for two classes)."""
+    """The block `head` of a recipe: pooling, dropout, a linear layer (two classes: one logit)."""
 
     dropout: float = pydantic.Field(0.2, ge=0.0, lt=1.0)
 
@@ -75,7 +76,8 @@ class TrainingSettings(Settings):
     batch_size: int = pydantic.Field(32, ge=1, le=65_536, description="over all devices together")
     device: Literal["auto", "cpu", "gpu"] = pydantic.Field(
         "auto",
-        description="gpu: no run without one; cpu: leave the GPUs alone; auto: GPUs where there are some",
+        description="gpu: no run without one; cpu: leave the GPUs alone; auto: GPUs where there "
+        "are some",
     )
     mixed_precision: bool = pydantic.Field(
         True, description="float16 arithmetic on GPUs; ignored on CPUs"
@@ -113,7 +115,8 @@ class TrainerSettings(Settings):
         layers = BACKBONES[self.backbone.name].layers
         if phases.unfrozen.fine_tune_at >= layers:
             raise ValueError(
-                f"training.unfrozen.fine_tune_at is {phases.unfrozen.fine_tune_at}, but {self.backbone.name} "
+                f"training.unfrozen.fine_tune_at is {phases.unfrozen.fine_tune_at}, but "
+                f"{self.backbone.name} "
                 f"has {layers} layers (0 to {layers - 1})"
             )
         return self

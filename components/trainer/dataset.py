@@ -8,7 +8,8 @@ import tensorflow_transform as tft
 
 from components import features
 
-# Encoded pictures, not pixels: some 50 MB of photos. ImageExampleGen has shuffled the files already.
+# Encoded pictures, not pixels: some 50 MB of photos. ImageExampleGen has shuffled the files
+# already.
 _SHUFFLE_BUFFER = 2048
 _READ_BUFFER_BYTES = 8 << 20
 
@@ -25,7 +26,9 @@ class ExampleReader:
         self._batch_size = batch_size
 
     def training_batches(self, files: Sequence[str], count: int, seed: int) -> tf.data.Dataset:
-        """Epoch after epoch without end: epoch e (from 0) holds view e + 1 of every picture, shuffled anew.
+        """Epoch after epoch without end, each shuffled anew.
+
+        Epoch e (from 0) holds view e + 1 of every picture.
 
         Args:
             files: TFRecord files of the train split.

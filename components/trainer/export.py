@@ -18,15 +18,15 @@ class ServingModule(tf.Module):
     * `label` string [batch]: the most probable class,
     * `probability` float32 [batch]: its probability,
     * `probabilities` float32 [batch, classes]: of every class, adding up to 1,
-    * `classes` string [batch, classes]: the classes' names in that order. Repeated for every picture,
-      because TensorFlow Serving's REST API refuses row-wise answers without the batch dimension.
+    * `classes` string [batch, classes]: the classes' names in that order, once per picture, because
+      TensorFlow Serving's REST API refuses row-wise answers without the batch dimension.
     """
 
     def __init__(
         self, model: keras.Model, tft_output: tft.TFTransformOutput, classes: Sequence[str]
     ):
         super().__init__()
-        # The variables alone: tracking the Keras model would save its optimizer too, three times their size.
+        # The variables alone: tracking the Keras model would save its optimizer's too.
         self._weights = [weight.value for weight in model.weights]
         self._layer = tft_output.transform_features_layer()
         self._spec = tft_output.raw_feature_spec()
@@ -65,13 +65,13 @@ class ServingModule(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.EXAMPLES)])
     def predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `from_examples`: serialized examples, string [batch]; only `image` is looked at."""
+        """Signature `from_examples`: serialized examples, string [batch], read for `image`."""
         spec = {features.IMAGE: self._spec[features.IMAGE]}
         return self.serve(tf.io.parse_example(examples, spec)[features.IMAGE])
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.EXAMPLES)])
     def transform(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `transform_features`: serialized examples, string [batch], to `label_xf` int64 [batch]."""
+        """Signature `transform_features`: serialized examples to `label_xf` int64 [batch]."""
         spec = {features.LABEL: self._spec[features.LABEL]}
         return dict(self._layer(tf.io.parse_example(examples, spec)))
 

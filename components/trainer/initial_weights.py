@@ -25,7 +25,7 @@ def pretrained_network(settings: BackboneSettings):
             return backbones.build(settings.name, settings.alpha, settings.image_size, "imagenet")
         except Exception as error:  # Keras raises a bare Exception, and its text holds the URL
             raise ValueError(
-                f"backbone.weights: imagenet: the weights cannot be downloaded ({_one_line(error)}). "
+                f"backbone.weights: imagenet: they cannot be downloaded ({_one_line(error)}). "
                 "Set backbone.weights to the path of a .weights.h5 file instead"
             ) from error
     network = backbones.build(settings.name, settings.alpha, settings.image_size, None)
@@ -55,7 +55,7 @@ def _load_file(network, settings: BackboneSettings) -> None:
     check_weights_file(settings)
     try:
         network.load_weights(settings.weights)
-    except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError, … for a file that does not fit
+    except Exception as error:  # OSError, ValueError, KeyError, …: h5py and Keras raise them all
         raise ValueError(
             f"backbone.weights: {settings.weights} does not hold the weights of {settings.name} "
             f"with alpha {settings.alpha:g} and without its top ({_one_line(error)})"

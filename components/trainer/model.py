@@ -5,7 +5,7 @@ import math
 
 import keras
 
-from components.trainer import backbones, initial_weights
+from components.trainer import initial_weights
 from components.trainer.config import BackboneSettings, HeadSettings
 
 
@@ -13,9 +13,10 @@ from components.trainer.config import BackboneSettings, HeadSettings
 class BackboneLayer(keras.layers.Layer):
     """Runs a network with its BatchNorm in inference mode, whatever mode the model around it is in.
 
-    Keras 3 passes an outer model's `training=True` into a nested model even where that was called with
-    `training=False` (keras-team/keras#20285), and the moving statistics of a pretrained network then
-    drift away on a few hundred pictures. A network trained from scratch is the exception: it needs them.
+    Keras 3 passes an outer model's `training=True` into a nested model even where that was called
+    with `training=False` (keras-team/keras#20285), and the moving statistics of a pretrained
+    network then drift away on a few hundred pictures. A network trained from scratch is the
+    exception: it needs to learn them.
     """
 
     def __init__(self, network: keras.Model, train_normalization: bool = False, **kwargs):
@@ -36,7 +37,7 @@ def build_classifier(
         backbone: which network and which weights.
         head: what sits on it.
         num_classes: at least 2.
-        steps: optimizer steps of the whole training, which the BatchNorm of a network from scratch must fit.
+        steps: optimizer steps of the whole training; BatchNorm from scratch must arrive in them.
 
     Returns:
         A model from float32 [batch, size, size, 3] in the backbone's range to logits float32
@@ -53,7 +54,7 @@ def build_classifier(
     x = BackboneLayer(network, train_normalization=backbone.from_scratch, name="backbone")(pixels)
     x = keras.layers.GlobalAveragePooling2D(name="pooling")(x)
     x = keras.layers.Dropout(head.dropout, name="dropout")(x)
-    # float32 also under mixed precision: a float16 softmax or sigmoid loses the small probabilities.
+    # float32 also under mixed precision: float16 loses the small probabilities.
     logits = keras.layers.Dense(
         1 if num_classes == 2 else num_classes, dtype="float32", name="logits"
     )(x)
@@ -63,8 +64,8 @@ def build_classifier(
 def _shorten_normalization_memory(network: keras.Model, steps: int) -> None:
     """Makes BatchNorm's moving averages arrive within a tenth of the steps.
 
-    With Keras' 0.999 for MobileNetV2 a network trained for a few hundred steps scores 0.98 in training
-    and chance in inference, because the averages still stand near their initial values.
+    With Keras' 0.999 for MobileNetV2 a network trained for a few hundred steps scores 0.98 in
+    training and chance in inference: the averages still stand near their initial values.
     """
     momentum = min(0.999, max(0.5, 1.0 - 10.0 / max(steps, 1)))
     for layer in network.layers:
@@ -78,7 +79,7 @@ def freeze(model: keras.Model) -> None:
 
 
 def unfreeze(model: keras.Model, fine_tune_at: int) -> None:
-    """Makes the head and the backbone's layers from index `fine_tune_at` on trainable. Compile afterwards."""
+    """Makes the head and the backbone from layer `fine_tune_at` on trainable. Compile after."""
     network = model.get_layer("backbone").network
     network.trainable = True
     for layer in network.layers[:fine_tune_at]:

@@ -1,4 +1,4 @@
-"""Two-phase fine-tuning: the frozen phase trains the head, the unfrozen one the last layers of the backbone too."""
+"""Two phases: the frozen one trains the head, the unfrozen one the backbone's last layers too."""
 
 import dataclasses
 import math
@@ -34,7 +34,7 @@ class PhaseResult:
     Attributes:
         name: `frozen` or `unfrozen`.
         parameters: how much of the network learned.
-        history: figure by name, one float per epoch (`loss`, `accuracy`, `val_loss`, `val_accuracy`).
+        history: `loss`, `accuracy`, `val_loss` and `val_accuracy`, one float per epoch each.
         best_epoch: index of the epoch whose weights the phase ended with.
         seconds: wall time.
     """

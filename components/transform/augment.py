@@ -1,7 +1,7 @@
 """Augmentation as a pure function of (picture, view).
 
-Every random number comes from `tf.random.stateless_uniform`, so the result depends on nothing but the
-arguments: not on the process, the worker, the order or the epoch.
+Every random number comes from `tf.random.stateless_uniform`, so the result depends on nothing but
+the arguments: not on the process, the worker, the order or the epoch.
 """
 
 import math

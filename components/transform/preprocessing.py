@@ -14,12 +14,13 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[
     """Transforms a batch of examples (see `components.features`).
 
     Args:
-        inputs: `image` string [batch], `image_id` string [batch], `view` int64 [batch], `label` string
-            [batch], and more that is not looked at.
+        inputs: `image`, `image_id` and `label` string [batch], `view` int64 [batch], and more
+            that is not looked at.
         custom_config: `settings` holds a `TransformSettings` as JSON.
 
     Returns:
-        `image_xf` float32 [batch, size, size, 3] in the backbone's value range and `label_xf` int64 [batch].
+        `image_xf` float32 [batch, size, size, 3] in the backbone's value range, and `label_xf`
+        int64 [batch].
     """
     settings = TransformSettings.model_validate_json(custom_config[SETTINGS])
     image_hash = tf.strings.to_hash_bucket_fast(inputs[features.IMAGE_ID], 2**31 - 1)
@@ -41,10 +42,10 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[
 def _prepare(
     image: tf.Tensor, image_hash: tf.Tensor, view: tf.Tensor, settings: TransformSettings
 ) -> tf.Tensor:
-    """One encoded picture (string scalar) to float32 [size, size, 3] in the backbone's value range."""
+    """One encoded picture to float32 [size, size, 3] in the backbone's value range."""
     decoded = tf.io.decode_image(image, channels=3, expand_animations=False)
     size = [settings.image_size, settings.image_size]
-    # Antialiased, because a photo shrunk tenfold without it keeps one pixel in a hundred: noise to the network.
+    # Antialiased: a photo shrunk tenfold without it keeps one pixel in a hundred, which is noise.
     pixels = tf.ensure_shape(tf.image.resize(decoded, size, antialias=True), [*size, 3])
     pixels = tf.cond(
         view > 0,

@@ -14,7 +14,7 @@ from components.pusher import served
 from pipeline.config import load_recipe
 from pipeline.console import noise_to
 
-# A run of photos keeps them once, compressed as they came, plus models and logs; below this not even that fits.
+# A run keeps the pictures once more, as they came, plus models and logs.
 _MIN_FREE_BYTES = 2 << 30
 
 

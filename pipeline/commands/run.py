@@ -52,7 +52,8 @@ def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
 
 def _network(recipe) -> str:
     backbone = recipe.backbone
-    return f"{backbone.name} alpha {backbone.alpha:g} at {backbone.image_size} px, weights {escape(backbone.weights)}"
+    name, size = f"{backbone.name} alpha {backbone.alpha:g}", f"{backbone.image_size} px"
+    return f"{name} at {size}, weights {escape(backbone.weights)}"
 
 
 def _show_result(console: Console, result, destination: pathlib.Path) -> None:

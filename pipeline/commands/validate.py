@@ -28,7 +28,11 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         source = open_source(recipe.data.source, pathlib.Path(scratch))
     console.print(_source_table(recipe.data.source, source))
-    aside = f"; {source.ignored:,} other file(s) are no pictures and left alone" if source.ignored else ""
+    aside = (
+        f"; {source.ignored:,} other file(s) are no pictures and left alone"
+        if source.ignored
+        else ""
+    )
     console.print(
         f"{len(source.items):,} files, {decimal(source.total_bytes)}{aside}", highlight=False
     )

@@ -12,7 +12,7 @@ def list_versions(config: str, overrides: list[str]) -> None:
     """Prints the served versions of a recipe's model, newest first.
 
     Raises:
-        ValueError: the recipe cannot be used, or the destination names a champion that is not there.
+        ValueError: the recipe cannot be used, or `champion` names a version that is not there.
     """
     destination = load_recipe(config, overrides).push_destination
     versions = served.list_versions(destination)

@@ -33,7 +33,7 @@ def test_settings_that_do_not_go_together(backbone, training, says):
 
 
 def test_glyphs_fit_one_width_only():
-    with pytest.raises(pydantic.ValidationError, match="alpha 0.35, not 1"):
+    with pytest.raises(pydantic.ValidationError, match=r"alpha 0\.35, not 1"):
         BackboneSettings(weights="glyphs")
 
 

@@ -1,4 +1,4 @@
-"""The classifier: how much of it learns, and that fine-tuning leaves BatchNorm's statistics alone."""
+"""The classifier: how much of it learns, and that fine-tuning leaves BatchNorm alone."""
 
 import keras
 import numpy as np
