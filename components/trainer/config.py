@@ -57,7 +57,21 @@ class PhaseSettings(Settings):
     epochs: int = pydantic.Field(10, ge=0, le=10_000, description="0 leaves the phase out")
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
     learning_rate: float = pydantic.Field(3e-4, gt=0.0, le=10.0)
+    schedule: Literal["constant", "cosine", "one_cycle"] = pydantic.Field(
+        "constant", description="how the rate goes; learning_rate is the highest"
+    )
+    warmup_epochs: float = pydantic.Field(
+        0.0, ge=0.0, description="epochs in which the rate of `cosine` rises from 0"
+    )
     early_stopping: EarlyStoppingSettings = EarlyStoppingSettings()
+
+    @pydantic.model_validator(mode="after")
+    def _check_warmup(self) -> "PhaseSettings":
+        if self.warmup_epochs and self.schedule != "cosine":
+            raise ValueError("warmup_epochs is for schedule: cosine")
+        if self.epochs and self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs must be less than epochs ({self.epochs})")
+        return self
 
 
 class UnfrozenPhaseSettings(PhaseSettings):

@@ -13,6 +13,7 @@ import tensorflow as tf
 from components.trainer.callbacks import make_callbacks
 from components.trainer.config import PhaseSettings, TrainingSettings
 from components.trainer.model import ParameterCount, count_parameters, freeze, unfreeze
+from components.trainer.schedules import learning_rate
 
 FROZEN = "frozen"
 UNFROZEN = "unfrozen"
@@ -116,7 +117,7 @@ def _run_phase(
     binary = model.output_shape[-1] == 1
     losses, metrics = keras.losses, keras.metrics
     model.compile(
-        optimizer=_OPTIMIZERS[settings.optimizer](settings.learning_rate),
+        optimizer=_OPTIMIZERS[settings.optimizer](learning_rate(settings, steps)),
         loss=losses.BinaryCrossentropy(from_logits=True)
         if binary
         else losses.SparseCategoricalCrossentropy(from_logits=True),
