@@ -67,15 +67,21 @@ class Recipe(Settings):
         return TransformSettings(
             image_size=self.backbone.image_size,
             value_range=BACKBONES[self.backbone.name].value_range,
-            augmentation=self.augmentation,
+            # The graph draws any view; how many the Trainer asks for is not its business.
+            augmentation=self.augmentation.model_copy(update={"views": None}),
             seed=self.seed,
         )
 
     @property
     def trainer(self) -> TrainerSettings:
         """What the Trainer needs of this recipe."""
+        augmentation = self.augmentation
         return TrainerSettings(
-            backbone=self.backbone, head=self.head, training=self.training, seed=self.seed
+            backbone=self.backbone,
+            head=self.head,
+            training=self.training,
+            views=augmentation.views if augmentation.changes_pixels else 1,
+            seed=self.seed,
         )
 
     @property

@@ -257,13 +257,14 @@ def save_weights(backbone, path: pathlib.Path) -> None:
             raise ValueError(f"{name} does not fit into float16; train with another seed or rate")
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
+        temporary = pathlib.Path(file.name)
         try:
             np.savez_compressed(file, **arrays)
             file.flush()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
+            temporary.chmod(0o644)
+            temporary.replace(path)
         except BaseException:
-            os.unlink(file.name)
+            temporary.unlink()
             raise
 
 

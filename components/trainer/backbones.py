@@ -5,20 +5,35 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Backbone:
-    """One network of `keras.applications`.
+    """One network of `keras.applications`, and what travels with it.
 
     Attributes:
         constructor: its name in `keras.applications`.
-        layers: how many Keras layers it has without its top.
-        value_range: what its pixels look like; `tf` is [-1, 1].
+        size: pixels per side that its ImageNet weights were trained at.
+        value_range: what its pixels look like, in Keras' words: `tf` is [-1, 1]; `torch` and
+            `caffe` take ImageNet's mean off; `raw` is 0..255, the network rescales by itself.
+        has_alpha: whether its width can be chosen.
     """
 
     constructor: str
-    layers: int
+    size: int
     value_range: str
+    has_alpha: bool = False
 
 
-BACKBONES = {"mobilenet_v2": Backbone("MobileNetV2", layers=154, value_range="tf")}
+# Sizes and ranges are those of the docstrings of keras.applications.
+BACKBONES = {
+    "mobilenet_v2": Backbone("MobileNetV2", 224, "tf", has_alpha=True),
+    "convnext_tiny": Backbone("ConvNeXtTiny", 224, "raw"),
+    "densenet121": Backbone("DenseNet121", 224, "torch"),
+    "efficientnet_b0": Backbone("EfficientNetB0", 224, "raw"),
+    "efficientnet_v2_b0": Backbone("EfficientNetV2B0", 224, "raw"),
+    "inception_v3": Backbone("InceptionV3", 299, "tf"),
+    "nasnet_mobile": Backbone("NASNetMobile", 224, "tf"),
+    "resnet50": Backbone("ResNet50", 224, "caffe"),
+    "resnet50_v2": Backbone("ResNet50V2", 224, "tf"),
+    "xception": Backbone("Xception", 299, "tf"),
+}
 
 
 def build(name: str, alpha: float, image_size: int, weights: str | None):
@@ -26,9 +41,9 @@ def build(name: str, alpha: float, image_size: int, weights: str | None):
 
     Args:
         name: key of `BACKBONES`.
-        alpha: width multiplier.
+        alpha: width multiplier, for the networks that have one.
         image_size: pixels per side.
-        weights: what `keras.applications` takes: "imagenet", a path, or None for random weights.
+        weights: what `keras.applications` takes: "imagenet", or None for random weights.
 
     Returns:
         A `keras.Model` from float32 [batch, size, size, 3] to float32 [batch, height, width,
@@ -36,11 +51,8 @@ def build(name: str, alpha: float, image_size: int, weights: str | None):
     """
     import keras
 
-    constructor = getattr(keras.applications, BACKBONES[name].constructor)
-    return constructor(
-        input_shape=(image_size, image_size, 3),
-        alpha=alpha,
-        include_top=False,
-        weights=weights,
-        name=name,
-    )
+    backbone = BACKBONES[name]
+    options = {"alpha": alpha} if backbone.has_alpha else {}
+    constructor = getattr(keras.applications, backbone.constructor)
+    shape = (image_size, image_size, 3)
+    return constructor(input_shape=shape, include_top=False, weights=weights, name=name, **options)

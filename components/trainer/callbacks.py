@@ -5,7 +5,6 @@ import math
 import keras
 
 from components import progress
-from components.trainer.config import PhaseSettings
 
 
 class ReportProgress(keras.callbacks.Callback):
@@ -40,19 +39,3 @@ class StopWhenNotFinite(keras.callbacks.Callback):
                 f"training.{self._phase}: the loss is {logs['loss']} at batch {batch + 1}. "
                 f"Lower training.{self._phase}.learning_rate"
             )
-
-
-def make_callbacks(
-    phase: str, settings: PhaseSettings, log_dir: str
-) -> list[keras.callbacks.Callback]:
-    """The callbacks of one phase. Its best epoch, by validation loss, is the one it ends with."""
-    return [
-        ReportProgress(phase),
-        StopWhenNotFinite(phase),
-        keras.callbacks.EarlyStopping(
-            monitor="val_loss",
-            patience=settings.early_stopping.patience or settings.epochs,
-            restore_best_weights=True,
-        ),
-        keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
-    ]

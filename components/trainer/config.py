@@ -7,7 +7,7 @@ import pydantic
 from components.settings import Settings
 from components.trainer.backbones import BACKBONES
 
-ALL_LAYERS = 0
+ALL_LAYERS = "all"
 
 
 class BackboneSettings(Settings):
@@ -15,7 +15,7 @@ class BackboneSettings(Settings):
 
     name: Literal[tuple(BACKBONES)] = "mobilenet_v2"
     alpha: Literal[0.35, 0.5, 0.75, 1.0, 1.3, 1.4] = pydantic.Field(
-        1.0, description="width multiplier"
+        1.0, description="width multiplier, for networks that have one"
     )
     image_size: int = pydantic.Field(160, ge=32, le=1024, description="pixels per side")
     weights: str = pydantic.Field(
@@ -27,8 +27,13 @@ class BackboneSettings(Settings):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "BackboneSettings":
-        if self.weights == "glyphs" and self.alpha != 0.35:
-            raise ValueError(f"weights `glyphs` are for alpha 0.35, not {self.alpha:g}")
+        if self.alpha != 1.0 and not BACKBONES[self.name].has_alpha:
+            raise ValueError(f"{self.name} has one width only: alpha must be 1, not {self.alpha:g}")
+        if self.weights == "glyphs" and (self.name, self.alpha) != ("mobilenet_v2", 0.35):
+            raise ValueError(
+                "weights `glyphs` are for mobilenet_v2 with alpha 0.35, "
+                f"not {self.name} with alpha {self.alpha:g}"
+            )
         return self
 
     @property
@@ -57,6 +62,11 @@ class PhaseSettings(Settings):
     epochs: int = pydantic.Field(10, ge=0, le=10_000, description="0 leaves the phase out")
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
     learning_rate: float = pydantic.Field(3e-4, gt=0.0, le=10.0)
+    fine_tune_at: int | str | None = pydantic.Field(
+        None,
+        description="index or name of the first backbone layer that learns, or `all`; "
+        "null: the head alone learns",
+    )
     schedule: Literal["constant", "cosine", "one_cycle"] = pydantic.Field(
         "constant", description="how the rate goes; learning_rate is the highest"
     )
@@ -79,8 +89,8 @@ class UnfrozenPhaseSettings(PhaseSettings):
 
     optimizer: Literal["adam", "rmsprop", "sgd"] = "rmsprop"
     learning_rate: float = pydantic.Field(3e-5, gt=0.0, le=10.0)
-    fine_tune_at: int = pydantic.Field(
-        100, ge=0, description="index of the first backbone layer that learns; 0: all of them"
+    fine_tune_at: int | str = pydantic.Field(
+        100, description="index or name of the first backbone layer that learns, or `all`"
     )
 
 
@@ -101,36 +111,39 @@ class TrainingSettings(Settings):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "TrainingSettings":
-        if self.frozen.epochs + self.unfrozen.epochs == 0:
-            raise ValueError(
-                "frozen.epochs and unfrozen.epochs are both 0: nothing would be trained"
-            )
+        if not self.phases:
+            raise ValueError("frozen.epochs and unfrozen.epochs are both 0: nothing to train")
+        if self.frozen.fine_tune_at is not None:
+            raise ValueError("frozen.fine_tune_at must be null: that is what makes it frozen")
         return self
+
+    @property
+    def phases(self) -> dict[str, PhaseSettings]:
+        """The phases that have epochs, in the order in which they run."""
+        phases = {"frozen": self.frozen, "unfrozen": self.unfrozen}
+        return {name: phase for name, phase in phases.items() if phase.epochs}
 
 
 class TrainerSettings(Settings):
-    """All that `run_fn` needs to know, put together from the recipe by the wiring."""
+    """All that `run_fn` needs to know, put together from the recipe by the wiring.
+
+    Attributes:
+        views: how many views of a picture there are in the whole training; None: a fresh one in
+            every epoch.
+    """
 
     backbone: BackboneSettings = BackboneSettings()
     head: HeadSettings = HeadSettings()
     training: TrainingSettings = TrainingSettings()
+    views: int | None = None
     seed: int = 0
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "TrainerSettings":
-        phases = self.training
-        if self.backbone.from_scratch and (
-            phases.frozen.epochs or phases.unfrozen.fine_tune_at != ALL_LAYERS
-        ):
-            raise ValueError(
-                "backbone.weights is `none`, so there is nothing to keep frozen: "
-                "set training.frozen.epochs to 0 and training.unfrozen.fine_tune_at to 0"
-            )
-        layers = BACKBONES[self.backbone.name].layers
-        if phases.unfrozen.fine_tune_at >= layers:
-            raise ValueError(
-                f"training.unfrozen.fine_tune_at is {phases.unfrozen.fine_tune_at}, but "
-                f"{self.backbone.name} "
-                f"has {layers} layers (0 to {layers - 1})"
-            )
+        for phase in self.training.phases.values():
+            if self.backbone.from_scratch and phase.fine_tune_at not in (ALL_LAYERS, 0):
+                raise ValueError(
+                    "backbone.weights is `none`, so there is nothing to keep frozen: "
+                    "set training.frozen.epochs to 0 and training.unfrozen.fine_tune_at to `all`"
+                )
         return self

@@ -25,7 +25,9 @@ class ExampleReader:
         self._spec = tft_output.raw_feature_spec()
         self._batch_size = batch_size
 
-    def training_batches(self, files: Sequence[str], count: int, seed: int) -> tf.data.Dataset:
+    def training_batches(
+        self, files: Sequence[str], count: int, seed: int, first_epoch: int = 0
+    ) -> tf.data.Dataset:
         """Epoch after epoch without end, each shuffled anew.
 
         Epoch e (from 0) holds view e + 1 of every picture.
@@ -34,6 +36,7 @@ class ExampleReader:
             files: TFRecord files of the train split.
             count: how many examples they hold.
             seed: fixes the order.
+            first_epoch: where to begin.
         """
         steps = math.ceil(count / self._batch_size)
         epoch = (
@@ -42,6 +45,7 @@ class ExampleReader:
         return (
             epoch.repeat()
             .enumerate()
+            .skip(first_epoch * steps)
             .map(
                 lambda step, batch: self._transform(batch, step // steps + 1),
                 num_parallel_calls=tf.data.AUTOTUNE,
@@ -49,18 +53,18 @@ class ExampleReader:
             .prefetch(2)
         )
 
-    def validation_batches(self, files: Sequence[str]) -> tf.data.Dataset:
-        """Every picture once, as it is (view 0), in the files' order."""
-        steps = math.ceil(count_examples(files) / self._batch_size)
+    def view_batches(self, files: Sequence[str], count: int, view: int = 0) -> tf.data.Dataset:
+        """Every picture once, in one view (0: as it is), in the files' order."""
+        number = tf.constant(view, tf.int64)
         return (
             _records(files)
             .batch(self._batch_size)
             .map(
-                lambda batch: self._transform(batch, tf.constant(0, tf.int64)),
+                lambda batch: self._transform(batch, number),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
             # Keras warns of data that "ran out" where it cannot know the number of batches.
-            .apply(tf.data.experimental.assert_cardinality(steps))
+            .apply(tf.data.experimental.assert_cardinality(math.ceil(count / self._batch_size)))
             .prefetch(2)
         )
 

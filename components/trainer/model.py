@@ -1,12 +1,13 @@
 """The classifier: a pretrained backbone under a linear head, and which of its layers learn."""
 
 import dataclasses
+import difflib
 import math
 
 import keras
 
 from components.trainer import initial_weights
-from components.trainer.config import BackboneSettings, HeadSettings
+from components.trainer.config import ALL_LAYERS, BackboneSettings, HeadSettings, PhaseSettings
 
 
 @keras.saving.register_keras_serializable(package="graft")
@@ -73,17 +74,58 @@ def _shorten_normalization_memory(network: keras.Model, steps: int) -> None:
             layer.momentum = momentum
 
 
-def freeze(model: keras.Model) -> None:
-    """Leaves only the head trainable. Compile afterwards."""
-    model.get_layer("backbone").network.trainable = False
+def learning_layers(network: keras.Model, phase: PhaseSettings) -> set[keras.layers.Layer]:
+    """The layers of the backbone that learn in a phase.
+
+    Raises:
+        ValueError: `fine_tune_at` is no layer of the network.
+    """
+    at = phase.fine_tune_at
+    if at is None:
+        return set()
+    if at == ALL_LAYERS:
+        return set(network.layers)
+    if isinstance(at, int):
+        if not 0 <= at < len(network.layers):
+            last = len(network.layers) - 1
+            raise ValueError(
+                f"fine_tune_at is {at}, but the layers of {network.name} are 0 to {last}"
+            )
+        return set(network.layers[at:])
+    names = [layer.name for layer in network.layers]
+    if at not in names:
+        near = ", ".join(difflib.get_close_matches(at, names, n=3) or names[-3:])
+        raise ValueError(f"fine_tune_at: {network.name} has no layer {at}; it has {near}, …")
+    return set(network.layers[names.index(at) :])
 
 
-def unfreeze(model: keras.Model, fine_tune_at: int) -> None:
-    """Makes the head and the backbone from layer `fine_tune_at` on trainable. Compile after."""
+def set_learning(model: keras.Model, phase: PhaseSettings) -> None:
+    """Makes the head and the phase's layers of the backbone trainable. Compile afterwards.
+
+    Raises:
+        ValueError: see `learning_layers`.
+    """
     network = model.get_layer("backbone").network
-    network.trainable = True
-    for layer in network.layers[:fine_tune_at]:
-        layer.trainable = False
+    learning = learning_layers(network, phase)
+    for layer in network.layers:
+        layer.trainable = layer in learning
+
+
+def rest_of(model: keras.Model, tensor: keras.KerasTensor) -> keras.Model:
+    """The classifier from a tensor on, sharing its variables.
+
+    Args:
+        model: from `build_classifier`.
+        tensor: one inside its backbone, or what the pooling makes of the backbone's output.
+
+    Returns:
+        A model from float32 [batch, ...] as the tensor is shaped to the classifier's logits.
+    """
+    x = inputs = keras.Input(tensor.shape[1:])
+    if len(tensor.shape) > 2:
+        rest = keras.Model(tensor, model.get_layer("backbone").network.output)
+        x = model.get_layer("pooling")(BackboneLayer(rest, name="rest_of_backbone")(x))
+    return keras.Model(inputs, model.get_layer("logits")(model.get_layer("dropout")(x)))
 
 
 @dataclasses.dataclass(frozen=True)

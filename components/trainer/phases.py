@@ -3,20 +3,20 @@
 import dataclasses
 import math
 import os
+import pathlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from components.trainer.callbacks import make_callbacks
+from components.trainer.callbacks import ReportProgress, StopWhenNotFinite
+from components.trainer.checkpoint import Checkpoint
 from components.trainer.config import PhaseSettings, TrainingSettings
-from components.trainer.model import ParameterCount, count_parameters, freeze, unfreeze
+from components.trainer.model import ParameterCount, count_parameters, set_learning
+from components.trainer.phase_inputs import PhaseInput
 from components.trainer.schedules import learning_rate
-
-FROZEN = "frozen"
-UNFROZEN = "unfrozen"
 
 # In the ModelRun artifact, beside the TensorBoard logs.
 TRAINING_FILE = "training.json"
@@ -59,21 +59,21 @@ class PhaseResult:
 
 def run_phases(
     model: keras.Model,
-    training: tf.data.Dataset,
-    validation: tf.data.Dataset,
+    inputs: Mapping[str, PhaseInput],
     settings: TrainingSettings,
     train_count: int,
     log_dir: str,
+    state: pathlib.Path,
 ) -> tuple[list[PhaseResult], PhaseResult]:
-    """Trains in two phases and leaves the model with the weights of the better one.
+    """Trains phase after phase and leaves the model with the weights of the best one.
 
     Args:
         model: from `build_classifier`.
-        training: endless batches of (pixels, label), see `ExampleReader.training_batches`.
-        validation: batches of (pixels, label), once.
+        inputs: what each phase trains and on what, see `phase_inputs`.
         settings: the block `training`.
         train_count: training pictures per epoch.
         log_dir: folder for TensorBoard, one sub-folder per phase.
+        state: folder in which an interrupted training finds itself again.
 
     Returns:
         The phases that were run, and the one whose weights were kept.
@@ -84,15 +84,17 @@ def run_phases(
     results: list[PhaseResult] = []
     kept: tuple[PhaseResult, list[np.ndarray]] | None = None
     steps = math.ceil(train_count / settings.batch_size)
-    for name, phase in ((FROZEN, settings.frozen), (UNFROZEN, settings.unfrozen)):
-        if phase.epochs == 0:
-            continue
-        if name == FROZEN:
-            freeze(model)
-        else:
-            unfreeze(model, phase.fine_tune_at)
-        result = _run_phase(
-            name, model, training, validation, phase, steps, os.path.join(log_dir, name)
+    for name, phase in settings.phases.items():
+        set_learning(model, phase)
+        checkpoint = Checkpoint(state / f"{name}.npz", phase.epochs, phase.early_stopping.patience)
+        start = time.monotonic()
+        _fit(name, inputs[name], phase, steps, checkpoint, os.path.join(log_dir, name))
+        result = PhaseResult(
+            name=name,
+            parameters=count_parameters(model),
+            history=checkpoint.history,
+            best_epoch=checkpoint.best_epoch,
+            seconds=time.monotonic() - start,
         )
         results.append(result)
         if kept is None or _rank(result) >= _rank(kept[0]):
@@ -105,19 +107,20 @@ def _rank(result: PhaseResult) -> tuple[float, float]:
     return result.val_accuracy, -result.val_loss
 
 
-def _run_phase(
+def _fit(
     name: str,
-    model: keras.Model,
-    training: tf.data.Dataset,
-    validation: tf.data.Dataset,
-    settings: PhaseSettings,
+    phase_input: PhaseInput,
+    phase: PhaseSettings,
     steps: int,
+    checkpoint: Checkpoint,
     log_dir: str,
-) -> PhaseResult:
+) -> None:
+    """Trains one phase, from where an interrupted one left it, to the weights of its best epoch."""
+    model = phase_input.model
     binary = model.output_shape[-1] == 1
     losses, metrics = keras.losses, keras.metrics
     model.compile(
-        optimizer=_OPTIMIZERS[settings.optimizer](learning_rate(settings, steps)),
+        optimizer=_OPTIMIZERS[phase.optimizer](learning_rate(phase, steps)),
         loss=losses.BinaryCrossentropy(from_logits=True)
         if binary
         else losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -129,22 +132,24 @@ def _run_phase(
         # XLA takes minutes to compile a backbone on a CPU, far longer than a small training.
         jit_compile=False,
     )
-    start = time.monotonic()
-    history = model.fit(
-        training,
-        epochs=settings.epochs,
-        steps_per_epoch=steps,
-        validation_data=validation,
-        callbacks=make_callbacks(name, settings, log_dir),
-        verbose=0,
-    ).history
-    return PhaseResult(
-        name=name,
-        parameters=count_parameters(model),
-        history={key: [float(value) for value in values] for key, values in history.items()},
-        best_epoch=int(np.argmin(history["val_loss"])),
-        seconds=time.monotonic() - start,
-    )
+    model.optimizer.build(model.trainable_variables)
+    checkpoint.restore(model)
+    if not checkpoint.finished:
+        model.fit(
+            phase_input.training(checkpoint.next_epoch),
+            initial_epoch=checkpoint.next_epoch,
+            epochs=phase.epochs,
+            steps_per_epoch=steps,
+            validation_data=phase_input.validation,
+            callbacks=[
+                ReportProgress(name),
+                StopWhenNotFinite(name),
+                checkpoint,
+                keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
+            ],
+            verbose=0,
+        )
+    checkpoint.end_with_best(model)
 
 
 def as_json(results: list[PhaseResult], kept: PhaseResult) -> dict[str, Any]:

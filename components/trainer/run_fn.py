@@ -15,7 +15,9 @@ from components.trainer.config import TrainerSettings
 from components.trainer.dataset import ExampleReader, count_examples
 from components.trainer.export import export
 from components.trainer.model import build_classifier
+from components.trainer.phase_inputs import Splits, phase_inputs
 from components.trainer.phases import TRAINING_FILE, as_json, run_phases
+from components.trainer.resume import resumable_state
 
 SETTINGS = "settings"
 
@@ -36,22 +38,30 @@ def run_fn(fn_args) -> None:
     strategy = devices.prepare(training)
     tft_output = tft.TFTransformOutput(fn_args.transform_output)
     classes = [c.decode() for c in tft_output.vocabulary_by_name(features.LABEL_VOCABULARY)]
-    train_files = tf.io.gfile.glob(fn_args.train_files)
-    count = count_examples(train_files)
-    steps = math.ceil(count / training.batch_size) * (
-        training.frozen.epochs + training.unfrozen.epochs
+    train_files, validation_files = map(tf.io.gfile.glob, (fn_args.train_files, fn_args.eval_files))
+    splits = Splits(
+        train_files,
+        count_examples(train_files),
+        validation_files,
+        count_examples(validation_files),
     )
-
+    epochs = sum(phase.epochs for phase in training.phases.values())
+    steps = math.ceil(splits.train_count / training.batch_size) * epochs
     reader = ExampleReader(tft_output, training.batch_size)
-    with strategy.scope():
+    with strategy.scope(), resumable_state(fn_args) as state:
         model = build_classifier(settings.backbone, settings.head, len(classes), steps)
-        results, kept = run_phases(
+        inputs = phase_inputs(
             model,
-            reader.training_batches(train_files, count, settings.seed),
-            reader.validation_batches(tf.io.gfile.glob(fn_args.eval_files)),
-            training,
-            count,
-            fn_args.model_run_dir,
+            training.phases,
+            reader,
+            splits,
+            settings.views,
+            training.batch_size,
+            settings.seed,
+            state,
+        )
+        results, kept = run_phases(
+            model, inputs, training, splits.train_count, fn_args.model_run_dir, state
         )
     for result in results:
         logging.info(

@@ -36,17 +36,31 @@ class AugmentationSettings(Settings):
         le=1.0,
         description="factor about the channel mean, drawn from [1 - contrast, 1 + contrast]",
     )
+    views: int | None = pydantic.Field(
+        None,
+        ge=1,
+        le=1000,
+        description="how many views of a picture there are in the whole training: what the frozen "
+        "layers make of them is computed once; null: a fresh view in every epoch",
+    )
     fill_mode: Literal["reflect", "nearest", "constant", "wrap"] = pydantic.Field(
         "reflect", description="what fills the points that come from outside the picture"
     )
+
+    @property
+    def changes_pixels(self) -> bool:
+        """Whether two views of a picture can differ."""
+        return any(
+            value for name, value in self.model_dump().items() if name not in ("views", "fill_mode")
+        )
 
 
 class TransformSettings(Settings):
     """All that `preprocessing_fn` needs to know, put together from the recipe by the wiring."""
 
     image_size: int = pydantic.Field(gt=0, description="pixels per side of the network's input")
-    value_range: Literal["tf"] = pydantic.Field(
-        "tf", description="the backbone's input range; tf: [-1, 1]"
+    value_range: Literal["tf", "torch", "caffe", "raw"] = pydantic.Field(
+        "tf", description="what the backbone expects, see components/trainer/backbones.py"
     )
     augmentation: AugmentationSettings = AugmentationSettings()
     seed: int = 0

@@ -9,6 +9,11 @@ from components.transform.config import TransformSettings
 
 SETTINGS = "settings"
 
+# ImageNet's mean and deviation, as keras.applications.imagenet_utils has them.
+_TORCH_MEAN = [0.485, 0.456, 0.406]
+_TORCH_DEVIATION = [0.229, 0.224, 0.225]
+_CAFFE_MEAN_BGR = [103.939, 116.779, 123.68]
+
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[str, tf.Tensor]:
     """Transforms a batch of examples (see `components.features`).
@@ -52,4 +57,15 @@ def _prepare(
         lambda: augment(pixels, image_hash, view, settings.augmentation, settings.seed),
         lambda: pixels,
     )
-    return pixels / 127.5 - 1.0
+    return _rescale(pixels, settings.value_range)
+
+
+def _rescale(pixels: tf.Tensor, value_range: str) -> tf.Tensor:
+    """float32 [size, size, 3], 0..255 RGB, to a range in the words of `keras.applications`."""
+    if value_range == "tf":
+        return pixels / 127.5 - 1.0
+    if value_range == "torch":
+        return (pixels / 255.0 - _TORCH_MEAN) / _TORCH_DEVIATION
+    if value_range == "caffe":
+        return pixels[..., ::-1] - _CAFFE_MEAN_BGR
+    return pixels

@@ -57,11 +57,17 @@ def test_the_seed_fixes_order_and_pixels(reader, analyzed):
 
 
 def test_validation_is_every_picture_as_it_is_in_order(reader, analyzed):
-    batches = list(reader.validation_batches([analyzed.file]))
+    batches = list(reader.view_batches([analyzed.file], COUNT))
     labels = np.concatenate([y.numpy() for _, y in batches])
     output = tft.TFTransformOutput(analyzed.folder)
     names = [output.vocabulary_by_name("labels")[i].decode() for i in labels]
     assert names == [label for _, label in analyzed.pictures]
     assert float(np.abs(batches[0][0].numpy()).max()) <= 1.0
-    again = list(reader.validation_batches([analyzed.file]))
+    again = list(reader.view_batches([analyzed.file], COUNT))
     np.testing.assert_array_equal(batches[0][0], again[0][0])
+
+
+def test_training_can_begin_at_a_later_epoch(reader, analyzed):
+    whole = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 3)
+    (later,) = epochs(reader.training_batches([analyzed.file], COUNT, 0, first_epoch=2), 1)
+    assert fingerprints(later) == fingerprints(whole[2])

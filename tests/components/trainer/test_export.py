@@ -36,7 +36,7 @@ def records(analyzed):
 
 def test_serving_sees_the_pixels_of_training(analyzed, signatures):
     reader = ExampleReader(tft.TFTransformOutput(analyzed.folder), batch_size=48)
-    ((pixels, _),) = reader.validation_batches([analyzed.file])
+    ((pixels, _),) = reader.view_batches([analyzed.file], 48)
     logits = 5.0 * tf.reshape(pixels, [48, -1])[:, 1500:1503]
     images = tf.constant([image for image, _ in analyzed.pictures])
     served = signatures["serving_default"](images)["probabilities"]
@@ -95,7 +95,7 @@ def test_one_logit_becomes_two_probabilities(analyzed, tmp_path):
     image = tf.constant([analyzed.pictures[0][0]])
     answer = loaded.signatures["serving_default"](image)
     reader = ExampleReader(tft.TFTransformOutput(analyzed.folder), batch_size=1)
-    first, _ = next(iter(reader.validation_batches([analyzed.file])))
+    first, _ = next(iter(reader.view_batches([analyzed.file], 48)))
     logit = tf.reshape(first, [-1])[1500]
     np.testing.assert_allclose(answer["probabilities"][0][1], tf.sigmoid(logit), atol=1e-6)
     np.testing.assert_allclose(tf.reduce_sum(answer["probabilities"]), 1.0, atol=1e-6)

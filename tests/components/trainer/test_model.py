@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from components.trainer.config import BackboneSettings, HeadSettings
-from components.trainer.model import build_classifier, count_parameters, freeze, unfreeze
+from components.trainer.config import BackboneSettings, HeadSettings, PhaseSettings
+from components.trainer.model import build_classifier, count_parameters, set_learning
 
 TINY = BackboneSettings(alpha=0.35, image_size=32, weights="glyphs")
 
@@ -27,10 +27,10 @@ def fit_briefly(model, steps=3):
 def test_mobilenet_v2_at_160_px_learns_as_many_parameters_as_published():
     backbone = BackboneSettings(alpha=1.0, image_size=160, weights="none")
     model = build_classifier(backbone, HeadSettings(), num_classes=2, steps=1)
-    freeze(model)
+    set_learning(model, PhaseSettings())
     counted = count_parameters(model)
     assert (counted.trainable, counted.total, counted.trainable_variables) == (1_281, 2_259_265, 2)
-    unfreeze(model, 100)
+    set_learning(model, PhaseSettings(fine_tune_at=100))
     counted = count_parameters(model)
     assert (counted.trainable, counted.total) == (1_862_721, 2_259_265)
     assert counted.trainable_variables == 56
@@ -38,7 +38,7 @@ def test_mobilenet_v2_at_160_px_learns_as_many_parameters_as_published():
 
 def test_fine_tuning_moves_weights_but_no_moving_statistic():
     model = build_classifier(TINY, HeadSettings(), num_classes=3, steps=10)
-    unfreeze(model, 0)
+    set_learning(model, PhaseSettings(fine_tune_at="all"))
     before, kernel = statistics(model), model.trainable_weights[0].numpy().copy()
     fit_briefly(model)
     assert len(before) == 104
@@ -50,7 +50,7 @@ def test_fine_tuning_moves_weights_but_no_moving_statistic():
 def test_a_network_from_scratch_learns_its_statistics_in_few_steps():
     scratch = TINY.model_copy(update={"weights": "none"})
     model = build_classifier(scratch, HeadSettings(), num_classes=3, steps=40)
-    unfreeze(model, 0)
+    set_learning(model, PhaseSettings(fine_tune_at="all"))
     before = statistics(model)
     fit_briefly(model)
     assert all((value != before[path]).any() for path, value in statistics(model).items())
@@ -75,3 +75,15 @@ def test_dropout_is_off_in_inference():
     assert (
         np.abs(np.subtract(model(pixels, training=True), model(pixels, training=False))).max() > 0
     )
+
+
+def test_layers_can_be_named_and_a_wrong_name_is_told():
+    model = build_classifier(TINY, HeadSettings(), num_classes=3, steps=1)
+    network = model.get_layer("backbone").network
+    set_learning(model, PhaseSettings(fine_tune_at="block_16_expand"))
+    first = next(layer for layer in network.layers if layer.trainable)
+    assert first.name == "block_16_expand"
+    with pytest.raises(ValueError, match=r"mobilenet_v2 has no layer block_99.*block_"):
+        set_learning(model, PhaseSettings(fine_tune_at="block_99"))
+    with pytest.raises(ValueError, match="mobilenet_v2 has layers 0 to 153"):
+        set_learning(model, PhaseSettings(fine_tune_at=154))

@@ -13,6 +13,7 @@ from components.trainer.config import (
     UnfrozenPhaseSettings,
 )
 from components.trainer.model import build_classifier
+from components.trainer.phase_inputs import PhaseInput
 from components.trainer.phases import as_json, run_phases
 
 COUNT, BATCH = 48, 16
@@ -32,9 +33,10 @@ def train(tmp_path, frozen, unfrozen, training=None):
     backbone = BackboneSettings(alpha=0.35, image_size=32, weights="glyphs")
     model = build_classifier(backbone, HeadSettings(dropout=0.0), num_classes=3, steps=1)
     settings = TrainingSettings(batch_size=BATCH, frozen=frozen, unfrozen=unfrozen)
-    results, kept = run_phases(
-        model, (training or bars()).repeat(), bars(1), settings, COUNT, str(tmp_path)
-    )
+    batches = (training or bars()).repeat()
+    phase_input = PhaseInput(model, lambda first: batches, bars(1))
+    inputs = dict.fromkeys(settings.phases, phase_input)
+    results, kept = run_phases(model, inputs, settings, COUNT, str(tmp_path), tmp_path)
     return model, results, kept
 
 

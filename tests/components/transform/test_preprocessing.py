@@ -2,11 +2,14 @@
 
 import io
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 from PIL import Image
+
+from components.transform import preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +78,14 @@ def test_labels_become_indices_into_the_vocabulary(analyzed):
     layer = tf.function(output.transform_features_layer())
     labels = layer({"label": tf.constant([b"frame", b"bar"])})["label_xf"].numpy()
     assert [vocabulary[i] for i in labels] == [b"frame", b"bar"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value_range"),
+    [("mobilenet_v2", "tf"), ("densenet", "torch"), ("resnet", "caffe"), ("efficientnet", "raw")],
+)
+def test_every_value_range_is_that_of_keras_own_preprocessing(name, value_range):
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 4, 3)).astype(np.float32)
+    expected = getattr(keras.applications, name).preprocess_input(pixels.copy())
+    ours = preprocessing._rescale(tf.constant(pixels), value_range)
+    np.testing.assert_allclose(ours, expected, atol=1e-4)

@@ -1,0 +1,166 @@
+"""What the layers that never learn make of every view, computed once and kept on disk.
+
+With `augmentation.views: K` a picture has K views for the whole training. The frozen phase then
+trains on pooled features, the unfrozen phase from the last tensor that no learning layer touches.
+"""
+
+import dataclasses
+import logging
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from components import progress
+
+# float16 halves the disk and keeps 11 bits; activations lie far inside its range.
+_DTYPE = np.float16
+_COMPLETE = "complete"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cached:
+    """The kept activations of one tensor over a split.
+
+    Attributes:
+        activations: float16 [views, pictures, ...], a memory map.
+        labels: int64 [pictures].
+    """
+
+    activations: np.ndarray
+    labels: np.ndarray
+
+    def epoch_order(self, epoch: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which view of which picture comes when: every picture once, its K views in K epochs.
+
+        Returns:
+            views, pictures: int64 [pictures] each.
+        """
+        views, pictures = self.activations.shape[:2]
+        turn, place = divmod(epoch, views)
+        ranks = np.random.default_rng([seed, 0, turn]).random((pictures, views))
+        view_of = np.argsort(ranks, axis=1)[:, place]
+        order = np.random.default_rng([seed, 1, epoch]).permutation(pictures)
+        return view_of[order], order
+
+    def training_batches(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
+        """Epoch after epoch without end, from `first_epoch` on.
+
+        Returns:
+            Batches of (float32 [batch, ...], int64 [batch]).
+        """
+
+        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            epoch = first_epoch
+            while True:
+                views, order = self.epoch_order(epoch, seed)
+                for at in range(0, len(order), batch_size):
+                    rows = slice(at, at + batch_size)
+                    yield self.activations[views[rows], order[rows]], self.labels[order[rows]]
+                epoch += 1
+
+        return self._dataset(batches)
+
+    def validation_batches(self, batch_size: int) -> tf.data.Dataset:
+        """View 0 of every picture, once, in order."""
+
+        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for at in range(0, len(self.labels), batch_size):
+                rows = slice(at, at + batch_size)
+                yield self.activations[0, rows], self.labels[rows]
+
+        steps = -(-len(self.labels) // batch_size)
+        return self._dataset(batches).apply(tf.data.experimental.assert_cardinality(steps))
+
+    def _dataset(self, batches: Callable) -> tf.data.Dataset:
+        signature = (
+            tf.TensorSpec([None, *self.activations.shape[2:]], tf.as_dtype(_DTYPE)),
+            tf.TensorSpec([None], tf.int64),
+        )
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        return dataset.map(lambda x, y: (tf.cast(x, tf.float32), y)).prefetch(2)
+
+
+def require_space(
+    tensors: Mapping[str, keras.KerasTensor], views: int, folder: pathlib.Path
+) -> None:
+    """Announces what the cache will take, and stops before any work if that is not there.
+
+    Args:
+        tensors: what is kept, by name.
+        views: how many views of pictures, over all splits.
+        folder: where they are kept.
+
+    Raises:
+        ValueError: the disk is too small.
+    """
+    needed = sum(views * bytes_per_view(tensor) for tensor in tensors.values())
+    free = shutil.disk_usage(folder).free
+    logging.info("Frozen-prefix cache: %d views, %.0f MB in %s", views, needed / 1e6, folder)
+    if needed > free:
+        raise ValueError(
+            f"augmentation.views: keeping {views:,} views takes {needed / 1e6:,.0f} MB, but "
+            f"{folder} has only {free / 1e6:,.0f} MB free. Lower augmentation.views, or leave it "
+            "out to draw fresh views in every epoch"
+        )
+
+
+def bytes_per_view(tensor: keras.KerasTensor) -> int:
+    """Disk that one view of one picture takes."""
+    return int(np.prod(tensor.shape[1:])) * np.dtype(_DTYPE).itemsize
+
+
+def encode(
+    name: str,
+    encoder: keras.Model,
+    tensors: Mapping[str, keras.KerasTensor],
+    batches_of_view: Callable[[int], tf.data.Dataset],
+    views: list[int],
+    count: int,
+    folder: pathlib.Path,
+) -> dict[str, Cached]:
+    """Runs the frozen layers over all views, unless an earlier attempt has done so already.
+
+    Args:
+        name: of the split, for the files and the progress.
+        encoder: from pixels to `tensors`.
+        tensors: what is kept, by name.
+        batches_of_view: batches of (pixels, label) of all pictures in a view, in a fixed order.
+        views: numbers of the views.
+        count: pictures.
+        folder: where the activations are kept.
+
+    Returns:
+        The kept activations of each tensor.
+    """
+    paths = {key: folder / f"{name}-{key}.f16" for key in tensors}
+    labels_path, complete = folder / f"{name}-labels.npy", folder / f"{name}-{_COMPLETE}"
+    mode = "r+" if complete.exists() else "w+"
+    maps = {
+        key: np.memmap(paths[key], _DTYPE, mode, shape=(len(views), count, *tensor.shape[1:]))
+        for key, tensor in tensors.items()
+    }
+    if complete.exists():
+        return {key: Cached(kept, np.load(labels_path)) for key, kept in maps.items()}
+
+    run = tf.function(lambda pixels: encoder(pixels, training=False), reduce_retracing=True)
+    labels = np.zeros(count, np.int64)
+    for index, view in enumerate(views):
+        at = 0
+        for pixels, batch_labels in batches_of_view(view):
+            rows = slice(at, at + len(batch_labels))
+            for key, activations in run(pixels).items():
+                maps[key][index, rows] = activations.numpy()
+            labels[rows] = batch_labels
+            at = rows.stop
+            progress.report(
+                f"encoding, {name}", index * count + at, len(views) * count, "once per view"
+            )
+    for kept in maps.values():
+        kept.flush()
+    np.save(labels_path, labels)
+    complete.touch()
+    return {key: Cached(kept, labels) for key, kept in maps.items()}

@@ -1,0 +1,91 @@
+"""Where networks can be cut, found from their graphs."""
+
+import keras
+import numpy as np
+import pytest
+
+from components.trainer import backbones
+from components.trainer.config import BackboneSettings, HeadSettings, PhaseSettings
+from components.trainer.graph_cut import deepest_frozen_tensor
+from components.trainer.model import build_classifier, learning_layers, rest_of, set_learning
+
+
+def layers_from(network, index):
+    return set(network.layers[index:])
+
+
+@pytest.fixture(scope="module")
+def mobilenet():
+    return backbones.build("mobilenet_v2", 1.0, 160, None)
+
+
+def test_fine_tuning_mobilenet_v2_from_layer_100_is_cut_after_block_10(mobilenet):
+    cut = deepest_frozen_tensor(mobilenet, layers_from(mobilenet, 100))
+    assert cut is mobilenet.get_layer("block_10_project_BN").output
+    assert cut.shape == (None, 10, 10, 96)
+
+
+def test_nothing_learning_cuts_at_the_output_and_everything_learning_at_the_input(mobilenet):
+    assert deepest_frozen_tensor(mobilenet, set()) is mobilenet.output
+    assert deepest_frozen_tensor(mobilenet, set(mobilenet.layers)) is mobilenet.input
+
+
+def test_a_residual_branch_around_the_cut_moves_it_above_the_branch(mobilenet):
+    # The addition of block 12 also needs what block 11 made, so the cut lies before block 12.
+    inside = mobilenet.layers.index(mobilenet.get_layer("block_12_project"))
+    cut = deepest_frozen_tensor(mobilenet, layers_from(mobilenet, inside))
+    assert cut is mobilenet.get_layer("block_11_add").output
+
+
+def test_a_learning_layer_without_weights_does_not_move_the_cut():
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(3, name="frozen")(inputs)
+    x = keras.layers.ReLU(name="no weights")(x)
+    network = keras.Model(inputs, keras.layers.Dense(2, name="learns")(x))
+    cut = deepest_frozen_tensor(network, layers_from(network, 2))
+    assert cut is network.get_layer("no weights").output
+
+
+def settle_normalization(network, pixels):
+    """Statistics as after training: with the initial ones a deep random network answers nothing."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    network(pixels, training=True)
+
+
+# Each with the index of a layer somewhere in its second half.
+@pytest.mark.parametrize(
+    ("name", "size", "at"),
+    [
+        ("mobilenet_v2", 64, 100),
+        ("resnet50_v2", 64, 140),
+        ("inception_v3", 96, 249),
+        ("nasnet_mobile", 64, 600),
+        ("efficientnet_b0", 64, 160),
+    ],
+)
+def test_both_halves_together_are_the_whole_network(name, size, at):
+    settings = BackboneSettings(name=name, image_size=size, weights="none")
+    model = build_classifier(settings, HeadSettings(), num_classes=3, steps=1)
+    network = model.get_layer("backbone").network
+    low, high = (0, 255) if backbones.BACKBONES[name].value_range == "raw" else (-1, 1)
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(low, high, (8, size, size, 3)).astype(np.float32)
+    settle_normalization(network, pixels)
+
+    phase = PhaseSettings(fine_tune_at=at)
+    cut = deepest_frozen_tensor(network, learning_layers(network, phase))
+    assert cut is not network.input and cut is not network.output
+    set_learning(model, phase)
+    rest = rest_of(model, cut)
+    assert {id(w) for w in rest.trainable_weights} == {id(w) for w in model.trainable_weights}
+
+    kept = np.asarray(keras.Model(network.input, cut)(pixels, training=False))
+    direct = np.asarray(model(pixels, training=False))
+    scale = float(np.abs(direct).max())
+    np.testing.assert_allclose(rest(kept, training=False), direct, atol=1e-4 * scale)
+    # A random network amplifies the rounding more than a trained one.
+    rounded = kept.astype(np.float16).astype(np.float32)
+    np.testing.assert_allclose(rest(rounded, training=False), direct, atol=3e-2 * scale)
+    assert scale > 1e-3 and float(np.ptp(direct)) > 0.1 * scale, "there is a signal to compare"

@@ -1,0 +1,129 @@
+"""The kept activations: equal to the direct ones, complete, and shuffled across views."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components import progress
+from components.trainer.prefix_cache import Cached, encode, require_space
+
+COUNT, VIEWS = 10, 3
+
+
+def pixels_of(view):
+    rng = np.random.default_rng(view)
+    return rng.uniform(-1, 1, (COUNT, 4, 4, 3)).astype(np.float32)
+
+
+def batches_of(view):
+    labels = np.arange(COUNT, dtype=np.int64)
+    return tf.data.Dataset.from_tensor_slices((pixels_of(view), labels)).batch(4)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    inputs = keras.Input((4, 4, 3))
+    tensors = {"sum": keras.ops.sum(inputs, axis=(1, 2)), "same": keras.layers.ReLU()(inputs)}
+    return keras.Model(inputs, tensors), tensors
+
+
+@pytest.fixture
+def cached(encoder, tmp_path):
+    return encode("train", *encoder, batches_of, [1, 2, 3], COUNT, tmp_path)
+
+
+def test_every_view_is_kept_to_float16_precision(cached):
+    assert cached["sum"].activations.shape == (VIEWS, COUNT, 3)
+    for index, view in enumerate((1, 2, 3)):
+        np.testing.assert_allclose(
+            cached["sum"].activations[index], pixels_of(view).sum(axis=(1, 2)), atol=5e-3
+        )
+        np.testing.assert_allclose(
+            cached["same"].activations[index], np.maximum(pixels_of(view), 0), atol=5e-4
+        )
+    assert cached["sum"].labels.tolist() == list(range(COUNT))
+
+
+def test_it_is_made_once_and_found_again_after_a_restart(cached, encoder, tmp_path):
+    def nothing(view):
+        raise AssertionError("encoded a second time")
+
+    again = encode("train", *encoder, nothing, [1, 2, 3], COUNT, tmp_path)
+    np.testing.assert_array_equal(again["sum"].activations, cached["sum"].activations)
+    np.testing.assert_array_equal(again["sum"].labels, cached["sum"].labels)
+
+
+def test_what_a_kill_left_half_done_is_made_anew(encoder, tmp_path):
+    def killed(view):
+        if view == 2:
+            raise KeyboardInterrupt
+        return batches_of(view)
+
+    with pytest.raises(KeyboardInterrupt):
+        encode("train", *encoder, killed, [1, 2, 3], COUNT, tmp_path)
+    cached = encode("train", *encoder, batches_of, [1, 2, 3], COUNT, tmp_path)
+    assert np.abs(cached["sum"].activations).min(axis=(1, 2)).min() > 0
+
+
+def test_progress_counts_views_of_pictures(encoder, tmp_path):
+    steps = []
+    with progress.watched_by(steps.append):
+        encode("train", *encoder, batches_of, [1, 2, 3], COUNT, tmp_path)
+    assert steps[-1].done == steps[-1].total == VIEWS * COUNT
+    assert [s.done for s in steps] == sorted(s.done for s in steps)
+
+
+@pytest.fixture
+def numbered():
+    """Activations that say which view of which picture they are."""
+    activations = np.zeros((VIEWS, COUNT, 2), np.float16)
+    activations[..., 0] = np.arange(VIEWS)[:, None]
+    activations[..., 1] = np.arange(COUNT)
+    return Cached(activations, np.arange(COUNT, dtype=np.int64))
+
+
+def epochs(dataset, number):
+    batches = iter(dataset)
+    return [
+        np.concatenate([x.numpy() for x, _ in (next(batches) for _ in range(3))])
+        for _ in range(number)
+    ]
+
+
+def test_an_epoch_holds_every_picture_once_in_mixed_views(numbered):
+    first, second = epochs(numbered.training_batches(4, seed=0), 2)
+    assert sorted(first[:, 1]) == list(range(COUNT))
+    assert len(set(first[:, 0])) > 1, "views are mixed within an epoch"
+    assert first[:, 1].tolist() != second[:, 1].tolist()
+
+
+def test_as_many_epochs_as_views_show_every_view_once(numbered):
+    seen = {tuple(row) for epoch in epochs(numbered.training_batches(4, 0), 3) for row in epoch}
+    assert len(seen) == VIEWS * COUNT
+
+
+def test_a_restart_goes_on_where_the_killed_training_was(numbered):
+    whole = epochs(numbered.training_batches(4, seed=0), 5)
+    resumed = epochs(numbered.training_batches(4, seed=0, first_epoch=3), 2)
+    for one, other in zip(whole[3:], resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_labels_stay_with_their_pictures(numbered):
+    for x, y in numbered.training_batches(4, seed=0).take(6):
+        np.testing.assert_array_equal(x[:, 1], tf.cast(y, tf.float32))
+
+
+def test_validation_is_view_0_in_order(numbered):
+    batches = numbered.validation_batches(4)
+    assert int(batches.cardinality()) == 3
+    rows = np.concatenate([x.numpy() for x, _ in batches])
+    assert rows[:, 1].tolist() == list(range(COUNT)) and set(rows[:, 0]) == {0}
+
+
+def test_a_disk_that_is_too_small_is_found_before_any_work(tmp_path):
+    tensors = {"cut": keras.KerasTensor((None, 10, 10, 96), "float32")}
+    with pytest.raises(ValueError, match=r"augmentation\.views: .*has only .* MB free"):
+        require_space(tensors, 10**12, tmp_path)
+    require_space(tensors, 10, tmp_path)
