@@ -86,11 +86,9 @@ def learning_layers(network: keras.Model, phase: PhaseSettings) -> set[keras.lay
     if at == ALL_LAYERS:
         return set(network.layers)
     if isinstance(at, int):
-        if not 0 <= at < len(network.layers):
-            last = len(network.layers) - 1
-            raise ValueError(
-                f"fine_tune_at is {at}, but the layers of {network.name} are 0 to {last}"
-            )
+        last = len(network.layers) - 1
+        if not 0 <= at <= last:
+            raise ValueError(f"fine_tune_at is {at}, but {network.name} has layers 0 to {last}")
         return set(network.layers[at:])
     names = [layer.name for layer in network.layers]
     if at not in names:

@@ -56,7 +56,7 @@ def recipe(tmp_path_factory, write_pictures) -> Recipe:
             "split": {"train": 0.6, "validation": 0.2, "test": 0.2},
         },
         backbone={"alpha": 0.35, "image_size": 32, "weights": "glyphs"},
-        augmentation={"rotation": 0.02, "width_shift": 0.05},
+        augmentation={"rotation": 0.02, "width_shift": 0.05, "views": 2},
         training={
             "batch_size": 16,
             "frozen": {"epochs": 8, "optimizer": "adam", "learning_rate": 0.01},

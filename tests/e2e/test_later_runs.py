@@ -38,11 +38,12 @@ def test_edited_code_runs_again_and_the_rest_does_not(recipe, run, second, tmp_p
 
 @pytest.fixture(scope="module")
 def worse(recipe):
-    """The recipe with a training that cannot learn anything."""
+    """The recipe with a training that cannot learn anything, on a fresh view in every epoch."""
     phase = recipe.training.frozen.model_copy(update={"epochs": 1, "learning_rate": 1e-9})
     unfrozen = recipe.training.unfrozen.model_copy(update={"epochs": 0})
     training = recipe.training.model_copy(update={"frozen": phase, "unfrozen": unfrozen})
-    return recipe.model_copy(update={"training": training})
+    augmentation = recipe.augmentation.model_copy(update={"views": None})
+    return recipe.model_copy(update={"training": training, "augmentation": augmentation})
 
 
 def test_a_worse_model_is_not_pushed(worse, run, second):

@@ -1,0 +1,96 @@
+"""`run_fn` as the Trainer calls it, and what a SIGKILL does to it."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from components import progress
+from components.trainer.config import (
+    BackboneSettings,
+    PhaseSettings,
+    TrainerSettings,
+    TrainingSettings,
+    UnfrozenPhaseSettings,
+)
+from components.trainer.run_fn import run_fn
+
+SETTINGS = TrainerSettings(
+    backbone=BackboneSettings(alpha=0.35, image_size=32, weights="glyphs"),
+    training=TrainingSettings(
+        batch_size=16,
+        frozen=PhaseSettings(epochs=6, learning_rate=0.01),
+        unfrozen=UnfrozenPhaseSettings(epochs=6, learning_rate=1e-4, fine_tune_at=130),
+    ),
+    views=2,
+)
+
+
+def arguments(analyzed, folder: Path, settings=SETTINGS) -> dict:
+    for name in ("run", "model"):
+        folder.joinpath(name).mkdir(parents=True, exist_ok=True)
+    return {
+        "custom_config": {"settings": settings.model_dump_json()},
+        "transform_output": analyzed.folder,
+        "train_files": [analyzed.file],
+        "eval_files": [analyzed.file],
+        "model_run_dir": str(folder / "run"),
+        "serving_model_dir": str(folder / "model"),
+    }
+
+
+def phases(folder: Path) -> list[dict]:
+    return json.loads((folder / "run" / "training.json").read_text())["phases"]
+
+
+@pytest.fixture(scope="module")
+def whole(analyzed, tmp_path_factory) -> Path:
+    """The folder of a training that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_fn(SimpleNamespace(**arguments(analyzed, folder)))
+    return folder
+
+
+def test_it_exports_a_model_and_leaves_no_state_behind(whole):
+    assert (whole / "model" / "saved_model.pb").is_file()
+    assert [p["name"] for p in phases(whole)] == ["frozen", "unfrozen"]
+    assert not list(whole.glob(".state-*"))
+
+
+KILLED_AT = """
+import json, os, signal, sys, types
+from components import progress
+from components.trainer.run_fn import run_fn
+
+def kill_at(step):
+    # The second batch of an epoch: the epoch before it has been saved.
+    if step.task.startswith(sys.argv[2]) and step.done == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with progress.watched_by(kill_at):
+    run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("task", ["frozen, epoch 4", "unfrozen, epoch 3"])
+def test_a_killed_training_goes_on_in_the_phase_and_epoch_where_it_was(
+    task, whole, analyzed, tmp_path
+):
+    fn_args = arguments(analyzed, tmp_path)
+    command = [sys.executable, "-c", KILLED_AT, json.dumps(fn_args), task]
+    killed = subprocess.run(command, capture_output=True, timeout=300)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    (state,) = tmp_path.glob(".state-*")
+    assert not (tmp_path / "model" / "saved_model.pb").exists()
+    tasks = []
+    with progress.watched_by(lambda step: tasks.append(step.task)):
+        run_fn(SimpleNamespace(**fn_args))
+    assert tasks[0].startswith(task), "no encoding and no epoch is done twice"
+    assert not state.exists()
+    for ours, theirs in zip(phases(tmp_path), phases(whole), strict=True):
+        for name, values in theirs["history"].items():
+            assert ours["history"][name] == pytest.approx(values, rel=1e-4, abs=1e-4), name
