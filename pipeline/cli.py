@@ -1,5 +1,6 @@
 """The command `graft`. TensorFlow and TFX are imported inside the commands that need them."""
 
+import enum
 import pathlib
 from typing import Annotated
 
@@ -45,6 +46,42 @@ def run(
     from pipeline.commands.run import run_recipe
 
     raise typer.Exit(run_recipe(config, set_ or [], verbose))
+
+
+class Phase(str, enum.Enum):
+    """A phase of training."""
+
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
+
+
+@app.command("lr-find")
+def lr_find(
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    phase: Annotated[
+        Phase,
+        typer.Option(
+            help="The phase to find a rate for. For `unfrozen` the head is trained for one epoch "
+            "first, at the rate of the frozen phase."
+        ),
+    ] = Phase.FROZEN,
+    output: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            "--output", "-o", help="PNG file for the curve.", show_default="in the recipe's folder"
+        ),
+    ] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Suggests a learning rate: trains with a growing one for 100 steps and draws the loss.
+
+    Nothing is trained for good and nothing is pushed. What it makes of the pictures on the way,
+    the next `graft run` takes from the cache.
+    """
+    from pipeline.commands.lr_find import find_rate
+
+    raise typer.Exit(find_rate(config, set_ or [], phase.value, output, verbose))
 
 
 @app.command()
@@ -105,6 +142,10 @@ def main() -> None:
         app()
     except ValueError as error:
         print(f"graft: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # a full disk, a folder that cannot be written, …
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"graft: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(2)
 
 

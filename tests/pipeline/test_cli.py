@@ -1,5 +1,6 @@
 """The command line: exit codes and messages, in processes of their own as users start it."""
 
+import os
 import subprocess
 import sys
 
@@ -59,3 +60,29 @@ def test_validate_prints_the_whole_recipe_and_what_the_source_holds(tmp_path, wr
 def test_versions_list_of_an_empty_destination(tmp_path):
     done = graft("versions", "list", cwd=tmp_path)
     assert done.returncode == 0 and "Nothing is served" in done.stdout
+
+
+def test_a_workspace_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    done = graft("run", "--set", "workspace=file/runs", cwd=tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "file/runs/digits" in done.stderr and "Not a directory" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="skipped: only root can mount a small disk")
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [("size=200k", 2, "No space left on device"), ("size=200k,ro", 2, "Read-only file system")],
+)
+def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, code, says, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("skipped: this machine lets nobody mount a disk")
+    try:
+        done = graft("run", "--set", f"workspace={disk}/runs", cwd=tmp_path)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert says in done.stderr and len(done.stderr.splitlines()) == 1
