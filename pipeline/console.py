@@ -1,6 +1,7 @@
 """What a run shows on the terminal, and where everything else goes."""
 
 import contextlib
+import datetime
 import logging
 import os
 import pathlib
@@ -37,8 +38,11 @@ class RunDisplay:
             console=console,
             transient=True,
             disable=not console.is_terminal,
+            # The noise has its place, see `noise_to`; rich would bring it back to the terminal.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
-        self._task = None
+        self._node = self._step = None
         self._width = 0
 
     def __enter__(self) -> "RunDisplay":
@@ -56,24 +60,24 @@ class RunDisplay:
         """Starts the node's line."""
         if not self._console.is_terminal:
             self._console.print(f"  {node_id} …")
-        self._task = self._progress.add_task(f"[bold]{node_id}", total=None, detail="")
+        self._node = self._progress.add_task(f"[bold]{node_id}", total=None, detail="")
 
     def step(self, step: Step) -> None:
         """Moves the bar inside the node: a watcher of `components.progress`."""
-        if self._task is not None:
-            description = f"[bold]{escape(step.task)}"
-            self._progress.update(
-                self._task,
-                description=description,
-                completed=step.done,
-                total=step.total,
-                detail=step.detail,
-            )
+        if self._step is None or self._progress.tasks[-1].description != step.task:
+            self._end_step()
+            self._step = self._progress.add_task(step.task, detail="")
+        self._progress.update(self._step, completed=step.done, total=step.total, detail=step.detail)
+
+    def _end_step(self) -> None:
+        if self._step is not None:
+            self._progress.remove_task(self._step)
+            self._step = None
 
     def node_finished(self, report) -> None:
         """Ends the node's line."""
-        self._progress.remove_task(self._task)
-        self._task = None
+        self._end_step()
+        self._progress.remove_task(self._node)
         how = "cached" if report.cached else "run"
         self._console.print(
             f"[green]✓[/] {report.node_id:<{self._width}}  {report.seconds:7.1f} s  {how:<6}  "
@@ -90,6 +94,15 @@ def gates_table(gates: Sequence[Gate]) -> Table:
         mark = "[green]✓[/]" if gate.passed else "[red]✗[/]"
         table.add_row(mark, escape(gate.name), escape(gate.message))
     return table
+
+
+def log_path(folder: pathlib.Path) -> pathlib.Path:
+    """Where the log of a command goes that begins now.
+
+    Args:
+        folder: of the recipe's runs.
+    """
+    return folder / "logs" / f"{datetime.datetime.now():%Y-%m-%dT%H-%M-%S}.log"
 
 
 @contextlib.contextmanager

@@ -29,16 +29,15 @@ def examine(config: str, overrides: list[str], verbose: bool) -> int:
     """
     recipe = load_recipe(config, overrides)
     with noise_to(None if verbose else pathlib.Path("/dev/null")) as console:
-        with console.status("Importing TensorFlow and TFX"):
-            checks = [
-                _python(),
-                _tfx(),
-                *_tensorflow(recipe.training),
-                _beam(),
-                _disk(recipe.folder),
-                _writable("workspace", recipe.folder),
-                _writable("push destination", recipe.push_destination),
-            ]
+        checks = [
+            _python(),
+            _tfx(),
+            *_tensorflow(recipe.training),
+            _beam(),
+            _disk(recipe.folder),
+            _writable("workspace", recipe.folder),
+            _writable("push destination", recipe.push_destination),
+        ]
         table = Table("", "what", "found", title=f"Recipe {recipe.name}", title_justify="left")
         for passed, what, found in checks:
             table.add_row("[green]✓[/]" if passed else "[red]✗[/]", what, escape(found))

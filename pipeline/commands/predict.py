@@ -40,9 +40,10 @@ def predict_images(
         import tensorflow as tf
 
         serve = tf.saved_model.load(str(path)).signatures[features.SERVING_SIGNATURE]
-        table = Table(
-            "picture", "class", "probability", "next", title=f"Model: {path}", title_justify="left"
-        )
+        table = Table(title=f"Model: {escape(str(path))}", title_justify="left")
+        table.add_column("picture", overflow="fold")
+        for column in ("class", "probability", "next"):
+            table.add_column(column)
         failed = 0
         for image in images:
             try:

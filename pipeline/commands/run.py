@@ -1,6 +1,5 @@
 """`graft run`."""
 
-import datetime
 import pathlib
 
 from rich.console import Console
@@ -8,7 +7,7 @@ from rich.markup import escape
 
 from components import progress
 from pipeline.config import load_recipe
-from pipeline.console import RunDisplay, gates_table, noise_to
+from pipeline.console import RunDisplay, gates_table, log_path, noise_to
 
 
 def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
@@ -26,14 +25,14 @@ def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
         ValueError: the recipe cannot be run; nothing has been done.
     """
     recipe = load_recipe(config, overrides)
-    name = f"{datetime.datetime.now():%Y-%m-%dT%H-%M-%S}.log"
-    log_file = None if verbose else recipe.folder / "logs" / name
+    log_file = None if verbose else log_path(recipe.folder)
     with noise_to(log_file) as console:
         console.print(f"[bold]{recipe.name}[/]: {escape(recipe.data.source)} on {_network(recipe)}")
         if log_file:
             console.print(f"Log: {escape(str(log_file))}", soft_wrap=True, highlight=False)
-        with console.status("Starting TensorFlow and TFX"):
-            from pipeline.local_runner import RunError, run_local
+        console.print("[dim]Starting TensorFlow and TFX …[/]")
+        from pipeline.local_runner import RunError, run_local
+
         try:
             with RunDisplay(console) as display, progress.watched_by(display.step):
                 result = run_local(recipe, display)

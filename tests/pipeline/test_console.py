@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import sys
 import time
 
 import pytest
@@ -79,3 +80,11 @@ def test_the_table_marks_the_gates_that_said_no():
         line for line in file.getvalue().splitlines() if "accuracy" in line or "latency" in line
     ]
     assert "✗" in rows[0] and "✓" in rows[1]
+
+
+def test_noise_inside_a_node_does_not_reach_the_terminal_through_the_bar(tmp_path):
+    terminal = io.StringIO()
+    with noise_to(tmp_path / "run.log"), RunDisplay(Console(file=terminal, force_terminal=True)):
+        print("a warning", file=sys.stderr)
+    assert "a warning" in (tmp_path / "run.log").read_text()
+    assert "a warning" not in terminal.getvalue()
