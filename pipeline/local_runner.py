@@ -102,10 +102,34 @@ def run_local(recipe: Recipe, listener: Listener) -> RunResult:
         RunError: a node failed.
         ValueError: the recipe asks for something that is not there; nothing has been run.
     """
+    served.check_writable(str(recipe.push_destination.absolute()))
+    return _conclude(_run(recipe, listener))
+
+
+def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Outputs]:
+    """Runs one node of a recipe and those that it needs, or takes them from the cache.
+
+    A later `run_local` finds them in the cache in turn: they are the very same nodes.
+
+    Args:
+        node_id: the last node to run.
+        recipe: what to run.
+        listener: told about every node.
+
+    Returns:
+        The output artifacts of each of these nodes, by node and key.
+
+    Raises:
+        RunError: a node failed.
+        ValueError: the recipe asks for something that is not there; nothing has been run.
+    """
+    return _run(recipe, listener, node_id)
+
+
+def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, Outputs]:
     devices.check_device(recipe.training)
     initial_weights.check_weights_file(recipe.backbone)
     destination = recipe.push_destination.absolute()
-    served.check_writable(str(destination))
     folder = recipe.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     source = open_source(recipe.data.source, folder / "sources")
@@ -122,19 +146,37 @@ def run_local(recipe: Recipe, listener: Listener) -> RunResult:
         schema_file=str(write_schema(source.classes, folder / "schemas")),
         input_fingerprint=fingerprint(source),
         champion_digest=served.content_digest(champion.path) if champion else "",
+        weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
         beam_pipeline_args=BEAM_ARGS,
     )
-    runner = _Runner(listener, database)
+    runner = _Runner(listener, database, last_node)
     runner.run(pipeline)
-    return _conclude(runner.outputs)
+    return runner.outputs
 
 
 class _Runner(tfx_runner.IrBasedRunner):
-    """LocalDagRunner's loop, with a listener and with the outputs of cached nodes at hand."""
+    """LocalDagRunner's loop, with a listener and with the outputs of cached nodes at hand.
 
-    def __init__(self, listener: Listener, database: metadata_store_pb2.ConnectionConfig):
+    Attributes:
+        outputs: output artifacts by node and key.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        database: metadata_store_pb2.ConnectionConfig,
+        last_node: str = "",
+    ):
+        """Makes the runner.
+
+        Args:
+            listener: told about every node.
+            database: of ML Metadata.
+            last_node: run only this one and those that it needs; empty: all.
+        """
         self._listener = listener
         self._database = database
+        self._last_node = last_node
         self.outputs: dict[str, Outputs] = {}
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options=None) -> None:
@@ -144,6 +186,8 @@ class _Runner(tfx_runner.IrBasedRunner):
         )
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         nodes = [node.pipeline_node for node in pipeline.nodes]
+        if self._last_node:
+            nodes = _with_upstream(nodes, self._last_node)
         self._listener.run_started([node.node_info.id for node in nodes])
         for node in nodes:
             node_id = node.node_info.id
@@ -172,6 +216,17 @@ class _Runner(tfx_runner.IrBasedRunner):
                     figure=main_figure(node_id, outputs),
                 )
             )
+
+
+def _with_upstream(
+    nodes: Sequence[pipeline_pb2.PipelineNode], last_node: str
+) -> list[pipeline_pb2.PipelineNode]:
+    """A node and those that it needs, in the pipeline's order."""
+    needed = {last_node}
+    for node in reversed(nodes):  # in topological order, so consumers come first
+        if node.node_info.id in needed:
+            needed.update(node.upstream_nodes)
+    return [node for node in nodes if node.node_info.id in needed]
 
 
 def _explain(error: Exception) -> str:

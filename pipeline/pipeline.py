@@ -29,6 +29,7 @@ def create_pipeline(
     schema_file: str,
     input_fingerprint: str = "",
     champion_digest: str = "",
+    weights_fingerprint: str = "",
     beam_pipeline_args: Sequence[str] = (),
 ) -> Pipeline:
     """Wires a recipe into a TFX pipeline.
@@ -40,6 +41,8 @@ def create_pipeline(
         schema_file: the schema of the examples, see `pipeline.schema`.
         input_fingerprint: changes when the pictures do; makes a cached ImageExampleGen run again.
         champion_digest: changes when the served model does; makes a cached BaselineFinder run.
+        weights_fingerprint: changes when the files of `backbone.weights` do; makes a cached Trainer
+            run.
         beam_pipeline_args: options of Apache Beam.
     """
     examples = ImageExampleGen(
@@ -73,6 +76,7 @@ def create_pipeline(
         eval_args=trainer_pb2.EvalArgs(splits=[features.VALIDATION]),
         custom_config={
             "settings": recipe.trainer.model_dump_json(),
+            "weights_fingerprint": weights_fingerprint,
             "code_digest": code_digest("trainer"),
         },
     )

@@ -1,5 +1,7 @@
 """Batches for training and validation, from the raw examples through the Transform graph."""
 
+import collections
+import copy
 import math
 from collections.abc import Sequence
 
@@ -24,6 +26,12 @@ class ExampleReader:
         self._layer = tft_output.transform_features_layer()
         self._spec = tft_output.raw_feature_spec()
         self._batch_size = batch_size
+
+    def with_batch_size(self, batch_size: int) -> "ExampleReader":
+        """The same reader with other batches; the transform graph is not loaded again."""
+        other = copy.copy(self)
+        other._batch_size = batch_size
+        return other
 
     def training_batches(
         self, files: Sequence[str], count: int, seed: int, first_epoch: int = 0
@@ -81,6 +89,16 @@ class ExampleReader:
 def count_examples(files: Sequence[str]) -> int:
     """Counts the records: steps per epoch come from the data, never from a constant."""
     return int(_records(files).batch(1024).reduce(0, lambda n, batch: n + tf.size(batch)))
+
+
+def count_labels(files: Sequence[str]) -> collections.Counter[str]:
+    """Counts the records of every class, without decoding a picture."""
+    spec = {features.LABEL: tf.io.FixedLenFeature([], tf.string)}
+    counts: collections.Counter[str] = collections.Counter()
+    for serialized in _records(files).batch(1024):
+        labels = tf.io.parse_example(serialized, spec)[features.LABEL]
+        counts.update(label.decode() for label in labels.numpy())
+    return counts
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:

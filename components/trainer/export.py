@@ -8,6 +8,7 @@ import tensorflow_transform as tft
 
 from components import features
 from components.classes import write_classes
+from components.trainer import saved_model
 
 
 class ServingModule(tf.Module):
@@ -28,6 +29,7 @@ class ServingModule(tf.Module):
         super().__init__()
         # The variables alone: tracking the Keras model would save its optimizer's too.
         self._weights = [weight.value for weight in model.weights]
+        self._loaded = saved_model.loaded_parts(model)
         self._layer = tft_output.transform_features_layer()
         self._spec = tft_output.raw_feature_spec()
         self._classes = tf.constant(list(classes))

@@ -1,5 +1,7 @@
 """Where a backbone's initial weights come from."""
 
+import hashlib
+import os
 import pathlib
 import zipfile
 
@@ -9,6 +11,9 @@ from components.trainer import backbones
 from components.trainer.config import BackboneSettings
 
 GLYPHS = pathlib.Path(__file__).parent / "weights" / "glyphs.npz"
+
+# In the checkpoint of what components/trainer/export.py writes.
+_VARIABLE = "_weights/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def pretrained_network(settings: BackboneSettings):
@@ -20,6 +25,10 @@ def pretrained_network(settings: BackboneSettings):
     Raises:
         ValueError: the weights cannot be downloaded, read or fitted into the network.
     """
+    if settings.is_saved_model:
+        from components.trainer import saved_model
+
+        return saved_model.as_network(_saved_model_folder(settings), settings.image_size)
     if settings.weights == "imagenet":
         try:
             return backbones.build(settings.name, settings.alpha, settings.image_size, "imagenet")
@@ -28,31 +37,108 @@ def pretrained_network(settings: BackboneSettings):
                 f"backbone.weights: imagenet: they cannot be downloaded ({_one_line(error)}). "
                 "Set backbone.weights to the path of a .weights.h5 file instead"
             ) from error
+    check_weights_file(settings)
     network = backbones.build(settings.name, settings.alpha, settings.image_size, None)
     if settings.weights == "glyphs":
         _load_glyphs(network)
     elif not settings.from_scratch:
-        _load_file(network, settings)
+        load = _load_graft_model if pathlib.Path(settings.weights).is_dir() else _load_file
+        load(network, settings)
+    backbones.settle(network)
     return network
 
 
+def without_weights(settings: BackboneSettings) -> BackboneSettings:
+    """The same network for weights that are set afterwards: nothing is read or downloaded for it.
+
+    A SavedModel stays: it has no weights that could be set.
+    """
+    return settings if settings.is_saved_model else settings.model_copy(update={"weights": "none"})
+
+
 def check_weights_file(settings: BackboneSettings) -> None:
-    """Finds a wrong path before any work is done.
+    """Finds a wrong path before any work is done. What is downloaded is not looked at.
 
     Raises:
-        ValueError: `backbone.weights` names a file that is not there or cannot be Keras weights.
+        ValueError: `backbone.weights` names something that is not there or cannot be weights.
     """
-    if settings.weights in ("imagenet", "glyphs") or settings.from_scratch:
+    if settings.weights in ("imagenet", "glyphs") or settings.from_scratch or settings.is_url:
         return
     path = pathlib.Path(settings.weights)
-    if not path.is_file():
-        raise ValueError(f"backbone.weights: there is no file {path}")
-    if not path.name.endswith(".h5"):
+    if path.is_dir():
+        if not (path / "saved_model.pb").is_file():
+            raise ValueError(f"backbone.weights: the folder {path} holds no saved_model.pb")
+        if not settings.is_saved_model:
+            _checkpoint_of(settings)
+    elif settings.is_saved_model:
+        raise ValueError(f"backbone.weights: there is no folder {path}")
+    elif not path.is_file():
+        raise ValueError(f"backbone.weights: there is no file or folder {path}")
+    elif not path.name.endswith(".h5"):
         raise ValueError(f"backbone.weights: {path} does not end in .weights.h5 or .h5")
 
 
+def fingerprint(settings: BackboneSettings) -> str:
+    """Changes when the files behind a path do; empty where `backbone.weights` is no local path.
+
+    Returns:
+        SHA-256 over names, sizes and times of the files, hexadecimal.
+    """
+    path = pathlib.Path(settings.weights)
+    if settings.weights in ("imagenet", "glyphs", "none") or settings.is_url:
+        return ""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        status = file.stat()
+        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _saved_model_folder(settings: BackboneSettings) -> pathlib.Path:
+    if not settings.is_url:
+        check_weights_file(settings)
+        return pathlib.Path(settings.weights)
+    from components.trainer import download
+
+    # Where Keras keeps what it downloads; it does not tell that folder publicly.
+    keras_home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
+    return download.saved_model(settings.weights, settings.sha256, keras_home / "graft")
+
+
+def _checkpoint_of(settings: BackboneSettings):
+    """The variables of an earlier Graft model, a `tf.train.CheckpointReader`."""
+    import tensorflow as tf
+
+    path = pathlib.Path(settings.weights)
+    try:
+        checkpoint = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(
+            f"backbone.weights: the variables of {path} cannot be read ({_one_line(error)})"
+        ) from error
+    if not checkpoint.has_tensor(_VARIABLE.format(0)):
+        raise ValueError(
+            f"backbone.weights: {path} is a SavedModel, but none that Graft has made. As a fixed "
+            "feature vector it can be used with backbone.name: saved_model"
+        )
+    return checkpoint
+
+
+def _load_graft_model(network, settings: BackboneSettings) -> None:
+    """Takes the backbone out of an earlier classifier, whose first variables are its own."""
+    checkpoint = _checkpoint_of(settings)
+    shapes = checkpoint.get_variable_to_shape_map()
+    theirs = [shapes.get(_VARIABLE.format(i)) for i in range(len(network.weights))]
+    if theirs != [list(weight.shape) for weight in network.weights]:
+        raise ValueError(
+            f"backbone.weights: the Graft model {settings.weights} was made from another network "
+            f"than {settings.name} with alpha {settings.alpha:g}"
+        )
+    for index, weight in enumerate(network.weights):
+        weight.assign(checkpoint.get_tensor(_VARIABLE.format(index)))
+
+
 def _load_file(network, settings: BackboneSettings) -> None:
-    check_weights_file(settings)
     try:
         network.load_weights(settings.weights)
     except Exception as error:  # OSError, ValueError, KeyError, …: h5py and Keras raise them all

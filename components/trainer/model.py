@@ -1,10 +1,12 @@
-"""The classifier: a pretrained backbone under a linear head, and which of its layers learn."""
+"""The classifier: a pretrained backbone under a new head, and which of its layers learn."""
 
 import dataclasses
 import difflib
 import math
+from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from components.trainer import initial_weights
 from components.trainer.config import ALL_LAYERS, BackboneSettings, HeadSettings, PhaseSettings
@@ -29,8 +31,19 @@ class BackboneLayer(keras.layers.Layer):
         return self.network(pixels, training=bool(training) and self.train_normalization)
 
 
+_POOLING = {
+    "avg": keras.layers.GlobalAveragePooling2D,
+    "max": keras.layers.GlobalMaxPooling2D,
+    "flatten": keras.layers.Flatten,
+}
+
+
 def build_classifier(
-    backbone: BackboneSettings, head: HeadSettings, num_classes: int, steps: int
+    backbone: BackboneSettings,
+    head: HeadSettings,
+    num_classes: int,
+    steps: int,
+    priors: Sequence[float] | None = None,
 ) -> keras.Model:
     """Builds the network with its initial weights.
 
@@ -39,27 +52,54 @@ def build_classifier(
         head: what sits on it.
         num_classes: at least 2.
         steps: optimizer steps of the whole training; BatchNorm from scratch must arrive in them.
+        priors: how often each class comes, above 0 and in any unit; None: all equally often.
 
     Returns:
         A model from float32 [batch, size, size, 3] in the backbone's range to logits float32
-        [batch, 1] (two classes: that of the second one) or [batch, num_classes].
+        [batch, 1] (that of the second of two classes) or [batch, num_classes].
 
     Raises:
-        ValueError: the weights cannot be had or do not fit.
+        ValueError: the weights cannot be had or do not fit, or there are too many classes for one
+            logit.
     """
+    outputs = _outputs(head, num_classes)
     network = initial_weights.pretrained_network(backbone)
     if backbone.from_scratch:
         _shorten_normalization_memory(network, steps)
     size = backbone.image_size
     pixels = keras.Input((size, size, 3), name="pixels")
     x = BackboneLayer(network, train_normalization=backbone.from_scratch, name="backbone")(pixels)
-    x = keras.layers.GlobalAveragePooling2D(name="pooling")(x)
+    x = _POOLING[head.pooling](name="pooling")(x)
+    for number, width in enumerate(head.hidden, start=1):
+        x = keras.layers.Dropout(head.dropout, name=f"dropout_{number}")(x)
+        x = keras.layers.Dense(width, activation="relu", name=f"hidden_{number}")(x)
     x = keras.layers.Dropout(head.dropout, name="dropout")(x)
     # float32 also under mixed precision: float16 loses the small probabilities.
-    logits = keras.layers.Dense(
-        1 if num_classes == 2 else num_classes, dtype="float32", name="logits"
-    )(x)
-    return keras.Model(pixels, logits, name="classifier")
+    last = keras.layers.Dense(outputs, dtype="float32", name="logits")
+    model = keras.Model(pixels, last(x), name="classifier")
+    if head.class_prior_bias and priors is not None:
+        last.bias.assign(_prior_bias(priors, outputs))
+    return model
+
+
+def _outputs(head: HeadSettings, num_classes: int) -> int:
+    """Width of the logits."""
+    if head.output == "logit" and num_classes > 2:
+        raise ValueError(
+            f"head.output: `logit` is for two classes, but the data has {num_classes}: "
+            "choose `auto` or `softmax`"
+        )
+    return 1 if num_classes == 2 and head.output != "softmax" else num_classes
+
+
+def _prior_bias(priors: Sequence[float], outputs: int) -> np.ndarray:
+    """The bias that answers with the classes' shares; 0 where they are equal.
+
+    Returns:
+        float64 [outputs].
+    """
+    logs = np.log(np.asarray(priors, np.float64))
+    return logs[1:] - logs[0] if outputs == 1 else logs - logs.mean()
 
 
 def _shorten_normalization_memory(network: keras.Model, steps: int) -> None:
@@ -109,8 +149,18 @@ def set_learning(model: keras.Model, phase: PhaseSettings) -> None:
         layer.trainable = layer in learning
 
 
+def backbone_variables(model: keras.Model) -> list[keras.Variable]:
+    """The variables that belong to the backbone, of a classifier or of the rest of one."""
+    return [
+        variable
+        for layer in model.layers
+        if isinstance(layer, BackboneLayer)
+        for variable in layer.variables
+    ]
+
+
 def rest_of(model: keras.Model, tensor: keras.KerasTensor) -> keras.Model:
-    """The classifier from a tensor on, sharing its variables.
+    """The classifier from a tensor on, sharing its layers.
 
     Args:
         model: from `build_classifier`.
@@ -120,10 +170,14 @@ def rest_of(model: keras.Model, tensor: keras.KerasTensor) -> keras.Model:
         A model from float32 [batch, ...] as the tensor is shaped to the classifier's logits.
     """
     x = inputs = keras.Input(tensor.shape[1:])
+    backbone = model.get_layer("backbone")
+    pooling, *head = model.layers[model.layers.index(backbone) + 1 :]
     if len(tensor.shape) > 2:
-        rest = keras.Model(tensor, model.get_layer("backbone").network.output)
-        x = model.get_layer("pooling")(BackboneLayer(rest, name="rest_of_backbone")(x))
-    return keras.Model(inputs, model.get_layer("logits")(model.get_layer("dropout")(x)))
+        rest = keras.Model(tensor, backbone.network.output)
+        x = pooling(BackboneLayer(rest, name="rest_of_backbone")(x))
+    for layer in head:
+        x = layer(x)
+    return keras.Model(inputs, x)
 
 
 @dataclasses.dataclass(frozen=True)

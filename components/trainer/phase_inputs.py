@@ -43,9 +43,10 @@ class Splits:
 
 
 def direct_input(
-    model: keras.Model, reader: ExampleReader, splits: Splits, seed: int
+    model: keras.Model, reader: ExampleReader, splits: Splits, batch_size: int, seed: int
 ) -> PhaseInput:
     """Fresh views in every epoch, through the whole network."""
+    reader = reader.with_batch_size(batch_size)
     return PhaseInput(
         model,
         lambda first: reader.training_batches(splits.train_files, splits.train_count, seed, first),
@@ -59,7 +60,6 @@ def phase_inputs(
     reader: ExampleReader,
     splits: Splits,
     views: int | None,
-    batch_size: int,
     seed: int,
     folder: pathlib.Path,
 ) -> dict[str, PhaseInput]:
@@ -67,20 +67,24 @@ def phase_inputs(
 
     Args:
         model: the classifier.
-        phases: settings by name, in the order in which they will run.
+        phases: settings by name, in the order in which they will run, with their batch sizes.
         reader: makes batches of pixels.
         splits: the examples.
         views: views of a training picture for the whole training, or None for fresh ones.
-        batch_size: pictures per batch.
         seed: fixes order and views.
         folder: for what is kept on disk.
 
     Raises:
         ValueError: the disk is too small for that.
     """
-    direct = direct_input(model, reader, splits, seed)
-    inputs = dict.fromkeys(phases, direct)
     tensors = _tensors_to_keep(model, phases) if views else {}
+    sizes = {name: phase.batch_size for name, phase in phases.items()}
+    # Once per size: every pair of datasets traces the transform graph anew.
+    direct = {
+        size: direct_input(model, reader, splits, size, seed)
+        for size in {sizes[name] for name in phases if name not in tensors}
+    }
+    inputs = {name: direct[sizes[name]] for name in phases if name not in tensors}
     if not tensors:
         return inputs
     total = splits.train_count * views + splits.validation_count
@@ -101,13 +105,25 @@ def phase_inputs(
             folder,
         )
     for name, tensor in tensors.items():
-        train, validation = kept[TRAIN][name], kept[VALIDATION][name]
-        inputs[name] = PhaseInput(
-            rest_of(model, tensor),
-            lambda first, train=train: train.training_batches(batch_size, seed, first),
-            validation.validation_batches(batch_size),
+        inputs[name] = _cached_input(
+            rest_of(model, tensor), kept[TRAIN][name], kept[VALIDATION][name], sizes[name], seed
         )
     return inputs
+
+
+def _cached_input(
+    model: keras.Model,
+    train: prefix_cache.Cached,
+    validation: prefix_cache.Cached,
+    batch_size: int,
+    seed: int,
+) -> PhaseInput:
+    """The kept views, through the rest of the network."""
+    return PhaseInput(
+        model,
+        lambda first: train.training_batches(batch_size, seed, first),
+        validation.validation_batches(batch_size),
+    )
 
 
 def _tensors_to_keep(

@@ -14,18 +14,18 @@ import numpy as np
 from components.trainer.callbacks import ReportProgress, StopWhenNotFinite
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.config import PhaseSettings, TrainingSettings
-from components.trainer.model import ParameterCount, count_parameters, set_learning
+from components.trainer.losses import make_loss
+from components.trainer.model import (
+    ParameterCount,
+    backbone_variables,
+    count_parameters,
+    set_learning,
+)
+from components.trainer.optimizers import make_optimizer
 from components.trainer.phase_inputs import PhaseInput
-from components.trainer.schedules import learning_rate
 
 # In the ModelRun artifact, beside the TensorBoard logs.
 TRAINING_FILE = "training.json"
-
-_OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,7 @@ def run_phases(
     train_count: int,
     log_dir: str,
     state: pathlib.Path,
+    class_weight: Mapping[int, float] | None = None,
 ) -> tuple[list[PhaseResult], PhaseResult]:
     """Trains phase after phase and leaves the model with the weights of the best one.
 
@@ -74,6 +75,8 @@ def run_phases(
         train_count: training pictures per epoch.
         log_dir: folder for TensorBoard, one sub-folder per phase.
         state: folder in which an interrupted training finds itself again.
+        class_weight: how much a training picture counts, by index of its class; None: all the
+            same. Validation pictures always count the same.
 
     Returns:
         The phases that were run, and the one whose weights were kept.
@@ -83,12 +86,14 @@ def run_phases(
     """
     results: list[PhaseResult] = []
     kept: tuple[PhaseResult, list[np.ndarray]] | None = None
-    steps = math.ceil(train_count / settings.batch_size)
     for name, phase in settings.phases.items():
         set_learning(model, phase)
         checkpoint = Checkpoint(state / f"{name}.npz", phase.epochs, phase.early_stopping.patience)
         start = time.monotonic()
-        _fit(name, inputs[name], phase, steps, checkpoint, os.path.join(log_dir, name))
+        steps = math.ceil(train_count / phase.batch_size)
+        compile_for_phase(inputs[name].model, phase, steps, settings)
+        folder = os.path.join(log_dir, name)
+        _fit(name, inputs[name], phase, steps, checkpoint, folder, class_weight)
         result = PhaseResult(
             name=name,
             parameters=count_parameters(model),
@@ -107,6 +112,31 @@ def _rank(result: PhaseResult) -> tuple[float, float]:
     return result.val_accuracy, -result.val_loss
 
 
+def compile_for_phase(
+    model: keras.Model, phase: PhaseSettings, steps: int, settings: TrainingSettings
+) -> None:
+    """Compiles a model that gives logits.
+
+    Args:
+        model: the classifier or the rest of it.
+        phase: its optimizer and how the rate goes.
+        steps: per epoch.
+        settings: the block `training`, for the loss.
+    """
+    outputs = model.output_shape[-1]
+    model.compile(
+        optimizer=make_optimizer(phase, steps, backbone_variables(model)),
+        loss=make_loss(settings, outputs),
+        metrics=[
+            keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)
+            if outputs == 1
+            else keras.metrics.SparseCategoricalAccuracy("accuracy")
+        ],
+        # XLA takes minutes to compile a backbone on a CPU, far longer than a small training.
+        jit_compile=False,
+    )
+
+
 def _fit(
     name: str,
     phase_input: PhaseInput,
@@ -114,24 +144,10 @@ def _fit(
     steps: int,
     checkpoint: Checkpoint,
     log_dir: str,
+    class_weight: Mapping[int, float] | None,
 ) -> None:
     """Trains one phase, from where an interrupted one left it, to the weights of its best epoch."""
     model = phase_input.model
-    binary = model.output_shape[-1] == 1
-    losses, metrics = keras.losses, keras.metrics
-    model.compile(
-        optimizer=_OPTIMIZERS[phase.optimizer](learning_rate(phase, steps)),
-        loss=losses.BinaryCrossentropy(from_logits=True)
-        if binary
-        else losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[
-            metrics.BinaryAccuracy("accuracy", threshold=0.0)
-            if binary
-            else metrics.SparseCategoricalAccuracy("accuracy")
-        ],
-        # XLA takes minutes to compile a backbone on a CPU, far longer than a small training.
-        jit_compile=False,
-    )
     model.optimizer.build(model.trainable_variables)
     checkpoint.restore(model)
     if not checkpoint.finished:
@@ -141,6 +157,7 @@ def _fit(
             epochs=phase.epochs,
             steps_per_epoch=steps,
             validation_data=phase_input.validation,
+            class_weight=class_weight,
             callbacks=[
                 ReportProgress(name),
                 StopWhenNotFinite(name),

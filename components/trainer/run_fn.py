@@ -10,10 +10,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
-from components.trainer import devices
+from components.trainer import backbones, devices, initial_weights
 from components.trainer.config import TrainerSettings
-from components.trainer.dataset import ExampleReader, count_examples
+from components.trainer.dataset import ExampleReader, count_examples, count_labels
 from components.trainer.export import export
+from components.trainer.losses import class_weights
 from components.trainer.model import build_classifier
 from components.trainer.phase_inputs import Splits, phase_inputs
 from components.trainer.phases import TRAINING_FILE, as_json, run_phases
@@ -30,7 +31,8 @@ def run_fn(fn_args) -> None:
             `TrainerSettings` as JSON.
 
     Raises:
-        ValueError: a setting cannot be met here: no GPU, no weights, a loss that is not finite.
+        ValueError: a setting cannot be met here: no GPU, no weights, a class that is not there, a
+            loss that is not finite.
     """
     settings = TrainerSettings.model_validate_json(fn_args.custom_config[SETTINGS])
     training = settings.training
@@ -39,29 +41,24 @@ def run_fn(fn_args) -> None:
     tft_output = tft.TFTransformOutput(fn_args.transform_output)
     classes = [c.decode() for c in tft_output.vocabulary_by_name(features.LABEL_VOCABULARY)]
     train_files, validation_files = map(tf.io.gfile.glob, (fn_args.train_files, fn_args.eval_files))
-    splits = Splits(
-        train_files,
-        count_examples(train_files),
-        validation_files,
-        count_examples(validation_files),
+    labels = count_labels(train_files)
+    splits = Splits(train_files, labels.total(), validation_files, count_examples(validation_files))
+    counts = {name: labels[name] for name in classes}
+    weights = class_weights(training, counts)
+    # What the loss sees of each class, which the weights change.
+    priors = [n * (weights[i] if weights else 1.0) for i, n in enumerate(counts.values())]
+    steps = sum(
+        math.ceil(splits.train_count / phase.batch_size) * phase.epochs
+        for phase in training.phases.values()
     )
-    epochs = sum(phase.epochs for phase in training.phases.values())
-    steps = math.ceil(splits.train_count / training.batch_size) * epochs
     reader = ExampleReader(tft_output, training.batch_size)
     with strategy.scope(), resumable_state(fn_args) as state:
-        model = build_classifier(settings.backbone, settings.head, len(classes), steps)
+        model = build_classifier(settings.backbone, settings.head, len(classes), steps, priors)
         inputs = phase_inputs(
-            model,
-            training.phases,
-            reader,
-            splits,
-            settings.views,
-            training.batch_size,
-            settings.seed,
-            state,
+            model, training.phases, reader, splits, settings.views, settings.seed, state
         )
         results, kept = run_phases(
-            model, inputs, training, splits.train_count, fn_args.model_run_dir, state
+            model, inputs, training, splits.train_count, fn_args.model_run_dir, state, weights
         )
     for result in results:
         logging.info(
@@ -82,7 +79,8 @@ def _in_float32(model: keras.Model, settings: TrainerSettings, num_classes: int)
     if keras.config.dtype_policy().name == "float32":
         return model
     keras.config.set_dtype_policy("float32")
-    backbone = settings.backbone.model_copy(update={"weights": "none"})
+    backbone = initial_weights.without_weights(settings.backbone)
     served = build_classifier(backbone, settings.head, num_classes, steps=1)
     served.set_weights(model.get_weights())
+    backbones.settle(served.get_layer("backbone").network)
     return served

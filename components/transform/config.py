@@ -59,7 +59,7 @@ class TransformSettings(Settings):
     """All that `preprocessing_fn` needs to know, put together from the recipe by the wiring."""
 
     image_size: int = pydantic.Field(gt=0, description="pixels per side of the network's input")
-    value_range: Literal["tf", "torch", "caffe", "raw"] = pydantic.Field(
+    value_range: Literal["tf", "torch", "caffe", "raw", "unit"] = pydantic.Field(
         "tf", description="what the backbone expects, see components/trainer/backbones.py"
     )
     augmentation: AugmentationSettings = AugmentationSettings()

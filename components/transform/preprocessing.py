@@ -68,4 +68,6 @@ def _rescale(pixels: tf.Tensor, value_range: str) -> tf.Tensor:
         return (pixels / 255.0 - _TORCH_MEAN) / _TORCH_DEVIATION
     if value_range == "caffe":
         return pixels[..., ::-1] - _CAFFE_MEAN_BGR
+    if value_range == "unit":
+        return pixels / 255.0
     return pixels

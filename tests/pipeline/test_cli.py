@@ -34,6 +34,8 @@ def test_help_imports_nothing_heavy(tmp_path):
         (["run", "--set", "training.unfrozen.epocs=3"], "did you mean `epochs`?"),
         (["validate", "digits", "--set", "data.source=nowhere"], "does not exist"),
         (["versions", "list", "--set", "seed=-1"], "seed: input should be greater"),
+        (["lr-find", "--set", "training.frozen.epochs=0"], "training.frozen.epochs is 0"),
+        (["lr-find", "--output", "curve.pdf"], "ends in .png"),
         (["predict", "x.jpg"], "nothing is served at"),
         (["predict", "x.jpg", "--model", "."], "holds no saved_model.pb"),
     ],

@@ -58,7 +58,7 @@ def test_a_file_of_the_users_own(tmp_path):
             "augmentation.rotation=0.7",
             "augmentation.rotation: input should be less than or equal to 0.5",
         ),
-        ("backbone.alpha=1", "backbone: weights `glyphs` are for alpha 0.35, not 1"),
+        ("backbone.alpha=1", "glyphs` are for mobilenet_v2 with alpha 0.35, not mobilenet_v2"),
         ("data.split.train=0.9", "data.split: train + validation + test must be 1, not 1.2"),
         ("evaluation.thresholds.acuracy=0.9", "unknown metric acuracy, did you mean accuracy?"),
         ("name=My Model", "name: string should match pattern"),
@@ -97,3 +97,10 @@ def test_unknown_recipes_and_broken_files(tmp_path):
     broken.write_bytes(b"name: \xff\xfe")
     with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(str(broken))
+
+
+def test_pixels_are_what_the_network_expects_in_range_and_size():
+    hub = load_recipe("cats_and_dogs_hub").transform
+    assert (hub.value_range, hub.image_size) == ("unit", 224)
+    inception = load_recipe("cats_and_dogs_inception", ["backbone.image_size=null"]).transform
+    assert (inception.value_range, inception.image_size) == ("tf", 299)

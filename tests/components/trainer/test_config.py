@@ -5,6 +5,7 @@ import pytest
 
 from components.trainer.config import (
     BackboneSettings,
+    HeadSettings,
     PhaseSettings,
     TrainerSettings,
     TrainingSettings,
@@ -53,3 +54,89 @@ def test_from_scratch_means_no_frozen_phase_and_all_layers():
         frozen=PhaseSettings(epochs=0), unfrozen=UnfrozenPhaseSettings(fine_tune_at="all")
     )
     TrainerSettings(backbone=BackboneSettings(weights="none"), training=training)
+
+
+HUB = "https://example.com/b0/1?tf-hub-format=compressed"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size"),
+    [
+        ({}, 224),
+        ({"name": "inception_v3"}, 299),
+        ({"name": "nasnet_mobile", "image_size": None}, 224),
+        ({"name": "inception_v3", "image_size": 75}, 75),
+    ],
+)
+def test_the_size_is_that_of_the_network_unless_it_is_said(backbone, size):
+    settings = BackboneSettings(**backbone)
+    assert settings.image_size == size
+    assert BackboneSettings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("backbone", "says"),
+    [
+        ({"name": "inception_v3", "image_size": 74}, "image_size: inception_v3 needs at least 75"),
+        ({"name": "xception", "image_size": 70}, "image_size: xception needs at least 71"),
+        ({"image_size": 31}, "greater than or equal to 32"),
+        ({"name": "mobilenet_v4"}, "Input should be 'mobilenet_v2'"),
+        ({"name": "saved_model"}, "weights of saved_model must be .*, not `imagenet`"),
+        ({"weights": HUB}, "for the name saved_model only, not mobilenet_v2"),
+        ({"weights": "/a.h5", "sha256": "0" * 64}, "sha256 is for weights that are a URL"),
+        ({"name": "saved_model", "weights": HUB, "sha256": "12"}, "sha256"),
+    ],
+)
+def test_a_backbone_that_cannot_be_is_refused(backbone, says):
+    with pytest.raises(pydantic.ValidationError, match=says):
+        BackboneSettings(**backbone)
+
+
+def test_a_saved_model_never_learns():
+    backbone = BackboneSettings(name="saved_model", weights=HUB, sha256="0" * 64)
+    frozen = TrainingSettings(unfrozen=UnfrozenPhaseSettings(epochs=0))
+    TrainerSettings(backbone=backbone, training=frozen)
+    with pytest.raises(pydantic.ValidationError, match=r"set training\.unfrozen\.epochs to 0"):
+        TrainerSettings(backbone=backbone, training=TrainingSettings())
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (TrainingSettings, {"label_smoothing": 0.5}),
+        (TrainingSettings, {"focal_gamma": -1}),
+        (TrainingSettings, {"class_weights": "balanced"}),
+        (TrainingSettings, {"class_weights": {"cat": 0}}),
+        (PhaseSettings, {"weight_decay": -0.1}),
+        (PhaseSettings, {"batch_size": 0}),
+        (UnfrozenPhaseSettings, {"backbone_multiplier": 0}),
+        (UnfrozenPhaseSettings, {"optimizer": "adamax"}),
+        (HeadSettings, {"hidden": [0]}),
+        (HeadSettings, {"pooling": "mean"}),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused(model, settings):
+    (key,) = settings
+    with pytest.raises(pydantic.ValidationError) as caught:
+        model(**settings)
+    assert all(error["loc"][0] == key for error in caught.value.errors())
+
+
+def test_a_rate_for_the_backbone_needs_a_backbone_that_learns():
+    UnfrozenPhaseSettings(backbone_multiplier=0.1)
+    with pytest.raises(pydantic.ValidationError, match="phases in which the backbone learns"):
+        PhaseSettings(backbone_multiplier=0.1)
+
+
+def test_a_phase_without_a_batch_size_has_that_of_the_training():
+    training = TrainingSettings(batch_size=24, unfrozen=UnfrozenPhaseSettings(batch_size=8))
+    assert {n: p.batch_size for n, p in training.phases.items()} == {"frozen": 24, "unfrozen": 8}
+
+
+def test_settings_survive_the_way_to_the_executor():
+    settings = TrainerSettings(
+        head={"pooling": "flatten", "hidden": [500]},
+        training={"class_weights": {"cat": 2, 7: 1.5}, "unfrozen": {"backbone_multiplier": 0.1}},
+    )
+    assert settings.training.class_weights == {"cat": 2.0, "7": 1.5}
+    assert TrainerSettings.model_validate_json(settings.model_dump_json()) == settings

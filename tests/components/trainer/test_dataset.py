@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_transform as tft
 
-from components.trainer.dataset import ExampleReader, count_examples
+from components.trainer.dataset import ExampleReader, count_examples, count_labels
 
 BATCH = 10
 COUNT = 48
@@ -71,3 +71,13 @@ def test_training_can_begin_at_a_later_epoch(reader, analyzed):
     whole = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 3)
     (later,) = epochs(reader.training_batches([analyzed.file], COUNT, 0, first_epoch=2), 1)
     assert fingerprints(later) == fingerprints(whole[2])
+
+
+def test_labels_are_counted_by_class(analyzed):
+    assert count_labels([analyzed.file, analyzed.file]) == {"bar": 32, "disc": 32, "frame": 32}
+
+
+def test_the_same_reader_with_other_batches(reader, analyzed):
+    sizes = [len(y) for _, y in reader.with_batch_size(32).view_batches([analyzed.file], COUNT)]
+    assert sizes == [32, 16]
+    assert len(next(iter(reader.view_batches([analyzed.file], COUNT)))[1]) == BATCH

@@ -1,16 +1,26 @@
 """Where weights come from, and what is said when they do not come."""
 
 import http.server
+import tarfile
 import threading
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
 from keras.src.legacy.saving import legacy_h5_format
 
 from components.trainer import backbones
-from components.trainer.config import BackboneSettings
-from components.trainer.initial_weights import check_weights_file, pretrained_network
+from components.trainer.config import BackboneSettings, HeadSettings
+from components.trainer.export import export
+from components.trainer.initial_weights import (
+    check_weights_file,
+    fingerprint,
+    pretrained_network,
+    without_weights,
+)
+from components.trainer.model import build_classifier
 
 
 def settings(weights, **more):
@@ -67,6 +77,21 @@ def test_imagenet_weights_that_cannot_be_reached_name_the_url_and_the_key(weight
         pretrained_network(settings("imagenet"))
 
 
+def test_a_saved_model_is_downloaded_into_keras_own_folder(weights_server, tmp_path, monkeypatch):
+    module = tf.Module()
+    call = tf.function(lambda x: tf.reduce_mean(x, [1, 2]) * 2.0)
+    signature = call.get_concrete_function(tf.TensorSpec([None, 32, 32, 3]))
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=signature)
+    with tarfile.open(weights_server / "model.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "model", arcname=".")
+    url = keras.src.applications.mobilenet_v2.BASE_WEIGHT_PATH + "model.tar.gz"
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "cache"))
+    settings = BackboneSettings(name="saved_model", image_size=32, weights=url)
+    check_weights_file(settings)
+    assert pretrained_network(settings).output_shape == (None, 1, 1, 3)
+    assert list((tmp_path / "cache" / "graft").iterdir())
+
+
 def test_a_file_of_weights_is_loaded_at_any_input_size(network, tmp_path):
     path = tmp_path / "mine.weights.h5"
     network.save_weights(path)
@@ -89,9 +114,20 @@ def test_a_file_that_is_no_weights_is_refused(tmp_path):
         pretrained_network(settings(path))
 
 
-@pytest.mark.parametrize(("name", "says"), [("gone.h5", "no file"), ("x.ckpt", "does not end in")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gone.h5", "no file or folder"),
+        ("x.ckpt", "does not end in"),
+        ("empty", "holds no saved_model.pb"),
+        ("halved", "the variables of .* cannot be read"),
+    ],
+)
 def test_a_wrong_path_is_found_before_any_work(tmp_path, name, says):
     (tmp_path / "x.ckpt").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "halved").mkdir()
+    (tmp_path / "halved" / "saved_model.pb").touch()
     with pytest.raises(ValueError, match=rf"backbone\.weights: .*{says}"):
         check_weights_file(settings(tmp_path / name))
 
@@ -102,3 +138,62 @@ def test_glyphs_are_other_than_random_and_the_same_each_time():
     np.testing.assert_array_equal(kernel, second.get_layer("Conv1").kernel.numpy())
     variance = first.get_layer("bn_Conv1").moving_variance.numpy()
     assert (variance > 0).all() and not np.allclose(variance, 1.0)
+
+
+@pytest.fixture(scope="module")
+def graft_model(analyzed, tmp_path_factory):
+    """A served classifier, and the weights of its backbone."""
+    model = build_classifier(settings("none", image_size=32), HeadSettings(), 3, steps=1)
+    folder = tmp_path_factory.mktemp("served") / "1"
+    export(model, tft.TFTransformOutput(analyzed.folder), ["a", "b", "c"], str(folder))
+    return folder, model.get_layer("backbone").network.get_weights()
+
+
+def test_an_earlier_graft_model_gives_its_backbone_at_any_input_size(graft_model):
+    folder, weights = graft_model
+    check_weights_file(settings(folder))
+    loaded = pretrained_network(settings(folder, image_size=64)).get_weights()
+    assert len(loaded) == 260
+    for ours, theirs in zip(loaded, weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("other", [{"alpha": 0.5}, {"name": "mobilenet_v3_small", "alpha": 1.0}])
+def test_an_earlier_graft_model_of_another_network_is_refused(graft_model, other):
+    folder, _ = graft_model
+    with pytest.raises(ValueError, match=rf"Graft model {folder} was made from another network"):
+        pretrained_network(settings(folder, **other))
+
+
+def test_a_saved_model_that_is_none_of_grafts_is_refused(tmp_path):
+    module = tf.Module()
+    module.weight = tf.Variable(1.0)
+    tf.saved_model.save(module, str(tmp_path))
+    with pytest.raises(ValueError, match=r"none that Graft has made.*name: saved_model"):
+        check_weights_file(settings(tmp_path))
+
+
+def test_what_is_set_afterwards_is_not_read_before(tmp_path):
+    gone = tmp_path / "gone.h5"
+    assert without_weights(settings(gone)) == settings("none")
+    feature_vector = BackboneSettings(name="saved_model", weights=str(gone))
+    assert without_weights(feature_vector) == feature_vector
+
+
+def test_the_fingerprint_follows_the_files_behind_a_path(tmp_path):
+    path = tmp_path / "mine.weights.h5"
+    path.write_bytes(b"one")
+    before = fingerprint(settings(path))
+    assert before == fingerprint(settings(path))
+    path.write_bytes(b"other")
+    assert before != fingerprint(settings(path))
+    assert fingerprint(settings("imagenet")) == fingerprint(settings("glyphs")) == ""
+
+
+def test_the_fingerprint_of_a_folder_follows_every_file_in_it(tmp_path):
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "saved_model.pb").write_bytes(b"graph")
+    (tmp_path / "variables" / "variables.index").write_bytes(b"one")
+    before = fingerprint(settings(tmp_path))
+    (tmp_path / "variables" / "variables.index").write_bytes(b"other")
+    assert before != fingerprint(settings(tmp_path))

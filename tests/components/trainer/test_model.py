@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from components.trainer import initial_weights
 from components.trainer.config import BackboneSettings, HeadSettings, PhaseSettings
 from components.trainer.model import build_classifier, count_parameters, set_learning
 
@@ -87,3 +88,87 @@ def test_layers_can_be_named_and_a_wrong_name_is_told():
         set_learning(model, PhaseSettings(fine_tune_at="block_99"))
     with pytest.raises(ValueError, match="mobilenet_v2 has layers 0 to 153"):
         set_learning(model, PhaseSettings(fine_tune_at=154))
+
+
+@pytest.fixture
+def small_backbone(monkeypatch):
+    """Puts a network of one layer in the place of MobileNetV2."""
+
+    def network(settings):
+        pixels = keras.Input((32, 32, 3))
+        return keras.Model(pixels, keras.layers.Conv2D(4, 16, strides=16)(pixels))
+
+    monkeypatch.setattr(initial_weights, "pretrained_network", network)
+
+
+def names_below_the_backbone(model):
+    names = [layer.name for layer in model.layers]
+    return names[names.index("backbone") + 1 :]
+
+
+def test_dropout_comes_before_every_linear_layer_and_hidden_ones_have_relu(small_backbone):
+    head = HeadSettings(hidden=[6, 5], dropout=0.5)
+    model = build_classifier(TINY, head, num_classes=3, steps=1)
+    assert names_below_the_backbone(model) == [
+        "pooling", "dropout_1", "hidden_1", "dropout_2", "hidden_2", "dropout", "logits"
+    ]  # fmt: skip
+    assert [model.get_layer(f"hidden_{n}").units for n in (1, 2)] == [6, 5]
+    assert model.get_layer("hidden_1").activation is keras.activations.relu
+    assert {model.get_layer(n).rate for n in ("dropout_1", "dropout_2", "dropout")} == {0.5}
+    default = build_classifier(TINY, HeadSettings(), num_classes=3, steps=1)
+    assert names_below_the_backbone(default) == ["pooling", "dropout", "logits"]
+
+
+@pytest.mark.parametrize(("pooling", "width"), [("avg", 4), ("max", 4), ("flatten", 16)])
+def test_pooling_takes_the_mean_the_highest_or_all_places(small_backbone, pooling, width):
+    head = HeadSettings(pooling=pooling, dropout=0.0)
+    model = build_classifier(TINY, head, num_classes=3, steps=1)
+    pixels = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
+    places = np.asarray(model.get_layer("backbone")(pixels))
+    expected = {
+        "avg": places.mean(axis=(1, 2)),
+        "max": places.max(axis=(1, 2)),
+        "flatten": places.reshape(2, -1),
+    }[pooling]
+    logits = model.get_layer("logits")
+    assert logits.kernel.shape == (width, 3)
+    np.testing.assert_allclose(model(pixels), expected @ np.asarray(logits.kernel), atol=1e-5)
+
+
+def test_two_classes_can_have_an_output_each_and_three_cannot_share_one(small_backbone):
+    softmax = build_classifier(TINY, HeadSettings(output="softmax"), num_classes=2, steps=1)
+    assert softmax.output_shape == (None, 2)
+    logit = build_classifier(TINY, HeadSettings(output="logit"), num_classes=2, steps=1)
+    assert logit.output_shape == (None, 1)
+    with pytest.raises(
+        ValueError, match=r"head\.output: `logit` is for two classes.* has 3: choose"
+    ):
+        build_classifier(TINY, HeadSettings(output="logit"), num_classes=3, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("priors", "output"), [([30, 10], "auto"), ([30, 10], "softmax"), ([1, 2, 5], "auto")]
+)
+def test_the_first_answer_is_how_often_each_class_comes(small_backbone, priors, output):
+    head = HeadSettings(output=output, class_prior_bias=True)
+    model = build_classifier(TINY, head, len(priors), steps=1, priors=priors)
+    # What the bias says alone: no feature speaks for or against a class.
+    logits = np.asarray(model.get_layer("logits")(np.zeros((1, 4))))[0]
+    if len(logits) == 1:
+        logits = np.array([0.0, *logits])
+    np.testing.assert_allclose(
+        np.exp(logits) / np.exp(logits).sum(), np.array(priors) / sum(priors), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "priors"),
+    [
+        ({"class_prior_bias": True}, [7, 7, 7]),
+        ({"class_prior_bias": True}, None),
+        ({}, [1, 2, 3]),
+    ],
+)
+def test_the_bias_begins_at_zero_where_there_is_nothing_to_say(small_backbone, head, priors):
+    model = build_classifier(TINY, HeadSettings(**head), 3, steps=1, priors=priors)
+    np.testing.assert_array_equal(model.get_layer("logits").bias, 0.0)

@@ -1,5 +1,6 @@
 """The two phases: the better one is kept, and a loss that is no number ends the run."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +13,8 @@ from components.trainer.config import (
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
-from components.trainer.model import build_classifier
+from components.trainer.losses import class_weights, make_loss
+from components.trainer.model import BackboneLayer, build_classifier
 from components.trainer.phase_inputs import PhaseInput
 from components.trainer.phases import as_json, run_phases
 
@@ -94,3 +96,72 @@ def test_a_phase_of_no_epochs_is_left_out_and_patience_ends_one_early(tmp_path):
     assert kept is only and only.name == "frozen"
     assert len(only.history["loss"]) < 30
     assert list(tmp_path.joinpath("frozen").rglob("events*")), "TensorBoard has its log"
+
+
+def toy():
+    """A classifier on two numbers, whose backbone stretches them: two kernels, two biases."""
+    keras.utils.set_random_seed(0)
+    numbers = keras.Input((2,))
+    network = keras.Model(numbers, keras.layers.Dense(2, kernel_initializer="identity")(numbers))
+    inputs = keras.Input((2,))
+    logits = keras.layers.Dense(1, kernel_initializer="ones")
+    return keras.Model(inputs, logits(BackboneLayer(network, name="backbone")(inputs)))
+
+
+def clouds(seed):
+    """Two clouds that overlap, 200 points of class 0 and 20 of class 1, in one batch."""
+    labels = np.repeat([0, 1], [200, 20])
+    points = np.random.default_rng(seed).normal(size=(220, 2)) + labels[:, None]
+    return points.astype(np.float32), labels.astype(np.int64)
+
+
+def train_toy(folder, phase, class_weight=None, **training):
+    model = toy()
+    settings = TrainingSettings(
+        batch_size=220, frozen={"epochs": 0}, unfrozen={"fine_tune_at": "all", **phase}, **training
+    )
+    train, validation = (tf.data.Dataset.from_tensors(clouds(seed)) for seed in (0, 1))
+    inputs = {"unfrozen": PhaseInput(model, lambda first: train.repeat(), validation)}
+    (result,), _ = run_phases(
+        model, inputs, settings, 220, str(folder), folder, class_weight=class_weight
+    )
+    return model, result
+
+
+def test_class_weights_find_more_of_a_rare_class_and_leave_validation_unweighted(tmp_path):
+    points, labels = clouds(1)
+    auto = class_weights(TrainingSettings(class_weights="auto"), {"many": 200, "rare": 20})
+    recall = {}
+    for name, weight in (("none", None), ("auto", auto)):
+        folder = tmp_path / name
+        folder.mkdir()
+        model, result = train_toy(folder, {"epochs": 20, "learning_rate": 0.05}, weight)
+        logits = np.asarray(model(points))[:, 0]
+        recall[name] = np.mean(logits[labels == 1] > 0)
+        cross_entropy = np.mean(np.logaddexp(0, logits) - labels * logits)
+        assert result.val_loss == pytest.approx(cross_entropy, rel=1e-4)
+    assert recall["auto"] > recall["none"] + 0.3
+
+
+def test_the_backbone_goes_at_its_share_of_the_rate(tmp_path):
+    moved = {}
+    for multiplier in (1.0, 0.25):
+        folder = tmp_path / str(multiplier)
+        folder.mkdir()
+        phase = {"epochs": 1, "optimizer": "sgd", "backbone_multiplier": multiplier}
+        model, _ = train_toy(folder, {**phase, "learning_rate": 0.1})
+        pairs = zip(model.get_weights(), toy().get_weights(), strict=True)
+        moved[multiplier] = [now - before for now, before in pairs]
+    for share, slow, fast in zip((0.25, 0.25, 1, 1), moved[0.25], moved[1.0], strict=True):
+        assert np.abs(slow).max() > 0
+        np.testing.assert_allclose(slow, share * fast, rtol=1e-4, atol=1e-7)
+
+
+def test_the_loss_of_the_settings_is_what_is_minimised(tmp_path):
+    points, labels = clouds(0)
+    model = toy()
+    logits = model(points)
+    settings = {"label_smoothing": 0.2, "focal_gamma": 2.0}
+    _, result = train_toy(tmp_path, {"epochs": 1, "learning_rate": 1e-9}, **settings)
+    expected = float(make_loss(TrainingSettings(**settings), 1)(labels, logits))
+    assert result.history["loss"] == [pytest.approx(expected, rel=1e-4)]

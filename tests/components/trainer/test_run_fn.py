@@ -93,4 +93,32 @@ def test_a_killed_training_goes_on_in_the_phase_and_epoch_where_it_was(
     assert not state.exists()
     for ours, theirs in zip(phases(tmp_path), phases(whole), strict=True):
         for name, values in theirs["history"].items():
-            assert ours["history"][name] == pytest.approx(values, rel=1e-4, abs=1e-4), name
+            assert ours["history"][name] == values, name
+
+
+def test_a_weight_for_a_class_that_is_not_there_stops_before_any_work(analyzed, tmp_path):
+    training = SETTINGS.training.model_copy(update={"class_weights": {"disk": 2.0}})
+    settings = SETTINGS.model_copy(update={"training": training})
+    with pytest.raises(ValueError, match="no class disk; there is disc"):
+        run_fn(SimpleNamespace(**arguments(analyzed, tmp_path, settings)))
+
+
+def test_the_head_begins_at_what_the_loss_sees_of_each_class(analyzed, tmp_path, monkeypatch):
+    class BuiltError(Exception):
+        pass
+
+    def capture(backbone, head, num_classes, steps, priors):
+        raise BuiltError(num_classes, steps, sorted(priors))
+
+    monkeypatch.setattr("components.trainer.run_fn.build_classifier", capture)
+    training = SETTINGS.training.model_copy(
+        update={
+            "class_weights": {"disc": 3.0},
+            "frozen": PhaseSettings(epochs=2, batch_size=10),
+        }
+    )
+    settings = SETTINGS.model_copy(update={"training": training})
+    with pytest.raises(BuiltError) as built:
+        run_fn(SimpleNamespace(**arguments(analyzed, tmp_path, settings)))
+    # 48 pictures: 2 epochs of 5 steps, then 6 of 3.
+    assert built.value.args == (3, 2 * 5 + 6 * 3, [16, 16, 48])

@@ -1,0 +1,163 @@
+"""Graft against the plain Keras script of the same recipe, in alternation on the same machine.
+
+python benchmarks/compare_keras.py --pictures PATH/cats_and_dogs_filtered --pairs 3
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+
+import measure
+
+RECIPE = "cats_and_dogs"
+SCRIPT, GRAFT = "script", "graft"
+_KERAS_SCRIPT = pathlib.Path(__file__).parent / "keras_script.py"
+
+Result = dict[str, object]
+Pair = Mapping[str, Result]
+
+
+def main() -> None:
+    """Runs the pairs and prints what came of them."""
+    args = _arguments()
+    pairs: list[dict[str, Result]] = []
+    with tempfile.TemporaryDirectory(prefix="graft-benchmark-") as scratch:
+        for number in range(args.pairs):
+            folder = pathlib.Path(scratch, str(number))
+            folder.mkdir()
+            runs = {SCRIPT: run_script, GRAFT: run_graft}
+            # Whoever is second finds the pictures in the page cache: take turns.
+            order = [SCRIPT, GRAFT] if number % 2 == 0 else [GRAFT, SCRIPT]
+            pair = {}
+            for name in order:
+                pair[name] = runs[name](args, seed=number, folder=folder)
+                print(f"pair {number + 1}  {describe(name, pair[name])}", flush=True)
+            pairs.append(pair)
+            if args.out:
+                args.out.write_text(json.dumps({"options": _options(args), "pairs": pairs}))
+    print(summary(pairs))
+
+
+def run_script(args: argparse.Namespace, seed: int, folder: pathlib.Path) -> Result:
+    """Runs the Keras script in a process of its own."""
+    out = folder / "script.json"
+    watched = measure.watch(
+        [
+            *(sys.executable, str(_KERAS_SCRIPT), str(args.pictures)),
+            *("--weights", args.weights, "--epochs", str(args.epochs)),
+            *("--seed", str(seed), "--out", str(out)),
+        ],
+        folder / "script.log",
+    )
+    histories = json.loads(out.read_text())
+    return {
+        "seconds": watched.seconds,
+        "peak_mib": watched.peak_private_mib,
+        # What a user of the script ends up with: the weights of the last epoch.
+        "frozen": histories["frozen"][-1],
+        "unfrozen": histories["unfrozen"][-1],
+        "kept": histories["unfrozen"][-1],
+        "test": histories["test"],
+        "histories": {phase: histories[phase] for phase in ("frozen", "unfrozen")},
+    }
+
+
+def run_graft(args: argparse.Namespace, seed: int, folder: pathlib.Path) -> Result:
+    """Runs Graft in a process of its own and in a fresh workspace."""
+    overrides = [
+        f"data.source={args.pictures}",
+        f"backbone.weights={args.weights}",
+        f"training.frozen.epochs={args.epochs}",
+        f"training.unfrozen.epochs={args.epochs}",
+        f"seed={seed}",
+        *args.set,
+    ]
+    run = measure.run_graft(RECIPE, overrides, folder)
+    training = json.loads(
+        measure.only(run.artifacts, "Trainer/model_run/*/training.json").read_text()
+    )
+    metrics = json.loads(
+        measure.only(run.artifacts, "Evaluator/evaluation/*/metrics.json").read_text()
+    )
+    accuracies = {phase["name"]: phase["val_accuracy"] for phase in training["phases"]}
+    return {
+        "seconds": run.watched.seconds,
+        "peak_mib": run.watched.peak_private_mib,
+        **accuracies,
+        "kept": accuracies[training["kept"]],
+        "test": metrics["overall"]["accuracy"],
+        "histories": {p["name"]: p["history"]["val_accuracy"] for p in training["phases"]},
+        "trainer_seconds": next(node.seconds for node in run.nodes if node.name == "Trainer"),
+        "nodes": {node.name: round(node.seconds, 2) for node in run.nodes},
+    }
+
+
+def describe(name: str, result: Result) -> str:
+    """One line for one run."""
+    text = (
+        f"{name:<6}  {result['seconds']:7.1f} s  {result['peak_mib']:6.0f} MiB  "
+        f"validation {result['frozen']:.4f} frozen, {result['unfrozen']:.4f} unfrozen  "
+        f"test {result['test']:.4f}"
+    )
+    if "trainer_seconds" in result:
+        text += f"  Trainer {result['trainer_seconds']:.1f} s"
+    return text
+
+
+def summary(pairs: Sequence[Pair]) -> str:
+    """The ratios of the wall times and the accuracies, over all pairs."""
+    lines = [f"{len(pairs)} pair(s); ratios are medians, accuracies means"]
+    for label, key in (
+        ("whole pipeline / script", "seconds"),
+        ("Trainer / script", "trainer_seconds"),
+    ):
+        ratios = [pair[GRAFT][key] / pair[SCRIPT]["seconds"] for pair in pairs]
+        each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
+        lines.append(f"{label:<24} {statistics.median(ratios):.3f}   ({each})")
+    for label, key in (
+        ("validation, frozen", "frozen"),
+        ("validation, unfrozen", "unfrozen"),
+        ("validation, kept", "kept"),
+        ("test", "test"),
+    ):
+        means = {name: statistics.mean(p[name][key] for p in pairs) for name in (SCRIPT, GRAFT)}
+        difference = means[GRAFT] - means[SCRIPT]
+        lines.append(
+            f"{label:<24} script {means[SCRIPT]:.4f}  graft {means[GRAFT]:.4f}  {difference:+.4f}"
+        )
+    return "\n".join(lines)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--pictures",
+        type=lambda text: pathlib.Path(text).absolute(),
+        required=True,
+        help="folder with train/ and validation/, one folder per class in each",
+    )
+    parser.add_argument(
+        "--weights", default="imagenet", help="`imagenet`, or a .weights.h5 file without the top"
+    )
+    parser.add_argument("--epochs", type=int, default=10, help="of each of the two phases")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="for Graft; repeatable"
+    )
+    parser.add_argument("--out", type=pathlib.Path, help="JSON file for all results")
+    args = parser.parse_args()
+    if args.weights != "imagenet":
+        args.weights = str(pathlib.Path(args.weights).absolute())
+    return args
+
+
+def _options(args: argparse.Namespace) -> dict[str, object]:
+    return {key: str(value) for key, value in vars(args).items()}
+
+
+if __name__ == "__main__":
+    main()

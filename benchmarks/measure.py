@@ -1,0 +1,181 @@
+"""Runs a command and watches its time and memory (Linux), and reads what a run of Graft left."""
+
+import dataclasses
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_PAUSE_S = 0.2
+_TAIL = 4000
+_KIB_PER_MIB = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Memory of a process at a moment.
+
+    Attributes:
+        at: seconds since the epoch.
+        private_mib: its own pages. Pages of mapped files are left out: the system takes them back
+            whenever something else wants the memory.
+        resident_mib: all of its pages that are in memory.
+    """
+
+    at: float
+    private_mib: float
+    resident_mib: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """How a command went."""
+
+    seconds: float
+    samples: list[Sample]
+
+    @property
+    def peak_private_mib(self) -> float:
+        """The most memory of its own that it held."""
+        return max((s.private_mib for s in self.samples), default=0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A node of a run of Graft: its wall time, and the most memory of its own meanwhile."""
+
+    name: str
+    seconds: float
+    peak_private_mib: float
+
+
+@dataclasses.dataclass(frozen=True)
+class GraftRun:
+    """A run of Graft.
+
+    Attributes:
+        watched: its process.
+        nodes: in the order in which they began.
+        artifacts: folder of what they made.
+    """
+
+    watched: Watched
+    nodes: list[Node]
+    artifacts: pathlib.Path
+
+
+def run_graft(recipe: str, overrides: Sequence[str], folder: pathlib.Path) -> GraftRun:
+    """Runs a recipe in a process of its own and in a fresh workspace.
+
+    Args:
+        recipe: name or path.
+        overrides: `key=value`, for `--set`.
+        folder: for the workspace and the log.
+
+    Raises:
+        RuntimeError: a node failed; holds the end of the log.
+    """
+    log, workspace = folder / "graft.log", folder / "runs"
+    command = [sys.executable, "-m", "pipeline.cli", "run", recipe]
+    for override in (*overrides, f"workspace={workspace}"):
+        command += ["--set", override]
+    # 1 is also a gate that says no, as it may after a short training: then all nodes have run.
+    watched = watch(command, log, ok=(0, 1), cwd=str(_ROOT))
+    database = only(workspace, "*/metadata.sqlite")
+    nodes = nodes_of_run(database, watched.samples)
+    if "Pusher" not in {node.name for node in nodes}:
+        raise RuntimeError(f"the run did not reach its end\n{log.read_text()[-_TAIL:]}")
+    return GraftRun(watched, nodes, database.parent / "artifacts")
+
+
+def watch(
+    command: Sequence[str], log: pathlib.Path, ok: Iterable[int] = (0,), cwd: str | None = None
+) -> Watched:
+    """Runs a command to its end.
+
+    Args:
+        command: program and arguments.
+        log: file for what it prints.
+        ok: exit codes of a command that did its work.
+        cwd: folder to run it in.
+
+    Raises:
+        RuntimeError: it ended with another exit code; holds the end of the log.
+    """
+    samples = []
+    start = time.monotonic()
+    with log.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=file, stderr=subprocess.STDOUT, cwd=cwd
+        )
+        try:
+            while process.poll() is None:
+                samples += _sample(process.pid)
+                time.sleep(_PAUSE_S)
+        finally:
+            process.kill()
+            process.wait()
+    seconds = time.monotonic() - start
+    if process.returncode not in ok:
+        tail = log.read_text(encoding="utf-8", errors="replace")[-_TAIL:]
+        raise RuntimeError(f"exit code {process.returncode} of {' '.join(command)}\n{tail}")
+    return Watched(seconds, samples)
+
+
+def _sample(pid: int) -> list[Sample]:
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:  # it has just ended
+        return []
+    fields = parse_status(status)
+    if "VmRSS" not in fields:
+        return []
+    return [Sample(time.time(), fields["RssAnon"], fields["VmRSS"])]
+
+
+def parse_status(text: str) -> dict[str, float]:
+    """The sizes in a `/proc/<pid>/status`, in MiB."""
+    sizes = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if value.endswith(" kB"):
+            sizes[name] = int(value.removesuffix(" kB")) / _KIB_PER_MIB
+    return sizes
+
+
+def nodes_of_run(database: pathlib.Path, samples: Sequence[Sample] = ()) -> list[Node]:
+    """The nodes that ran, from ML Metadata, in the order in which they began.
+
+    Args:
+        database: `metadata.sqlite` of a recipe's folder in which one run was made.
+        samples: of the process, for the memory.
+    """
+    from ml_metadata.metadata_store import metadata_store
+    from ml_metadata.proto import metadata_store_pb2
+
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(database)
+    store = metadata_store.MetadataStore(config)
+    types = {t.id: t.name.rpartition(".")[2] for t in store.get_execution_types()}
+    executions = sorted(store.get_executions(), key=lambda e: e.create_time_since_epoch)
+    nodes = []
+    for execution in executions:
+        start = execution.create_time_since_epoch / 1000
+        end = execution.last_update_time_since_epoch / 1000
+        memory = [s.private_mib for s in samples if start - _PAUSE_S <= s.at <= end + _PAUSE_S]
+        nodes.append(Node(types[execution.type_id], end - start, max(memory, default=0.0)))
+    return nodes
+
+
+def only(folder: pathlib.Path, pattern: str) -> pathlib.Path:
+    """The one file that matches.
+
+    Raises:
+        RuntimeError: there is none, or more than one.
+    """
+    paths = list(folder.glob(pattern))
+    if len(paths) != 1:
+        raise RuntimeError(f"{len(paths)} files match {folder}/{pattern}, not one")
+    return paths[0]

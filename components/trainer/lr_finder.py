@@ -1,0 +1,219 @@
+"""The learning rate range test: which rate to train a phase with.
+
+The rate grows from step to step until the loss diverges (Smith, "Cyclical Learning Rates for
+Training Neural Networks", arXiv:1506.01186); where the loss falls fastest is a rate to start with.
+Losses are set against those of the same batches before the first step, so that easy and hard
+batches do not bend the curve.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features, progress
+from components.trainer import devices
+from components.trainer.callbacks import ReportProgress
+from components.trainer.config import PhaseSettings, TrainerSettings, TrainingSettings
+from components.trainer.dataset import ExampleReader, count_labels
+from components.trainer.losses import class_weights
+from components.trainer.model import build_classifier, set_learning
+from components.trainer.phases import compile_for_phase
+
+LOWEST_RATE = 1e-6
+HIGHEST_RATE = 10.0
+STEPS = 100
+# The test ends when the running mean of the loss is this many times its lowest, as in fastai.
+_DIVERGED = 4.0
+_RUNNING_MEAN_MEMORY = 0.9
+# A rate is judged by its neighbours too, a quarter of a decade to each side.
+_SMOOTHING_STEPS = 3.5
+# So many rates are too low to change the loss.
+_FIRST = 10
+# A smaller fall of the loss is a matter of which pictures were in the batches.
+_LEAST_FALL = 0.1
+# Below the rate of the lowest loss: there it is about to rise.
+_SAFETY = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """What each rate did to the loss.
+
+    Attributes:
+        rates: float64 [steps], growing.
+        losses: float64 [steps]: of one batch each, before the step at that rate.
+        untrained: float64 [steps]: of the same batches before the first step.
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    untrained: np.ndarray
+
+    @property
+    def smoothed(self) -> np.ndarray:
+        """The losses without the luck of the draw: float64 [steps].
+
+        Each is averaged with its neighbours, and divided by how hard these batches were before the
+        first step. Where a network is good already, an easy batch and a hard one differ by more
+        than any rate changes.
+        """
+        steps = np.arange(len(self.losses))
+        weights = np.exp(-0.5 * ((steps[:, None] - steps[None, :]) / _SMOOTHING_STEPS) ** 2)
+        # The batches after the divergence would drown those before it.
+        bounded = np.minimum(self.losses, _DIVERGED * self.untrained.max())
+        return (weights @ bounded) / (weights @ self.untrained) * self.untrained.mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """Rates to train with.
+
+    Attributes:
+        steepest: where the loss fell fastest.
+        safe: a tenth of the rate at which it was lowest.
+    """
+
+    steepest: float
+    safe: float
+
+
+def range_test(
+    model: keras.Model,
+    batches: Callable[[], Iterable[tuple]],
+    steps: int = STEPS,
+    lowest: float = LOWEST_RATE,
+    highest: float = HIGHEST_RATE,
+) -> Curve:
+    """Trains with a rate that grows exponentially, until the loss diverges.
+
+    Args:
+        model: compiled, with an optimizer whose rate is a number and not a schedule. It keeps its
+            weights; what the optimizer remembers is lost.
+        batches: gives the same batches of (input, label) or (input, label, weight) at every call,
+            `steps` or more.
+        steps: how many rates to try.
+        lowest: the first rate.
+        highest: the last one.
+
+    Returns:
+        The curve up to the divergence.
+
+    Raises:
+        ValueError: the loss is not a number from the beginning.
+    """
+    weights = model.get_weights()
+    rates = np.geomspace(lowest, highest, steps)
+    untrained = []
+    for step, batch in zip(range(steps), batches(), strict=False):
+        model.reset_metrics()  # or the loss is a mean over all batches so far
+        untrained.append(model.test_on_batch(*batch, return_dict=True)["loss"])
+        progress.report("range test, before", step + 1, steps, "how hard each batch is")
+    losses: list[float] = []
+    for rate, batch in zip(rates, batches(), strict=False):
+        model.optimizer.learning_rate = rate
+        model.reset_metrics()
+        loss = float(model.train_on_batch(*batch, return_dict=True)["loss"])
+        if not math.isfinite(loss):
+            break
+        losses.append(loss)
+        progress.report("range test", len(losses), steps, f"rate {rate:.1e}, loss {loss:.3f}")
+        if diverged(losses, untrained):
+            break
+    model.set_weights(weights)
+    if not losses:
+        raise ValueError(f"the loss is {loss} before the first step: are the weights damaged?")
+    count = len(losses)
+    return Curve(rates[:count], np.array(losses), np.array(untrained[:count]))
+
+
+def diverged(losses: Sequence[float], untrained: Sequence[float]) -> bool:
+    """Whether the running mean of the losses has left its lowest value far below.
+
+    Args:
+        losses: so far.
+        untrained: of the same batches before the first step.
+    """
+    mean, hardness, lowest = 0.0, 0.0, math.inf
+    for loss, before in zip(losses, untrained, strict=False):
+        mean = _RUNNING_MEAN_MEMORY * mean + loss
+        hardness = _RUNNING_MEAN_MEMORY * hardness + before
+        lowest = min(lowest, mean / hardness)
+    return mean / hardness > _DIVERGED * lowest
+
+
+def suggest(curve: Curve) -> Suggestion | None:
+    """Reads the curve.
+
+    Returns:
+        Two rates, or None if no rate made the loss fall.
+    """
+    smoothed = curve.smoothed
+    lowest = int(np.argmin(smoothed))
+    if smoothed[lowest] > (1 - _LEAST_FALL) * smoothed[:_FIRST].mean():
+        return None
+    steepest = int(np.argmin(np.gradient(smoothed, np.log(curve.rates))[: lowest + 1]))
+    return Suggestion(float(curve.rates[steepest]), float(curve.rates[lowest] / _SAFETY))
+
+
+def phase_curve(
+    settings: TrainerSettings, name: str, transform_graph: str, train_pattern: str
+) -> Curve:
+    """Runs the range test of a phase, on fresh views through the whole network.
+
+    Where a frozen phase comes before it, the head is trained for one epoch first, at that phase's
+    rate: random weights in the head would send the backbone astray at every rate.
+
+    Args:
+        settings: of the Trainer.
+        name: `frozen` or `unfrozen`; one of the recipe's phases.
+        transform_graph: folder of the Transform graph.
+        train_pattern: glob of the example files of the train split.
+
+    Raises:
+        ValueError: a setting cannot be met here: no GPU, no weights, a class that is not there.
+    """
+    training, phases = settings.training, settings.training.phases
+    keras.utils.set_random_seed(settings.seed)
+    strategy = devices.prepare(training)
+    tft_output = tft.TFTransformOutput(transform_graph)
+    classes = [c.decode() for c in tft_output.vocabulary_by_name(features.LABEL_VOCABULARY)]
+    files = tf.io.gfile.glob(train_pattern)
+    labels = count_labels(files)
+    counts = {name: labels[name] for name in classes}
+    by_class = class_weights(training, counts) or dict.fromkeys(range(len(classes)), 1.0)
+    weight_of = tf.constant([by_class[index] for index in range(len(classes))])
+    reader = ExampleReader(tft_output, training.batch_size)
+
+    def batches(phase: PhaseSettings, epoch: int) -> tf.data.Dataset:
+        sized = reader.with_batch_size(phase.batch_size)
+        pairs = sized.training_batches(files, labels.total(), settings.seed, epoch)
+        return pairs.map(lambda pixels, label: (pixels, label, tf.gather(weight_of, label)))
+
+    with strategy.scope():
+        model = build_classifier(
+            settings.backbone, settings.head, len(classes), STEPS, list(counts.values())
+        )
+        first, epoch = next(iter(phases)), 0
+        if name != first:
+            _compile(model, phases[first], training)
+            model.fit(
+                batches(phases[first], epoch),
+                steps_per_epoch=math.ceil(labels.total() / phases[first].batch_size),
+                callbacks=[ReportProgress("the head first")],
+                verbose=0,
+            )
+            epoch = 1
+        _compile(model, phases[name], training)
+        return range_test(model, lambda: batches(phases[name], epoch))
+
+
+def _compile(model: keras.Model, phase: PhaseSettings, settings: TrainingSettings) -> None:
+    """Readies a model for a phase, its rate left constant."""
+    phase = phase.model_copy(update={"schedule": "constant", "warmup_epochs": 0.0})
+    set_learning(model, phase)
+    compile_for_phase(model, phase, 1, settings)

@@ -1,0 +1,80 @@
+"""Keras' optimizers, with a rate of its own for the backbone and with weight decay."""
+
+from collections.abc import Iterable
+
+import keras
+
+from components.trainer.config import PhaseSettings
+from components.trainer.schedules import learning_rate
+
+_ADAMW_DECAY = 0.004  # that of keras.optimizers.AdamW
+
+
+class _PerVariable:
+    """Gives variables their own share of the rate, and decays some of them.
+
+    Keras has one rate for all variables. Scaling the backbone's gradients instead would do nothing
+    under Adam and RMSprop, which divide by the gradients' size. Keras' own weight decay takes the
+    rate that is for all, so it is done here too: decoupled from the gradient, before the step.
+    """
+
+    def __init__(
+        self,
+        rate: float | keras.optimizers.schedules.LearningRateSchedule,
+        backbone: Iterable[keras.Variable],
+        multiplier: float,
+        decay: float,
+    ):
+        super().__init__(rate)
+        self._backbone = frozenset(id(variable) for variable in backbone)
+        self._multiplier = multiplier
+        self._decay = decay
+
+    def build(self, variables):
+        super().build(variables)
+        # By index: `update_step` gets a replica's copy of the variable.
+        self._multipliers = [
+            self._multiplier if id(variable) in self._backbone else 1.0 for variable in variables
+        ]
+        # Biases and normalization have one axis; drawing them to zero only harms.
+        self._decays = [self._decay if len(v.shape) > 1 else 0.0 for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        if self._multipliers[index] != 1.0:
+            learning_rate = learning_rate * self._multipliers[index]
+        if self._decays[index]:
+            self.assign_sub(variable, variable * (learning_rate * self._decays[index]))
+        super().update_step(gradient, variable, learning_rate)
+
+
+class _Adam(_PerVariable, keras.optimizers.Adam):
+    pass
+
+
+class _RMSprop(_PerVariable, keras.optimizers.RMSprop):
+    pass
+
+
+class _SGD(_PerVariable, keras.optimizers.SGD):
+    pass
+
+
+_CLASSES = {"adam": _Adam, "adamw": _Adam, "rmsprop": _RMSprop, "sgd": _SGD}
+
+
+def make_optimizer(
+    phase: PhaseSettings, steps_per_epoch: int, backbone: Iterable[keras.Variable]
+) -> keras.optimizers.Optimizer:
+    """Makes the optimizer of a phase.
+
+    Args:
+        phase: its optimizer, rate, schedule, weight decay and multiplier.
+        steps_per_epoch: optimizer steps in an epoch.
+        backbone: the variables whose rate is multiplied by `phase.backbone_multiplier`.
+    """
+    decay = phase.weight_decay
+    if decay is None:
+        decay = _ADAMW_DECAY if phase.optimizer == "adamw" else 0.0
+    rate = learning_rate(phase, steps_per_epoch)
+    return _CLASSES[phase.optimizer](rate, backbone, phase.backbone_multiplier, decay)

@@ -1,0 +1,164 @@
+"""`graft lr-find`."""
+
+import pathlib
+import time
+
+from rich.console import Console
+from rich.markup import escape
+
+from components import features, progress
+from pipeline.config import Recipe, load_recipe
+from pipeline.console import RunDisplay, log_path, noise_to
+
+_SMOOTHED = "smoothed, by how hard the batches are"
+
+
+def find_rate(
+    config: str, overrides: list[str], phase: str, output: pathlib.Path | None, verbose: bool
+) -> int:
+    """Runs the learning rate range test of a phase, prints what it suggests, draws the curve.
+
+    Args:
+        config: name or path of the recipe.
+        overrides: `key=value`, see `load_recipe`.
+        phase: `frozen` or `unfrozen`.
+        output: the PNG file; None: in the recipe's folder.
+        verbose: leaves the log on the terminal.
+
+    Returns:
+        The exit code: 0, or 1 when a node failed or the loss fell at no rate.
+
+    Raises:
+        ValueError: the recipe has no such phase or cannot be used.
+    """
+    recipe = load_recipe(config, overrides)
+    check_phase(recipe, phase)
+    picture = output or recipe.folder / f"lr-{phase}.png"
+    check_output(picture)
+    log_file = None if verbose else log_path(recipe.folder)
+    with noise_to(log_file) as console:
+        _print(console, f"{recipe.name}, {phase} phase")
+        if log_file:
+            _print(console, f"Log: {log_file}")
+        console.print("[dim]Starting TensorFlow and TFX …[/]")
+        from components.trainer import lr_finder
+        from pipeline.local_runner import RunError
+
+        try:
+            with RunDisplay(console) as display, progress.watched_by(display.step):
+                curve = _test(recipe, phase, display)
+        except RunError as error:
+            console.print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+            if log_file:
+                _print(console, f"The log has the details: {log_file}")
+            return 1
+        suggestion = lr_finder.suggest(curve)
+        draw(curve, suggestion, f"{recipe.name}, {phase} phase", picture)
+        _print(console, advice(suggestion, phase))
+        _print(console, f"Curve: {picture}")
+    return 0 if suggestion else 1
+
+
+def _test(recipe: Recipe, phase: str, display: RunDisplay):
+    """Makes or finds the examples and the transform graph, and runs the test on them."""
+    from components.trainer import lr_finder
+    from pipeline.local_runner import NodeReport, run_up_to
+
+    outputs = run_up_to("Transform", recipe, display)
+    (examples,) = outputs["ImageExampleGen"]["examples"]
+    (graph,) = outputs["Transform"]["transform_graph"]
+    display.node_started("Range test")
+    start = time.monotonic()
+    train_files = f"{examples.uri}/Split-{features.TRAIN}/*"
+    curve = lr_finder.phase_curve(recipe.trainer, phase, graph.uri, train_files)
+    seconds = time.monotonic() - start
+    display.node_finished(NodeReport("Range test", seconds, False, describe(curve)))
+    return curve
+
+
+def check_phase(recipe: Recipe, phase: str) -> None:
+    """Finds a phase that the recipe leaves out.
+
+    Raises:
+        ValueError: it has no epochs.
+    """
+    if phase not in recipe.training.phases:
+        raise ValueError(
+            f"--phase {phase}: training.{phase}.epochs is 0, so {recipe.name} has no such phase"
+        )
+
+
+def check_output(path: pathlib.Path) -> None:
+    """Finds a file name that could not be written to in the end.
+
+    Raises:
+        ValueError: it is no PNG.
+    """
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--output {path}: the curve is a picture, name a file that ends in .png")
+
+
+def describe(curve) -> str:
+    """The range that was tested, in a few words."""
+    return f"{len(curve.rates)} rates, {curve.rates[0]:.0e} to {curve.rates[-1]:.1e}"
+
+
+def advice(suggestion, phase: str) -> str:
+    """What to do with the rates, in a sentence or two.
+
+    Args:
+        suggestion: of `lr_finder.suggest`.
+        phase: `frozen` or `unfrozen`.
+    """
+    key = f"training.{phase}.learning_rate"
+    if suggestion is None:
+        return (
+            f"The loss fell at no rate, so there is no {key} to suggest. Look at the curve, and at "
+            "whether the pictures are in the folders of their classes"
+        )
+    steepest, safe = f"{suggestion.steepest:.1e}", f"{suggestion.safe:.1e}"
+    return (
+        f"Set {key} to {steepest}, where the loss falls fastest, or to {safe}, a tenth of the rate "
+        f"at which it is lowest: --set {key}={steepest}"
+    )
+
+
+def draw(curve, suggestion, title: str, path: pathlib.Path) -> None:
+    """Draws the loss over the rate, with the suggested rates marked.
+
+    Args:
+        curve: an `lr_finder.Curve`.
+        suggestion: of `lr_finder.suggest`.
+        title: what was tested.
+        path: the PNG file to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    smoothed = curve.smoothed
+    axes.semilogx(
+        curve.rates, curve.losses, ".", color="0.7", markersize=5, label="loss of one batch"
+    )
+    axes.semilogx(curve.rates, smoothed, color="tab:blue", linewidth=2, label=_SMOOTHED)
+    if suggestion:
+        for rate, colour, style, label in (
+            (suggestion.steepest, "tab:green", "-", "where it falls fastest"),
+            (suggestion.safe, "tab:orange", "--", "a tenth of where it is lowest"),
+        ):
+            axes.axvline(rate, color=colour, linestyle=style, label=f"{rate:.1e}, {label}")
+    # Where it diverged, single batches would squeeze the rest of the curve flat.
+    axes.set_ylim(0, 1.4 * max(smoothed))
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("training loss")
+    axes.set_title(f"Learning rate range test: {title}")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="best")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(escape(text), soft_wrap=True, highlight=False)

@@ -1,0 +1,108 @@
+"""SavedModels from a server: whole, the right one, and nothing outside their folder."""
+
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+
+import pytest
+
+from components.trainer import download
+
+
+@pytest.fixture
+def server():
+    """`server.content[path]` is what it gives; `server.asked` is what was asked for."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            server.asked.append(self.path)
+            content = server.content.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"") + server.missing_bytes))
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.content, server.asked, server.missing_bytes = {}, [], 0
+    server.url = f"http://127.0.0.1:{server.server_port}/model?tf-hub-format=compressed"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+PATH = "/model?tf-hub-format=compressed"
+
+
+def archive(*names):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        for name in names:
+            entry = tarfile.TarInfo(name)
+            entry.size = 4
+            tar.addfile(entry, io.BytesIO(b"text"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("inside", ["saved_model.pb", "./saved_model.pb", "model/saved_model.pb"])
+def test_it_is_fetched_once_and_kept(server, tmp_path, inside):
+    server.content[PATH] = archive(inside, "variables/variables.index")
+    folder = download.saved_model(server.url, None, tmp_path)
+    assert (folder / "saved_model.pb").read_text() == "text"
+    assert download.saved_model(server.url, None, tmp_path) == folder
+    assert server.asked == [PATH]
+    assert len(list(tmp_path.iterdir())) == 1, "nothing is left of the download"
+
+
+def test_the_digest_is_checked_and_what_was_kept_without_one_does_not_count(server, tmp_path):
+    server.content[PATH] = archive("saved_model.pb")
+    right = hashlib.sha256(server.content[PATH]).hexdigest()
+    download.saved_model(server.url, None, tmp_path)
+    with pytest.raises(ValueError, match=rf"backbone\.sha256 is {'0' * 64}, but http.*{right}"):
+        download.saved_model(server.url, "0" * 64, tmp_path)
+    assert (download.saved_model(server.url, right, tmp_path) / "saved_model.pb").is_file()
+
+
+def test_what_leads_out_of_the_folder_is_refused(server, tmp_path):
+    cache = tmp_path / "cache"
+    server.content[PATH] = archive("saved_model.pb", "../../escaped")
+    with pytest.raises(ValueError, match=r"backbone\.weights: http.*can be unpacked"):
+        download.saved_model(server.url, None, cache)
+    assert not list(tmp_path.rglob("escaped")) and not list(cache.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot be downloaded .*404"),
+        (b"<html>a page about the model</html>", "tf-hub-format=compressed"),
+        (archive("saved_model.pb")[:-20], "can be unpacked"),
+        (archive("readme.txt"), "holds no SavedModel"),
+    ],
+)
+def test_what_comes_instead_names_the_key_and_the_url(server, tmp_path, content, says):
+    server.content[PATH] = content
+    with pytest.raises(ValueError, match=rf"backbone\.weights: .*{server.url[:20]}.*{says}"):
+        download.saved_model(server.url, None, tmp_path)
+    assert not list(tmp_path.iterdir()), "nothing that could be taken for whole"
+
+
+def test_a_connection_that_breaks_is_told_and_tried_again_the_next_time(server, tmp_path):
+    server.content[PATH], server.missing_bytes = archive("saved_model.pb"), 10
+    with pytest.raises(ValueError, match=r"cannot be downloaded"):
+        download.saved_model(server.url, None, tmp_path)
+    server.missing_bytes = 0
+    download.saved_model(server.url, None, tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_names_the_variable_to_set(server, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="KERAS_HOME names another folder"):
+        download.saved_model(server.url, None, tmp_path / "file" / "graft")

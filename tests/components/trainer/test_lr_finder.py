@@ -1,0 +1,112 @@
+"""The learning rate range test: on a problem whose answer is known, and on curves made by hand."""
+
+import keras
+import numpy as np
+import pytest
+
+from components.trainer import lr_finder
+from components.trainer.lr_finder import Curve, diverged, range_test, suggest
+
+
+def toy(rate: float = 0.1) -> keras.Model:
+    """A straight line through points that lie on one; SGD diverges at rates of 1 and more."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    return model
+
+
+def points(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    x = np.random.default_rng(0).normal(size=(count, 32, 1)).astype(np.float32)
+    return [(batch, 3 * batch + 2) for batch in x]
+
+
+@pytest.fixture(scope="module")
+def tested() -> tuple[keras.Model, list[np.ndarray], Curve]:
+    model = toy()
+    before = model.get_weights()
+    return model, before, range_test(model, lambda: points(100))
+
+
+def test_the_rate_grows_exponentially_until_the_loss_diverges(tested):
+    _, _, curve = tested
+    assert len(curve.rates) == len(curve.losses) < lr_finder.STEPS
+    assert curve.rates[0] == pytest.approx(lr_finder.LOWEST_RATE)
+    ratios = curve.rates[1:] / curve.rates[:-1]
+    np.testing.assert_allclose(ratios, ratios[0])
+    assert 0.5 < curve.rates[-1] < 10.0, "SGD is unstable on this problem above 1"
+
+
+def test_the_model_keeps_its_weights(tested):
+    model, before, _ = tested
+    for weight, earlier in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, earlier)
+
+
+def test_each_loss_is_that_of_one_batch(tested):
+    model, _, curve = tested
+    inputs, labels = points(1)[0]
+    assert curve.losses[0] == pytest.approx(model.evaluate(inputs, labels, verbose=0), rel=1e-5)
+    assert min(curve.losses) < 0.1 < curve.losses[0], "not a mean over all the batches so far"
+
+
+def test_the_suggested_rates_learn(tested):
+    _, _, curve = tested
+    suggestion = suggest(curve)
+    for rate in (suggestion.steepest, suggestion.safe):
+        model = toy(rate)
+        x, y = (np.concatenate(part) for part in zip(*points(100), strict=True))
+        history = model.fit(x, y, epochs=2, verbose=0).history["loss"]
+        assert history[-1] < 0.05 * curve.losses[0], rate
+
+
+def test_a_loss_that_is_not_finite_ends_the_test():
+    batches = points(5)
+    batches[3] = (batches[3][0] * np.inf, batches[3][1])
+    assert len(range_test(toy(), lambda: batches).losses) == 3
+
+
+def test_a_loss_that_is_never_finite_is_told():
+    (x, y) = points(1)[0]
+    with pytest.raises(ValueError, match="before the first step"):
+        range_test(toy(), lambda: [(x * np.nan, y)])
+
+
+def valley(noise: float = 0.0) -> Curve:
+    """Falls fastest at 1e-4, is lowest near 5e-3, then rises."""
+    rates = np.geomspace(1e-6, 1.0, 85)
+    at = np.log10(rates)
+    expected = 1 - 0.9 / (1 + np.exp(-4 * (at + 4))) + 2 * np.clip(at + 2, 0, None)
+    hardness = np.exp(noise * np.random.default_rng(0).normal(size=len(at)))
+    return Curve(rates, expected * hardness, hardness)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_the_steepest_rate_and_a_tenth_of_the_lowest_however_batches_differ(noise):
+    suggestion = suggest(valley(noise))
+    assert 0.5e-4 < suggestion.steepest < 2e-4
+    assert 0.2e-3 < suggestion.safe < 1.2e-3
+
+
+def test_losses_after_the_divergence_do_not_drown_those_before():
+    curve = valley()
+    curve.losses[-5:] = 1e6
+    assert suggest(curve) == suggest(valley())
+
+
+def test_no_rate_is_suggested_where_the_loss_never_fell():
+    rates = np.geomspace(1e-6, 10, 100)
+    losses = 0.7 + 0.02 * np.random.default_rng(0).normal(size=100)
+    assert suggest(Curve(rates, losses, np.full(100, 0.7))) is None
+    assert suggest(Curve(rates[:1], losses[:1], losses[:1])) is None
+
+
+def test_the_loss_diverges_at_four_times_its_lowest():
+    ones = [1.0] * 100
+    assert not diverged([1.0, 0.5, 0.4, 0.5], ones)
+    assert not diverged([1.0, *[0.1] * 40, 3.0], ones), "one bad batch is not the end"
+    assert diverged([1.0, *[0.1] * 40, *[3.0] * 3], ones)
+
+
+def test_hard_batches_are_no_divergence():
+    assert not diverged([*[0.1] * 40, *[3.0] * 10], [*[0.1] * 40, *[3.0] * 10])

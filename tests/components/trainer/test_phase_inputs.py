@@ -1,0 +1,85 @@
+"""What the phases train from: kept activations that stand for the pixels, in batches of a size."""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from components.trainer.config import (
+    BackboneSettings,
+    HeadSettings,
+    PhaseSettings,
+    TrainingSettings,
+    UnfrozenPhaseSettings,
+)
+from components.trainer.model import build_classifier, set_learning
+from components.trainer.phase_inputs import Splits, phase_inputs
+
+COUNT = 10
+# At 64 px MobileNetV2 ends in 2 x 2 places.
+BACKBONE = BackboneSettings(alpha=0.35, image_size=64, weights="glyphs")
+TRAINING = TrainingSettings(
+    batch_size=5,
+    frozen=PhaseSettings(epochs=1),
+    unfrozen=UnfrozenPhaseSettings(epochs=1, fine_tune_at=140, batch_size=3),
+)
+
+
+def pixels_of(view):
+    rng = np.random.default_rng(view)
+    return rng.uniform(-1, 1, (COUNT, 64, 64, 3)).astype(np.float32)
+
+
+class Reader:
+    """Stands in for `ExampleReader`: noise, another for each view."""
+
+    def __init__(self, batch_size):
+        self.batch_size = batch_size
+
+    def with_batch_size(self, batch_size):
+        return Reader(batch_size)
+
+    def view_batches(self, files, count, view=0):
+        labels = np.arange(COUNT, dtype=np.int64) % 3
+        return tf.data.Dataset.from_tensor_slices((pixels_of(view), labels)).batch(self.batch_size)
+
+    def training_batches(self, files, count, seed, first_epoch=0):
+        return self.view_batches(files, count, first_epoch + 1).repeat()
+
+
+def inputs_of(model, views, folder):
+    splits = Splits([], COUNT, [], COUNT)
+    return phase_inputs(model, TRAINING.phases, Reader(7), splits, views, 0, folder)
+
+
+def test_a_deep_head_gives_on_kept_activations_what_it_gives_on_pixels(tmp_path):
+    head = HeadSettings(pooling="flatten", hidden=[8, 4])
+    model = build_classifier(BACKBONE, head, num_classes=3, steps=1)
+    inputs = inputs_of(model, 2, tmp_path)
+    assert inputs["frozen"].model.input_shape == (None, 2 * 2 * 1280)
+    direct = np.asarray(model(pixels_of(0), training=False))
+    scale = np.abs(direct).max()
+    assert scale > 0.01, "there is a signal to compare"
+    for name, phase in TRAINING.phases.items():
+        set_learning(model, phase)
+        rest = inputs[name].model
+        assert {id(w) for w in rest.trainable_weights} == {id(w) for w in model.trainable_weights}
+        answers = [rest(x, training=False) for x, _ in inputs[name].validation]
+        np.testing.assert_allclose(np.concatenate(answers), direct, atol=1e-2 * scale)
+        if name == "frozen":
+            counted = sum(int(np.prod(w.shape)) for w in rest.trainable_weights)
+            assert counted == (5120 * 8 + 8) + (8 * 4 + 4) + (4 * 3 + 3)
+    assert_own_batch_sizes(inputs)
+
+
+def test_fresh_views_come_in_the_batches_of_the_phase(tmp_path):
+    assert_own_batch_sizes(inputs_of(None, None, tmp_path))
+
+
+def assert_own_batch_sizes(inputs):
+    def sizes(batches, number):
+        return [len(labels) for _, labels in itertools.islice(batches, number)]
+
+    assert sizes(inputs["frozen"].training(0), 3) == [5, 5, 5]
+    assert sizes(inputs["unfrozen"].training(0), 5) == [3, 3, 3, 1, 3]
+    assert sizes(inputs["unfrozen"].validation, 9) == [3, 3, 3, 1]
