@@ -1,6 +1,7 @@
 """Two phases: the frozen one trains the head, the unfrozen one the backbone's last layers too."""
 
 import dataclasses
+import errno
 import math
 import os
 import pathlib
@@ -10,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.trainer.callbacks import ReportProgress, StopWhenNotFinite
 from components.trainer.checkpoint import Checkpoint
@@ -82,7 +84,7 @@ def run_phases(
         The phases that were run, and the one whose weights were kept.
 
     Raises:
-        ValueError: the loss is not finite.
+        ValueError: the loss is not finite, or a batch does not fit into the device's memory.
     """
     results: list[PhaseResult] = []
     kept: tuple[PhaseResult, list[np.ndarray]] | None = None
@@ -150,22 +152,31 @@ def _fit(
     model = phase_input.model
     model.optimizer.build(model.trainable_variables)
     checkpoint.restore(model)
-    if not checkpoint.finished:
-        model.fit(
-            phase_input.training(checkpoint.next_epoch),
-            initial_epoch=checkpoint.next_epoch,
-            epochs=phase.epochs,
-            steps_per_epoch=steps,
-            validation_data=phase_input.validation,
-            class_weight=class_weight,
-            callbacks=[
-                ReportProgress(name),
-                StopWhenNotFinite(name),
-                checkpoint,
-                keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
-            ],
-            verbose=0,
-        )
+    callbacks = [
+        ReportProgress(name),
+        StopWhenNotFinite(name),
+        checkpoint,
+        keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
+    ]
+    try:
+        if not checkpoint.finished:
+            model.fit(
+                phase_input.training(checkpoint.next_epoch),
+                initial_epoch=checkpoint.next_epoch,
+                epochs=phase.epochs,
+                steps_per_epoch=steps,
+                validation_data=phase_input.validation,
+                class_weight=class_weight,
+                callbacks=callbacks,
+                verbose=0,
+            )
+    except tf.errors.ResourceExhaustedError as error:
+        if os.strerror(errno.ENOSPC) in str(error):  # a disk, not a device
+            raise
+        raise ValueError(
+            f"training.{name}.batch_size: {phase.batch_size} pictures at once do not fit into the "
+            f"device's memory; try {max(1, phase.batch_size // 2)}"
+        ) from error
     checkpoint.end_with_best(model)
 
 

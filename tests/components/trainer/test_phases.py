@@ -165,3 +165,12 @@ def test_the_loss_of_the_settings_is_what_is_minimised(tmp_path):
     _, result = train_toy(tmp_path, {"epochs": 1, "learning_rate": 1e-9}, **settings)
     expected = float(make_loss(TrainingSettings(**settings), 1)(labels, logits))
     assert result.history["loss"] == [pytest.approx(expected, rel=1e-4)]
+
+
+def test_a_batch_too_large_for_the_device_names_one_to_try(tmp_path, monkeypatch):
+    def out_of_memory(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(keras.Model, "fit", out_of_memory)
+    with pytest.raises(ValueError, match=r"training\.frozen\.batch_size: 16 .* try 8"):
+        train(tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0))
