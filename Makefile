@@ -17,8 +17,8 @@ run: $(VENV)/.installed ## Train, evaluate, gate and push the default recipe (ha
 test: $(VENV)/.installed ## Run every test
 	@$(BIN)/pytest
 
-test-unit: $(VENV)/.installed ## Run the tests that need no whole pipeline
-	@$(BIN)/pytest --ignore=tests/e2e
+test-unit: $(VENV)/.installed ## Run the tests that train nothing and start no processes
+	@$(BIN)/pytest --ignore=tests/e2e -m "not slow"
 
 lint: $(VENV)/.installed ## Check style and the direction of imports
 	@$(BIN)/ruff check .

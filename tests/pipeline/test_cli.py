@@ -71,6 +71,7 @@ def test_a_workspace_that_cannot_be_written_is_named(tmp_path):
     assert "file/runs/digits" in done.stderr and "Not a directory" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="skipped: only root can mount a small disk")
 @pytest.mark.parametrize(
     ("options", "code", "says"),

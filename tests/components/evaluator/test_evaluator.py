@@ -18,6 +18,8 @@ from components.evaluator.config import EvaluationSettings
 from components.evaluator.executor import Executor, _why_no_baseline
 from pipeline.eval_config import make_eval_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, save_model) -> Path:

@@ -158,6 +158,7 @@ def test_more_pictures_do_not_move_others(examples, pictures, fill, tmp_path):
     assert before.items() <= after.items()
 
 
+@pytest.mark.slow
 def test_many_shards_from_worker_processes(examples, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "_SHARD_BYTES", 20_000)
     monkeypatch.chdir(tmp_path)

@@ -12,6 +12,8 @@ from components.trainer import backbones
 from components.trainer.backbones import BACKBONES, SAVED_MODEL
 from components.transform import preprocessing
 
+pytestmark = pytest.mark.slow
+
 KERAS = [name for name in BACKBONES if name != SAVED_MODEL]
 
 

@@ -55,6 +55,7 @@ def settle_normalization(network, pixels):
 
 
 # Each with the index of a layer somewhere in its second half.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "at"),
     [

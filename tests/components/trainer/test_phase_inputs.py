@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from components.trainer.config import (
@@ -14,6 +15,8 @@ from components.trainer.config import (
 )
 from components.trainer.model import build_classifier, set_learning
 from components.trainer.phase_inputs import Splits, phase_inputs
+
+pytestmark = pytest.mark.slow
 
 COUNT = 10
 # At 64 px MobileNetV2 ends in 2 x 2 places.

@@ -18,6 +18,8 @@ from components.trainer.model import BackboneLayer, build_classifier
 from components.trainer.phase_inputs import PhaseInput
 from components.trainer.phases import as_json, run_phases
 
+pytestmark = pytest.mark.slow
+
 COUNT, BATCH = 48, 16
 
 

@@ -17,6 +17,8 @@ from components.trainer.phase_inputs import Splits, phase_inputs
 from components.trainer.phases import run_phases
 from pipeline.config import load_recipe, recipe_names
 
+pytestmark = pytest.mark.slow
+
 COUNT = 4
 CLASSES = {"digits": 10, "mnist": 10, "fruits": 120}  # of the others: 2
 # One logit for two classes, unless the recipe says softmax.

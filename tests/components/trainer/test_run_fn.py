@@ -19,6 +19,8 @@ from components.trainer.config import (
 )
 from components.trainer.run_fn import run_fn
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = TrainerSettings(
     backbone=BackboneSettings(alpha=0.35, image_size=32, weights="glyphs"),
     training=TrainingSettings(
