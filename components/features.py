@@ -4,7 +4,7 @@ An example on disk is one picture, as a `tf.train.Example` in a gzip-compressed 
 
 | feature    | type  | content                                                              |
 |------------|-------|----------------------------------------------------------------------|
-| `image`    | bytes | the encoded picture (JPEG, PNG, GIF or BMP)                          |
+| `image`    | bytes | the encoded picture: JPEG, PNG or GIF; other formats became PNG      |
 | `label`    | bytes | class name, UTF-8                                                    |
 | `image_id` | bytes | SHA-256 of the original file's bytes, 64 hexadecimal digits          |
 | `split`    | bytes | `train`, `validation` or `test`                                      |
