@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from components import features
 from components.trainer import prefix_cache
 from components.trainer.config import PhaseSettings
 from components.trainer.dataset import ExampleReader
 from components.trainer.graph_cut import deepest_frozen_tensor
 from components.trainer.model import learning_layers, rest_of
-
-TRAIN = "train"
-VALIDATION = "validation"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +90,8 @@ def phase_inputs(
     encoder = keras.Model(model.get_layer("backbone").network.input, tensors)
     kept = {}
     for name, files, count, numbers in (
-        (TRAIN, splits.train_files, splits.train_count, list(range(1, views + 1))),
-        (VALIDATION, splits.validation_files, splits.validation_count, [0]),
+        (features.TRAIN, splits.train_files, splits.train_count, list(range(1, views + 1))),
+        (features.VALIDATION, splits.validation_files, splits.validation_count, [0]),
     ):
         kept[name] = prefix_cache.encode(
             name,
@@ -106,7 +104,11 @@ def phase_inputs(
         )
     for name, tensor in tensors.items():
         inputs[name] = _cached_input(
-            rest_of(model, tensor), kept[TRAIN][name], kept[VALIDATION][name], sizes[name], seed
+            rest_of(model, tensor),
+            kept[features.TRAIN][name],
+            kept[features.VALIDATION][name],
+            sizes[name],
+            seed,
         )
     return inputs
 
