@@ -61,18 +61,27 @@ class ExampleReader:
             .prefetch(2)
         )
 
-    def view_batches(self, files: Sequence[str], count: int, view: int = 0) -> tf.data.Dataset:
-        """Every picture once, in one view (0: as it is), in the files' order."""
-        number = tf.constant(view, tf.int64)
+    def view_batches(
+        self, files: Sequence[str], count: int, views: Sequence[int] = (0,)
+    ) -> tf.data.Dataset:
+        """Every picture once per view (0: as it is), view after view, in the files' order.
+
+        No batch holds pictures of two views. One dataset for all of them: the transform graph is
+        traced once, and the next view is being decoded while the last batch of one is used.
+        """
+        batches = math.ceil(count / self._batch_size)
         return (
-            _records(files)
-            .batch(self._batch_size)
-            .map(
-                lambda batch: self._transform(batch, number),
-                num_parallel_calls=tf.data.AUTOTUNE,
+            tf.data.Dataset.from_tensor_slices(tf.constant(views, tf.int64))
+            .flat_map(
+                lambda view: (
+                    _records(files)
+                    .batch(self._batch_size)
+                    .map(lambda serialized: (serialized, view))
+                )
             )
+            .map(self._transform, num_parallel_calls=tf.data.AUTOTUNE)
             # Keras warns of data that "ran out" where it cannot know the number of batches.
-            .apply(tf.data.experimental.assert_cardinality(math.ceil(count / self._batch_size)))
+            .apply(tf.data.experimental.assert_cardinality(len(views) * batches))
             .prefetch(2)
         )
 

@@ -1,6 +1,7 @@
 """What each phase trains: the whole classifier on pixels, or the rest of it on kept activations."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -90,15 +91,15 @@ def phase_inputs(
     encoder = keras.Model(model.get_layer("backbone").network.input, tensors)
     kept = {}
     for name, files, count, numbers in (
-        (features.TRAIN, splits.train_files, splits.train_count, list(range(1, views + 1))),
-        (features.VALIDATION, splits.validation_files, splits.validation_count, [0]),
+        (features.TRAIN, splits.train_files, splits.train_count, range(1, views + 1)),
+        (features.VALIDATION, splits.validation_files, splits.validation_count, (0,)),
     ):
         kept[name] = prefix_cache.encode(
             name,
             encoder,
             tensors,
-            lambda view, files=files, count=count: reader.view_batches(files, count, view),
-            numbers,
+            functools.partial(reader.view_batches, files, count, numbers),
+            len(numbers),
             count,
             folder,
         )

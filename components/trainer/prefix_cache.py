@@ -117,8 +117,8 @@ def encode(
     name: str,
     encoder: keras.Model,
     tensors: Mapping[str, keras.KerasTensor],
-    batches_of_view: Callable[[int], tf.data.Dataset],
-    views: list[int],
+    batches: Callable[[], tf.data.Dataset],
+    views: int,
     count: int,
     folder: pathlib.Path,
 ) -> dict[str, Cached]:
@@ -128,8 +128,9 @@ def encode(
         name: of the split, for the files and the progress.
         encoder: from pixels to `tensors`.
         tensors: what is kept, by name.
-        batches_of_view: batches of (pixels, label) of all pictures in a view, in a fixed order.
-        views: numbers of the views.
+        batches: makes those of (pixels, label) of all pictures, view after view, always in the
+            same order.
+        views: how many views.
         count: pictures.
         folder: where the activations are kept.
 
@@ -140,7 +141,7 @@ def encode(
     labels_path, complete = folder / f"{name}-labels.npy", folder / f"{name}-{_COMPLETE}"
     mode = "r+" if complete.exists() else "w+"
     maps = {
-        key: np.memmap(paths[key], _DTYPE, mode, shape=(len(views), count, *tensor.shape[1:]))
+        key: np.memmap(paths[key], _DTYPE, mode, shape=(views, count, *tensor.shape[1:]))
         for key, tensor in tensors.items()
     }
     if complete.exists():
@@ -148,17 +149,15 @@ def encode(
 
     run = tf.function(lambda pixels: encoder(pixels, training=False), reduce_retracing=True)
     labels = np.zeros(count, np.int64)
-    for index, view in enumerate(views):
-        at = 0
-        for pixels, batch_labels in batches_of_view(view):
-            rows = slice(at, at + len(batch_labels))
-            for key, activations in run(pixels).items():
-                maps[key][index, rows] = activations.numpy()
-            labels[rows] = batch_labels
-            at = rows.stop
-            progress.report(
-                f"encoding, {name}", index * count + at, len(views) * count, "once per view"
-            )
+    done, total = 0, views * count
+    for pixels, batch_labels in batches():
+        view, at = divmod(done, count)
+        rows = slice(at, at + len(batch_labels))
+        for key, activations in run(pixels).items():
+            maps[key][view, rows] = activations.numpy()
+        labels[rows] = batch_labels
+        done += len(batch_labels)
+        progress.report(f"encoding, {name}", done, total, "once per view")
     for kept in maps.values():
         kept.flush()
     np.save(labels_path, labels)

@@ -67,6 +67,20 @@ def test_validation_is_every_picture_as_it_is_in_order(reader, analyzed):
     np.testing.assert_array_equal(batches[0][0], again[0][0])
 
 
+def test_views_come_one_after_the_other_and_never_in_one_batch(reader, analyzed):
+    files = [analyzed.file]
+    batches = list(reader.view_batches(files, COUNT, (2, 0, 1)))
+    of_view = -(-COUNT // BATCH)
+    assert len(batches) == 3 * of_view
+    assert sum(len(y) for _, y in batches[:of_view]) == COUNT
+    for place, view in enumerate((2, 0, 1)):
+        alone = list(reader.view_batches(files, COUNT, (view,)))
+        for (one, y), (same, z) in zip(batches[place * of_view :], alone, strict=False):
+            np.testing.assert_array_equal(one, same)
+            np.testing.assert_array_equal(y, z)
+    assert not np.array_equal(batches[0][0], batches[of_view][0])
+
+
 def test_training_can_begin_at_a_later_epoch(reader, analyzed):
     whole = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 3)
     (later,) = epochs(reader.training_batches([analyzed.file], COUNT, 0, first_epoch=2), 1)

@@ -1,5 +1,6 @@
 """What the phases train from: kept activations that stand for the pixels, in batches of a size."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -42,12 +43,16 @@ class Reader:
     def with_batch_size(self, batch_size):
         return Reader(batch_size)
 
-    def view_batches(self, files, count, view=0):
+    def view_batches(self, files, count, views=(0,)):
         labels = np.arange(COUNT, dtype=np.int64) % 3
-        return tf.data.Dataset.from_tensor_slices((pixels_of(view), labels)).batch(self.batch_size)
+        of_view = [
+            tf.data.Dataset.from_tensor_slices((pixels_of(v), labels)).batch(self.batch_size)
+            for v in views
+        ]
+        return functools.reduce(tf.data.Dataset.concatenate, of_view)
 
     def training_batches(self, files, count, seed, first_epoch=0):
-        return self.view_batches(files, count, first_epoch + 1).repeat()
+        return self.view_batches(files, count, [first_epoch + 1]).repeat()
 
 
 def inputs_of(model, views, folder):

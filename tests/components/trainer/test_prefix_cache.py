@@ -1,5 +1,7 @@
 """The kept activations: equal to the direct ones, complete, and shuffled across views."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -16,9 +18,10 @@ def pixels_of(view):
     return rng.uniform(-1, 1, (COUNT, 4, 4, 3)).astype(np.float32)
 
 
-def batches_of(view):
+def batches(views=(1, 2, 3)):
     labels = np.arange(COUNT, dtype=np.int64)
-    return tf.data.Dataset.from_tensor_slices((pixels_of(view), labels)).batch(4)
+    of_view = [tf.data.Dataset.from_tensor_slices((pixels_of(v), labels)).batch(4) for v in views]
+    return functools.reduce(tf.data.Dataset.concatenate, of_view)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def encoder():
 
 @pytest.fixture
 def cached(encoder, tmp_path):
-    return encode("train", *encoder, batches_of, [1, 2, 3], COUNT, tmp_path)
+    return encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
 
 
 def test_every_view_is_kept_to_float16_precision(cached):
@@ -46,30 +49,29 @@ def test_every_view_is_kept_to_float16_precision(cached):
 
 
 def test_it_is_made_once_and_found_again_after_a_restart(cached, encoder, tmp_path):
-    def nothing(view):
+    def nothing():
         raise AssertionError("encoded a second time")
 
-    again = encode("train", *encoder, nothing, [1, 2, 3], COUNT, tmp_path)
+    again = encode("train", *encoder, nothing, VIEWS, COUNT, tmp_path)
     np.testing.assert_array_equal(again["sum"].activations, cached["sum"].activations)
     np.testing.assert_array_equal(again["sum"].labels, cached["sum"].labels)
 
 
 def test_what_a_kill_left_half_done_is_made_anew(encoder, tmp_path):
-    def killed(view):
-        if view == 2:
-            raise KeyboardInterrupt
-        return batches_of(view)
+    def killed():
+        yield from batches([1])
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encode("train", *encoder, killed, [1, 2, 3], COUNT, tmp_path)
-    cached = encode("train", *encoder, batches_of, [1, 2, 3], COUNT, tmp_path)
+        encode("train", *encoder, killed, VIEWS, COUNT, tmp_path)
+    cached = encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
     assert np.abs(cached["sum"].activations).min(axis=(1, 2)).min() > 0
 
 
 def test_progress_counts_views_of_pictures(encoder, tmp_path):
     steps = []
     with progress.watched_by(steps.append):
-        encode("train", *encoder, batches_of, [1, 2, 3], COUNT, tmp_path)
+        encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
     assert steps[-1].done == steps[-1].total == VIEWS * COUNT
     assert [s.done for s in steps] == sorted(s.done for s in steps)
 

@@ -45,13 +45,17 @@ class Pictures:
         return Pictures(self._size, self._num_classes, batch_size)
 
     def training_batches(self, files, count, seed, first_epoch=0):
-        return self.view_batches(files, count, first_epoch + 1).repeat()
+        return self.view_batches(files, count, [first_epoch + 1]).repeat()
 
-    def view_batches(self, files, count, view=0):
-        rng = np.random.default_rng(view)
-        pixels = rng.uniform(-1, 1, (count, self._size, self._size, 3)).astype(np.float32)
+    def view_batches(self, files, count, views=(0,)):
         labels = np.linspace(0, self._num_classes - 1, count).astype(np.int64)
-        return tf.data.Dataset.from_tensor_slices((pixels, labels)).batch(self._batch_size)
+        of_view = []
+        for view in views:
+            rng = np.random.default_rng(view)
+            pixels = rng.uniform(-1, 1, (count, self._size, self._size, 3)).astype(np.float32)
+            dataset = tf.data.Dataset.from_tensor_slices((pixels, labels))
+            of_view.append(dataset.batch(self._batch_size))
+        return functools.reduce(tf.data.Dataset.concatenate, of_view)
 
 
 @pytest.fixture(scope="module")
