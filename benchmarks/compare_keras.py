@@ -58,8 +58,6 @@ def run_script(args: argparse.Namespace, seed: int, folder: pathlib.Path) -> Res
         "seconds": watched.seconds,
         "peak_mib": watched.peak_private_mib,
         # What a user of the script ends up with: the weights of the last epoch.
-        "frozen": histories["frozen"][-1],
-        "unfrozen": histories["unfrozen"][-1],
         "kept": histories["unfrozen"][-1],
         "test": histories["test"],
         "histories": {phase: histories[phase] for phase in ("frozen", "unfrozen")},
@@ -87,7 +85,6 @@ def run_graft(args: argparse.Namespace, seed: int, folder: pathlib.Path) -> Resu
     return {
         "seconds": run.watched.seconds,
         "peak_mib": run.watched.peak_private_mib,
-        **accuracies,
         "kept": accuracies[training["kept"]],
         "test": metrics["overall"]["accuracy"],
         "histories": {p["name"]: p["history"]["val_accuracy"] for p in training["phases"]},
@@ -96,12 +93,18 @@ def run_graft(args: argparse.Namespace, seed: int, folder: pathlib.Path) -> Resu
     }
 
 
+def _accuracy(result: Result, phase: str, best: bool = False) -> float:
+    """Validation accuracy of a phase's last or best epoch."""
+    accuracies = result["histories"][phase]
+    return max(accuracies) if best else accuracies[-1]
+
+
 def describe(name: str, result: Result) -> str:
     """One line for one run."""
     text = (
         f"{name:<6}  {result['seconds']:7.1f} s  {result['peak_mib']:6.0f} MiB  "
-        f"validation {result['frozen']:.4f} frozen, {result['unfrozen']:.4f} unfrozen  "
-        f"test {result['test']:.4f}"
+        f"validation {_accuracy(result, 'frozen'):.4f} frozen, "
+        f"{_accuracy(result, 'unfrozen'):.4f} unfrozen  test {result['test']:.4f}"
     )
     if "trainer_seconds" in result:
         text += f"  Trainer {result['trainer_seconds']:.1f} s"
@@ -118,13 +121,17 @@ def summary(pairs: Sequence[Pair]) -> str:
         ratios = [pair[GRAFT][key] / pair[SCRIPT]["seconds"] for pair in pairs]
         each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
         lines.append(f"{label:<24} {statistics.median(ratios):.3f}   ({each})")
-    for label, key in (
-        ("validation, frozen", "frozen"),
-        ("validation, unfrozen", "unfrozen"),
-        ("validation, kept", "kept"),
-        ("test", "test"),
+    for label, accuracy in (
+        ("frozen, last epoch", lambda run: _accuracy(run, "frozen")),
+        ("frozen, best epoch", lambda run: _accuracy(run, "frozen", best=True)),
+        ("unfrozen, last epoch", lambda run: _accuracy(run, "unfrozen")),
+        ("unfrozen, best epoch", lambda run: _accuracy(run, "unfrozen", best=True)),
+        ("kept", lambda run: run["kept"]),
+        ("test", lambda run: run["test"]),
     ):
-        means = {name: statistics.mean(p[name][key] for p in pairs) for name in (SCRIPT, GRAFT)}
+        means = {
+            name: statistics.mean(accuracy(p[name]) for p in pairs) for name in (SCRIPT, GRAFT)
+        }
         difference = means[GRAFT] - means[SCRIPT]
         lines.append(
             f"{label:<24} script {means[SCRIPT]:.4f}  graft {means[GRAFT]:.4f}  {difference:+.4f}"

@@ -40,7 +40,8 @@ def test_a_failure_shows_the_end_of_the_log(module, tmp_path):
 
 def test_the_summary_has_median_ratios_and_mean_accuracies(module):
     def pair(script_s, graft_s, trainer_s, accuracy):
-        shared = {"frozen": 0.9, "unfrozen": 0.95, "kept": 0.95, "test": 0.96}
+        histories = {"frozen": [0.9], "unfrozen": [0.97, 0.95]}
+        shared = {"histories": histories, "kept": 0.95, "test": 0.96}
         script = {"seconds": script_s, **shared}
         return {
             "script": script,
@@ -51,10 +52,13 @@ def test_the_summary_has_median_ratios_and_mean_accuracies(module):
     lines = module("compare_keras").summary(pairs).splitlines()
     (whole,) = [line for line in lines if line.startswith("whole pipeline / script")]
     (trainer,) = [line for line in lines if line.startswith("Trainer / script")]
-    (kept,) = [line for line in lines if line.startswith("validation, kept")]
+    (kept,) = [line for line in lines if line.startswith("kept")]
+    (last,) = [line for line in lines if line.startswith("unfrozen, last epoch")]
+    (best,) = [line for line in lines if line.startswith("unfrozen, best epoch")]
     assert "0.500   (0.500, 0.400, 0.900)" in whole
     assert "0.200   (0.300, 0.200, 0.100)" in trainer
     assert "script 0.9500  graft 0.9533  +0.0033" in kept
+    assert "script 0.9500" in last and "script 0.9700" in best
 
 
 def test_drawn_pictures_are_photos_in_size_and_no_two_are_alike(module, tmp_path):
