@@ -5,9 +5,9 @@ An example on disk is one picture, as a `tf.train.Example` in a gzip-compressed 
 | feature    | type  | content                                                              |
 |------------|-------|----------------------------------------------------------------------|
 | `image`    | bytes | the encoded picture: JPEG, PNG or GIF; other formats became PNG      |
-| `label`    | bytes | class name, UTF-8                                                    |
+| `label`    | bytes | class name, UTF-8; empty in the split `unlabelled`                   |
 | `image_id` | bytes | SHA-256 of the original file's bytes, 64 hexadecimal digits          |
-| `split`    | bytes | `train`, `validation` or `test`                                      |
+| `split`    | bytes | `train`, `validation` or `test`; `unlabelled` beside them            |
 | `path`     | bytes | where the picture came from, relative to the data source, UTF-8      |
 | `view`     | int64 | 0 on disk: the picture as it is; v > 0 asks for its v-th augmentation |
 
@@ -26,6 +26,8 @@ TRAIN = "train"
 VALIDATION = "validation"
 TEST = "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
+# Beside these where a recipe has unlabelled pictures; their label is empty.
+UNLABELLED = "unlabelled"
 
 LABEL_VOCABULARY = "labels"
 

@@ -1,6 +1,11 @@
 """Base of every block of a recipe: unknown keys are errors, values do not change after loading."""
 
+from typing import Annotated
+
 import pydantic
+
+# Digits as class names need no quotes in YAML.
+ClassName = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
 
 
 class Settings(pydantic.BaseModel):

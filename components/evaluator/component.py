@@ -2,7 +2,7 @@
 
 import json
 
-import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import BaseChannel, Channel, standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
@@ -14,7 +14,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     """The stock inputs and outputs, and the parameters that are used here."""
 
     PARAMETERS = {
-        standard_component_specs.EVAL_CONFIG_KEY: ExecutionParameter(type=tfma.EvalConfig),
+        standard_component_specs.EVAL_CONFIG_KEY: ExecutionParameter(type=config_pb2.EvalConfig),
         standard_component_specs.EXAMPLE_SPLITS_KEY: ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
     }
@@ -31,7 +31,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         examples: BaseChannel,
         model: BaseChannel,
         baseline_model: BaseChannel,
-        eval_config: tfma.EvalConfig,
+        eval_config: config_pb2.EvalConfig,
         example_splits: list[str],
         code_digest: str,
     ):

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import tensorflow_model_analysis as tfma
 from absl import logging
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import executor as stock
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as keys
@@ -12,6 +12,7 @@ from tfx.utils import path_utils, proto_utils
 
 from components.classes import read_classes
 from components.evaluator import comparison, results, summary
+from components.gates import write_gates
 
 
 class Executor(stock.Executor):
@@ -24,6 +25,8 @@ class Executor(stock.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Evaluates, blesses or not, and writes `gates.json` and `metrics.json` beside TFMA's.
+
+        `gates.json` lies beside the blessing too.
 
         Where the model is not compared with a served one, the custom property `baseline_note` of
         the blessing says why.
@@ -41,13 +44,12 @@ class Executor(stock.Executor):
             input_dict = {k: v for k, v in input_dict.items() if k != keys.BASELINE_MODEL_KEY}
         super().Do(input_dict, output_dict, exec_properties)
         eval_config = proto_utils.json_to_proto(
-            exec_properties[keys.EVAL_CONFIG_KEY], tfma.EvalConfig()
+            exec_properties[keys.EVAL_CONFIG_KEY], config_pb2.EvalConfig()
         )
-        results.write(
-            Path(evaluation),
-            summary.make_gates(evaluation, eval_config, note),
-            summary.make_metrics(evaluation, names),
-        )
+        gates = summary.make_gates(evaluation, eval_config, note)
+        results.write(Path(evaluation), gates, summary.make_metrics(evaluation, names))
+        # The blessing is what travels to the Pusher, which has to say why it pushes nothing.
+        write_gates(Path(blessing.uri) / results.GATES_FILE, gates)
 
 
 def _saved_model(model: list[Artifact]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from components.gates import Gate, write_gates
 from components.gates import read_gates as _read_gates
 
-_GATES_FILE = "gates.json"
+GATES_FILE = "gates.json"
 _METRICS_FILE = "metrics.json"
 
 
@@ -40,7 +40,7 @@ class Metrics:
 
 def write(evaluation: Path, gates: list[Gate], metrics: Metrics) -> None:
     """Writes both files into the folder of an evaluation."""
-    write_gates(evaluation / _GATES_FILE, gates)
+    write_gates(evaluation / GATES_FILE, gates)
     fields = {**vars(metrics), "confusion": metrics.confusion.tolist()}
     (evaluation / _METRICS_FILE).write_text(json.dumps(fields), encoding="utf-8")
 
@@ -51,7 +51,7 @@ def read_gates(evaluation_uri: str | os.PathLike) -> list[Gate]:
     Raises:
         FileNotFoundError: the evaluation did not finish.
     """
-    return _read_gates(Path(evaluation_uri) / _GATES_FILE)
+    return _read_gates(Path(evaluation_uri) / GATES_FILE)
 
 
 def read_metrics(evaluation_uri: str | os.PathLike) -> Metrics:

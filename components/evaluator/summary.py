@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
 from components.evaluator.metrics import precision_per_class, recall_per_class
 from components.evaluator.results import Metrics
@@ -23,7 +23,7 @@ class _Key(NamedTuple):
     is_diff: bool = False
 
 
-def make_gates(evaluation: str, eval_config: tfma.EvalConfig, note: str) -> list[Gate]:
+def make_gates(evaluation: str, eval_config: config_pb2.EvalConfig, note: str) -> list[Gate]:
     """One row per bound of `eval_config`.
 
     Args:

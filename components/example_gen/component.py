@@ -16,6 +16,7 @@ class ImageExampleGenSpec(component_spec.ComponentSpec):
     PARAMETERS: ClassVar = {
         "source": component_spec.ExecutionParameter(type=str),
         "settings": component_spec.ExecutionParameter(type=str),
+        "unlabelled": component_spec.ExecutionParameter(type=str),
         "input_fingerprint": component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
@@ -28,9 +29,12 @@ class ImageExampleGenSpec(component_spec.ComponentSpec):
 class ImageExampleGen(base_beam_component.BaseBeamComponent):
     """Reads a folder of pictures per class (or a built-in source) into three splits.
 
+    Unlabelled pictures go through the same checks into a fourth, `unlabelled`, which is for the
+    Trainer alone. Copies of labelled pictures are left out of it.
+
     Its output `examples` holds:
 
-    - `Split-<train|validation|test>/data_tfrecord-?????-of-?????.gz`: records as described in
+    - `Split-<name>/data_tfrecord-?????-of-?????.gz` for each of these: records as described in
       `components.features`;
     - `summary.json`: classes and counts, see `summary.Summary`;
     - `quarantine.jsonl`: `{"path": …, "reason": …}` per file that was set aside.
@@ -46,6 +50,7 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
         self,
         source: str | data_types.RuntimeParameter,
         settings: str,
+        unlabelled: str = "",
         input_fingerprint: str = "",
         code_digest: str = "",
     ):
@@ -54,6 +59,7 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
         Args:
             source: What to read; a property of its own so that it can be a parameter of the run.
             settings: `DataSettings` as JSON; its `source` is not looked at.
+            unlabelled: Folder of unlabelled pictures; empty: none.
             input_fingerprint: `sources.fingerprint` of the source, so that changed pictures are not
                 taken from the cache.
             code_digest: Digest of this component's code, so that changed code is not either.
@@ -62,6 +68,7 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
             ImageExampleGenSpec(
                 source=source,
                 settings=settings,
+                unlabelled=unlabelled,
                 input_fingerprint=input_fingerprint,
                 code_digest=code_digest,
                 examples=channel.Channel(type=standard_artifacts.Examples),

@@ -1,9 +1,10 @@
 """Executor of ImageExampleGen."""
 
+import dataclasses
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -17,10 +18,12 @@ from components.example_gen.config import DataSettings
 from components.example_gen.summary import (
     QUARANTINE_FILE,
     SUMMARY_FILE,
+    Quarantined,
     ShardReport,
     Summary,
     check_usable,
     summarise,
+    summarise_unlabelled,
 )
 from components.example_gen.walk import printable
 
@@ -40,8 +43,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict[features.EXAMPLES])
         with tempfile.TemporaryDirectory() as workspace:
             source = sources.open_source(exec_properties["source"], workspace)
-            ingest(source, settings, examples.uri, self._make_beam_pipeline)
-        examples.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
+            folder = exec_properties.get("unlabelled")
+            unlabelled = sources.list_unlabelled(folder) if folder else None
+            ingest(source, settings, examples.uri, self._make_beam_pipeline, unlabelled)
+        splits = [*features.SPLITS, *([features.UNLABELLED] if unlabelled else [])]
+        examples.split_names = artifact_utils.encode_split_names(splits)
 
 
 def ingest(
@@ -49,6 +55,7 @@ def ingest(
     settings: DataSettings,
     uri: str,
     make_pipeline: Callable[[], beam.Pipeline],
+    unlabelled: sources.Source | None = None,
 ) -> Summary:
     """Writes the records, `quarantine.jsonl` and, last of all, `summary.json`.
 
@@ -57,6 +64,7 @@ def ingest(
         settings: Limits and shares.
         uri: Folder of the Examples artifact. What an earlier attempt left there is removed.
         make_pipeline: Makes the Beam pipeline to run on.
+        unlabelled: Pictures without labels, for a split of their own.
 
     Raises:
         ValueError: If the disk is too small or the pictures are not enough to train on. The folder
@@ -65,25 +73,32 @@ def ingest(
     staging = _staging(uri)
     _clear(uri)
     fileio.makedirs(staging)
-    planned = shards.plan_shards(source)
     plan = shards.Plan(source.root, staging, settings, source.splits, len(source.items))
     try:
-        _require_space(source, uri)
-        shards.start_count()
-        with make_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(planned)
-                | "Write" >> beam.ParDo(shards.WriteShard(plan))
-            )
-        reports = [_read_report(staging, shard.index) for shard in planned]
+        _require_space([source, unlabelled] if unlabelled else [source], uri)
+        reports = _write_shards(source, plan, make_pipeline)
         summary = summarise(source.classes, source.ignored, reports)
         quarantined = sorted(
             (entry for report in reports for entry in report.quarantined),
             key=lambda entry: entry.path,
         )
         check_usable(summary, quarantined, settings, printable(source.root))
-        _publish(reports, uri)
+        more = []
+        if unlabelled:
+            labelled = shards.image_ids([f for report in reports for f in report.files.values()])
+            more = _write_unlabelled(unlabelled, plan, labelled, make_pipeline)
+            root = printable(unlabelled.root)
+            summary = dataclasses.replace(
+                summary, unlabelled=summarise_unlabelled(more, settings, root)
+            )
+            quarantined += [
+                Quarantined(os.path.join(root, entry.path), entry.reason)
+                for report in more
+                for entry in report.quarantined
+            ]
+        _publish(reports, uri, features.SPLITS)
+        if unlabelled:
+            _publish(more, uri, [features.UNLABELLED])
     finally:
         fileio.rmtree(staging)
     shards.write_text(
@@ -91,6 +106,40 @@ def ingest(
     )
     shards.write_text(os.path.join(uri, SUMMARY_FILE), summary.to_json())
     return summary
+
+
+def _write_shards(
+    source: sources.Source, plan: shards.Plan, make_pipeline: Callable[[], beam.Pipeline]
+) -> list[ShardReport]:
+    """Writes the records of a source into the plan's staging folder."""
+    planned = shards.plan_shards(source)
+    shards.start_count()
+    with make_pipeline() as pipeline:
+        _ = (
+            pipeline
+            | "Shards" >> beam.Create(planned)
+            | "Write" >> beam.ParDo(shards.WriteShard(plan))
+        )
+    return [_read_report(plan.staging, shard.index) for shard in planned]
+
+
+def _write_unlabelled(
+    source: sources.Source,
+    plan: shards.Plan,
+    labelled: frozenset[str],
+    make_pipeline: Callable[[], beam.Pipeline],
+) -> list[ShardReport]:
+    """Writes the records of unlabelled pictures beside those that the plan was for."""
+    plan = dataclasses.replace(
+        plan,
+        root=source.root,
+        staging=os.path.join(plan.staging, features.UNLABELLED),
+        splits=source.splits,
+        total=len(source.items),
+        labelled=labelled,
+    )
+    fileio.makedirs(plan.staging)
+    return _write_shards(source, plan, make_pipeline)
 
 
 def _staging(uri: str) -> str:
@@ -106,19 +155,21 @@ def _clear(uri: str) -> None:
     for name in (SUMMARY_FILE, QUARANTINE_FILE):
         if fileio.exists(os.path.join(uri, name)):
             fileio.remove(os.path.join(uri, name))
-    for folder in (_staging(uri), *(_split_folder(uri, split) for split in features.SPLITS)):
+    splits = (*features.SPLITS, features.UNLABELLED)
+    for folder in (_staging(uri), *(_split_folder(uri, split) for split in splits)):
         if fileio.exists(folder):
             fileio.rmtree(folder)
 
 
-def _require_space(source: sources.Source, uri: str) -> None:
+def _require_space(pictures: Sequence[sources.Source], uri: str) -> None:
     """Stops before any work when the records, about as large as the pictures, cannot fit."""
     if "://" in uri:
         return
     free = shutil.disk_usage(uri).free
-    if free < source.total_bytes:
+    needed = sum(source.total_bytes for source in pictures)
+    if free < needed:
         raise ValueError(
-            f"the pictures take {source.total_bytes / 1e6:,.1f} MB, but {uri} has only "
+            f"the pictures take {needed / 1e6:,.1f} MB, but {uri} has only "
             f"{free / 1e6:,.1f} MB free: free some space or set another pipeline root"
         )
 
@@ -128,9 +179,9 @@ def _read_report(staging: str, index: int) -> ShardReport:
         return ShardReport.from_json(file.read())
 
 
-def _publish(reports: list[ShardReport], uri: str) -> None:
+def _publish(reports: list[ShardReport], uri: str, splits: Sequence[str]) -> None:
     """Moves the records of all shards to where TFX looks for them."""
-    for split in features.SPLITS:
+    for split in splits:
         folder = _split_folder(uri, split)
         fileio.makedirs(folder)
         for index, report in enumerate(reports):

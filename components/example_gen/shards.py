@@ -13,6 +13,7 @@ import math
 import os
 import threading
 import uuid
+from collections.abc import Sequence
 
 import apache_beam as beam
 import tensorflow as tf
@@ -56,6 +57,7 @@ class Plan:
         settings: Limits and shares.
         splits: The splits that the source brings along.
         total: Number of items of all shards.
+        labelled: Ids of the labelled pictures, whose copies a source of unlabelled ones loses.
     """
 
     root: str
@@ -63,6 +65,13 @@ class Plan:
     settings: DataSettings
     splits: frozenset[str]
     total: int
+    labelled: frozenset[str] = frozenset()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The splits that the items may end in."""
+        unlabelled = features.UNLABELLED in self.splits
+        return (features.UNLABELLED,) if unlabelled else features.SPLITS
 
 
 def plan_shards(source: Source) -> list[Shard]:
@@ -90,6 +99,17 @@ class WriteShard(beam.DoFn):
         write_shard(shard, self._plan)
 
 
+def image_ids(files: Sequence[str]) -> frozenset[str]:
+    """The ids of all pictures in files of records."""
+    spec = {features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string)}
+    records = tf.data.TFRecordDataset(files, features.COMPRESSION).batch(1024)
+    return frozenset(
+        image_id.decode()
+        for batch in records
+        for image_id in tf.io.parse_example(batch, spec)[features.IMAGE_ID].numpy()
+    )
+
+
 def report_path(staging: str, index: int) -> str:
     """Where a finished shard's `ShardReport` lies."""
     return os.path.join(staging, f"report-{index:05d}.json")
@@ -101,9 +121,9 @@ def write_shard(shard: Shard, plan: Plan) -> None:
     May run twice, even at once: each attempt has its own files, the report names those of one.
     """
     attempt = os.path.join(plan.staging, f"{shard.index:05d}-{uuid.uuid4().hex}")
-    files = {split: f"{attempt}-{split}.gz" for split in features.SPLITS}
-    counts = {split: collections.Counter() for split in features.SPLITS}
-    quarantined, reencoded = [], 0
+    files = {split: f"{attempt}-{split}.gz" for split in plan.written}
+    counts = {split: collections.Counter() for split in plan.written}
+    quarantined, reencoded, copies = [], 0, 0
     with contextlib.ExitStack() as stack:
         writers = {
             split: stack.enter_context(tf.io.TFRecordWriter(path, _RECORDS))
@@ -117,16 +137,20 @@ def write_shard(shard: Shard, plan: Plan) -> None:
                 quarantined.append(Quarantined(printable(item.path), str(error)))
             else:
                 image_id = hashlib.sha256(data).hexdigest()
-                split = assign_split(image_id, item.split, plan.splits, plan.settings.split)
-                writers[split].write(_example(stored, item, image_id, split))
-                counts[split][item.label] += 1
-                reencoded += stored is not data
+                if image_id in plan.labelled:
+                    copies += 1
+                else:
+                    split = assign_split(image_id, item.split, plan.splits, plan.settings.split)
+                    writers[split].write(_example(stored, item, image_id, split))
+                    counts[split][item.label] += 1
+                    reencoded += stored is not data
             _done.step(plan.total)
     report = ShardReport(
         files=files,
         counts={split: dict(of_split) for split, of_split in counts.items()},
         quarantined=quarantined,
         reencoded=reencoded,
+        copies=copies,
     )
     write_text(report_path(plan.staging, shard.index), report.to_json())
 

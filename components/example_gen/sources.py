@@ -23,6 +23,7 @@ _SPLIT_FOLDERS = {
     "val": features.VALIDATION,
     "test": features.TEST,
 }
+_UNLABELLED_LAYOUT = "a folder of pictures, with or without folders in it"
 _LAYOUT = "one folder of pictures per class, or train/, validation/ and test/ that hold those"
 
 
@@ -112,7 +113,7 @@ def list_images(root: str | os.PathLike) -> Source:
         ValueError: If the folder is missing, empty, or not laid out that way; if it has fewer than
             two classes, or classes that `train/` lacks.
     """
-    root = _folder(os.fspath(root))
+    root = _folder(os.fspath(root), "data.source", _LAYOUT)
     folders, ignored = _subfolders(root)
     splits = {folder: _SPLIT_FOLDERS.get(folder.lower()) for folder in folders}
     if None not in splits.values():
@@ -142,6 +143,29 @@ def list_images(root: str | os.PathLike) -> Source:
     return Source(root, classes, tuple(items), ignored)
 
 
+def list_unlabelled(root: str | os.PathLike) -> Source:
+    """Lists the pictures of a folder and of all folders in it, whatever these are called.
+
+    Args:
+        root: A local folder. `~` is the user's home.
+
+    Returns:
+        A source without classes, whose items have an empty label and the split `unlabelled`.
+
+    Raises:
+        ValueError: If the folder is missing or holds no picture.
+    """
+    root = _folder(os.fspath(root), "pseudo_labels.source", _UNLABELLED_LAYOUT)
+    items, ignored = _list_pictures(root, "", "", features.UNLABELLED)
+    if not items:
+        raise ValueError(
+            f"pseudo_labels.source {printable(root)} holds no pictures: expected "
+            f"{_UNLABELLED_LAYOUT}"
+        )
+    items.sort(key=lambda item: os.fsencode(item.path))
+    return Source(root, (), tuple(items), ignored)
+
+
 def fingerprint(source: Source) -> str:
     """SHA-256 of the names, sizes and times of all items: changes when the pictures do."""
     digest = hashlib.sha256()
@@ -150,20 +174,18 @@ def fingerprint(source: Source) -> str:
     return digest.hexdigest()
 
 
-def _folder(source: str) -> str:
+def _folder(source: str, key: str, layout: str) -> str:
     """Absolute path of the folder, or a ValueError that says what else it is."""
     if "://" in source:
-        raise ValueError(
-            f"data.source {source} is a remote address: only local folders are supported"
-        )
+        raise ValueError(f"{key} {source} is a remote address: only local folders are supported")
     path = Path(source).expanduser().absolute()
     root = str(path)
     if not path.exists():
-        raise ValueError(f"data.source {printable(root)} does not exist: expected {_LAYOUT}")
+        raise ValueError(f"{key} {printable(root)} does not exist: expected {layout}")
     if not path.is_dir():
         raise ValueError(
-            f"data.source {printable(root)} is a file: archives, manifests and TFRecords are not "
-            f"supported yet; expected {_LAYOUT}"
+            f"{key} {printable(root)} is a file: archives, manifests and TFRecords are not "
+            f"supported yet; expected {layout}"
         )
     return root
 
@@ -184,9 +206,20 @@ def _subfolders(folder: str) -> tuple[list[str], int]:
 
 def _list_class(root: str, folder: str, label: str, split: str | None) -> tuple[list[Item], int]:
     """Items of one class folder (relative to `root`), and the number of files ignored."""
+    items, ignored = _list_pictures(root, folder, label, split)
+    if not items:
+        raise ValueError(
+            f"class folder {printable(os.path.join(root, folder))} holds no pictures: add some, or "
+            "remove the folder"
+        )
+    return items, ignored
+
+
+def _list_pictures(root: str, folder: str, label: str, split: str | None) -> tuple[list[Item], int]:
+    """Items of a folder (relative to `root`) and those in it, and the number of files ignored."""
     items, ignored = [], 0
     # A link to the root or above it would pull the other classes into this one.
-    above = {walk.identity(parent) for parent in (root, *Path(root).parents)}
+    above = {walk.identity(parent) for parent in Path(root, folder).parents}
     for entry in walk.files(os.path.join(root, folder), above):
         broken_link = entry.is_symlink() and not Path(entry.path).exists()
         if not _is_picture(entry.name) or not (broken_link or entry.is_file()):
@@ -201,11 +234,6 @@ def _list_class(root: str, folder: str, label: str, split: str | None) -> tuple[
                 size=status.st_size if status else 0,
                 mtime_ns=status.st_mtime_ns if status else 0,
             )
-        )
-    if not items:
-        raise ValueError(
-            f"class folder {printable(os.path.join(root, folder))} holds no pictures: add some, or "
-            "remove the folder"
         )
     return items, ignored
 

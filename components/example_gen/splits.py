@@ -1,7 +1,7 @@
 """Which split a picture belongs to, from nothing but its own content."""
 
 from components.example_gen.config import SplitSettings
-from components.features import TEST, TRAIN, VALIDATION
+from components.features import TEST, TRAIN, UNLABELLED, VALIDATION
 
 
 def assign_split(
@@ -19,8 +19,10 @@ def assign_split(
         fractions: Shares of the splits.
 
     Returns:
-        `train`, `validation` or `test`.
+        `train`, `validation` or `test`; `unlabelled` where the source gives that.
     """
+    if given == UNLABELLED:
+        return given
     if given is None or available == {TRAIN}:
         draw = _uniform(image_id, 0)
         if draw < fractions.train:

@@ -32,12 +32,14 @@ class ShardReport:
         counts: Number of pictures per split and class, without zeros.
         quarantined: Files set aside.
         reencoded: Number of pictures that TensorFlow cannot decode and that became PNGs.
+        copies: Number of unlabelled pictures left out because they are labelled ones.
     """
 
     files: dict[str, str]
     counts: dict[str, dict[str, int]]
     quarantined: list[Quarantined]
     reencoded: int
+    copies: int = 0
 
     def to_json(self) -> str:
         """The inverse of `from_json`."""
@@ -62,6 +64,7 @@ class Summary:
         quarantined: Number of files set aside.
         reencoded: Number of usable pictures that became PNGs.
         ignored: Number of files in the source that do not claim to be pictures.
+        unlabelled: What became of the unlabelled pictures; None without a source of them.
     """
 
     classes: list[str]
@@ -70,6 +73,7 @@ class Summary:
     quarantined: int
     reencoded: int
     ignored: int
+    unlabelled: dict[str, int] | None = None
 
     def to_json(self) -> str:
         """The content of `summary.json`."""
@@ -99,6 +103,42 @@ def summarise(classes: Sequence[str], ignored: int, reports: Iterable[ShardRepor
     )
 
 
+def summarise_unlabelled(
+    reports: Iterable[ShardReport], settings: DataSettings, source: str
+) -> dict[str, int]:
+    """Adds up the reports of unlabelled pictures.
+
+    Returns:
+        `usable`, `copies` (of labelled pictures, left out) and `quarantined`.
+
+    Raises:
+        ValueError: If too many files were set aside, or none is left.
+    """
+    reports = list(reports)
+    usable = sum(report.counts[features.UNLABELLED].get("", 0) for report in reports)
+    copies = sum(report.copies for report in reports)
+    quarantined = [entry for report in reports for entry in report.quarantined]
+    files = usable + copies + len(quarantined)
+    _check_quarantined(quarantined, files, settings, f"pseudo_labels.source {source}")
+    if not usable:
+        raise ValueError(
+            f"pseudo_labels.source {source} has no picture of its own: all {copies} that can be "
+            "used are labelled ones"
+        )
+    return {"usable": usable, "copies": copies, "quarantined": len(quarantined)}
+
+
+def _check_quarantined(
+    quarantined: Sequence[Quarantined], files: int, settings: DataSettings, source: str
+) -> None:
+    if len(quarantined) > settings.max_quarantined * files:
+        shown = "; ".join(f"{entry.path}: {entry.reason}" for entry in quarantined[:3])
+        raise ValueError(
+            f"{len(quarantined)} of {files} files in {source} cannot be used, more than "
+            f"data.max_quarantined = {settings.max_quarantined:g} allows; the first are {shown}"
+        )
+
+
 def check_usable(
     summary: Summary, quarantined: Sequence[Quarantined], settings: DataSettings, source: str
 ) -> None:
@@ -114,13 +154,7 @@ def check_usable(
         ValueError: If too many files were set aside, a class has too few pictures or none to train
             on, or a split is empty.
     """
-    files = summary.total + summary.quarantined
-    if summary.quarantined > settings.max_quarantined * files:
-        shown = "; ".join(f"{entry.path}: {entry.reason}" for entry in quarantined[:3])
-        raise ValueError(
-            f"{summary.quarantined} of {files} files in {source} cannot be used, more than "
-            f"data.max_quarantined = {settings.max_quarantined:g} allows; the first are {shown}"
-        )
+    _check_quarantined(quarantined, summary.total + summary.quarantined, settings, source)
     for label in summary.classes:
         usable = sum(of_split[label] for of_split in summary.counts.values())
         if usable < settings.min_per_class:

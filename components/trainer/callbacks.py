@@ -29,13 +29,18 @@ class ReportProgress(keras.callbacks.Callback):
 class StopWhenNotFinite(keras.callbacks.Callback):
     """Ends the run at the first loss that is not a number: what follows could only be garbage."""
 
-    def __init__(self, phase: str):
+    def __init__(self, key: str):
+        """Makes the callback.
+
+        Args:
+            key: where the recipe holds the phase's settings.
+        """
         super().__init__()
-        self._phase = phase
+        self._key = key
 
     def on_train_batch_end(self, batch, logs=None):
         if not math.isfinite(logs["loss"]):
             raise ValueError(
-                f"training.{self._phase}: the loss is {logs['loss']} at batch {batch + 1}. "
-                f"Lower training.{self._phase}.learning_rate"
+                f"{self._key}: the loss is {logs['loss']} at batch {batch + 1}. "
+                f"Lower {self._key}.learning_rate"
             )

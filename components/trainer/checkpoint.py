@@ -9,6 +9,16 @@ import numpy as np
 _META = "meta"
 
 
+def rank(val_accuracy: float, val_loss: float) -> tuple[float, float]:
+    """Orders epochs, and phases, from worse to better.
+
+    Accuracy first: a network that fine-tunes goes on classifying better when its loss has begun to
+    grow, because it gets surer of its few mistakes (Guo et al., "On Calibration of Modern Neural
+    Networks", arXiv:1706.04599). Among equals the lower loss.
+    """
+    return val_accuracy, -val_loss
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole state of a phase after every epoch, and ends it with its best weights.
 
@@ -17,7 +27,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     Attributes:
         history: figure by name, one float per epoch, those before a restart included.
-        best_epoch: index of the epoch with the lowest validation loss.
+        best_epoch: index of the best epoch, see `rank`.
     """
 
     def __init__(self, path: pathlib.Path, epochs: int, patience: int):
@@ -65,8 +75,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
-        losses = self.history["val_loss"]
-        if self.best_epoch < 0 or losses[-1] < losses[self.best_epoch]:
+        ranks = [*map(rank, self.history["val_accuracy"], self.history["val_loss"])]
+        if self.best_epoch < 0 or ranks[-1] > ranks[self.best_epoch]:
             self.best_epoch = epoch
             self._best_weights = self.model.get_weights()
         self._save()

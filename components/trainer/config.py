@@ -1,18 +1,24 @@
-"""Settings of the Trainer: the network and the two phases of its fine-tuning."""
+"""Settings of the Trainer: the network and the phases of its fine-tuning."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pydantic
 
-from components.settings import Settings
+from components.settings import ClassName, Settings
 from components.trainer.backbones import BACKBONES, SAVED_MODEL
+from components.trainer.distillation_config import DistillationSettings
+from components.trainer.phase_config import (
+    ListedPhaseSettings,
+    PhaseSettings,
+    UnfrozenPhaseSettings,
+)
+from components.trainer.pseudo_labels_config import PseudoLabelSettings
 
 ALL_LAYERS = "all"
 
-OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
-
-# Digits as class names need no quotes in YAML.
-_ClassName = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
+# The key of the list of phases; the field has another name beside the property of this one.
+_LIST = "phases"
 
 
 class BackboneSettings(Settings):
@@ -111,73 +117,11 @@ class HeadSettings(Settings):
     )
 
 
-class EarlyStoppingSettings(Settings):
-    """Ends a phase that stopped getting better on the validation split."""
-
-    patience: int = pydantic.Field(
-        5, ge=0, description="epochs without improvement; 0: never stop early"
-    )
-
-
-class PhaseSettings(Settings):
-    """One phase of training."""
-
-    epochs: int = pydantic.Field(10, ge=0, le=10_000, description="0 leaves the phase out")
-    batch_size: int | None = pydantic.Field(
-        None, ge=1, le=65_536, description="null: training.batch_size"
-    )
-    optimizer: OptimizerName = "adam"
-    learning_rate: float = pydantic.Field(3e-4, gt=0.0, le=10.0)
-    fine_tune_at: int | str | None = pydantic.Field(
-        None,
-        description="index or name of the first backbone layer that learns, or `all`; "
-        "null: the head alone learns",
-    )
-    schedule: Literal["constant", "cosine", "one_cycle"] = pydantic.Field(
-        "constant", description="how the rate goes; learning_rate is the highest"
-    )
-    warmup_epochs: float = pydantic.Field(
-        0.0, ge=0.0, description="epochs in which the rate of `cosine` rises from 0"
-    )
-    backbone_multiplier: float = pydantic.Field(
-        1.0, gt=0.0, le=1.0, description="the backbone learns at learning_rate times this"
-    )
-    weight_decay: float | None = pydantic.Field(
-        None,
-        ge=0.0,
-        lt=1.0,
-        description="times the rate: the share that every step takes off kernels, not off biases "
-        "and normalization; null: 0.004 for adamw, 0 for the others",
-    )
-    early_stopping: EarlyStoppingSettings = EarlyStoppingSettings()
-
-    @pydantic.model_validator(mode="after")
-    def _check_warmup(self) -> "PhaseSettings":
-        if self.warmup_epochs and self.schedule != "cosine":
-            raise ValueError("warmup_epochs is for schedule: cosine")
-        if self.epochs and self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs must be less than epochs ({self.epochs})")
-        return self
-
-    @pydantic.model_validator(mode="after")
-    def _check_multiplier(self) -> "PhaseSettings":
-        if self.backbone_multiplier != 1.0 and self.fine_tune_at is None:
-            raise ValueError("backbone_multiplier is for phases in which the backbone learns")
-        return self
-
-
-class UnfrozenPhaseSettings(PhaseSettings):
-    """The second phase, in which the backbone's last layers learn too."""
-
-    optimizer: OptimizerName = "rmsprop"
-    learning_rate: float = pydantic.Field(3e-5, gt=0.0, le=10.0)
-    fine_tune_at: int | str = pydantic.Field(
-        100, description="index or name of the first backbone layer that learns, or `all`"
-    )
-
-
 class TrainingSettings(Settings):
-    """The block `training` of a recipe."""
+    """The block `training` of a recipe.
+
+    Its phases are the blocks `frozen` and `unfrozen`, or in their place a list `phases`.
+    """
 
     batch_size: int = pydantic.Field(32, ge=1, le=65_536, description="over all devices together")
     device: Literal["auto", "cpu", "gpu"] = pydantic.Field(
@@ -188,7 +132,7 @@ class TrainingSettings(Settings):
     mixed_precision: bool = pydantic.Field(
         True, description="float16 arithmetic on GPUs; ignored on CPUs"
     )
-    class_weights: Literal["none", "auto"] | dict[_ClassName, pydantic.PositiveFloat] = (
+    class_weights: Literal["none", "auto"] | dict[ClassName, pydantic.PositiveFloat] = (
         pydantic.Field(
             "none",
             description="how much a picture counts in the training loss, by class name (left out: "
@@ -203,24 +147,74 @@ class TrainingSettings(Settings):
     )
     frozen: PhaseSettings = PhaseSettings()
     unfrozen: UnfrozenPhaseSettings = UnfrozenPhaseSettings()
+    listed: tuple[ListedPhaseSettings, ...] | None = pydantic.Field(
+        None,
+        validation_alias=_LIST,
+        description="any number of phases, in place of `frozen` and `unfrozen`",
+    )
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _check_either(cls, values: Any) -> Any:
+        """Which blocks were given is known only before the others get their defaults."""
+        if isinstance(values, dict) and values.get(_LIST) is not None:
+            both = [name for name in ("frozen", "unfrozen") if name in values]
+            if both:
+                raise ValueError(
+                    f"{both[0]} and {_LIST} cannot both be given: write it as one of the phases, "
+                    f"- {{name: {both[0]}, …}}"
+                )
+        return values
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "TrainingSettings":
+        if self.listed is None:
+            if not self.phases:
+                raise ValueError("frozen.epochs and unfrozen.epochs are both 0: nothing to train")
+            if self.frozen.fine_tune_at is not None:
+                raise ValueError("frozen.fine_tune_at must be null: that is what makes it frozen")
+            return self
+        names = [phase.name for phase in self.listed]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{_LIST}: two phases have the name {name}")
         if not self.phases:
-            raise ValueError("frozen.epochs and unfrozen.epochs are both 0: nothing to train")
-        if self.frozen.fine_tune_at is not None:
-            raise ValueError("frozen.fine_tune_at must be null: that is what makes it frozen")
+            raise ValueError(f"{_LIST}: no phase has any epochs: nothing to train")
         return self
+
+    @pydantic.model_serializer(mode="wrap")
+    def _as_given(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """The blocks or the list, whichever counts, so that what is dumped can be loaded."""
+        values = handler(self)
+        listed = values.pop("listed", None)
+        if listed is None:
+            return values
+        values = {k: v for k, v in values.items() if k not in ("frozen", "unfrozen")}
+        return {**values, _LIST: [{"name": phase["name"], **phase} for phase in listed]}
 
     @property
     def phases(self) -> dict[str, PhaseSettings]:
         """The phases that have epochs, with their batch sizes, in the order in which they run."""
-        phases = {"frozen": self.frozen, "unfrozen": self.unfrozen}
         return {
             name: phase.model_copy(update={"batch_size": phase.batch_size or self.batch_size})
-            for name, phase in phases.items()
+            for name, phase in self._all_phases.items()
             if phase.epochs
         }
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all phases, also of those without epochs."""
+        return list(self._all_phases)
+
+    @property
+    def _all_phases(self) -> dict[str, PhaseSettings]:
+        if self.listed is None:
+            return {"frozen": self.frozen, "unfrozen": self.unfrozen}
+        return {phase.name: phase for phase in self.listed}
+
+    def key(self, name: str) -> str:
+        """Where a recipe holds the settings of a phase, in the words of `graft --set`."""
+        return f"training.{name}" if self.listed is None else f"training.{_LIST}.{name}"
 
 
 class TrainerSettings(Settings):
@@ -234,20 +228,31 @@ class TrainerSettings(Settings):
     backbone: BackboneSettings = BackboneSettings()
     head: HeadSettings = HeadSettings()
     training: TrainingSettings = TrainingSettings()
+    distillation: DistillationSettings | None = None
+    pseudo_labels: PseudoLabelSettings | None = None
     views: int | None = None
     seed: int = 0
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "TrainerSettings":
+        if self.distillation and self.training.focal_gamma:
+            raise ValueError(
+                "training.focal_gamma must be 0 with distillation: what it makes of the labels' "
+                "loss would not compare with the teacher's share"
+            )
         for name, phase in self.training.phases.items():
+            key = self.training.key(name)
             if self.backbone.is_saved_model and phase.fine_tune_at is not None:
                 raise ValueError(
-                    "backbone.name is saved_model, which never learns: "
-                    f"set training.{name}.epochs to 0"
+                    f"backbone.name is saved_model, which never learns: set {key}.epochs to 0"
                 )
             if self.backbone.from_scratch and phase.fine_tune_at not in (ALL_LAYERS, 0):
+                right = (
+                    "training.frozen.epochs to 0 and training.unfrozen.fine_tune_at to `all`"
+                    if self.training.listed is None
+                    else f"{key}.fine_tune_at to `all`"
+                )
                 raise ValueError(
-                    "backbone.weights is `none`, so there is nothing to keep frozen: "
-                    "set training.frozen.epochs to 0 and training.unfrozen.fine_tune_at to `all`"
+                    f"backbone.weights is `none`, so there is nothing to keep frozen: set {right}"
                 )
         return self

@@ -5,6 +5,7 @@ import copy
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -34,7 +35,12 @@ class ExampleReader:
         return other
 
     def training_batches(
-        self, files: Sequence[str], count: int, seed: int, first_epoch: int = 0
+        self,
+        files: Sequence[str],
+        count: int,
+        seed: int,
+        first_epoch: int = 0,
+        targets: np.ndarray | None = None,
     ) -> tf.data.Dataset:
         """Epoch after epoch without end, each shuffled anew.
 
@@ -45,19 +51,27 @@ class ExampleReader:
             count: how many examples they hold.
             seed: fixes the order.
             first_epoch: where to begin.
+            targets: what each picture is to be learned as, in the files' order, in place of its
+                label.
         """
         steps = math.ceil(count / self._batch_size)
-        epoch = (
-            _records(files).shuffle(min(count, _SHUFFLE_BUFFER), seed=seed).batch(self._batch_size)
-        )
+        examples = records(files)
+        if targets is not None:
+            examples = tf.data.Dataset.zip(examples, tf.data.Dataset.from_tensor_slices(targets))
+        epoch = examples.shuffle(min(count, _SHUFFLE_BUFFER), seed=seed).batch(self._batch_size)
+
+        def transform(step: tf.Tensor, batch) -> tuple[tf.Tensor, tf.Tensor]:
+            view = step // steps + 1
+            if targets is None:
+                return self._transform(batch, view)
+            serialized, chosen = batch
+            return self._transform(serialized, view)[0], chosen
+
         return (
             epoch.repeat()
             .enumerate()
             .skip(first_epoch * steps)
-            .map(
-                lambda step, batch: self._transform(batch, step // steps + 1),
-                num_parallel_calls=tf.data.AUTOTUNE,
-            )
+            .map(transform, num_parallel_calls=tf.data.AUTOTUNE)
             .prefetch(2)
         )
 
@@ -74,7 +88,7 @@ class ExampleReader:
             tf.data.Dataset.from_tensor_slices(tf.constant(views, tf.int64))
             .flat_map(
                 lambda view: (
-                    _records(files)
+                    records(files)
                     .batch(self._batch_size)
                     .map(lambda serialized: (serialized, view))
                 )
@@ -97,20 +111,32 @@ class ExampleReader:
 
 def count_examples(files: Sequence[str]) -> int:
     """Counts the records: steps per epoch come from the data, never from a constant."""
-    return int(_records(files).batch(1024).reduce(0, lambda n, batch: n + tf.size(batch)))
+    return int(records(files).batch(1024).reduce(0, lambda n, batch: n + tf.size(batch)))
 
 
 def count_labels(files: Sequence[str]) -> collections.Counter[str]:
     """Counts the records of every class, without decoding a picture."""
     spec = {features.LABEL: tf.io.FixedLenFeature([], tf.string)}
     counts: collections.Counter[str] = collections.Counter()
-    for serialized in _records(files).batch(1024):
+    for serialized in records(files).batch(1024):
         labels = tf.io.parse_example(serialized, spec)[features.LABEL]
         counts.update(label.decode() for label in labels.numpy())
     return counts
 
 
-def _records(files: Sequence[str]) -> tf.data.Dataset:
+def labelled_pictures(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
+    """Batches of (encoded picture, class name), string [batch] each, once, in the files' order."""
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in (features.IMAGE, features.LABEL)}
+
+    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        example = tf.io.parse_example(serialized, spec)
+        return example[features.IMAGE], example[features.LABEL]
+
+    return records(files).batch(batch_size).map(parse).prefetch(1)
+
+
+def records(files: Sequence[str]) -> tf.data.Dataset:
+    """Serialized examples, string [], in the files' order."""
     return tf.data.TFRecordDataset(
         files, compression_type=features.COMPRESSION, buffer_size=_READ_BUFFER_BYTES
     )

@@ -84,9 +84,13 @@ def fingerprint(settings: BackboneSettings) -> str:
     Returns:
         SHA-256 over names, sizes and times of the files, hexadecimal.
     """
-    path = pathlib.Path(settings.weights)
     if settings.weights in ("imagenet", "glyphs", "none") or settings.is_url:
         return ""
+    return files_fingerprint(pathlib.Path(settings.weights))
+
+
+def files_fingerprint(path: pathlib.Path) -> str:
+    """SHA-256 over names, sizes and times of a file or of the files in a folder, hexadecimal."""
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         status = file.stat()

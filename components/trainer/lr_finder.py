@@ -165,12 +165,12 @@ def phase_curve(
 ) -> Curve:
     """Runs the range test of a phase, on fresh views through the whole network.
 
-    Where a frozen phase comes before it, the head is trained for one epoch first, at that phase's
-    rate: random weights in the head would send the backbone astray at every rate.
+    The phases before it are trained for one epoch each, at their own rates: random weights in the
+    head would send the backbone astray at every rate.
 
     Args:
         settings: of the Trainer.
-        name: `frozen` or `unfrozen`; one of the recipe's phases.
+        name: of one of the recipe's phases.
         transform_graph: folder of the Transform graph.
         train_pattern: glob of the example files of the train split.
 
@@ -198,18 +198,17 @@ def phase_curve(
         model = build_classifier(
             settings.backbone, settings.head, len(classes), STEPS, list(counts.values())
         )
-        first, epoch = next(iter(phases)), 0
-        if name != first:
-            _compile(model, phases[first], training)
+        before = list(phases)[: list(phases).index(name)]
+        for epoch, earlier in enumerate(before):
+            _compile(model, phases[earlier], training)
             model.fit(
-                batches(phases[first], epoch),
-                steps_per_epoch=math.ceil(labels.total() / phases[first].batch_size),
-                callbacks=[ReportProgress("the head first")],
+                batches(phases[earlier], epoch),
+                steps_per_epoch=math.ceil(labels.total() / phases[earlier].batch_size),
+                callbacks=[ReportProgress(f"{earlier} first")],
                 verbose=0,
             )
-            epoch = 1
         _compile(model, phases[name], training)
-        return range_test(model, lambda: batches(phases[name], epoch))
+        return range_test(model, lambda: batches(phases[name], len(before)))
 
 
 def _compile(model: keras.Model, phase: PhaseSettings, settings: TrainingSettings) -> None:

@@ -25,7 +25,9 @@ class _PerVariable:
         multiplier: float,
         decay: float,
     ):
-        super().__init__(rate)
+        # Keras would name it after its class, and Keras 3.15 opens a scope of that name, which
+        # TensorFlow refuses where it starts with an underscore.
+        super().__init__(rate, name=type(self).__name__.strip("_").lower())
         self._backbone = frozenset(id(variable) for variable in backbone)
         self._multiplier = multiplier
         self._decay = decay

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components import features
@@ -22,7 +23,7 @@ class PhaseInput:
 
     Attributes:
         model: shares its variables with the classifier.
-        training: endless batches of (input, label), from the given epoch on.
+        training: endless batches of (input, label or target), from the given epoch on.
         validation: batches of (input, label), once.
     """
 
@@ -33,12 +34,18 @@ class PhaseInput:
 
 @dataclasses.dataclass(frozen=True)
 class Splits:
-    """The example files of training and validation, and how many pictures they hold."""
+    """The example files of training and validation, and how many pictures they hold.
+
+    Attributes:
+        train_targets: what the training pictures are to be learned as, in the files' order, see
+            `distillation`; None: their labels.
+    """
 
     train_files: Sequence[str]
     train_count: int
     validation_files: Sequence[str]
     validation_count: int
+    train_targets: np.ndarray | None = None
 
 
 def direct_input(
@@ -48,7 +55,9 @@ def direct_input(
     reader = reader.with_batch_size(batch_size)
     return PhaseInput(
         model,
-        lambda first: reader.training_batches(splits.train_files, splits.train_count, seed, first),
+        lambda first: reader.training_batches(
+            splits.train_files, splits.train_count, seed, first, splits.train_targets
+        ),
         reader.view_batches(splits.validation_files, splits.validation_count),
     )
 
@@ -86,9 +95,15 @@ def phase_inputs(
     inputs = {name: direct[sizes[name]] for name in phases if name not in tensors}
     if not tensors:
         return inputs
+    # Phases that train from the same tensor share what is kept, under the name of the first.
+    kept_as = {
+        name: next(other for other, tensor in tensors.items() if tensor is tensors[name])
+        for name in tensors
+    }
+    distinct = {name: tensors[name] for name in kept_as.values()}
     total = splits.train_count * views + splits.validation_count
-    prefix_cache.require_space(tensors, total, folder)
-    encoder = keras.Model(model.get_layer("backbone").network.input, tensors)
+    prefix_cache.require_space(distinct, total, folder)
+    encoder = keras.Model(model.get_layer("backbone").network.input, distinct)
     kept = {}
     for name, files, count, numbers in (
         (features.TRAIN, splits.train_files, splits.train_count, range(1, views + 1)),
@@ -97,7 +112,7 @@ def phase_inputs(
         kept[name] = prefix_cache.encode(
             name,
             encoder,
-            tensors,
+            distinct,
             functools.partial(reader.view_batches, files, count, numbers),
             len(numbers),
             count,
@@ -106,10 +121,11 @@ def phase_inputs(
     for name, tensor in tensors.items():
         inputs[name] = _cached_input(
             rest_of(model, tensor),
-            kept[features.TRAIN][name],
-            kept[features.VALIDATION][name],
+            kept[features.TRAIN][kept_as[name]],
+            kept[features.VALIDATION][kept_as[name]],
             sizes[name],
             seed,
+            splits.train_targets,
         )
     return inputs
 
@@ -120,11 +136,12 @@ def _cached_input(
     validation: prefix_cache.Cached,
     batch_size: int,
     seed: int,
+    targets: np.ndarray | None,
 ) -> PhaseInput:
     """The kept views, through the rest of the network."""
     return PhaseInput(
         model,
-        lambda first: train.training_batches(batch_size, seed, first),
+        lambda first: train.training_batches(batch_size, seed, first, targets),
         validation.validation_batches(batch_size),
     )
 
@@ -134,13 +151,14 @@ def _tensors_to_keep(
 ) -> dict[str, keras.KerasTensor]:
     """By phase, the tensor to train from; phases that must start from the pixels are left out."""
     network = model.get_layer("backbone").network
-    tensors, learned = {}, set()
+    tensors, learned, pooled = {}, set(), None
     for name, phase in phases.items():
         # What an earlier phase changed is not what was kept.
         learned |= learning_layers(network, phase)
         cut = deepest_frozen_tensor(network, learned)
         if cut is network.output:
-            tensors[name] = model.get_layer("pooling")(cut)
+            pooled = model.get_layer("pooling")(cut) if pooled is None else pooled
+            tensors[name] = pooled
         elif cut is not network.input:
             tensors[name] = cut
     return tensors

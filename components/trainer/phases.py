@@ -1,4 +1,4 @@
-"""Two phases: the frozen one trains the head, the unfrozen one the backbone's last layers too."""
+"""Phase after phase: by default one that trains the head, one the backbone's last layers too."""
 
 import dataclasses
 import errno
@@ -14,8 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from components.trainer.callbacks import ReportProgress, StopWhenNotFinite
-from components.trainer.checkpoint import Checkpoint
+from components.trainer.checkpoint import Checkpoint, rank
 from components.trainer.config import PhaseSettings, TrainingSettings
+from components.trainer.distillation import Accuracy, DistillationLoss, labels_of
+from components.trainer.distillation_config import DistillationSettings
 from components.trainer.losses import make_loss
 from components.trainer.model import (
     ParameterCount,
@@ -25,6 +27,7 @@ from components.trainer.model import (
 )
 from components.trainer.optimizers import make_optimizer
 from components.trainer.phase_inputs import PhaseInput
+from components.trainer.pseudo_labels import PseudoLabels
 
 # In the ModelRun artifact, beside the TensorBoard logs.
 TRAINING_FILE = "training.json"
@@ -35,7 +38,7 @@ class PhaseResult:
     """What a phase came to.
 
     Attributes:
-        name: `frozen` or `unfrozen`.
+        name: as in the recipe; `frozen` and `unfrozen` by default.
         parameters: how much of the network learned.
         history: `loss`, `accuracy`, `val_loss` and `val_accuracy`, one float per epoch each.
         best_epoch: index of the epoch whose weights the phase ended with.
@@ -58,6 +61,11 @@ class PhaseResult:
         """Validation loss of the weights that the phase ended with."""
         return self.history["val_loss"][self.best_epoch]
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Orders phases from worse to better."""
+        return rank(self.val_accuracy, self.val_loss)
+
 
 def run_phases(
     model: keras.Model,
@@ -67,6 +75,7 @@ def run_phases(
     log_dir: str,
     state: pathlib.Path,
     class_weight: Mapping[int, float] | None = None,
+    distillation: DistillationSettings | None = None,
 ) -> tuple[list[PhaseResult], PhaseResult]:
     """Trains phase after phase and leaves the model with the weights of the best one.
 
@@ -79,6 +88,7 @@ def run_phases(
         state: folder in which an interrupted training finds itself again.
         class_weight: how much a training picture counts, by index of its class; None: all the
             same. Validation pictures always count the same.
+        distillation: how much a teacher's answers count; None: there are none.
 
     Returns:
         The phases that were run, and the one whose weights were kept.
@@ -93,9 +103,9 @@ def run_phases(
         checkpoint = Checkpoint(state / f"{name}.npz", phase.epochs, phase.early_stopping.patience)
         start = time.monotonic()
         steps = math.ceil(train_count / phase.batch_size)
-        compile_for_phase(inputs[name].model, phase, steps, settings)
+        compile_for_phase(inputs[name].model, phase, steps, settings, distillation)
         folder = os.path.join(log_dir, name)
-        _fit(name, inputs[name], phase, steps, checkpoint, folder, class_weight)
+        _fit(name, settings.key(name), inputs[name], phase, steps, checkpoint, folder, class_weight)
         result = PhaseResult(
             name=name,
             parameters=count_parameters(model),
@@ -104,18 +114,18 @@ def run_phases(
             seconds=time.monotonic() - start,
         )
         results.append(result)
-        if kept is None or _rank(result) >= _rank(kept[0]):
+        if kept is None or result.rank >= kept[0].rank:
             kept = result, model.get_weights()
     model.set_weights(kept[1])
     return results, kept[0]
 
 
-def _rank(result: PhaseResult) -> tuple[float, float]:
-    return result.val_accuracy, -result.val_loss
-
-
 def compile_for_phase(
-    model: keras.Model, phase: PhaseSettings, steps: int, settings: TrainingSettings
+    model: keras.Model,
+    phase: PhaseSettings,
+    steps: int,
+    settings: TrainingSettings,
+    distillation: DistillationSettings | None = None,
 ) -> None:
     """Compiles a model that gives logits.
 
@@ -124,16 +134,14 @@ def compile_for_phase(
         phase: its optimizer and how the rate goes.
         steps: per epoch.
         settings: the block `training`, for the loss.
+        distillation: how much a teacher's answers count in it; None: there are none.
     """
     outputs = model.output_shape[-1]
+    loss = make_loss(settings, outputs)
     model.compile(
         optimizer=make_optimizer(phase, steps, backbone_variables(model)),
-        loss=make_loss(settings, outputs),
-        metrics=[
-            keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)
-            if outputs == 1
-            else keras.metrics.SparseCategoricalAccuracy("accuracy")
-        ],
+        loss=DistillationLoss(loss, distillation) if distillation else loss,
+        metrics=[Accuracy(outputs)],
         # XLA takes minutes to compile a backbone on a CPU, far longer than a small training.
         jit_compile=False,
     )
@@ -141,6 +149,7 @@ def compile_for_phase(
 
 def _fit(
     name: str,
+    key: str,
     phase_input: PhaseInput,
     phase: PhaseSettings,
     steps: int,
@@ -154,19 +163,18 @@ def _fit(
     checkpoint.restore(model)
     callbacks = [
         ReportProgress(name),
-        StopWhenNotFinite(name),
+        StopWhenNotFinite(key),
         checkpoint,
         keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
     ]
     try:
         if not checkpoint.finished:
             model.fit(
-                phase_input.training(checkpoint.next_epoch),
+                _weighted(phase_input.training(checkpoint.next_epoch), class_weight),
                 initial_epoch=checkpoint.next_epoch,
                 epochs=phase.epochs,
                 steps_per_epoch=steps,
                 validation_data=phase_input.validation,
-                class_weight=class_weight,
                 callbacks=callbacks,
                 verbose=0,
             )
@@ -174,16 +182,36 @@ def _fit(
         if os.strerror(errno.ENOSPC) in str(error):  # a disk, not a device
             raise
         raise ValueError(
-            f"training.{name}.batch_size: {phase.batch_size} pictures at once do not fit into the "
+            f"{key}.batch_size: {phase.batch_size} pictures at once do not fit into the "
             f"device's memory; try {max(1, phase.batch_size // 2)}"
         ) from error
     checkpoint.end_with_best(model)
 
 
-def as_json(results: list[PhaseResult], kept: PhaseResult) -> dict[str, Any]:
-    """What `TRAINING_FILE` holds."""
+def _weighted(
+    batches: tf.data.Dataset, class_weight: Mapping[int, float] | None
+) -> tf.data.Dataset:
+    """Batches of (input, target, weight); Keras' own `class_weight` knows no teacher's answers."""
+    if class_weight is None:
+        return batches
+    weights = tf.constant([class_weight[index] for index in range(len(class_weight))])
+    return batches.map(lambda x, y: (x, y, tf.gather(weights, tf.cast(labels_of(y), tf.int64))))
+
+
+def as_json(
+    results: list[PhaseResult], kept: PhaseResult, taken: PseudoLabels | None = None
+) -> dict[str, Any]:
+    """What `TRAINING_FILE` holds.
+
+    Args:
+        results: all phases that were run.
+        kept: the one whose weights were kept.
+        taken: pictures that a model labelled; None: none were asked for.
+    """
+    labels = {"unlabelled": taken.unlabelled, "taken": taken.taken} if taken else None
     return {
         "kept": kept.name,
+        "pseudo_labels": labels,
         "phases": [
             {**dataclasses.asdict(r), "val_accuracy": r.val_accuracy, "val_loss": r.val_loss}
             for r in results

@@ -46,12 +46,25 @@ class Cached:
         order = np.random.default_rng([seed, 1, epoch]).permutation(pictures)
         return view_of[order], order
 
-    def training_batches(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
+    def training_batches(
+        self,
+        batch_size: int,
+        seed: int,
+        first_epoch: int = 0,
+        targets: np.ndarray | None = None,
+    ) -> tf.data.Dataset:
         """Epoch after epoch without end, from `first_epoch` on.
 
+        Args:
+            batch_size: pictures.
+            seed: fixes the order.
+            first_epoch: where to begin.
+            targets: what each picture is to be learned as, in place of its label.
+
         Returns:
-            Batches of (float32 [batch, ...], int64 [batch]).
+            Batches of (float32 [batch, ...], labels or targets [batch, ...]).
         """
+        targets = self.labels if targets is None else targets
 
         def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             epoch = first_epoch
@@ -59,10 +72,10 @@ class Cached:
                 views, order = self.epoch_order(epoch, seed)
                 for at in range(0, len(order), batch_size):
                     rows = slice(at, at + batch_size)
-                    yield self.activations[views[rows], order[rows]], self.labels[order[rows]]
+                    yield self.activations[views[rows], order[rows]], targets[order[rows]]
                 epoch += 1
 
-        return self._dataset(batches)
+        return self._dataset(batches, targets)
 
     def validation_batches(self, batch_size: int) -> tf.data.Dataset:
         """View 0 of every picture, once, in order."""
@@ -73,12 +86,14 @@ class Cached:
                 yield self.activations[0, rows], self.labels[rows]
 
         steps = -(-len(self.labels) // batch_size)
-        return self._dataset(batches).apply(tf.data.experimental.assert_cardinality(steps))
+        return self._dataset(batches, self.labels).apply(
+            tf.data.experimental.assert_cardinality(steps)
+        )
 
-    def _dataset(self, batches: Callable) -> tf.data.Dataset:
+    def _dataset(self, batches: Callable, targets: np.ndarray) -> tf.data.Dataset:
         signature = (
             tf.TensorSpec([None, *self.activations.shape[2:]], tf.as_dtype(_DTYPE)),
-            tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([None, *targets.shape[1:]], targets.dtype),
         )
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         return dataset.map(lambda x, y: (tf.cast(x, tf.float32), y)).prefetch(2)

@@ -1,5 +1,7 @@
 """The one graph for pixels: what training, evaluation and serving apply to an encoded picture."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -48,19 +50,23 @@ def _prepare(
     image: tf.Tensor, image_hash: tf.Tensor, view: tf.Tensor, settings: TransformSettings
 ) -> tf.Tensor:
     """One encoded picture to float32 [size, size, 3] in the backbone's value range."""
-    decoded = tf.io.decode_image(image, channels=3, expand_animations=False)
-    size = [settings.image_size, settings.image_size]
-    # Antialiased: a photo shrunk tenfold without it keeps one pixel in a hundred, which is noise.
-    pixels = tf.ensure_shape(tf.image.resize(decoded, size, antialias=True), [*size, 3])
+    pixels = decode(image, [settings.image_size, settings.image_size])
     pixels = tf.cond(
         view > 0,
         lambda: augment(pixels, image_hash, view, settings.augmentation, settings.seed),
         lambda: pixels,
     )
-    return _rescale(pixels, settings.value_range)
+    return rescale(pixels, settings.value_range)
 
 
-def _rescale(pixels: tf.Tensor, value_range: str) -> tf.Tensor:
+def decode(image: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
+    """One encoded picture to float32 [*size, 3], 0..255 RGB."""
+    decoded = tf.io.decode_image(image, channels=3, expand_animations=False)
+    # Antialiased: a photo shrunk tenfold without it keeps one pixel in a hundred, which is noise.
+    return tf.ensure_shape(tf.image.resize(decoded, size, antialias=True), [*size, 3])
+
+
+def rescale(pixels: tf.Tensor, value_range: str) -> tf.Tensor:
     """float32 [size, size, 3], 0..255 RGB, to a range in the words of `keras.applications`."""
     if value_range == "tf":
         return pixels / 127.5 - 1.0

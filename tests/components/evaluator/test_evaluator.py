@@ -74,10 +74,10 @@ def evaluate(tmp_path_factory, models, examples):
 
 
 def is_blessed(blessing) -> bool:
-    """What the Pusher looks at; the marker file must agree."""
-    markers = {path.name for path in Path(blessing.uri).iterdir()}
+    """What the Pusher looks at; the marker file must agree, and the gates travel with it."""
+    left = {path.name for path in Path(blessing.uri).iterdir()}
     blessed = blessing.get_int_custom_property("blessed") == 1
-    assert markers == ({"BLESSED"} if blessed else {"NOT_BLESSED"})
+    assert left == {"BLESSED" if blessed else "NOT_BLESSED", results.GATES_FILE}
     return blessed
 
 
@@ -118,6 +118,7 @@ def test_every_bound_is_a_row_kept_or_not(first_run):
     assert gates["recall of every class"].value == 0
     assert gates["recall of every class"].message.startswith("lowest: green with 0.0000")
     assert not is_blessed(blessing)
+    assert results.read_gates(blessing.uri) == list(gates.values())
 
 
 def test_figures_are_those_of_the_most_probable_class(first_run):

@@ -20,7 +20,9 @@ IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direc
 REPOSITORY = Path(__file__).parents[3]
 
 
-def _run(source, uri, beam_args=IN_MEMORY, **settings) -> standard_artifacts.Examples:
+def _run(
+    source, uri, beam_args=IN_MEMORY, unlabelled="", **settings
+) -> standard_artifacts.Examples:
     examples = standard_artifacts.Examples()
     examples.uri = str(uri)
     executor.Executor(executor.Executor.Context(beam_pipeline_args=list(beam_args))).Do(
@@ -29,6 +31,7 @@ def _run(source, uri, beam_args=IN_MEMORY, **settings) -> standard_artifacts.Exa
         exec_properties={
             "source": str(source),
             "settings": DataSettings(**settings).model_dump_json(),
+            "unlabelled": str(unlabelled),
             "input_fingerprint": "",
             "code_digest": "",
         },
@@ -268,6 +271,45 @@ def test_full_disk_is_noticed_before_any_work(fill, tmp_path, monkeypatch):
     assert list(tmp_path.glob("examples/*")) == []
 
 
+def test_unlabelled_pictures_have_a_split_of_their_own(examples, pictures, fill, tmp_path):
+    # As in the source, whose folders these are by number: 12 pictures of cats.
+    unlabelled = fill(tmp_path / "more", {"cats": 12, "empty": 0, "deep/er": 8})
+    shutil.copy(pictures / "süße Hunde/3.png", unlabelled / "copy of a test or other picture.png")
+    (unlabelled / "cut.jpg").write_bytes((unlabelled / "deep/er/0.png").read_bytes()[:-9])
+    (unlabelled / "notes.txt").write_text("not a picture")
+    run = _run(pictures, tmp_path / "examples", unlabelled=unlabelled)
+    assert json.loads(run.split_names) == ["train", "validation", "test", "unlabelled"]
+    for split in features.SPLITS:
+        assert _records(run.uri, split) == _records(examples.uri, split)
+    records = _records(run.uri, "unlabelled")
+    labelled = {record["image_id"] for record in _all_records(run.uri)}
+    assert not labelled & {record["image_id"] for record in records}
+    assert {record["path"] for record in records} == {f"deep/er/{i}.png".encode() for i in range(8)}
+    assert {(record["label"], record["split"]) for record in records} == {(b"", b"unlabelled")}
+    summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
+    assert summary.unlabelled == {"usable": 8, "copies": 13, "quarantined": 1}
+    before = Summary.from_json(Path(examples.uri, "summary.json").read_text())
+    assert (summary.total, summary.counts) == (before.total, before.counts)
+    *_, last = Path(run.uri, "quarantine.jsonl").read_text().splitlines()
+    assert json.loads(last)["path"] == str(unlabelled / "cut.jpg")
+    assert not Path(run.uri, ".staging").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"x.jpg": b"text"}, "1 of 13 files in pseudo_labels.source .* data.max_quarantined"),
+        ({}, "pseudo_labels.source .* has no picture of its own: all 12 that can be used"),
+    ],
+)
+def test_unlabelled_pictures_of_no_use_stop_the_run(more, message, pictures, fill, tmp_path):
+    unlabelled = fill(tmp_path / "more", {"cats": 12})
+    _write(unlabelled, more)
+    with pytest.raises(ValueError, match=message):
+        _run(pictures, tmp_path / "examples", unlabelled=unlabelled)
+    assert list(tmp_path.glob("examples/*")) == []
+
+
 def test_digits(tmp_path):
     run = _run("digits", tmp_path / "examples")
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
@@ -284,6 +326,7 @@ def test_component():
     assert node.exec_properties == {
         "source": source,
         "settings": DataSettings().model_dump_json(),
+        "unlabelled": "",
         "input_fingerprint": "",
         "code_digest": "",
     }

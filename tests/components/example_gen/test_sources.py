@@ -193,3 +193,18 @@ def test_listing_needs_no_tensorflow():
     command = [sys.executable, "-c", code]
     loaded = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
     assert loaded.stdout == "set()\n"
+
+
+def test_unlabelled_pictures_lie_anywhere(tmp_path):
+    _touch(tmp_path, "a.jpg", "train/b.PNG", "deep/er/c.gif", "notes.txt", ".hidden.jpg")
+    (tmp_path / "deep" / "circle").symlink_to(tmp_path)
+    source = sources.list_unlabelled(tmp_path)
+    assert _paths(source) == ["a.jpg", "deep/er/c.gif", "train/b.PNG"]
+    assert source.classes == () and source.splits == {"unlabelled"} and source.ignored == 1
+
+
+def test_a_folder_without_unlabelled_pictures_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"pseudo_labels\.source .*nowhere does not exist"):
+        sources.list_unlabelled(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"pseudo_labels\.source .* holds no pictures: expected"):
+        sources.list_unlabelled(tmp_path)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.trainer.checkpoint import Checkpoint
+from components.trainer.checkpoint import Checkpoint, rank
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
@@ -14,7 +14,8 @@ def make_model():
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((4,)), *layers])
-    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
+    accuracy = keras.metrics.BinaryAccuracy("accuracy")
+    model.compile(keras.optimizers.Adam(0.05), "mse", [accuracy], jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -65,9 +66,16 @@ def test_the_resumed_curve_is_the_uninterrupted_one_to_the_bit(tmp_path):
 
 def test_the_phase_ends_with_its_best_weights(tmp_path):
     model, checkpoint = train(tmp_path / "state.npz")
-    losses = checkpoint.history["val_loss"]
-    assert checkpoint.best_epoch == int(np.argmin(losses))
-    assert model.evaluate(X, Y, verbose=0) == pytest.approx(min(losses), rel=1e-5)
+    epochs = list(zip(*(checkpoint.history[k] for k in ("val_accuracy", "val_loss")), strict=True))
+    accuracy, loss = epochs[checkpoint.best_epoch]
+    assert accuracy == max(checkpoint.history["val_accuracy"])
+    assert loss == min(loss for other, loss in epochs if other == accuracy)
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx([loss, accuracy], rel=1e-5)
+
+
+def test_accuracy_comes_first_and_the_loss_breaks_ties():
+    assert rank(0.9, 0.3) > rank(0.8, 0.1)
+    assert rank(0.9, 0.2) > rank(0.9, 0.3)
 
 
 def test_a_finished_phase_is_not_trained_again(tmp_path):
@@ -83,9 +91,10 @@ def test_a_finished_phase_is_not_trained_again(tmp_path):
 def test_patience_counts_epochs_since_the_best_across_a_restart(tmp_path):
     checkpoint = Checkpoint(tmp_path / "state.npz", epochs=10, patience=2)
     assert not checkpoint.finished
-    checkpoint.history, checkpoint.best_epoch = {"val_loss": [1.0, 2.0]}, 0
+    checkpoint.history = {"val_accuracy": [0.5, 0.4], "val_loss": [1.0, 2.0]}
+    checkpoint.best_epoch = 0
     assert not checkpoint.finished
-    checkpoint.history = {"val_loss": [1.0, 2.0, 3.0]}
+    checkpoint.history["val_loss"] = [1.0, 2.0, 3.0]
     assert checkpoint.finished
 
 

@@ -11,6 +11,8 @@ from components.trainer.config import (
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
+from components.trainer.distillation_config import DistillationSettings
+from components.trainer.pseudo_labels_config import PseudoLabelSettings
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,94 @@ def test_a_rate_for_the_backbone_needs_a_backbone_that_learns():
 def test_a_phase_without_a_batch_size_has_that_of_the_training():
     training = TrainingSettings(batch_size=24, unfrozen=UnfrozenPhaseSettings(batch_size=8))
     assert {n: p.batch_size for n, p in training.phases.items()} == {"frozen": 24, "unfrozen": 8}
+
+
+PHASES = [
+    {"name": "head", "epochs": 2, "batch_size": 4},
+    {"name": "skipped", "epochs": 0},
+    {"name": "top", "fine_tune_at": 100},
+    {"name": "all", "fine_tune_at": "all"},
+]
+
+
+def test_any_list_of_phases_in_place_of_the_two_blocks():
+    training = TrainingSettings(phases=PHASES)
+    assert list(training.phases) == ["head", "top", "all"]
+    assert [phase.batch_size for phase in training.phases.values()] == [4, 32, 32]
+    assert training.names == ["head", "skipped", "top", "all"]
+    assert training.key("top") == "training.phases.top"
+    assert TrainingSettings().key("frozen") == "training.frozen"
+
+
+def test_phases_are_dumped_as_they_are_written_and_load_again():
+    training = TrainingSettings(phases=PHASES)
+    dumped = training.model_dump()
+    assert "frozen" not in dumped and [p["name"] for p in dumped["phases"]] == training.names
+    assert TrainingSettings.model_validate_json(training.model_dump_json()) == training
+    assert "phases" not in TrainingSettings().model_dump()
+
+
+@pytest.mark.parametrize(
+    ("phases", "says"),
+    [
+        ([], "no phase has any epochs"),
+        ([{"name": "head", "epochs": 0}], "no phase has any epochs"),
+        ([{"name": "head"}, {"name": "head"}], "two phases have the name head"),
+        ([{"name": "The Head"}], "should match pattern"),
+        ([{"epochs": 3}], "Field required"),
+    ],
+)
+def test_a_list_of_phases_that_cannot_be_is_refused(phases, says):
+    with pytest.raises(pydantic.ValidationError, match=says):
+        TrainingSettings(phases=phases)
+
+
+def test_the_two_blocks_and_a_list_cannot_both_be_given():
+    with pytest.raises(pydantic.ValidationError, match="unfrozen and phases cannot both be given"):
+        TrainingSettings(phases=PHASES, unfrozen={"epochs": 3})
+
+
+@pytest.mark.parametrize(
+    ("backbone", "says"),
+    [
+        ({"weights": "none"}, r"set training\.phases\.head\.fine_tune_at to `all`"),
+        (
+            {"name": "saved_model", "weights": "/somewhere"},
+            r"never learns: set training\.phases\.top\.epochs to 0",
+        ),
+    ],
+)
+def test_a_listed_phase_that_does_not_go_with_the_backbone_is_named(backbone, says):
+    training = TrainingSettings(phases=PHASES)
+    with pytest.raises(pydantic.ValidationError, match=says):
+        TrainerSettings(backbone=BackboneSettings(**backbone), training=training)
+
+
+def test_a_focal_loss_and_a_teacher_do_not_go_together():
+    teacher = {"teacher": "somewhere"}
+    TrainerSettings(training={"label_smoothing": 0.1}, distillation=teacher)
+    with pytest.raises(pydantic.ValidationError, match=r"training\.focal_gamma must be 0 with"):
+        TrainerSettings(training={"focal_gamma": 2}, distillation=teacher)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (DistillationSettings, {"temperature": 0}),
+        (DistillationSettings, {"weight": 0}),
+        (DistillationSettings, {"weight": 1.1}),
+        (DistillationSettings, {"classes": ["one"]}),
+        (DistillationSettings, {"value_range": "0..1"}),
+        (PseudoLabelSettings, {"threshold": 1}),
+        (PseudoLabelSettings, {"threshold": 0}),
+    ],
+)
+def test_a_teacher_and_pseudo_labels_have_ranges_too(model, settings):
+    needed = {"teacher": "x"} if model is DistillationSettings else {"source": "x"}
+    (key,) = settings
+    with pytest.raises(pydantic.ValidationError) as caught:
+        model(**needed, **settings)
+    assert all(error["loc"][0] == key for error in caught.value.errors())
 
 
 def test_settings_survive_the_way_to_the_executor():

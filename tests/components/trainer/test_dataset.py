@@ -48,6 +48,17 @@ def test_each_epoch_has_new_views_in_a_new_order(reader, analyzed):
     assert [y.tolist() for _, y in first] != [y.tolist() for _, y in second]
 
 
+def test_targets_in_place_of_labels_stay_with_their_pictures(reader, analyzed):
+    files, rows = [analyzed.file], np.arange(COUNT, dtype=np.float32)
+    first_views = np.concatenate([x for x, _ in reader.view_batches(files, COUNT, (1,))])
+    targets = np.stack([rows, -rows], axis=1)
+    (epoch,) = epochs(reader.training_batches(files, COUNT, seed=0, targets=targets), 1)
+    pixels, given = (np.concatenate(part) for part in zip(*epoch, strict=True))
+    assert sorted(given[:, 0]) == rows.tolist() and given[:, 0].tolist() != rows.tolist()
+    np.testing.assert_array_equal(given[:, 1], -given[:, 0])
+    np.testing.assert_array_equal(pixels, first_views[given[:, 0].astype(int)])
+
+
 def test_the_seed_fixes_order_and_pixels(reader, analyzed):
     files = [analyzed.file]
     (one,), (same,) = (epochs(reader.training_batches(files, COUNT, seed=0), 1) for _ in range(2))

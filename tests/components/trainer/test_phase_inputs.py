@@ -51,7 +51,7 @@ class Reader:
         ]
         return functools.reduce(tf.data.Dataset.concatenate, of_view)
 
-    def training_batches(self, files, count, seed, first_epoch=0):
+    def training_batches(self, files, count, seed, first_epoch=0, targets=None):
         return self.view_batches(files, count, [first_epoch + 1]).repeat()
 
 
@@ -78,6 +78,34 @@ def test_a_deep_head_gives_on_kept_activations_what_it_gives_on_pixels(tmp_path)
             counted = sum(int(np.prod(w.shape)) for w in rest.trainable_weights)
             assert counted == (5120 * 8 + 8) + (8 * 4 + 4) + (4 * 3 + 3)
     assert_own_batch_sizes(inputs)
+
+
+def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
+    phases = [
+        {"name": "head"},
+        {"name": "head-again"},
+        {"name": "top", "fine_tune_at": 140},
+        {"name": "deeper", "fine_tune_at": 100},
+        {"name": "top-again", "fine_tune_at": 140},
+        {"name": "everything", "fine_tune_at": "all"},
+    ]
+    training = TrainingSettings(batch_size=5, phases=phases)
+    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+    splits = Splits([], COUNT, [], COUNT)
+    inputs = phase_inputs(model, training.phases, Reader(7), splits, 2, 0, tmp_path)
+    assert set(inputs) == set(training.phases)
+    shapes = {name: phase_input.model.input_shape for name, phase_input in inputs.items()}
+    assert shapes["head"] == (None, 1280)
+    assert shapes["top-again"] == shapes["deeper"] != shapes["top"], "learned layers are no prefix"
+    assert inputs["everything"].model is model
+    files = {path.name for path in tmp_path.glob("train-*.f16")}
+    assert files == {"train-head.f16", "train-top.f16", "train-deeper.f16"}, "none is kept twice"
+    direct = np.asarray(model(pixels_of(0), training=False))
+    for name in ("head", "head-again", "top", "deeper", "top-again"):
+        answers = [inputs[name].model(x, training=False) for x, _ in inputs[name].validation]
+        np.testing.assert_allclose(
+            np.concatenate(answers), direct, atol=1e-2 * np.abs(direct).max()
+        )
 
 
 def test_fresh_views_come_in_the_batches_of_the_phase(tmp_path):

@@ -73,7 +73,7 @@ def test_results_tell_what_learned_and_how_it_went(ruined):
     assert results[1].parameters.trainable > results[0].parameters.trainable
     for result in results:
         assert set(result.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
-        assert result.val_loss == min(result.history["val_loss"])
+        assert result.val_accuracy == max(result.history["val_accuracy"])
     assert as_json(results, kept)["kept"] == "frozen"
 
 
@@ -143,6 +143,16 @@ def test_class_weights_find_more_of_a_rare_class_and_leave_validation_unweighted
         cross_entropy = np.mean(np.logaddexp(0, logits) - labels * logits)
         assert result.val_loss == pytest.approx(cross_entropy, rel=1e-4)
     assert recall["auto"] > recall["none"] + 0.3
+
+
+def test_a_phase_of_a_list_is_named_as_the_recipe_has_it(tmp_path):
+    settings = TrainingSettings(batch_size=220, phases=[{"name": "only", "epochs": 1}])
+    points, labels = clouds(0)
+    broken = tf.data.Dataset.from_tensors((points * np.nan, labels))
+    inputs = {"only": PhaseInput(toy(), lambda first: broken.repeat(), broken)}
+    key = r"training\.phases\.only"
+    with pytest.raises(ValueError, match=rf"{key}: the loss is nan .* Lower {key}\.learning_rate"):
+        run_phases(inputs["only"].model, inputs, settings, 220, str(tmp_path), tmp_path)
 
 
 def test_the_backbone_goes_at_its_share_of_the_rate(tmp_path):

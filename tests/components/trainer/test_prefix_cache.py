@@ -117,6 +117,15 @@ def test_labels_stay_with_their_pictures(numbered):
         np.testing.assert_array_equal(x[:, 1], tf.cast(y, tf.float32))
 
 
+def test_targets_stay_with_their_pictures_too(numbered):
+    targets = np.stack([np.arange(COUNT), 10 * np.arange(COUNT)], axis=1).astype(np.float32)
+    for x, y in numbered.training_batches(4, seed=0, targets=targets).take(6):
+        assert y.dtype == tf.float32
+        np.testing.assert_array_equal(y[:, 1], 10 * x[:, 1])
+    for _, y in numbered.validation_batches(4):
+        assert y.dtype == tf.int64
+
+
 def test_validation_is_view_0_in_order(numbered):
     batches = numbered.validation_batches(4)
     assert int(batches.cardinality()) == 3

@@ -1,0 +1,72 @@
+"""Learning from a teacher's answers beside the labels (Hinton et al. 2015, arXiv:1503.02531).
+
+Answers travel with the labels, as targets: float32 [batch, 1 + classes], the index of the label and
+the teacher's log-probabilities. Validation has labels alone, int64 [batch], and is judged by them,
+so that its loss compares with that of other recipes.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from components.trainer.distillation_config import DistillationSettings
+
+
+def as_targets(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Puts labels and a teacher's answers together.
+
+    Args:
+        labels: int64 [pictures].
+        answers: float32 [pictures, classes], log-probabilities.
+
+    Returns:
+        float32 [pictures, 1 + classes].
+    """
+    return np.concatenate([labels[:, np.newaxis].astype(np.float32), answers], axis=1)
+
+
+def labels_of(targets):
+    """The labels [batch] in targets, or in labels [batch] or [batch, 1]."""
+    return targets[:, 0] if len(targets.shape) == 2 else targets
+
+
+class DistillationLoss(keras.losses.Loss):
+    """(1 - weight) * loss of the labels + weight * temperature^2 * KL(teacher || student).
+
+    The square keeps the gradients of the second part as large as those of the first whatever the
+    temperature is. Labels without answers, as in validation, have the loss of the labels.
+    """
+
+    def __init__(self, of_labels: keras.losses.Loss, settings: DistillationSettings):
+        super().__init__(name="distillation")
+        self._of_labels = of_labels
+        self._temperature = settings.temperature
+        self._weight = settings.weight
+
+    def call(self, y_true, y_pred):
+        labels = labels_of(y_true)
+        if y_pred.shape[-1] == 1:
+            labels = labels[:, None]
+        hard = self._of_labels.call(labels, y_pred)
+        if len(y_true.shape) < 2 or y_true.shape[-1] == 1:
+            return hard
+        logits = y_pred
+        if logits.shape[-1] == 1:  # the logit of the second of two classes
+            logits = ops.concatenate([ops.zeros_like(logits), logits], axis=1)
+        teacher = ops.log_softmax(y_true[:, 1:] / self._temperature)
+        student = ops.log_softmax(logits / self._temperature)
+        divergence = ops.sum(ops.exp(teacher) * (teacher - student), axis=1)
+        return (1.0 - self._weight) * hard + self._weight * self._temperature**2 * divergence
+
+
+class Accuracy(keras.metrics.MeanMetricWrapper):
+    """Share of pictures whose label the logits name, with or without a teacher's answers."""
+
+    def __init__(self, outputs: int):
+        super().__init__(_is_right, name="accuracy", outputs=outputs)
+
+
+def _is_right(targets, logits, outputs: int):
+    labels = ops.cast(labels_of(targets), "int32")
+    best = logits[:, 0] > 0 if outputs == 1 else ops.argmax(logits, axis=1)
+    return ops.equal(labels, ops.cast(best, "int32"))

@@ -1,0 +1,145 @@
+"""The model whose answers a student learns from, asked once per picture."""
+
+import logging
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components import features, progress
+from components.classes import CLASSES_FILE
+from components.trainer.dataset import labelled_pictures
+from components.trainer.distillation import as_targets
+from components.trainer.distillation_config import DistillationSettings
+from components.trainer.teacher_files import check_teacher, teacher_classes, teacher_folder
+from components.transform.preprocessing import decode, rescale
+
+_SIGNATURE = "serving_default"
+_BATCH_SIZE = 32
+# Below this a probability's logarithm says nothing more.
+_LEAST_PROBABILITY = 1e-12
+_TARGETS_FILE = "targets.npy"
+
+
+def teacher_targets(
+    settings: DistillationSettings,
+    files: Sequence[str],
+    classes: Sequence[str],
+    cache: pathlib.Path,
+) -> np.ndarray:
+    """Asks the teacher about every picture as it is, unless an earlier attempt has done so.
+
+    Args:
+        settings: names the teacher.
+        files: example files of the train split.
+        classes: those of the student, in the order of its labels.
+        cache: folder for the answers.
+
+    Returns:
+        float32 [pictures, 1 + classes] in the files' order: the index of the label, and the
+        teacher's log-probabilities of the student's classes, which need not add up to 1 where the
+        teacher knows others.
+
+    Raises:
+        ValueError: the teacher cannot be loaded or asked, or does not know a class.
+    """
+    path = cache / _TARGETS_FILE
+    if path.exists():
+        return np.load(path, allow_pickle=False)
+    check_teacher(settings, classes)
+    folder = teacher_folder(settings)
+    ask = load_teacher(settings, folder)
+    known = teacher_classes(settings, folder)
+    columns = [known.index(name) for name in classes]
+    index = {name.encode(): number for number, name in enumerate(classes)}
+    answers, labels = [], []
+    for pictures, names in labelled_pictures(files, _BATCH_SIZE):
+        answer = ask(pictures).numpy()
+        if answer.shape[1] != len(known):
+            raise ValueError(
+                f"distillation.teacher: {folder} gives {answer.shape[1]} numbers per picture, but "
+                f"there are {len(known)} names in "
+                f"{'distillation.classes' if settings.classes else CLASSES_FILE}"
+            )
+        answers.append(answer[:, columns])
+        labels += [index[name] for name in names.numpy()]
+        progress.report("asking the teacher", len(labels), None, "once per picture")
+    targets = as_targets(np.array(labels, np.int64), np.concatenate(answers))
+    right = np.mean(targets[:, 1:].argmax(axis=1) == targets[:, 0])
+    logging.info("Teacher %s: right on %.4f of %d training pictures", folder, right, len(targets))
+    unfinished = path.with_suffix(".tmp")
+    with unfinished.open("wb") as file:
+        np.save(file, targets)
+    unfinished.replace(path)
+    return targets
+
+
+def load_teacher(
+    settings: DistillationSettings, folder: pathlib.Path
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from encoded pictures, string [batch], to log-probabilities, float32 [batch, n].
+
+    Raises:
+        ValueError: the SavedModel cannot be loaded, or has not the signature that
+            `DistillationSettings` tells.
+    """
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except Exception as error:  # OSError, ValueError, tf.errors.…: damaged files raise them all
+        why = " ".join(str(error).split())[:300]
+        raise ValueError(f"distillation.teacher: {folder} cannot be loaded ({why})") from error
+    signature = loaded.signatures.get(_SIGNATURE)
+    if signature is None:
+        raise ValueError(f"distillation.teacher: {folder} has no signature {_SIGNATURE}")
+    prepare = _preparation(signature, settings, folder)
+    (name,) = signature.structured_input_signature[1]
+    output, is_logits = _output(signature, settings, folder)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def ask(pictures: tf.Tensor) -> tf.Tensor:
+        answer = tf.cast(signature(**{name: prepare(pictures)})[output], tf.float32)
+        if answer.shape[-1] == 1:  # of the second of two classes
+            other = tf.zeros_like(answer) if is_logits else 1.0 - answer
+            answer = tf.concat([other, answer], axis=1)
+        if is_logits:
+            return tf.nn.log_softmax(answer)
+        return tf.math.log(tf.maximum(answer, _LEAST_PROBABILITY))
+
+    ask.loaded = loaded  # a signature alone does not keep its variables alive
+    return ask
+
+
+def _preparation(signature, settings: DistillationSettings, folder: pathlib.Path) -> Callable:
+    """From encoded pictures to what the signature takes."""
+    inputs = list(signature.structured_input_signature[1].values())
+    (spec, *others) = inputs or [None]
+    if spec is not None and not others:
+        if spec.dtype == tf.string and spec.shape.rank in (None, 1):
+            return lambda pictures: pictures
+        size = spec.shape[1:3].as_list() if spec.shape.rank == 4 else [None]
+        if spec.dtype == tf.float32 and None not in size:
+            return lambda pictures: tf.map_fn(
+                lambda one: rescale(decode(one, size), settings.value_range),
+                pictures,
+                fn_output_signature=tf.TensorSpec([*size, 3], tf.float32),
+            )
+    raise ValueError(
+        f"distillation.teacher: the signature {_SIGNATURE} of {folder} must take one input: "
+        f"encoded pictures, string [batch], or pixels, float32 [batch, size, size, 3]; it takes "
+        f"{', '.join(map(str, inputs)) or 'nothing'}"
+    )
+
+
+def _output(signature, settings: DistillationSettings, folder: pathlib.Path) -> tuple[str, bool]:
+    """The output to read, and whether it gives logits."""
+    outputs = sorted(signature.structured_outputs)
+    for name in (features.PROBABILITIES, "logits"):
+        if name in outputs:
+            return name, name == "logits"
+    if len(outputs) == 1:
+        return outputs[0], settings.output == "logits"
+    raise ValueError(
+        f"distillation.teacher: the signature {_SIGNATURE} of {folder} must give `probabilities` "
+        f"or `logits`, or one output alone; it gives {', '.join(outputs)}"
+    )

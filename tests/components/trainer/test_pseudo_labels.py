@@ -1,0 +1,79 @@
+"""Pictures that a model is sure of: taken once each, with its label, and found again."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.trainer import pseudo_labels
+from components.trainer.dataset import count_labels, records
+from components.trainer.pseudo_labels_config import PseudoLabelSettings
+
+CLASSES = ("bar", "disc", "frame")
+# What the model says of each picture: sure, unsure, sure, and of the same picture again.
+PROBABILITIES = ((0.96, 0.03, 0.01), (0.5, 0.4, 0.1), (0.0, 0.05, 0.95), (0.0, 0.05, 0.95))
+IDS = (b"0", b"1", b"2", b"2")
+
+
+@pytest.fixture
+def unlabelled(tmp_path):
+    """The example file of four pictures without labels."""
+    path = str(tmp_path / "unlabelled.gz")
+    with tf.io.TFRecordWriter(path, "GZIP") as writer:
+        for image_id in IDS:
+            example = tf.train.Example()
+            for name, value in (("image_id", image_id), ("label", b""), ("image", image_id)):
+                example.features.feature[name].bytes_list.value.append(value)
+            writer.write(example.SerializeToString())
+    return path
+
+
+class Reader:
+    """Gives as pixels what the model is to say."""
+
+    def view_batches(self, files, count):
+        assert count == len(IDS)
+        logits = np.log(np.maximum(np.array(PROBABILITIES, np.float32), 1e-9))
+        return tf.data.Dataset.from_tensor_slices((logits, np.full(4, -1, np.int64))).batch(3)
+
+
+def label(folder, unlabelled, model, threshold=0.9, classes=CLASSES):
+    folder.mkdir(exist_ok=True)
+    settings = PseudoLabelSettings(source="x", threshold=threshold)
+    return pseudo_labels.label_pictures(model, Reader(), [unlabelled], classes, settings, folder)
+
+
+def say(pixels, training):
+    assert training is False
+    return pixels
+
+
+def test_what_the_model_is_sure_of_is_taken_once_with_its_label(unlabelled, tmp_path):
+    found = label(tmp_path / "state", unlabelled, say)
+    assert (found.unlabelled, found.total) == (4, 2)
+    assert found.taken == {"bar": 1, "disc": 0, "frame": 1}
+    assert count_labels([found.file]) == {"bar": 1, "frame": 1}
+    examples = map(tf.train.Example.FromString, records([found.file]).as_numpy_iterator())
+    ids = [example.features.feature["image_id"].bytes_list.value[0] for example in examples]
+    assert ids == [b"0", b"2"]
+
+
+def test_after_a_restart_nobody_is_asked_again(unlabelled, tmp_path):
+    found = label(tmp_path / "state", unlabelled, say)
+    assert label(tmp_path / "state", unlabelled, model=None) == found
+
+
+def test_nothing_reaches_a_high_threshold(unlabelled, tmp_path):
+    assert label(tmp_path / "state", unlabelled, say, threshold=0.97).total == 0
+
+
+def test_one_logit_is_that_of_the_second_of_two_classes(unlabelled, tmp_path):
+    def one_logit(pixels, training):
+        return tf.constant([[4.0], [0.0], [-4.0]])[: tf.shape(pixels)[0]]
+
+    found = label(tmp_path / "state", unlabelled, one_logit, classes=("no", "yes"))
+    assert found.taken == {"no": 1, "yes": 1}, "the last is a copy"
+
+
+def test_the_files_of_unlabelled_pictures_are_told_apart_by_their_split():
+    files = ["/a/Split-train/x.gz", "/a/Split-unlabelled/x.gz"]
+    assert pseudo_labels.split_files(files) == (files[:1], files[1:])
