@@ -1,6 +1,5 @@
 """The command `graft`. TensorFlow and TFX are imported inside the commands that need them."""
 
-import enum
 import pathlib
 from typing import Annotated
 
@@ -48,24 +47,19 @@ def run(
     raise typer.Exit(run_recipe(config, set_ or [], verbose))
 
 
-class Phase(str, enum.Enum):
-    """A phase of training."""
-
-    FROZEN = "frozen"
-    UNFROZEN = "unfrozen"
-
-
 @app.command("lr-find")
 def lr_find(
     config: ConfigArgument = DEFAULT_RECIPE,
     set_: SetOption = None,
     phase: Annotated[
-        Phase,
+        str | None,
         typer.Option(
-            help="The phase to find a rate for. For `unfrozen` the head is trained for one epoch "
-            "first, at the rate of the frozen phase."
+            metavar="NAME",
+            help="The phase to find a rate for. Those before it are trained for one epoch each, "
+            "at their own rates.",
+            show_default="the recipe's first",
         ),
-    ] = Phase.FROZEN,
+    ] = None,
     output: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -81,7 +75,69 @@ def lr_find(
     """
     from pipeline.commands.lr_find import find_rate
 
-    raise typer.Exit(find_rate(config, set_ or [], phase.value, output, verbose))
+    raise typer.Exit(find_rate(config, set_ or [], phase, output, verbose))
+
+
+@app.command("compile")
+def compile_(
+    config: ConfigArgument,
+    set_: SetOption = None,
+    output: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="YAML file for the package; - for standard output.",
+            show_default="<recipe>.package.yaml",
+        ),
+    ] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Makes a package for Kubeflow Pipelines of a recipe with a block `kubeflow`."""
+    from pipeline.commands.compile import compile_recipe
+
+    compile_recipe(config, set_ or [], output, verbose)
+
+
+@app.command()
+def rehearse(
+    package: Annotated[pathlib.Path, typer.Argument(help="What `graft compile` wrote.")],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "--set",
+            metavar="KEY=VALUE",
+            help="A run parameter of the package, as frozen_epochs=3. Repeatable.",
+        ),
+    ] = None,
+    work: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="Folder for logs and volumes. A claim `data` is its folder pvc/data.",
+            show_default="runs/<pipeline>/rehearsal",
+        ),
+    ] = None,
+    pipeline_root: Annotated[
+        str,
+        typer.Option(
+            help="Where artifacts would go: minio://…, s3://… or gs://….",
+            show_default="the package's",
+        ),
+    ] = "",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keeps artifacts and the steps' folders.")
+    ] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Runs a Kubeflow Pipelines package on this machine, as its backend would (exit code as `run`).
+
+    Every step is a process of its own with the container's command line, in a fresh folder; nothing
+    is isolated beyond that, and neither images nor a cluster are needed.
+    """
+    from pipeline.commands.rehearse import rehearse_package
+
+    raise typer.Exit(rehearse_package(package, work, param or [], pipeline_root, keep, verbose))
 
 
 @app.command()
@@ -129,6 +185,126 @@ def doctor(
     from pipeline.commands.doctor import examine
 
     raise typer.Exit(examine(config, set_ or [], verbose))
+
+
+@app.command()
+def submit(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="PACKAGE_OR_CONFIG",
+            help="A package of `graft compile`, or a recipe to compile first.",
+        ),
+    ],
+    set_: SetOption = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param", metavar="KEY=VALUE", help="A run parameter of the package. Repeatable."
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Address of Kubeflow Pipelines.",
+            show_default="$KF_PIPELINES_ENDPOINT, or the cluster's own inside one",
+        ),
+    ] = None,
+    token_file: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="File with the bearer token; it is read again for every request.",
+            show_default="$KFP_TOKEN, or the service account's token inside a cluster",
+        ),
+    ] = None,
+    ca_cert: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="PEM file with the authority of the host's certificate."),
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="Yours, where there are several users."),
+    ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option(
+            help="The experiment of the run; made if need be.", show_default="the pipeline's name"
+        ),
+    ] = None,
+    run_name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the run or schedule.",
+            show_default="the pipeline's name, with the time for a run",
+        ),
+    ] = None,
+    pipeline_root: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Where artifacts go: minio://, s3:// or gs://.",
+            show_default="the package's or the server's",
+        ),
+    ] = None,
+    service_account: Annotated[
+        str | None,
+        typer.Option(help="Of Kubernetes, for the pods.", show_default="the server's"),
+    ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Runs every step, whatever the package says.")
+    ] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="Shows the steps until the run has ended; exit code 1 if it failed."
+        ),
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=1, help="How long to wait at most."),
+    ] = None,
+    poll: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="Between two looks at the run.")
+    ] = 5,
+    cron: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPRESSION",
+            help='Runs by the clock instead of now, as "30 3 * * MON": one run at a time, none for '
+            "times gone by.",
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replaces the schedule of the same name.")
+    ] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Runs a package on Kubeflow Pipelines, now or by the clock.
+
+    Ctrl-C while it waits leaves the run running.
+    """
+    from pipeline.commands.submit import Options, submit_package
+
+    options = Options(
+        host=host,
+        namespace=namespace,
+        experiment=experiment,
+        pipeline_root=pipeline_root,
+        run_name=run_name,
+        params=tuple(param or ()),
+        service_account=service_account,
+        token_file=token_file,
+        ca_cert=ca_cert,
+        use_cache=not no_cache,
+        cron=cron,
+        replace=replace,
+        wait=wait,
+        timeout_seconds=timeout,
+        poll_seconds=poll,
+        verbose=verbose,
+    )
+    raise typer.Exit(submit_package(target, set_ or [], options))
 
 
 def main() -> None:

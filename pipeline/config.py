@@ -7,7 +7,7 @@ overrides and words the errors.
 import difflib
 import pathlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 import yaml
@@ -24,7 +24,11 @@ from components.trainer.config import (
     TrainerSettings,
     TrainingSettings,
 )
+from components.trainer.distillation_config import DistillationSettings
+from components.trainer.pseudo_labels_config import PseudoLabelSettings
 from components.transform.config import AugmentationSettings, TransformSettings
+from pipeline.beam_config import BeamSettings
+from pipeline.kubeflow_config import KubeflowSettings
 
 RECIPES = pathlib.Path(__file__).parent / "configs"
 
@@ -52,9 +56,13 @@ class Recipe(Settings):
     head: HeadSettings = HeadSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()
+    distillation: DistillationSettings | None = None
+    pseudo_labels: PseudoLabelSettings | None = None
     evaluation: EvaluationSettings = EvaluationSettings()
     serving_gate: ServingGateSettings = ServingGateSettings()
     push: PushSettings = PushSettings()
+    beam: BeamSettings = BeamSettings()
+    kubeflow: KubeflowSettings = KubeflowSettings()
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "Recipe":
@@ -80,6 +88,8 @@ class Recipe(Settings):
             backbone=self.backbone,
             head=self.head,
             training=self.training,
+            distillation=self.distillation,
+            pseudo_labels=self.pseudo_labels,
             views=augmentation.views if augmentation.changes_pixels else 1,
             seed=self.seed,
         )
@@ -109,7 +119,8 @@ def load_recipe(config: str, overrides: Iterable[str] = ()) -> Recipe:
 
     Args:
         config: name of a recipe that comes with Graft, or the path of a YAML file.
-        overrides: `key=value` with dots between the blocks, as `training.unfrozen.epochs=3`.
+        overrides: `key=value` with dots between the blocks, as `training.unfrozen.epochs=3`. In a
+            list of phases the name tells which one: `training.phases.top.epochs=3`.
 
     Returns:
         The recipe, checked.
@@ -156,19 +167,33 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set {override}: the value is not YAML") from error
     *blocks, last = key.split(".")
     for block in blocks:
-        values = values.setdefault(block, {})
-        if not isinstance(values, dict):
+        if isinstance(values, list):
+            values = _named(values, block, override)
+        else:
+            values = values.setdefault(block, {})
+        if not isinstance(values, dict | list):
             raise RecipeError(f"--set {override}: {block} is a value, not a block")
+    if isinstance(values, list):
+        raise RecipeError(f"--set {override}: {blocks[-1]} is a list, not a block")
     values[last] = value
+
+
+def _named(blocks: list[Any], name: str, override: str) -> Any:
+    """The block of a list that has a name."""
+    named = {block.get("name"): block for block in blocks if isinstance(block, dict)}
+    if name not in named:
+        known = ", ".join(map(str, named)) or "nothing with a name"
+        raise RecipeError(f"--set {override}: the list holds no {name}; it holds {known}")
+    return named[name]
 
 
 def _explain(error: dict[str, Any]) -> str:
     """One line for one of pydantic's errors: which key, what is wrong, what would be right."""
-    where = [str(part) for part in error["loc"]]
-    key = ".".join(where)
+    *blocks, last = (str(part) for part in error["loc"]) if error["loc"] else ("",)
+    key = ".".join([*blocks, last])
     if error["type"] == "extra_forbidden":
-        known = _known_keys(where[:-1])
-        near = _did_you_mean(where[-1], known)
+        known = _known_keys(blocks)
+        near = _did_you_mean(last, known)
         return f"{key}: unknown key{near or '. Known: ' + ', '.join(known)}"
     message = error["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
@@ -182,8 +207,21 @@ def _explain(error: dict[str, Any]) -> str:
 def _known_keys(blocks: list[str]) -> list[str]:
     model = Recipe
     for block in blocks:
-        model = model.model_fields[block].annotation
-    return list(model.model_fields)
+        field = _fields(model).get(block)  # none: a place in a list, or a key of the user's own
+        model = _block_model(field.annotation) if field else model
+    return list(_fields(model))
+
+
+def _fields(model: type[Settings]) -> dict[str, pydantic.fields.FieldInfo]:
+    """The fields of a block by their keys in a recipe."""
+    return {field.validation_alias or name: field for name, field in model.model_fields.items()}
+
+
+def _block_model(annotation: Any) -> type[Settings]:
+    """The settings in an annotation such as `tuple[PhaseSettings, ...] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    return next(filter(None, map(_block_model, get_args(annotation))), None)
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:

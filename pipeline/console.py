@@ -21,6 +21,7 @@ from rich.table import Table
 
 from components.gates import Gate
 from components.progress import Progress as Step
+from pipeline.run_result import NodeReport, RunResult
 
 
 class RunDisplay:
@@ -74,7 +75,7 @@ class RunDisplay:
             self._progress.remove_task(self._step)
             self._step = None
 
-    def node_finished(self, report) -> None:
+    def node_finished(self, report: NodeReport) -> None:
         """Ends the node's line."""
         self._end_step()
         self._progress.remove_task(self._node)
@@ -94,6 +95,24 @@ def gates_table(gates: Sequence[Gate]) -> Table:
         mark = "[green]✓[/]" if gate.passed else "[red]✗[/]"
         table.add_row(mark, escape(gate.name), escape(gate.message))
     return table
+
+
+def show_result(console: Console, result: RunResult, destination: pathlib.Path) -> None:
+    """How a run ended: its gates, and what is served now.
+
+    Args:
+        console: to print to.
+        result: of the run.
+        destination: folder of the served versions.
+    """
+    console.print(gates_table(result.gates))
+    if result.pushed_path:
+        text = f"[green]Pushed[/] to {escape(result.pushed_path)}"
+    elif result.already_served:
+        text = f"[green]Served already[/] as {escape(str(destination / result.already_served))}"
+    else:
+        text = f"[red]Not pushed.[/] What {escape(str(destination))} serves is as it was."
+    console.print(text, soft_wrap=True, highlight=False)
 
 
 def log_path(folder: pathlib.Path) -> pathlib.Path:

@@ -2,7 +2,7 @@
 
 import json
 
-import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from components import features
 from components.evaluator.config import EvaluationSettings
@@ -10,22 +10,22 @@ from components.evaluator.config import EvaluationSettings
 _OWN_METRICS = "components.evaluator.metrics"
 # Thresholds are tied to slices: TFMA holds a plain one against every slice, so that the bound on
 # the overall accuracy would be asked of each single class.
-_OVERALL = tfma.SlicingSpec()
-_PER_CLASS = tfma.SlicingSpec(feature_keys=[features.LABEL])
+_OVERALL = config_pb2.SlicingSpec()
+_PER_CLASS = config_pb2.SlicingSpec(feature_keys=[features.LABEL])
 
 
-def make_eval_config(settings: EvaluationSettings) -> tfma.EvalConfig:
+def make_eval_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
     """The evaluation of one model on one split, and its bounds."""
 
-    def metric(class_name: str, name: str, module: str = "", **config) -> tfma.MetricConfig:
-        return tfma.MetricConfig(
+    def metric(class_name: str, name: str, module: str = "", **config) -> config_pb2.MetricConfig:
+        return config_pb2.MetricConfig(
             class_name=class_name,
             module=module,
             config=json.dumps({"name": name, **config}),
             per_slice_thresholds=_thresholds(settings, name),
         )
 
-    metrics = tfma.MetricsSpec(
+    metrics = config_pb2.MetricsSpec(
         metrics=[
             metric("ExampleCount", "example_count"),
             metric("SparseCategoricalCrossentropy", "loss"),
@@ -38,9 +38,9 @@ def make_eval_config(settings: EvaluationSettings) -> tfma.EvalConfig:
             metric("MacroAuc", "auc", _OWN_METRICS),
         ]
     )
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(
                 signature_name=features.EXAMPLES_SIGNATURE,
                 prediction_key=features.PROBABILITIES,
                 label_key=features.transformed_name(features.LABEL),
@@ -52,22 +52,24 @@ def make_eval_config(settings: EvaluationSettings) -> tfma.EvalConfig:
     )
 
 
-def _thresholds(settings: EvaluationSettings, name: str) -> list[tfma.PerSliceMetricThreshold]:
+def _thresholds(
+    settings: EvaluationSettings, name: str
+) -> list[config_pb2.PerSliceMetricThreshold]:
     """Bounds of one metric: absolute, against the served model, and per class."""
-    overall = tfma.MetricThreshold()
+    overall = config_pb2.MetricThreshold()
     if name in settings.thresholds:
         overall.value_threshold.lower_bound.value = settings.thresholds[name]
     if name in settings.max_drop:
-        overall.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+        overall.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
         overall.change_threshold.absolute.value = -settings.max_drop[name]
     bounds = [(_OVERALL, overall)]
     if name == "accuracy" and settings.min_class_recall is not None:
         # Among the pictures of one class, accuracy is that class' recall.
-        per_class = tfma.MetricThreshold()
+        per_class = config_pb2.MetricThreshold()
         per_class.value_threshold.lower_bound.value = settings.min_class_recall
         bounds.append((_PER_CLASS, per_class))
     return [
-        tfma.PerSliceMetricThreshold(slicing_specs=[spec], threshold=bound)
+        config_pb2.PerSliceMetricThreshold(slicing_specs=[spec], threshold=bound)
         for spec, bound in bounds
         if bound.ByteSize()
     ]

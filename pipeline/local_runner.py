@@ -1,94 +1,37 @@
 """Runs a recipe on this machine, node by node, and tells a listener about it."""
 
-import dataclasses
 import datetime
 import errno
+import functools
 import logging
 import os
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Protocol
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
+from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.orchestration.portable.mlmd import execution_lib
-from tfx.proto.orchestration import pipeline_pb2
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types import Artifact
 
 from components.evaluator import results
-from components.example_gen.sources import fingerprint, open_source
-from components.gates import Gate, read_gates
+from components.example_gen.sources import fingerprint, list_unlabelled, open_source
+from components.gates import read_gates
 from components.pusher import served
 from components.serving_gate.executor import CHECKS_FILE
-from components.trainer import devices, initial_weights
+from components.trainer import devices, initial_weights, teacher_files
 from pipeline.config import Recipe
 from pipeline.node_figures import main_figure
 from pipeline.pipeline import create_pipeline
+from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 from pipeline.schema import write_schema
 
-# One process: Beam workers, each of which imports TensorFlow anew, pay only on large data. The
-# runner is named because newer versions of Beam may hand over to one that downloads a binary.
-BEAM_ARGS = ("--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
-
 Outputs = dict[str, list[Artifact]]
-
-
-class RunError(Exception):
-    """A run that could not go on; the text is for its user."""
-
-
-@dataclasses.dataclass(frozen=True)
-class NodeReport:
-    """How a node ended.
-
-    Attributes:
-        node_id: as in the pipeline.
-        seconds: wall time.
-        cached: whether an earlier run's outputs were taken.
-        figure: its main result in a few words.
-    """
-
-    node_id: str
-    seconds: float
-    cached: bool
-    figure: str
-
-
-@dataclasses.dataclass(frozen=True)
-class RunResult:
-    """How a run ended.
-
-    Attributes:
-        gates: every threshold and check, passed or not.
-        pushed_path: folder of the version that was pushed; empty if none was.
-        already_served: name of the version that is this very model; empty if there is none.
-    """
-
-    gates: list[Gate]
-    pushed_path: str
-    already_served: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether every gate said yes."""
-        return all(gate.passed for gate in self.gates)
-
-
-class Listener(Protocol):
-    """Who watches a run."""
-
-    def run_started(self, node_ids: Sequence[str]) -> None:
-        """Called once, with the nodes in the order in which they will run."""
-
-    def node_started(self, node_id: str) -> None:
-        """Called before a node."""
-
-    def node_finished(self, report: NodeReport) -> None:
-        """Called after a node that did not fail."""
 
 
 def run_local(recipe: Recipe, listener: Listener) -> RunResult:
@@ -127,12 +70,18 @@ def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Out
 
 
 def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, Outputs]:
+    recipe.beam.check_reach(in_cluster=False)
     devices.check_device(recipe.training)
     initial_weights.check_weights_file(recipe.backbone)
     destination = recipe.push_destination.absolute()
     folder = recipe.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     source = open_source(recipe.data.source, folder / "sources")
+    unlabelled = ""
+    if recipe.pseudo_labels:
+        unlabelled = fingerprint(list_unlabelled(recipe.pseudo_labels.source))
+    if recipe.distillation:
+        teacher_files.check_teacher(recipe.distillation, source.classes)
     champion = served.champion(str(destination))
     database = metadata_store_pb2.ConnectionConfig(
         sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
@@ -144,14 +93,35 @@ def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, O
         pipeline_root=str(folder / "artifacts"),
         push_destination=str(destination),
         schema_file=str(write_schema(source.classes, folder / "schemas")),
-        input_fingerprint=fingerprint(source),
+        input_fingerprint=fingerprint(source) + unlabelled,
         champion_digest=served.content_digest(champion.path) if champion else "",
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
-        beam_pipeline_args=BEAM_ARGS,
+        teacher_fingerprint=teacher_files.fingerprint(recipe.distillation),
     )
-    runner = _Runner(listener, database, last_node)
+    runner = _Runner(listener, database, recipe.beam.pipeline_args(), last_node)
     runner.run(pipeline)
     return runner.outputs
+
+
+class _BeamOperator(BeamExecutorOperator):
+    """Makes the Beam pipelines of the nodes, so that their options stay out of the specification.
+
+    There they would be part of the cache's key, though how a node was run does not change what
+    came out of it.
+    """
+
+    def __init__(self, executor_spec, platform_config=None, *, beam_args: Sequence[str]):
+        super().__init__(executor_spec, platform_config)
+        self._beam_args = beam_args
+
+    def run_executor(self, execution_info, make_beam_pipeline_fn=None):
+        # Not earlier than TensorFlow: it keeps models, which must go first when the process ends.
+        import apache_beam as beam
+
+        del make_beam_pipeline_fn
+        return super().run_executor(
+            execution_info, lambda: beam.Pipeline(argv=list(self._beam_args))
+        )
 
 
 class _Runner(tfx_runner.IrBasedRunner):
@@ -165,6 +135,7 @@ class _Runner(tfx_runner.IrBasedRunner):
         self,
         listener: Listener,
         database: metadata_store_pb2.ConnectionConfig,
+        beam_args: Sequence[str],
         last_node: str = "",
     ):
         """Makes the runner.
@@ -172,10 +143,16 @@ class _Runner(tfx_runner.IrBasedRunner):
         Args:
             listener: told about every node.
             database: of ML Metadata.
+            beam_args: options of Apache Beam.
             last_node: run only this one and those that it needs; empty: all.
         """
         self._listener = listener
         self._database = database
+        self._operators = {
+            executable_spec_pb2.BeamExecutableSpec: functools.partial(
+                _BeamOperator, beam_args=beam_args
+            )
+        }
         self._last_node = last_node
         self.outputs: dict[str, Outputs] = {}
 
@@ -201,6 +178,7 @@ class _Runner(tfx_runner.IrBasedRunner):
                     pipeline_runtime_spec=pipeline.runtime_spec,
                     executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
                     custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+                    custom_executor_operators=self._operators,
                 ).launch()
             except Exception as error:
                 logging.exception("%s failed", node_id)

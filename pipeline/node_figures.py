@@ -35,7 +35,12 @@ def _examples(outputs: Outputs) -> str:
     summary = Summary.from_json(text)
     counts = ", ".join(f"{sum(c.values()):,} {split}" for split, c in summary.counts.items())
     aside = f", {summary.quarantined} set aside" if summary.quarantined else ""
-    return f"{summary.total:,} pictures of {len(summary.classes)} classes ({counts}){aside}"
+    text = f"{summary.total:,} pictures of {len(summary.classes)} classes ({counts}){aside}"
+    if summary.unlabelled:
+        text += f"; {summary.unlabelled['usable']:,} unlabelled"
+        if summary.unlabelled["copies"]:
+            text += f" ({summary.unlabelled['copies']:,} copies of labelled ones left out)"
+    return text
 
 
 def _anomalies(outputs: Outputs) -> str:
@@ -52,7 +57,11 @@ def _training(outputs: Outputs) -> str:
     text = pathlib.Path(outputs["model_run"][0].uri, TRAINING_FILE).read_text(encoding="utf-8")
     training = json.loads(text)
     phases = ", ".join(f"{p['name']} {p['val_accuracy']:.4f}" for p in training["phases"])
-    return f"validation accuracy: {phases}; kept: {training['kept']}"
+    text = f"validation accuracy: {phases}; kept: {training['kept']}"
+    if labels := training["pseudo_labels"]:
+        taken = ", ".join(f"{number:,} {name}" for name, number in labels["taken"].items())
+        text += f"; labelled itself: {taken} of {labels['unlabelled']:,}"
+    return text
 
 
 def _baseline(outputs: Outputs) -> str:

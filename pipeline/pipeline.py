@@ -30,6 +30,7 @@ def create_pipeline(
     input_fingerprint: str = "",
     champion_digest: str = "",
     weights_fingerprint: str = "",
+    teacher_fingerprint: str = "",
     beam_pipeline_args: Sequence[str] = (),
 ) -> Pipeline:
     """Wires a recipe into a TFX pipeline.
@@ -43,15 +44,19 @@ def create_pipeline(
         champion_digest: changes when the served model does; makes a cached BaselineFinder run.
         weights_fingerprint: changes when the files of `backbone.weights` do; makes a cached Trainer
             run.
+        teacher_fingerprint: the same for those of `distillation.teacher`.
         beam_pipeline_args: options of Apache Beam.
     """
     examples = ImageExampleGen(
         source=recipe.data.source,
         settings=recipe.data.model_dump_json(),
+        unlabelled=recipe.pseudo_labels.source if recipe.pseudo_labels else "",
         input_fingerprint=input_fingerprint,
         code_digest=code_digest("example_gen"),
     )
-    statistics = StatisticsGen(examples=examples.outputs["examples"])
+    # For the Trainer alone: they have no labels, and what they look like is nobody's promise.
+    unlabelled = [features.UNLABELLED] if recipe.pseudo_labels else []
+    statistics = StatisticsGen(examples=examples.outputs["examples"], exclude_splits=unlabelled)
     schema = ImportSchemaGen(schema_file=schema_file)
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
@@ -72,12 +77,13 @@ def create_pipeline(
         examples=examples.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
         run_fn="components.trainer.run_fn.run_fn",
-        train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN]),
+        train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN, *unlabelled]),
         eval_args=trainer_pb2.EvalArgs(splits=[features.VALIDATION]),
         custom_config={
             "settings": recipe.trainer.model_dump_json(),
             "weights_fingerprint": weights_fingerprint,
-            "code_digest": code_digest("trainer"),
+            "teacher_fingerprint": teacher_fingerprint,
+            "code_digest": code_digest("trainer", "transform"),
         },
     )
     baseline = BaselineFinder(

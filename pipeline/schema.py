@@ -7,6 +7,28 @@ import tempfile
 from collections.abc import Sequence
 
 CURATED = importlib.resources.files("schemas") / "schema.pbtxt"
+_CLASSES = "classes"
+
+
+def schema_text(classes: Sequence[str] = ()) -> str:
+    """The schema as text.
+
+    Args:
+        classes: class names that a label may have; none: any.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    schema = text_format.Parse(CURATED.read_text(), schema_pb2.Schema())
+    domain = next(d for d in schema.string_domain if d.name == _CLASSES)
+    if classes:
+        domain.value.extend(classes)
+    else:
+        schema.string_domain.remove(domain)
+        for feature in schema.feature:
+            if feature.domain == _CLASSES:
+                feature.ClearField("domain")
+    return text_format.MessageToString(schema, as_utf8=True)
 
 
 def write_schema(classes: Sequence[str], folder: pathlib.Path) -> pathlib.Path:
@@ -19,13 +41,7 @@ def write_schema(classes: Sequence[str], folder: pathlib.Path) -> pathlib.Path:
     Returns:
         The file written.
     """
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    schema = text_format.Parse(CURATED.read_text(), schema_pb2.Schema())
-    domain = next(d for d in schema.string_domain if d.name == "classes")
-    domain.value.extend(classes)
-    text = text_format.MessageToString(schema, as_utf8=True)
+    text = schema_text(classes)
     path = folder / hashlib.sha256(text.encode()).hexdigest()[:16] / "schema.pbtxt"
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:

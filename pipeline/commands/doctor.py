@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.pusher import served
+from pipeline.beam_config import BeamSettings
 from pipeline.config import load_recipe
 from pipeline.console import noise_to
 
@@ -33,7 +34,7 @@ def examine(config: str, overrides: list[str], verbose: bool) -> int:
             _python(),
             _tfx(),
             *_tensorflow(recipe.training),
-            _beam(),
+            _beam(recipe.beam),
             _disk(recipe.folder),
             _writable("workspace", recipe.folder),
             _writable("push destination", recipe.push_destination),
@@ -89,14 +90,9 @@ def _gpus(tf) -> list:
     return tf.config.list_physical_devices("GPU")
 
 
-def _beam() -> Check:
-    from pipeline.local_runner import BEAM_ARGS
-
-    return (
-        True,
-        "Beam runner",
-        f"{importlib.metadata.version('apache-beam')}, {' '.join(BEAM_ARGS)}",
-    )
+def _beam(beam: BeamSettings) -> Check:
+    version = importlib.metadata.version("apache-beam")
+    return True, "Beam runner", f"{version}, {' '.join(beam.pipeline_args())}"
 
 
 def _disk(folder: pathlib.Path) -> Check:

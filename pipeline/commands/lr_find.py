@@ -14,14 +14,14 @@ _SMOOTHED = "smoothed, by how hard the batches are"
 
 
 def find_rate(
-    config: str, overrides: list[str], phase: str, output: pathlib.Path | None, verbose: bool
+    config: str, overrides: list[str], phase: str | None, output: pathlib.Path | None, verbose: bool
 ) -> int:
     """Runs the learning rate range test of a phase, prints what it suggests, draws the curve.
 
     Args:
         config: name or path of the recipe.
         overrides: `key=value`, see `load_recipe`.
-        phase: `frozen` or `unfrozen`.
+        phase: name of one of the recipe's phases; None: the first.
         output: the PNG file; None: in the recipe's folder.
         verbose: leaves the log on the terminal.
 
@@ -32,6 +32,7 @@ def find_rate(
         ValueError: the recipe has no such phase or cannot be used.
     """
     recipe = load_recipe(config, overrides)
+    phase = phase or next(iter(recipe.training.phases))
     check_phase(recipe, phase)
     picture = output or recipe.folder / f"lr-{phase}.png"
     check_output(picture)
@@ -54,7 +55,7 @@ def find_rate(
             return 1
         suggestion = lr_finder.suggest(curve)
         draw(curve, suggestion, f"{recipe.name}, {phase} phase", picture)
-        _print(console, advice(suggestion, phase))
+        _print(console, advice(suggestion, recipe.training.key(phase)))
         _print(console, f"Curve: {picture}")
     return 0 if suggestion else 1
 
@@ -77,15 +78,22 @@ def _test(recipe: Recipe, phase: str, display: RunDisplay):
 
 
 def check_phase(recipe: Recipe, phase: str) -> None:
-    """Finds a phase that the recipe leaves out.
+    """Finds a phase that the recipe leaves out or does not know.
 
     Raises:
-        ValueError: it has no epochs.
+        ValueError: there is no phase of that name, or it has no epochs.
     """
-    if phase not in recipe.training.phases:
+    training = recipe.training
+    if phase in training.phases:
+        return
+    if phase in training.names:
         raise ValueError(
-            f"--phase {phase}: training.{phase}.epochs is 0, so {recipe.name} has no such phase"
+            f"--phase {phase}: {training.key(phase)}.epochs is 0, so {recipe.name} has no such "
+            "phase"
         )
+    raise ValueError(
+        f"--phase {phase}: {recipe.name} has no such phase; it has {', '.join(training.phases)}"
+    )
 
 
 def check_output(path: pathlib.Path) -> None:
@@ -103,14 +111,14 @@ def describe(curve) -> str:
     return f"{len(curve.rates)} rates, {curve.rates[0]:.0e} to {curve.rates[-1]:.1e}"
 
 
-def advice(suggestion, phase: str) -> str:
+def advice(suggestion, key: str) -> str:
     """What to do with the rates, in a sentence or two.
 
     Args:
         suggestion: of `lr_finder.suggest`.
-        phase: `frozen` or `unfrozen`.
+        key: where the recipe holds the phase's settings.
     """
-    key = f"training.{phase}.learning_rate"
+    key = f"{key}.learning_rate"
     if suggestion is None:
         return (
             f"The loss fell at no rate, so there is no {key} to suggest. Look at the curve, and at "

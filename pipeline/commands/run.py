@@ -1,13 +1,10 @@
 """`graft run`."""
 
-import pathlib
-
-from rich.console import Console
 from rich.markup import escape
 
 from components import progress
 from pipeline.config import load_recipe
-from pipeline.console import RunDisplay, gates_table, log_path, noise_to
+from pipeline.console import RunDisplay, log_path, noise_to, show_result
 
 
 def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
@@ -45,7 +42,7 @@ def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
                     highlight=False,
                 )
             return 1
-        _show_result(console, result, recipe.push_destination)
+        show_result(console, result, recipe.push_destination)
     return 0 if result.passed else 1
 
 
@@ -53,22 +50,3 @@ def _network(recipe) -> str:
     backbone = recipe.backbone
     name, size = f"{backbone.name} alpha {backbone.alpha:g}", f"{backbone.image_size} px"
     return f"{name} at {size}, weights {escape(backbone.weights)}"
-
-
-def _show_result(console: Console, result, destination: pathlib.Path) -> None:
-    console.print(gates_table(result.gates))
-    if result.pushed_path:
-        console.print(
-            f"[green]Pushed[/] to {escape(result.pushed_path)}", soft_wrap=True, highlight=False
-        )
-    elif result.already_served:
-        version = destination / result.already_served
-        console.print(
-            f"[green]Served already[/] as {escape(str(version))}", soft_wrap=True, highlight=False
-        )
-    else:
-        console.print(
-            f"[red]Not pushed.[/] What {escape(str(destination))} serves is as it was.",
-            soft_wrap=True,
-            highlight=False,
-        )

@@ -9,8 +9,9 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from components.example_gen.sources import Source, open_source
+from components.example_gen.sources import Source, list_unlabelled, open_source
 from components.trainer.initial_weights import check_weights_file
+from components.trainer.teacher_files import check_teacher
 from pipeline.config import load_recipe
 
 
@@ -27,6 +28,9 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as scratch:
         source = open_source(recipe.data.source, pathlib.Path(scratch))
+    unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
+    if recipe.distillation:
+        check_teacher(recipe.distillation, source.classes)
     console.print(_source_table(recipe.data.source, source))
     aside = (
         f"; {source.ignored:,} other file(s) are no pictures and left alone"
@@ -36,6 +40,9 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
     console.print(
         f"{len(source.items):,} files, {decimal(source.total_bytes)}{aside}", highlight=False
     )
+    if unlabelled:
+        text = f"{len(unlabelled.items):,} files without labels in {recipe.pseudo_labels.source}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _source_table(name: str, source: Source) -> Table:

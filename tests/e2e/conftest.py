@@ -81,6 +81,12 @@ def run() -> Callable[[Recipe], Run]:
     return run
 
 
+@pytest.fixture
+def recorder() -> Recorder:
+    """A listener that has heard nothing yet."""
+    return Recorder()
+
+
 @pytest.fixture(scope="session")
 def first(recipe, run) -> Run:
     """The first run: nothing is served yet."""

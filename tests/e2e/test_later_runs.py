@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import code_digest as digest
 from pipeline import pipeline
+from pipeline.local_runner import run_up_to
 
 
 def test_a_second_run_compares_with_the_served_model_and_takes_the_rest_from_the_cache(
@@ -23,6 +24,12 @@ def test_the_model_that_is_served_already_is_not_pushed_again(first, second):
     assert second.result.passed
     assert second.versions == first.versions
     assert second.result.already_served == first.versions[0]
+
+
+def test_a_run_of_the_first_nodes_takes_them_from_the_cache_of_the_whole(recipe, recorder, second):
+    outputs = run_up_to("Transform", recipe, recorder)
+    assert set(outputs) == {"ImageExampleGen", "ImportSchemaGen", "Transform"}
+    assert all(report.cached for report in recorder.reports.values())
 
 
 def test_edited_code_runs_again_and_the_rest_does_not(recipe, run, second, tmp_path, monkeypatch):

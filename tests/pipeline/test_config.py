@@ -21,6 +21,32 @@ def test_overrides_reach_nested_keys_and_keep_their_types():
     assert recipe.data.source == "/a b/c" and recipe.head.dropout == 0.0
 
 
+PHASES = "training={phases: [{name: head, epochs: 2}, {name: top, fine_tune_at: 130}]}"
+
+
+def test_overrides_reach_a_phase_of_a_list_by_its_name():
+    recipe = load_recipe("digits", [PHASES, "training.phases.top.epochs=7"])
+    assert {name: phase.epochs for name, phase in recipe.training.phases.items()} == {
+        "head": 2,
+        "top": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("training.phases.hed.epochs=3", "the list holds no hed; it holds head, top"),
+        ("training.phases.top=3", "phases is a list, not a block"),
+        ("training.phases.top.epocs=3", "training.phases.1.epocs: unknown key (did you mean `ep"),
+        ("training.frozen.epochs=3", "training: frozen and phases cannot both be given"),
+    ],
+)
+def test_a_mistake_in_a_list_of_phases_is_told(override, says):
+    with pytest.raises(RecipeError) as error:
+        load_recipe("digits", [PHASES, override])
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
 def test_a_file_of_the_users_own(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nbackbone: {alpha: 0.35, weights: glyphs}\n")

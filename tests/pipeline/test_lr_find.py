@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.trainer.config import TrainingSettings
 from components.trainer.lr_finder import Curve, Suggestion, suggest
 from pipeline.commands import lr_find
 from pipeline.config import load_recipe
@@ -16,13 +17,13 @@ def curve() -> Curve:
 
 
 def test_the_advice_names_the_key_and_both_rates():
-    text = lr_find.advice(Suggestion(steepest=4.13e-4, safe=2.42e-3), "frozen")
+    text = lr_find.advice(Suggestion(steepest=4.13e-4, safe=2.42e-3), "training.frozen")
     assert "--set training.frozen.learning_rate=4.1e-04" in text and "2.4e-03" in text
     load_recipe("digits", [text.split("--set ")[1]])
 
 
 def test_without_a_fall_there_is_no_rate_but_a_hint():
-    assert "training.unfrozen.learning_rate" in lr_find.advice(None, "unfrozen")
+    assert "training.unfrozen.learning_rate" in lr_find.advice(None, "training.unfrozen")
 
 
 @pytest.mark.parametrize("suggestion", [suggest(curve()), None])
@@ -46,6 +47,16 @@ def test_mistakes_are_found_before_any_work(overrides, output, says, tmp_path, m
     with pytest.raises(ValueError, match=says):
         lr_find.find_rate("digits", overrides, "frozen", tmp_path / output, verbose=False)
     assert not (tmp_path / output).exists()
+
+
+def test_the_advice_for_a_phase_of_a_list_can_be_followed():
+    training = TrainingSettings(phases=[{"name": "head"}, {"name": "top", "fine_tune_at": 100}])
+    text = lr_find.advice(Suggestion(steepest=4.13e-4, safe=2.42e-3), training.key("top"))
+    override = text.split("--set ")[1]
+    assert override == "training.phases.top.learning_rate=4.1e-04"
+    phases = training.model_dump_json(include={"listed"})
+    recipe = load_recipe("digits", [f"training={phases}", override])
+    assert recipe.training.phases["top"].learning_rate == 4.1e-4
 
 
 def test_what_was_tested_in_a_few_words():

@@ -4,7 +4,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components import features
-from pipeline.schema import CURATED, write_schema
+from pipeline.schema import CURATED, schema_text, write_schema
 
 
 def read(path):
@@ -29,6 +29,14 @@ def test_the_classes_become_the_domain_of_the_label(tmp_path):
     assert domains["classes"] == ["Hund", "mañana"]
     (label,) = [f for f in schema.feature if f.name == features.LABEL]
     assert label.domain == "classes"
+
+
+def test_without_classes_a_label_may_be_any():
+    schema = text_format.Parse(schema_text(), schema_pb2.Schema())
+    assert [domain.name for domain in schema.string_domain] == ["splits"]
+    domains = {feature.name: feature.domain for feature in schema.feature}
+    assert domains[features.LABEL] == "" and domains[features.SPLIT] == "splits"
+    assert {f.name for f in schema.feature} == {f.name for f in read(CURATED).feature}
 
 
 def test_the_path_follows_the_content_because_tfx_caches_by_path(tmp_path):

@@ -1,0 +1,280 @@
+"""Settings of Apache Beam: who runs the nodes that read every picture, and with what options."""
+
+import contextlib
+import difflib
+import io
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import pydantic
+
+from components.settings import Settings
+
+_Address = Annotated[str, pydantic.Field(pattern=r"^([A-Za-z0-9._-]+:\d{1,5})?$")]
+_Count = Annotated[int, pydantic.Field(ge=1)]
+# Of two that contradict each other Beam takes the last, so these have one place.
+_OWN_OPTIONS = ("runner", "direct_running_mode", "direct_num_workers")
+# TFX packs itself up for the workers of every node (2.4 s, and 49 MB in the temporary folder that
+# nobody removes) unless these have an image. Where they are the node's own process, or come with
+# Graft in them, any name will do: Beam does not read it.
+_NOT_PACKED = "--sdk_container_image=none"
+_SECRET_WORDS = ("secret", "password", "token", "access_key", "connection_string")
+
+
+class DirectSettings(Settings):
+    """Block `beam.direct`: on the machine, or in the pod, where the node itself runs."""
+
+    mode: Literal["in_memory", "multi_processing"] = pydantic.Field(
+        "in_memory",
+        description="in_memory: in the node's own process; multi_processing: in worker processes, "
+        "each of which imports TensorFlow anew (about 10 s and 700 MiB)",
+    )
+    workers: _Count | None = pydantic.Field(
+        None, description="worker processes of multi_processing; empty: one per CPU core"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "DirectSettings":
+        if self.mode == "in_memory" and (self.workers or 1) > 1:
+            raise ValueError(
+                f"in_memory is one process, not {self.workers}: set mode to multi_processing"
+            )
+        return self
+
+    def options(self) -> list[str]:
+        """The options for Beam."""
+        # The runner is named because newer versions of Beam may hand over to one that downloads a
+        # binary. To Beam, 0 workers are one per core.
+        workers = 1 if self.mode == "in_memory" else self.workers or 0
+        return [
+            "--runner=FnApiRunner",
+            f"--direct_running_mode={self.mode}",
+            f"--direct_num_workers={workers}",
+            _NOT_PACKED,
+        ]
+
+
+class PortableSettings(Settings):
+    """What Flink and Spark have in common: where the job goes, and where its functions run."""
+
+    job_endpoint: _Address = pydantic.Field(
+        "", description="host:port of a running Beam job server"
+    )
+    worker_pool: _Address = pydantic.Field(
+        "",
+        description="host:port, as the cluster's own workers see it, of a Beam worker pool with "
+        "Graft in it: often localhost:50000, a second container beside each worker",
+    )
+    worker_image: str = pydantic.Field(
+        "",
+        pattern=r"^\S*$",
+        description="instead: an image of Graft with Beam's boot program, which the cluster's "
+        "workers start with Docker",
+    )
+
+    def worker_options(self) -> list[str]:
+        """The options that say where the functions run."""
+        if self.worker_pool:
+            where = f"--environment_config={self.worker_pool}"
+            return ["--environment_type=EXTERNAL", where, _NOT_PACKED]
+        return [
+            "--environment_type=DOCKER",
+            f"--environment_config={self.worker_image}",
+            # These runners do not read it. TFX does, see _NOT_PACKED.
+            f"--sdk_container_image={self.worker_image}",
+        ]
+
+    def missing_workers(self) -> str:
+        """What is wrong with the place of the functions; empty if nothing is."""
+        if bool(self.worker_pool) == bool(self.worker_image):
+            return "set either worker_pool (host:port) or worker_image"
+        return ""
+
+
+class FlinkSettings(PortableSettings):
+    """Block `beam.flink`."""
+
+    master: str = pydantic.Field(
+        "",
+        pattern=r"^((https?://)?[A-Za-z0-9._-]+:\d{1,5})?$",
+        description="instead of job_endpoint: host:port of the JobManager's REST API; needs Java "
+        "and Beam's job server jar where the node runs",
+    )
+    version: Literal["1.17", "1.18", "1.19", "1.20", "2.0"] | None = pydantic.Field(
+        None, description="of the cluster, with master; empty: Beam's newest"
+    )
+    parallelism: _Count | None = pydantic.Field(
+        None, description="tasks that run at the same time; empty: the cluster's default"
+    )
+
+    def options(self) -> list[str]:
+        """The options for Beam."""
+        where = (
+            ["--runner=FlinkRunner", f"--flink_master={self.master}"]
+            if self.master
+            else ["--runner=PortableRunner", f"--job_endpoint={self.job_endpoint}"]
+        )
+        return [
+            *where,
+            *_given("flink_version", self.version),
+            *_given("parallelism", self.parallelism),
+            *self.worker_options(),
+        ]
+
+    def missing(self) -> str:
+        """What the runner needs and is not set; empty if nothing."""
+        if bool(self.master) == bool(self.job_endpoint):
+            return "set either master (host:port of the JobManager) or job_endpoint (host:port)"
+        return self.missing_workers()
+
+
+class SparkSettings(PortableSettings):
+    """Block `beam.spark`."""
+
+    def options(self) -> list[str]:
+        """The options for Beam."""
+        return [
+            "--runner=PortableRunner",
+            f"--job_endpoint={self.job_endpoint}",
+            *self.worker_options(),
+        ]
+
+    def missing(self) -> str:
+        """What the runner needs and is not set; empty if nothing."""
+        if not self.job_endpoint:
+            return "set job_endpoint (host:port of Beam's Spark job server)"
+        return self.missing_workers()
+
+
+class DataflowSettings(Settings):
+    """Block `beam.dataflow`."""
+
+    project: str = pydantic.Field("", pattern=r"^([a-z][-a-z0-9:.]+[a-z0-9])?$")
+    region: str = pydantic.Field("", pattern=r"^([a-z0-9-]+)?$", description="as europe-west4")
+    temp_location: str = pydantic.Field("", description="gs:// folder for staging and shuffling")
+    worker_image: str = pydantic.Field(
+        "", pattern=r"^\S*$", description="an image of Graft with Beam's boot program"
+    )
+    max_workers: _Count | None = pydantic.Field(None, description="machines; empty: Dataflow's")
+    machine_type: str = pydantic.Field("", description="as n2-standard-4; empty: Dataflow's choice")
+    service_account: str = pydantic.Field("", description="e-mail of the workers' account")
+
+    @pydantic.field_validator("temp_location")
+    @classmethod
+    def _check(cls, location: str) -> str:
+        if location and not location.startswith("gs://"):
+            raise ValueError(f"must be a gs:// folder, not {location}")
+        return location
+
+    def options(self) -> list[str]:
+        """The options for Beam."""
+        return [
+            "--runner=DataflowRunner",
+            f"--project={self.project}",
+            f"--region={self.region}",
+            f"--temp_location={self.temp_location}",
+            f"--sdk_container_image={self.worker_image}",
+            "--experiments=use_runner_v2",  # images of one's own need it
+            *_given("max_num_workers", self.max_workers),
+            *_given("machine_type", self.machine_type),
+            *_given("service_account_email", self.service_account),
+        ]
+
+    def missing(self) -> str:
+        """What the runner needs and is not set; empty if nothing."""
+        needed = ("project", "region", "temp_location", "worker_image")
+        missing = [name for name in needed if not getattr(self, name)]
+        return f"set {', '.join(missing)}" if missing else ""
+
+
+class BeamSettings(Settings):
+    """The block `beam` of a recipe. The blocks of runners that are not chosen may stay in it."""
+
+    runner: Literal["direct", "flink", "spark", "dataflow"] = pydantic.Field(
+        "direct", description="who runs ImageExampleGen, StatisticsGen, Transform and Evaluator"
+    )
+    direct: DirectSettings = DirectSettings()
+    flink: FlinkSettings = FlinkSettings()
+    spark: SparkSettings = SparkSettings()
+    dataflow: DataflowSettings = DataflowSettings()
+    extra: tuple[str, ...] = pydantic.Field(
+        (), description="further options of Beam, as --number_of_worker_harness_threads=2"
+    )
+
+    @pydantic.field_validator("extra")
+    @classmethod
+    def _check_extra(cls, extra: tuple[str, ...]) -> tuple[str, ...]:
+        for option in extra:
+            name = option.removeprefix("--").partition("=")[0]
+            if not option.startswith("--") or any(c.isspace() for c in name):
+                raise ValueError(f"write --option=value or --option, not {option!r}")
+            if name in _OWN_OPTIONS:
+                raise ValueError(f"--{name} is what beam.runner and its block say; set it there")
+            if any(word in name for word in _SECRET_WORDS):
+                raise ValueError(
+                    f"--{name} would put a secret into packages and logs: give it to the workers "
+                    "through their environment"
+                )
+        return extra
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "BeamSettings":
+        if self.runner != "direct":
+            missing = getattr(self, self.runner).missing()
+            if missing:
+                raise ValueError(f"runner is {self.runner}, so in beam.{self.runner} {missing}")
+        return self
+
+    def check_reach(self, *, in_cluster: bool) -> None:
+        """Stops a run whose workers could not read the files of the nodes.
+
+        Args:
+            in_cluster: whether each node is a step of Kubeflow Pipelines. It then works on copies
+                of its artifacts in its own pod, which no worker outside of it sees.
+
+        Raises:
+            ValueError: another runner is needed; the text says which.
+        """
+        if in_cluster and self.runner != "direct":
+            raise ValueError(
+                f"beam.runner: on Kubeflow Pipelines a step's files lie in its own pod, where the "
+                f"workers of {self.runner} cannot read them; use direct, with beam.direct.workers"
+            )
+        if self.runner == "dataflow":
+            raise ValueError(
+                "beam.runner: the workers of dataflow cannot read this machine's folders; use "
+                "direct, or flink or spark with workers that see the same folders"
+            )
+
+    def pipeline_args(self) -> list[str]:
+        """The options of the chosen runner, as `beam_pipeline_args` of a TFX pipeline takes them.
+
+        Raises:
+            ValueError: `extra` holds an option that the installed Beam does not have.
+        """
+        if self.extra:
+            _check_known(self.extra)
+        return [*getattr(self, self.runner).options(), *self.extra]
+
+
+def _given(option: str, value: object) -> list[str]:
+    return [f"--{option}={value}"] if value else []
+
+
+def _check_known(options: Sequence[str]) -> None:
+    """Stops at an option that Beam would only warn about, somewhere in a log, and then ignore."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    known = set(PipelineOptions([]).get_all_options())
+    complaints = io.StringIO()
+    for option in options:
+        try:
+            with contextlib.redirect_stderr(complaints):
+                found = PipelineOptions([option]).get_all_options(retain_unknown_options=True)
+        except SystemExit:  # argparse: a value that is no choice, or none at all
+            reason = complaints.getvalue().strip().rpartition("error: ")[2]
+            raise ValueError(f"beam.extra: {option}: {reason}") from None
+        for name in set(found) - known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean --{near[0]}?)" if near else ""
+            raise ValueError(f"beam.extra: Apache Beam has no option --{name}{hint}")

@@ -1,0 +1,139 @@
+"""`graft compile`."""
+
+import pathlib
+import sys
+import tempfile
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Column, Table
+
+from pipeline.config import Recipe, load_recipe
+from pipeline.console import noise_to
+from pipeline.kubeflow import checks
+from pipeline.kubeflow.package import Package, Step, parse_package
+
+STDOUT = pathlib.Path("-")
+_SUFFIXES = (".yaml", ".yml")
+
+
+def compile_recipe(
+    config: str, overrides: list[str], output: pathlib.Path | None, verbose: bool
+) -> None:
+    """Compiles a recipe into a package, and shows what is in it.
+
+    Args:
+        config: name or path of the recipe.
+        overrides: `key=value`, see `load_recipe`.
+        output: the file to write, `-` for standard output; None: `<recipe>.package.yaml` here.
+        verbose: leaves the log on the terminal.
+
+    Raises:
+        ValueError: the recipe cannot run in a cluster; nothing has been written.
+    """
+    recipe = load_recipe(config, overrides)
+    output = output or pathlib.Path(f"{recipe.name}.package.yaml")
+    check_output(output, config)
+    checks.check(recipe)  # before TFX is imported, which takes a while
+    text = _compile(recipe, verbose)
+    if output == STDOUT:
+        sys.stdout.write(text)
+    else:
+        write_atomically(output, text)
+    console = Console(stderr=output == STDOUT)
+    show_package(console, parse_package(text))
+    if output != STDOUT:
+        size = decimal(len(text.encode()))
+        console.print(f"{escape(str(output))}: {size}", soft_wrap=True, highlight=False)
+    for warning in checks.warnings(recipe):
+        Console(stderr=True).print(
+            f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True, highlight=False
+        )
+
+
+def _compile(recipe: Recipe, verbose: bool) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        log_file = None if verbose else pathlib.Path(folder) / "log"
+        with noise_to(log_file):
+            from pipeline.kubeflow.compile import compile_package
+
+            return compile_package(recipe)
+
+
+def check_output(output: pathlib.Path, config: str) -> None:
+    """Finds a file that must not be written, before anything is done.
+
+    Args:
+        output: the file to write, or `-`.
+        config: name or path of the recipe.
+
+    Raises:
+        ValueError: a backend would not take such a file, there is no such folder, or it is the
+            recipe.
+    """
+    if output == STDOUT:
+        return
+    if output.suffix not in _SUFFIXES:
+        raise ValueError(f"--output {output}: a package is a file that ends in .yaml")
+    if not output.parent.is_dir():
+        raise ValueError(f"--output {output}: there is no folder {output.parent}")
+    if output.exists() and pathlib.Path(config).exists() and output.samefile(config):
+        raise ValueError(f"--output {output}: that is the recipe")
+
+
+def write_atomically(path: pathlib.Path, text: str) -> None:
+    """Writes a file that is there whole or not at all.
+
+    Args:
+        path: in a folder that exists.
+        text: its content.
+    """
+    # A folder beside it, and not a temporary file, which nobody else may read.
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        temporary = pathlib.Path(folder) / path.name
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+
+
+def show_package(console: Console, package: Package) -> None:
+    """Prints the steps with what they ask for, and the parameters of a run."""
+    console.print(f"[bold]{escape(package.name)}[/], Kubeflow Pipelines v2", highlight=False)
+    steps = Table(Column("step", no_wrap=True), "CPU", "memory", "GPU", "cached", "retries")
+    for step in package.steps:
+        steps.add_row(
+            escape(step.name),
+            _range(step, "Cpu"),
+            _range(step, "Memory"),
+            escape(step.gpu) or "–",
+            "yes" if step.cached else "no",
+            str(step.retries or "–"),
+        )
+    console.print(steps)
+    for image, names in _images(package).items():
+        console.print(f"{names}: {escape(image)}", soft_wrap=True, highlight=False)
+    parameters = Table("parameter of a run", "type", "default")
+    for parameter in package.parameters:
+        default = "" if parameter.default is None else str(parameter.default)
+        parameters.add_row(escape(parameter.name), parameter.type, escape(default))
+    console.print(parameters)
+
+
+def _range(step: Step, kind: str) -> str:
+    """What is promised, and the limit."""
+    values = [step.resources.get(f"resource{kind}{end}", "") for end in ("Request", "Limit")]
+    return "–".join(filter(None, dict.fromkeys(values)))
+
+
+def _images(package: Package) -> dict[str, str]:
+    """By image the steps that run it; those that most of them run are not listed."""
+    steps: dict[str, list[str]] = {}
+    for step in package.steps:
+        steps.setdefault(step.image, []).append(step.name)
+    if len(steps) == 1:
+        return dict.fromkeys(steps, "Image of all steps")
+    usual = max(steps, key=lambda image: len(steps[image]))
+    return {
+        image: "Image" if image == usual else f"Image of {', '.join(names)}"
+        for image, names in steps.items()
+    }

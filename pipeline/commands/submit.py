@@ -1,0 +1,229 @@
+"""`graft submit`."""
+
+import contextlib
+import dataclasses
+import datetime
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from pipeline.config import load_recipe
+from pipeline.console import noise_to
+from pipeline.kubeflow import cron, submit
+from pipeline.kubeflow.credentials import (
+    crosses_network_in_clear,
+    find_host,
+    find_token,
+    mounted_namespace,
+)
+from pipeline.kubeflow.package import Package, load_package
+
+_LOG_LINES = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the command line says beside the package or recipe; see `graft submit --help`."""
+
+    host: str | None = None
+    namespace: str | None = None
+    experiment: str | None = None
+    pipeline_root: str | None = None
+    run_name: str | None = None
+    params: tuple[str, ...] = ()
+    service_account: str | None = None
+    token_file: pathlib.Path | None = None
+    ca_cert: pathlib.Path | None = None
+    use_cache: bool = True
+    cron: str | None = None
+    replace: bool = False
+    wait: bool = False
+    timeout_seconds: float | None = None
+    poll_seconds: float = 5.0
+    verbose: bool = False
+
+
+def submit_package(target: str, overrides: list[str], options: Options) -> int:
+    """Sends a package to Kubeflow Pipelines, to run now or by the clock.
+
+    Args:
+        target: path of a package, or name or path of a recipe, which is compiled first.
+        overrides: `key=value` for the recipe, see `load_recipe`.
+        options: the rest of the command line.
+
+    Returns:
+        The exit code: 0; with `wait` 1 when the run failed or took too long, 130 after Ctrl-C.
+
+    Raises:
+        ValueError: something is wrong with what the user gave, or with the host.
+    """
+    schedule = _check(options)
+    host, token = find_host(options.host), find_token(options.token_file)
+    with noise_to(None if options.verbose else pathlib.Path("/dev/null")) as console:
+        with _package_file(target, overrides, console) as path:
+            package = load_package(path)
+            arguments = submit.run_arguments(package, options.params)
+            # kfp takes half a second to import, which a mistake above need not wait for.
+            from pipeline.kubeflow.api import Job, PipelinesApi
+
+            api = PipelinesApi(
+                host, token, options.ca_cert, options.namespace or mounted_namespace()
+            )
+            if token and crosses_network_in_clear(host):
+                _print(
+                    console, f"[yellow]{escape(host)} is not https: others can read the token[/]"
+                )
+            api.check()
+            experiment = options.experiment or package.name
+            experiment_id, new = api.experiment(experiment)
+            job = Job(
+                path,
+                options.run_name or _default_name(package, schedule),
+                arguments,
+                options.pipeline_root,
+                options.service_account,
+                options.use_cache,
+            )
+            _print(
+                console,
+                f"[bold]{escape(package.name)}[/]: {len(package.steps)} steps, "
+                f"{'new ' if new else ''}experiment {escape(experiment)} at {escape(host)}",
+            )
+            if schedule:
+                _schedule(api, experiment_id, job, schedule, options.replace, console)
+                return 0
+            run_id = api.create_run(experiment_id, job)
+        link = api.link(f"runs/details/{run_id}")
+        _print(console, f"Run {escape(job.name)}: {escape(link)}")
+        return _wait(api, run_id, link, package, options, console) if options.wait else 0
+
+
+def _check(options: Options) -> str | None:
+    """Finds options that do not go together; returns the cron expression as it is sent."""
+    submit.check_pipeline_root(options.pipeline_root)
+    if options.ca_cert and not options.ca_cert.is_file():
+        raise ValueError(f"--ca-cert {options.ca_cert}: there is no such file")
+    if options.timeout_seconds is not None and not options.wait:
+        raise ValueError("--timeout says how long to wait: give --wait too")
+    if options.replace and not options.cron:
+        raise ValueError("--replace is for schedules: give --cron too")
+    if options.cron and options.wait:
+        raise ValueError("--wait waits for a run, and --cron starts none now: leave one out")
+    return cron.six_fields(options.cron) if options.cron else None
+
+
+@contextlib.contextmanager
+def _package_file(target: str, overrides: list[str], console: Console) -> Iterator[pathlib.Path]:
+    path = pathlib.Path(target)
+    if submit.is_package(path):
+        if overrides:
+            raise ValueError(
+                f"--set changes a recipe, and {target} is compiled: use --param, or compile again"
+            )
+        yield path
+        return
+    recipe = load_recipe(target, overrides)
+    console.print("[dim]Starting TFX to compile …[/]")
+    from pipeline.kubeflow.compile import compile_package
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, f"{recipe.name}.yaml")
+        path.write_text(compile_package(recipe), encoding="utf-8")
+        yield path
+
+
+def _default_name(package: Package, schedule: str | None) -> str:
+    """Runs differ by their time; a schedule of the same name is the same schedule."""
+    if schedule:
+        return package.name
+    return f"{package.name} {datetime.datetime.now():%Y-%m-%d %H:%M:%S}"
+
+
+def _schedule(api, experiment_id: str, job, schedule: str, replace: bool, console: Console):
+    there = api.schedules(experiment_id, job.name)
+    if there and not replace:
+        times = ", ".join(sorted(_times(s) for s in there))
+        raise ValueError(
+            f"there is a schedule {job.name} in this experiment already ({times}): --replace "
+            "puts this one in its place, another --run-name sets it beside"
+        )
+    schedule_id = api.create_schedule(experiment_id, job, schedule)
+    for old in there:  # after the new one is there: a failure must not leave none
+        api.delete_schedule(old.recurring_run_id)
+    how = f"replaces {len(there)}" if there else "new"
+    _print(
+        console,
+        f"Schedule {escape(job.name)} ({how}): {schedule}"
+        + ("" if schedule.startswith("@") else " (second minute hour day month weekday)")
+        + ", in the cluster's time zone, which is UTC as a rule",
+    )
+    _print(console, escape(api.link(f"recurringrun/details/{schedule_id}")))
+
+
+def _times(schedule) -> str:
+    cron_schedule = schedule.trigger.cron_schedule if schedule.trigger else None
+    return cron_schedule.cron if cron_schedule else "not by cron"
+
+
+def _wait(api, run_id: str, link: str, package: Package, options: Options, console: Console) -> int:
+    from pipeline.kubeflow.run_display import StepsDisplay
+    from pipeline.kubeflow.run_watch import WaitTimeoutError, wait_for
+
+    goes_on = f"The run goes on: {escape(link)}"
+    try:
+        with StepsDisplay(console, [step.name for step in package.steps]) as display:
+            run = wait_for(
+                lambda: api.get_run(run_id),
+                display,
+                poll_seconds=options.poll_seconds,
+                timeout_seconds=options.timeout_seconds,
+            )
+    except KeyboardInterrupt:
+        _print(console, f"No longer waiting. {goes_on}")
+        return 130
+    except WaitTimeoutError:
+        _print(console, f"[red]✗[/] Not done in {options.timeout_seconds:g} seconds. {goes_on}")
+        return 1
+    except ValueError:
+        _print(console, goes_on)
+        raise
+    if display.status.succeeded:
+        _print(console, "[green]✓[/] Succeeded")
+        return 0
+    _explain_failure(api, run, run_id, package, display.status, link, console)
+    return 1
+
+
+def _explain_failure(api, run, run_id: str, package: Package, status, link: str, console: Console):
+    from pipeline.kubeflow.run_pods import pod_names
+
+    failed = status.failed_steps
+    names = [step.name for step in package.steps]
+    if not failed:
+        said = escape(status.message) or "no step failed, so the run's page has to say why"
+        _print(console, f"[red]✗[/] {status.state.capitalize()}: {said}: {escape(link)}")
+    for step in failed:
+        where = " before its container started" if step.driver_failed else ""
+        number = f"step {names.index(step.name) + 1} of {len(names)}"
+        said = (
+            f": {escape(step.message or status.message)}" if step.message or status.message else ""
+        )
+        _print(console, f"[red]✗[/] [bold]{escape(step.name)}[/] ({number}) failed{where}{said}")
+        pods = pod_names(run, package, step.name, step.driver_failed)
+        log = next(filter(None, (api.log_tail(run_id, pod) for pod in pods)), None)
+        if log is None:
+            _print(
+                console, f"Its log cannot be had from here; the run's page has it: {escape(link)}"
+            )
+            continue
+        console.print("[dim]The end of its log:[/]")
+        for line in log.splitlines()[-_LOG_LINES:]:
+            console.print(Text("  ").append_text(Text.from_ansi(line)), soft_wrap=True)
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, soft_wrap=True, highlight=False)

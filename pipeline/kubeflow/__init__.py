@@ -1,0 +1,1 @@
+"""Running a recipe on open-source Kubeflow Pipelines v2."""

@@ -1,0 +1,29 @@
+"""Where the backend's launcher keeps artifacts inside a step's container.
+
+The launcher downloads every input artifact into a local folder before a step's command runs, and
+uploads the outputs from such folders after it: `minio://bucket/key` lies at `/minio/bucket/key`.
+TensorFlow and TFX can read none of `minio://` and `s3://` themselves.
+"""
+
+ROOT_VARIABLE = "GRAFT_LAUNCHER_ROOT"
+"""Environment variable: folder below which the launcher's folders lie. Unset on a cluster, where
+that is the container's root; `graft rehearse` sets it, so that each step has folders of its own."""
+
+FOLDERS = {"minio://": "/minio/", "s3://": "/s3/", "gs://": "/gcs/"}
+
+
+def local_path(uri: str, root: str = "") -> str:
+    """Where the launcher puts an artifact.
+
+    Args:
+        uri: of the artifact, as `minio://mlpipeline/v2/artifacts/…`.
+        root: folder below which the launcher's folders lie; empty: `/`.
+
+    Raises:
+        ValueError: the launcher does not know the store.
+    """
+    for scheme, folder in FOLDERS.items():
+        if uri.startswith(scheme):
+            return f"{root}{folder}{uri.removeprefix(scheme)}"
+    known = ", ".join(FOLDERS)
+    raise ValueError(f"artifact store of {uri}: the pipeline root must begin with one of {known}")

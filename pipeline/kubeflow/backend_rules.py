@@ -1,0 +1,250 @@
+"""The rules of an open-source Kubeflow Pipelines backend, as far as a step can see them.
+
+Taken from the backend's source (2.5 to 2.17): what its API server refuses, what its driver hands a
+step, and what its metadata store makes of what a step hands back. Plain mappings in, plain mappings
+out; the JSON forms of the protos `PipelineSpec`, `ExecutorInput` and `ExecutorOutput`.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+SPEC_VERSION = "2.1.0"
+DEFAULT_PIPELINE_ROOT = "minio://mlpipeline/v2/artifacts"
+
+_NUMBERS = ("NUMBER_INTEGER", "NUMBER_DOUBLE")
+# Name and type of the output that the driver adds to those of the component.
+_LOG_OUTPUT = ("executor-logs", {"schemaTitle": "system.Artifact"})
+
+Artifacts = dict[tuple[str, str], dict[str, Any]]
+"""What the metadata store knows: RuntimeArtifact by task and output key."""
+
+
+def check_accepted(spec: Mapping[str, Any]) -> None:
+    """Refuses what the API server and the compiler to Argo refuse.
+
+    Args:
+        spec: a PipelineSpec.
+
+    Raises:
+        ValueError: with the backend's reason.
+    """
+    if spec.get("schemaVersion") != SPEC_VERSION:
+        raise ValueError(
+            f"the backend takes schema version {SPEC_VERSION} only, the package has "
+            f"{spec.get('schemaVersion')}"
+        )
+    executors = spec.get("deploymentSpec", {}).get("executors", {})
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+            raise ValueError(f"task {name}: Argo takes letters, digits and `-` only")
+        label = spec["components"][task["componentRef"]["name"]].get("executorLabel")
+        kinds = sorted(set(executors.get(label, {})) - {"container"})
+        if kinds or label not in executors:
+            kind = kinds[0] if kinds else "missing"
+            raise ValueError(f"task {name}: {kind} executors are not implemented by the backend")
+        if task.get("triggerPolicy", {}).get("condition"):
+            raise ValueError(f"task {name}: has a condition (triggerPolicy); Graft evaluates none")
+
+
+def run_parameters(spec: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of a run: what was given, and the defaults of the rest.
+
+    Args:
+        spec: a PipelineSpec.
+        given: values as text by name.
+
+    Raises:
+        ValueError: a name that the package does not have, a value of the wrong type, or a parameter
+            with neither value nor default.
+    """
+    definitions = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    for name in given:
+        if name not in definitions:
+            known = ", ".join(definitions) or "none"
+            raise ValueError(f"the package has no run parameter {name} (it has: {known})")
+    values = {}
+    for name, definition in definitions.items():
+        if name in given:
+            values[name] = _parse(name, given[name], definition["parameterType"])
+        elif "defaultValue" in definition:
+            values[name] = definition["defaultValue"]
+        elif not definition.get("isOptional"):
+            raise ValueError(f"run parameter {name} has no default: it must be given")
+    return values
+
+
+def executor_input(
+    spec: Mapping[str, Any],
+    task_name: str,
+    parameters: Mapping[str, Any],
+    known: Artifacts,
+    task_root: str,
+) -> dict[str, Any]:
+    """What the driver hands a step.
+
+    Args:
+        spec: a PipelineSpec.
+        task_name: the step.
+        parameters: of the run.
+        known: the outputs of earlier steps.
+        task_root: URI below which the step's outputs go.
+
+    Returns:
+        An ExecutorInput without its output file.
+
+    Raises:
+        ValueError: a parameter without value, or of another type than the component's.
+    """
+    task = spec["root"]["dag"]["tasks"][task_name]
+    component = spec["components"][task["componentRef"]["name"]]
+    inputs = task.get("inputs", {})
+    outputs = {
+        key: {"type": artifact["artifactType"], **_subset(artifact, "metadata")}
+        for key, artifact in component.get("outputDefinitions", {}).get("artifacts", {}).items()
+    }
+    outputs[_LOG_OUTPUT[0]] = {"type": _LOG_OUTPUT[1]}
+    definitions = component.get("inputDefinitions", {}).get("parameters", {})
+    return {
+        "inputs": {
+            "parameterValues": _task_parameters(task_name, inputs, definitions, parameters),
+            "artifacts": {
+                key: {"artifacts": [_upstream(task_name, source, known)]}
+                for key, source in inputs.get("artifacts", {}).items()
+            },
+        },
+        "outputs": {
+            "artifacts": {
+                key: {"artifacts": [{"name": key, "uri": f"{task_root}/{key}", **artifact}]}
+                for key, artifact in copy.deepcopy(outputs).items()
+            }
+        },
+    }
+
+
+def merge(given: Mapping[str, Any], executor_output: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs of a step: as the driver laid them out, changed by what the step wrote.
+
+    Args:
+        given: the ExecutorInput.
+        executor_output: of the step; empty if it wrote none.
+
+    Returns:
+        RuntimeArtifact by output key, without the log.
+    """
+    merged = {}
+    for key, entry in given["outputs"]["artifacts"].items():
+        if key == _LOG_OUTPUT[0]:
+            continue
+        artifact = copy.deepcopy(entry["artifacts"][0])
+        written = executor_output.get("artifacts", {}).get(key, {}).get("artifacts", [])
+        if written:
+            artifact["uri"] = written[0].get("uri") or artifact["uri"]
+            artifact["metadata"] = {
+                **artifact.get("metadata", {}),
+                **written[0].get("metadata", {}),
+            }
+        merged[key] = artifact
+    return merged
+
+
+def record(key: str, artifact: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """What the metadata store makes of an artifact: the form in which consumers get it.
+
+    Args:
+        key: of the output.
+        artifact: what the step handed back.
+        number: of the artifact in the store.
+
+    Returns:
+        The artifact without its type, its metadata as the store's numbers, strings and structs.
+
+    Raises:
+        ValueError: metadata that the store cannot keep, such as null.
+    """
+    metadata = {
+        name: _stored(f"{key}.{name}", v) for name, v in artifact.get("metadata", {}).items()
+    }
+    return {
+        "name": str(number),
+        "uri": artifact["uri"],
+        "type": {"instanceSchema": ""},
+        "metadata": {"display_name": key, "store_session_info": "null", **metadata},
+    }
+
+
+def _parse(name: str, text: str, kind: str) -> Any:
+    if kind == "STRING":
+        return text
+    if kind not in _NUMBERS:
+        raise ValueError(f"run parameter {name} is a {kind}: Graft's are strings and numbers")
+    try:
+        return int(text) if kind == "NUMBER_INTEGER" else float(text)
+    except ValueError:
+        wanted = "a whole number" if kind == "NUMBER_INTEGER" else "a number"
+        raise ValueError(f"run parameter {name}={text}: {wanted} is wanted") from None
+
+
+def _task_parameters(
+    task_name: str,
+    inputs: Mapping[str, Any],
+    definitions: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+) -> dict[str, Any]:
+    values = {}
+    for name, source in inputs.get("parameters", {}).items():
+        if "componentInputParameter" in source:
+            wanted = source["componentInputParameter"]
+            if wanted not in parameters:
+                raise ValueError(f"{task_name}: the run has no parameter {wanted}")
+            values[name] = parameters[wanted]
+        elif "constant" in source.get("runtimeValue", {}):
+            values[name] = source["runtimeValue"]["constant"]
+        else:
+            raise ValueError(f"{task_name}: parameter {name} comes from {', '.join(source)}")
+    for name, definition in definitions.items():
+        if name not in values:
+            if "defaultValue" in definition:
+                values[name] = definition["defaultValue"]
+            elif not definition.get("isOptional"):
+                raise ValueError(f"{task_name}: neither value nor default for parameter {name}")
+            continue
+        values[name] = _converted(f"{task_name}: parameter {name}", definition, values[name])
+    return values
+
+
+def _converted(what: str, definition: Mapping[str, Any], value: Any) -> Any:
+    """Every value may become a string; there is no other conversion."""
+    kind = definition["parameterType"]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "STRING":
+        return value if isinstance(value, str) else json.dumps(value)
+    if value is None or (kind in _NUMBERS) != is_number:
+        raise ValueError(f"{what}: type mismatch: expect {kind}, got {json.dumps(value)}")
+    return value
+
+
+def _upstream(task_name: str, source: Mapping[str, Any], known: Artifacts) -> dict[str, Any]:
+    output = source["taskOutputArtifact"]
+    key = output["producerTask"], output["outputArtifactKey"]
+    if key not in known:
+        raise ValueError(f"{task_name}: {key[0]} has no output {key[1]}")
+    return copy.deepcopy(known[key])
+
+
+def _stored(what: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, list):
+        return {"list": value}
+    if isinstance(value, dict):
+        return {"struct": value}
+    if isinstance(value, int | float | str):
+        return value
+    raise ValueError(f"metadata {what}: the metadata store takes no {json.dumps(value)}")
+
+
+def _subset(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: mapping[key] for key in keys if key in mapping}

@@ -1,0 +1,138 @@
+"""Whether a recipe can run in a cluster, as far as the recipe alone tells."""
+
+import re
+
+from components.example_gen.sources import DIGITS
+from pipeline.config import Recipe
+from pipeline.image_name import is_moving
+from pipeline.kubeflow.parameters import run_parameters
+from pipeline.kubeflow.volumes import on_volume
+from pipeline.kubeflow_config import TRAINER, KubeflowSettings
+
+_BUILT_IN_WEIGHTS = ("imagenet", "glyphs", "none")
+_URL_WITH_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*)://[^/\s:@\"']*:[^/\s@\"']+@([^/\s\"']*)")
+
+
+def check(recipe: Recipe) -> None:
+    """Stops at what could only fail, or be lost, in a cluster.
+
+    Raises:
+        ValueError: with the setting at fault and what would be right.
+    """
+    settings = recipe.kubeflow
+    if not settings.image:
+        raise ValueError(
+            "kubeflow.image is not set: name the container image of the steps, as "
+            "registry.example.com/graft:0.1.0"
+        )
+    recipe.beam.check_reach(in_cluster=True)
+    for key, path, _ in _paths(recipe):
+        if not path.startswith("/") and "://" not in path:
+            there = " (set kubeflow.data_source)" if key == "data.source" else ""
+            raise ValueError(
+                f"{key}: {path} is a path of this machine; in a cluster it must be absolute, on a "
+                f"volume of kubeflow.pvcs or in the image{there}"
+            )
+    _check_push_destination(recipe)
+    run_parameters(recipe, data_source(recipe), push_destination(recipe))
+    if recipe.training.device == "gpu" and not settings.step(TRAINER).gpu:
+        raise ValueError(
+            f"training.device is gpu, but no GPU is asked for: set kubeflow.steps.{TRAINER}.gpu to "
+            "1, or training.device to auto"
+        )
+
+
+def warnings(recipe: Recipe) -> list[str]:
+    """What may be right and is likelier to be a mistake."""
+    settings = recipe.kubeflow
+    found = []
+    with_gpu = [name for name in settings.steps if settings.step(name).gpu]
+    images = {"image": settings.image}
+    if with_gpu and settings.gpu_image:
+        images["gpu_image"] = settings.gpu_image
+    for key, image in images.items():
+        if is_moving(image):
+            found.append(
+                f"kubeflow.{key}: {image} may be another image tomorrow, which the cache of "
+                "Kubeflow Pipelines does not see; name a version or a digest"
+            )
+    if with_gpu and not settings.gpu_image:
+        found.append(
+            f"kubeflow.gpu_image is not set: {', '.join(with_gpu)} will have a GPU and use it only "
+            "if kubeflow.image has CUDA in it; training.device: gpu makes sure"
+        )
+    for key, path, step in _paths(recipe):
+        if path.startswith("/") and not _is_mounted(settings, step, path):
+            found.append(
+                f"{key}: {path} is on no volume of the step {step}: the image must have it"
+            )
+    users = [settings, *settings.steps.values()]
+    if any(step.security_context for step in users):
+        found.append("kubeflow.security_context: a backend before 2.16 refuses the whole package")
+    return found
+
+
+def check_no_password(text: str) -> None:
+    """Stops at a URL with a password in it: everybody who sees the run could read it.
+
+    Args:
+        text: a package.
+
+    Raises:
+        ValueError: with the URL's server, and without the password.
+    """
+    match = _URL_WITH_PASSWORD.search(text)
+    if match:
+        raise ValueError(
+            f"the package would hold a password, in the URL {match[1]}://…@{match[2]}: keep it in "
+            "a Kubernetes secret and name that one in kubeflow.secret_env or secret_volumes"
+        )
+
+
+def data_source(recipe: Recipe) -> str:
+    """Where the pictures are in the cluster, unless a run says otherwise."""
+    return recipe.kubeflow.data_source or recipe.data.source
+
+
+def push_destination(recipe: Recipe) -> str:
+    """Where served versions live in the cluster, unless a run says otherwise; empty if not said."""
+    return recipe.kubeflow.push_destination or recipe.push.destination
+
+
+def _check_push_destination(recipe: Recipe) -> None:
+    key = f"{'kubeflow.push_' if recipe.kubeflow.push_destination else 'push.'}destination"
+    path = push_destination(recipe)
+    right = (
+        f"a folder below where a claim of kubeflow.pvcs is mounted, as --set kubeflow.pvcs.CLAIM="
+        f"/mnt/serving --set kubeflow.push_destination=/mnt/serving/{recipe.name}"
+    )
+    if not path:
+        raise ValueError(
+            f"kubeflow.push_destination is not set, and a model in its pod would be lost: name "
+            f"{right}"
+        )
+    for step in ("BaselineFinder", "Pusher"):
+        if not _is_mounted(recipe.kubeflow, step, path):
+            raise ValueError(
+                f"{key}: {path} is on no volume of the step {step}, so the model would be lost "
+                f"with its pod: name {right}"
+            )
+
+
+def _paths(recipe: Recipe) -> list[tuple[str, str, str]]:
+    """Key, path or URL, and step, of what the steps read from outside."""
+    source_key = "kubeflow.data_source" if recipe.kubeflow.data_source else "data.source"
+    paths = [(source_key, data_source(recipe), "ImageExampleGen")]
+    if paths[0][1] == DIGITS:
+        paths.clear()
+    if recipe.backbone.weights not in _BUILT_IN_WEIGHTS:
+        paths.append(("backbone.weights", recipe.backbone.weights, TRAINER))
+    if recipe.distillation:
+        paths.append(("distillation.teacher", recipe.distillation.teacher, TRAINER))
+    if recipe.pseudo_labels:
+        paths.append(("pseudo_labels.source", recipe.pseudo_labels.source, "ImageExampleGen"))
+    return paths
+
+
+def _is_mounted(settings: KubeflowSettings, step: str, path: str) -> bool:
+    return on_volume(path, settings.step(step).pvcs.values())

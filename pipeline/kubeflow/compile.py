@@ -1,0 +1,63 @@
+"""Compiles a recipe into a package that an open-source Kubeflow Pipelines backend takes."""
+
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
+
+from pipeline.config import Recipe
+from pipeline.kubeflow import checks, parameters
+from pipeline.kubeflow.post_process import post_process
+from pipeline.pipeline import create_pipeline
+from pipeline.schema import schema_text
+
+COMMAND = ("python", "-m", "pipeline.kubeflow.entrypoint")
+
+
+def compile_package(recipe: Recipe) -> str:
+    """Compiles a recipe.
+
+    Neither the pictures nor the served model are looked at, because the cluster has its own; so
+    their fingerprints are left out, and the steps that read them are not taken from the cache.
+
+    Args:
+        recipe: its block `kubeflow` names an image at least.
+
+    Returns:
+        YAML of two documents: the PipelineSpec (schema 2.1.0), and the PlatformSpec with what only
+        Kubernetes understands. The same recipe gives the same bytes.
+
+    Raises:
+        ValueError: the recipe cannot run in a cluster; the text says which setting is at fault.
+    """
+    checks.check(recipe)
+    source, destination = checks.data_source(recipe), checks.push_destination(recipe)
+    pipeline = create_pipeline(
+        recipe.model_copy(
+            update={
+                "name": pipeline_name(recipe),
+                "data": recipe.data.model_copy(update={"source": source}),
+            }
+        ),
+        pipeline_root="",  # chosen by each run
+        push_destination=destination,
+        schema_file="",  # see parameters.fold_in
+        beam_pipeline_args=recipe.beam.pipeline_args(),
+    )
+    job = runner.KubeflowV2DagRunner(
+        runner.KubeflowV2DagRunnerConfig(
+            default_image=recipe.kubeflow.image,
+            default_commands=list(COMMAND),
+            use_pipeline_spec_2_1=True,
+        )
+    ).run(pipeline, write_out=False)
+    text = post_process(
+        job["pipelineSpec"],
+        recipe.kubeflow,
+        parameters.run_parameters(recipe, source, destination),
+        schema_text(),  # without classes: they are those of the source that a run chooses
+    )
+    checks.check_no_password(text)
+    return text
+
+
+def pipeline_name(recipe: Recipe) -> str:
+    """The recipe's name with the letters that Kubeflow Pipelines allows."""
+    return recipe.name.replace("_", "-").strip("-")

@@ -1,0 +1,118 @@
+"""The command of every container: `python -m pipeline.kubeflow.entrypoint`.
+
+Stands between the launcher of an open-source Kubeflow Pipelines backend and TFX's own container
+entrypoint: gives input artifacts their types back, hands TFX the launcher's local folders instead
+of URIs and the launcher URIs instead of folders, folds the parameters of the run into the Trainer's
+settings, and ends a run whose model was not pushed as failed.
+
+The last line that a failing step writes begins with `graft: ` and says why; in a cluster the
+launcher's own "exit status 1" follows it. Kubernetes, and so the list of runs, shows it too: it is
+the container's termination message.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import traceback
+from collections.abc import Sequence
+from types import TracebackType
+
+from pipeline.kubeflow import executor_io
+from pipeline.kubeflow.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.parameters import fold_in
+
+_TERMINATION_LOG = "/dev/termination-log"
+_TERMINATION_LOG_BYTES = 4096  # Kubernetes keeps no more
+
+
+class _NotPushedError(Exception):
+    """A gate said no; the text names it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one step.
+
+    Args:
+        argv: the arguments that TFX compiles into the package, placeholders filled in: the
+            executor's class, the ExecutorInput, the component's inputs, then options of Beam.
+
+    Returns:
+        Exit code: 0, or 1 if the step failed or its Pusher pushed nothing.
+    """
+    parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.entrypoint")
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    options, beam_args = parser.parse_known_args(argv)
+    root = os.environ.get(ROOT_VARIABLE, "")
+    try:
+        _run(options, beam_args, root)
+    except Exception as error:
+        if not _is_for_the_user(error):
+            traceback.print_exc()
+        _leave_message(_one_line(error), root)
+        return 1
+    return 0
+
+
+def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
+    given = json.loads(options.json_serialized_invocation_args)
+    inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
+    executor_input = executor_io.for_tfx(given, inputs_spec, root)
+    inputs = executor_input["inputs"]
+    inputs["parameterValues"] = fold_in(inputs["parameterValues"])
+    for folder in executor_io.output_folders(executor_input):
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    # Late: what is wrong with the input above needs no TensorFlow to be told.
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    from pipeline.kubeflow import verdict
+
+    kubeflow_v2_run_executor._run_executor(
+        argparse.Namespace(
+            executor_class_path=options.executor_class_path,
+            json_serialized_invocation_args=json.dumps(executor_input),
+            json_serialized_inputs_spec_args=options.json_serialized_inputs_spec_args,
+        ),
+        beam_args,
+    )
+    output_file = pathlib.Path(executor_input["outputs"]["outputFile"])
+    output = executor_io.for_backend(json.loads(output_file.read_text("utf-8")), given, root)
+    output_file.write_text(json.dumps(output), encoding="utf-8")
+    reason = verdict.why_not_pushed(executor_input, output)
+    if reason:
+        raise _NotPushedError(reason)
+
+
+def _is_for_the_user(error: Exception) -> bool:
+    """Whether the text says it all: it is our own, not raised somewhere inside a library."""
+    if not isinstance(error, _NotPushedError | ValueError):
+        return False
+    package = _innermost(error.__traceback__).tb_frame.f_globals["__name__"].partition(".")[0]
+    return package in ("components", "pipeline", "__main__")
+
+
+def _innermost(place: TracebackType) -> TracebackType:
+    while place.tb_next:
+        place = place.tb_next
+    return place
+
+
+def _one_line(error: Exception) -> str:
+    if _is_for_the_user(error):
+        return "; ".join(str(error).splitlines())
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+
+
+def _leave_message(message: str, root: str) -> None:
+    sys.stdout.flush()  # what is still in its buffer would come after the last line
+    print(f"graft: {message}", file=sys.stderr, flush=True)
+    file = pathlib.Path(f"{root}{_TERMINATION_LOG}")
+    if os.access(file, os.W_OK):
+        file.write_bytes(message.encode()[:_TERMINATION_LOG_BYTES])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

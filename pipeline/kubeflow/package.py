@@ -1,0 +1,255 @@
+"""Reads a package strictly: what a backend would ignore or trip over is an error with its place."""
+
+import dataclasses
+import graphlib
+import pathlib
+from typing import Any
+
+from pipeline.kubeflow import backend_rules, package_schema
+
+_FORM_TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": (int, float)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One step of a package.
+
+    Attributes:
+        name: of the task.
+        executor: label of its executor.
+        image: container image.
+        command: of the container.
+        args: of the container, with placeholders such as `{{$}}`.
+        cached: whether an earlier run's outputs may be taken.
+        retries: how often it is tried again.
+        dependencies: names of the tasks that must have ended.
+        env: environment variables with literal values.
+        resources: `ResourceSpec` as a mapping.
+        platform: `KubernetesExecutorConfig` as a mapping.
+    """
+
+    name: str
+    executor: str
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    cached: bool
+    retries: int
+    dependencies: tuple[str, ...]
+    env: dict[str, str]
+    resources: dict[str, Any]
+    platform: dict[str, Any]
+
+    @property
+    def gpu(self) -> str:
+        """As `1 nvidia.com/gpu`; empty without one."""
+        accelerator = self.resources.get("accelerator", {})
+        count, kind = accelerator.get("resourceCount"), accelerator.get("resourceType")
+        return f"{count} {kind}" if accelerator else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunParameter:
+    """One parameter of a run.
+
+    Attributes:
+        name: as in the form.
+        type: STRING, NUMBER_INTEGER or NUMBER_DOUBLE.
+        default: what holds if a run says nothing; None: every run must say.
+    """
+
+    name: str
+    type: str
+    default: str | int | float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A package that was read.
+
+    Attributes:
+        spec: document 1, the PipelineSpec as a mapping.
+        platform: document 2, the PlatformSpec as a mapping; empty if there is none.
+        name: of the pipeline.
+        pipeline_root: default URI for artifacts; empty: the cluster's.
+        steps: in an order in which they can run.
+        parameters: of a run.
+    """
+
+    spec: dict[str, Any]
+    platform: dict[str, Any]
+    name: str
+    pipeline_root: str
+    steps: tuple[Step, ...]
+    parameters: tuple[RunParameter, ...]
+
+
+def load_package(path: pathlib.Path) -> Package:
+    """Reads a package.
+
+    Args:
+        path: a file that `graft compile` wrote.
+
+    Raises:
+        ValueError: it is no package, or one that a backend would refuse or misread; the text names
+            the file, the document and the place in it.
+    """
+    path = pathlib.Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ValueError(f"there is no package {path}; `graft compile` makes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    try:
+        return parse_package(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def parse_package(text: str) -> Package:
+    """Reads the text of a package.
+
+    Args:
+        text: YAML of one or two documents.
+
+    Raises:
+        ValueError: as `load_package`, without the file's name.
+    """
+    spec, platform = package_schema.read_documents(text)
+    try:
+        _check_references(spec, platform)
+        backend_rules.check_accepted(spec)
+        parameters = _parameters(spec)
+    except ValueError as error:
+        raise ValueError(f"document 1 (PipelineSpec): {error}") from error
+    return Package(
+        spec,
+        platform,
+        spec["pipelineInfo"]["name"],
+        spec.get("defaultPipelineRoot", ""),
+        _steps(spec, platform),
+        parameters,
+    )
+
+
+def _executors(document: dict[str, Any]) -> dict[str, Any]:
+    """Of either document, by label."""
+    if "platforms" in document:
+        document = document["platforms"]["kubernetes"]
+    return document.get("deploymentSpec", {}).get("executors", {})
+
+
+def _check_references(spec: dict[str, Any], platform: dict[str, Any]) -> None:
+    """Stops at a name that leads nowhere."""
+    if not spec.get("pipelineInfo", {}).get("name"):
+        raise ValueError("pipelineInfo.name is missing")
+    root = spec.get("root", {})
+    tasks, components = root.get("dag", {}).get("tasks", {}), spec.get("components", {})
+    if not tasks:
+        raise ValueError("root.dag.tasks: there are no steps")
+    labels = {_executor_of(name, task, components, spec) for name, task in tasks.items()}
+    for name, task in tasks.items():
+        _check_inputs(spec, name, task)
+    for label in _executors(platform) if platform else ():
+        if label not in labels:
+            raise ValueError(f"no step has the executor {label}, for which document 2 has a block")
+
+
+def _executor_of(
+    name: str, task: dict[str, Any], components: dict[str, Any], spec: dict[str, Any]
+) -> str:
+    """The label of a step's executor, which has to be there."""
+    component = task.get("componentRef", {}).get("name")
+    _known(f"root.dag.tasks.{name}.componentRef.name", component, components)
+    label = components[component].get("executorLabel")
+    _known(f"components.{component}.executorLabel", label, _executors(spec))
+    executor = _executors(spec)[label]
+    if not executor or not executor.get("container", {"image": "-"}).get("image"):
+        raise ValueError(f"deploymentSpec.executors.{label}.container.image is missing")
+    return label
+
+
+def _check_inputs(spec: dict[str, Any], name: str, task: dict[str, Any]) -> None:
+    root, components = spec["root"], spec["components"]
+    tasks, form = root["dag"]["tasks"], root.get("inputDefinitions", {}).get("parameters", {})
+    at, inputs = f"root.dag.tasks.{name}", task.get("inputs", {})
+    for before in task.get("dependentTasks", ()):
+        _known(f"{at}.dependentTasks", before, tasks)
+    for key, value in inputs.get("parameters", {}).items():
+        if "componentInputParameter" in value:
+            at_key = f"{at}.inputs.parameters.{key}.componentInputParameter"
+            _known(at_key, value["componentInputParameter"], form)
+    for key, value in inputs.get("artifacts", {}).items():
+        source = value.get("taskOutputArtifact", {})
+        at_key = f"{at}.inputs.artifacts.{key}.taskOutputArtifact"
+        producer = source.get("producerTask")
+        _known(f"{at_key}.producerTask", producer, tasks)
+        component = components[tasks[producer]["componentRef"]["name"]]
+        outputs = component.get("outputDefinitions", {}).get("artifacts", {})
+        _known(f"{at_key}.outputArtifactKey", source.get("outputArtifactKey"), outputs)
+
+
+def _known(at: str, name: str | None, known: dict[str, Any]) -> None:
+    if name not in known:
+        raise ValueError(f"{at}: there is no {name}; there are {', '.join(known) or 'none'}")
+
+
+def _parameters(spec: dict[str, Any]) -> tuple[RunParameter, ...]:
+    definitions = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    parameters = []
+    for name, definition in definitions.items():
+        at = f"root.inputDefinitions.parameters.{name}"
+        kind, default = definition.get("parameterType"), definition.get("defaultValue")
+        if kind not in _FORM_TYPES:
+            raise ValueError(
+                f"{at}.parameterType: {kind} does not reach a step of TFX as what it is; use one "
+                f"of {', '.join(_FORM_TYPES)}"
+            )
+        right = isinstance(default, _FORM_TYPES[kind]) and not isinstance(default, bool)
+        if default is not None and not right:
+            raise ValueError(f"{at}.defaultValue: {default!r} is no {kind}")
+        parameters.append(RunParameter(name, kind, default))
+    return tuple(parameters)
+
+
+def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
+    """The steps in an order in which they can run, the same for the same package."""
+    tasks, components = spec["root"]["dag"]["tasks"], spec["components"]
+    needs = {
+        name: {*task.get("dependentTasks", ()), *_producers(task)} for name, task in tasks.items()
+    }
+    sorter = graphlib.TopologicalSorter(needs)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        raise ValueError(
+            f"document 1 (PipelineSpec): root.dag.tasks: {' needs '.join(error.args[1])}"
+        ) from None
+    steps = []
+    while sorter.is_active():
+        for name in sorted(sorter.get_ready()):
+            label = components[tasks[name]["componentRef"]["name"]]["executorLabel"]
+            container = _executors(spec)[label]["container"]
+            steps.append(
+                Step(
+                    name=name,
+                    executor=label,
+                    image=container["image"],
+                    command=tuple(container.get("command", ())),
+                    args=tuple(container.get("args", ())),
+                    cached=tasks[name].get("cachingOptions", {}).get("enableCache", False),
+                    retries=tasks[name].get("retryPolicy", {}).get("maxRetryCount", 0),
+                    dependencies=tuple(sorted(needs[name])),
+                    env={v["name"]: v.get("value", "") for v in container.get("env", ())},
+                    resources=container.get("resources", {}),
+                    platform=_executors(platform).get(label, {}) if platform else {},
+                )
+            )
+            sorter.done(name)
+    return tuple(steps)
+
+
+def _producers(task: dict[str, Any]) -> list[str]:
+    artifacts = task.get("inputs", {}).get("artifacts", {}).values()
+    return [artifact["taskOutputArtifact"]["producerTask"] for artifact in artifacts]

@@ -1,0 +1,132 @@
+"""From what TFX compiles to what an open-source backend runs.
+
+TFX writes the specification for another service: without defaults for run parameters, without
+resources, volumes, secrets or retries, and with hooks that an open-source backend ignores.
+"""
+
+import copy
+import difflib
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import yaml
+
+from pipeline.kubeflow import backend_rules
+from pipeline.kubeflow.kubernetes_config import executor_config, platform_spec, resources
+from pipeline.kubeflow.parameters import (
+    MOUNT_PATHS,
+    PLACES,
+    PUSH_DESTINATION,
+    SCHEMA_TEXT,
+    ExposedSetting,
+)
+from pipeline.kubeflow_config import TRAINER, KubeflowSettings
+from pipeline.quantities import seconds
+
+_SCHEMA_STEP = "ImportSchemaGen"
+
+
+def post_process(
+    compiled: dict[str, Any],
+    settings: KubeflowSettings,
+    parameters: Sequence[ExposedSetting],
+    schema_text: str,
+) -> str:
+    """Finishes a package.
+
+    Args:
+        compiled: the PipelineSpec as TFX compiled it.
+        settings: how the steps run.
+        parameters: what a run may choose.
+        schema_text: what ImportSchemaGen imports.
+
+    Returns:
+        YAML of two documents: the PipelineSpec and the PlatformSpec.
+
+    Raises:
+        ValueError: no backend would take what was compiled, or the settings name a step that there
+            is not, or contradict themselves.
+    """
+    backend_rules.check_accepted(compiled)
+    spec = copy.deepcopy(compiled)
+    check_step_names(settings, spec["root"]["dag"]["tasks"])
+    if settings.pipeline_root:
+        spec["defaultPipelineRoot"] = settings.pipeline_root
+    _add_parameters(spec, parameters)
+    _add_constant(spec, _SCHEMA_STEP, SCHEMA_TEXT, schema_text)
+    executors = {}
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        step = settings.step(name)
+        label = spec["components"][task["componentRef"]["name"]]["executorLabel"]
+        container = spec["deploymentSpec"]["executors"][label]["container"]
+        container.pop("lifecycle", None)  # never run by an open-source backend
+        container["image"] = settings.image_of(step)
+        container["resources"] = resources(step).as_dict()
+        if step.env:
+            container["env"] = [{"name": k, "value": v} for k, v in step.env.items()]
+        task["cachingOptions"] = {"enableCache": True} if step.cache else {}
+        if step.retries.count:
+            # Without a longest time: that would be counted from the step's first start.
+            task["retryPolicy"] = {
+                "maxRetryCount": step.retries.count,
+                "backoffDuration": f"{seconds(step.retries.backoff)}s",
+                "backoffFactor": float(step.retries.factor),
+            }
+        if PUSH_DESTINATION in task.get("inputs", {}).get("parameters", {}):
+            _add_constant(spec, name, MOUNT_PATHS, json.dumps(sorted(step.pvcs.values())))
+        executors[label] = executor_config(settings, step)
+    documents = [spec, platform_spec(executors)]
+    return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=100)
+
+
+def check_step_names(settings: KubeflowSettings, steps: Collection[str]) -> None:
+    """Stops at settings for a step that is not in the pipeline.
+
+    Raises:
+        ValueError: with the nearest name.
+    """
+    for name in settings.steps:
+        if name not in steps:
+            near = difflib.get_close_matches(name, steps, n=1)
+            hint = f" (did you mean `{near[0]}`?)" if near else ""
+            raise ValueError(
+                f"kubeflow.steps.{name}: no such step{hint}. Steps: {', '.join(sorted(steps))}"
+            )
+
+
+def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) -> None:
+    """Declares the parameters of a run and hands them to the steps that need them."""
+    tasks = spec["root"]["dag"]["tasks"]
+    root = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    places = {}
+    for parameter in parameters:
+        root[parameter.name] = {
+            "parameterType": parameter.type,
+            "defaultValue": parameter.default,
+            "description": parameter.description,
+            "isOptional": True,
+        }
+        source = {"componentInputParameter": parameter.name}
+        for task, key in parameter.properties:
+            tasks[task]["inputs"]["parameters"][key] = source
+        if parameter.place:
+            places[parameter.name] = parameter.place
+            _add_input(spec, TRAINER, parameter.name, parameter.type, source)
+    if places:
+        _add_constant(spec, TRAINER, PLACES, json.dumps(places))
+
+
+def _add_constant(spec: dict[str, Any], task: str, name: str, value: str) -> None:
+    _add_input(spec, task, name, "STRING", {"runtimeValue": {"constant": value}})
+
+
+def _add_input(
+    spec: dict[str, Any], task: str, name: str, kind: str, source: dict[str, Any]
+) -> None:
+    """Gives a step an input beside its execution properties, for `parameters.fold_in`."""
+    inputs = spec["root"]["dag"]["tasks"][task].setdefault("inputs", {})
+    component = spec["components"][spec["root"]["dag"]["tasks"][task]["componentRef"]["name"]]
+    definitions = component.setdefault("inputDefinitions", {})
+    definitions.setdefault("parameters", {})[name] = {"parameterType": kind}
+    inputs.setdefault("parameters", {})[name] = source

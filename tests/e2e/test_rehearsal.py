@@ -1,0 +1,134 @@
+"""A compiled package, run under the rules of a Kubeflow Pipelines backend."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.dsl.components.common import resolver
+from tfx.dsl.input_resolution.strategies import latest_artifact_strategy
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import Channel, standard_artifacts
+
+from components.pusher import served
+from pipeline.commands.rehearse import rehearse_package
+from pipeline.config import Recipe
+from pipeline.kubeflow.compile import compile_package
+from pipeline.kubeflow.package import load_package
+from pipeline.kubeflow.rehearsal import Rehearsal
+
+pytestmark = pytest.mark.slow
+
+STOCK = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
+CLAIM = "graft"
+
+
+@pytest.fixture(scope="module")
+def package(recipe, tmp_path_factory) -> Path:
+    """The recipe for a cluster, with a default of its own that a run changes back."""
+    frozen = recipe.training.frozen.model_copy(update={"epochs": 1})
+    values = recipe.model_dump(exclude_unset=True)
+    values["training"]["frozen"] = frozen.model_dump(exclude_unset=True)
+    values["kubeflow"] = {
+        "image": "registry.example.com/graft:1",
+        "pvcs": {CLAIM: "/mnt/graft"},
+        "push_destination": "/mnt/graft/serving",
+        "env": {"HOME": "/tmp"},
+    }
+    path = tmp_path_factory.mktemp("package") / "shapes.yaml"
+    path.write_text(compile_package(Recipe.model_validate(values)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def edited(package, tmp_path):
+    """`edited(change)` writes a changed copy of the package; `change` gets its PipelineSpec."""
+
+    def edited(change) -> Path:
+        spec, platform = yaml.safe_load_all(package.read_text(encoding="utf-8"))
+        change(spec)
+        path = tmp_path / "edited.yaml"
+        path.write_text(yaml.safe_dump_all([spec, platform]), encoding="utf-8")
+        return path
+
+    return edited
+
+
+@dataclasses.dataclass
+class Recorder:
+    """A listener that keeps the steps' figures."""
+
+    figures: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def run_started(self, node_ids):
+        pass
+
+    def node_started(self, node_id):
+        pass
+
+    def node_finished(self, report):
+        self.figures[report.node_id] = report.figure
+
+
+def test_it_ends_as_the_local_run_does(package, recipe, first, pushed, tmp_path):
+    """The served model is that of the local run: it is found as baseline, and made again."""
+    serving = tmp_path / "work" / "pvc" / CLAIM / "serving"
+    shutil.copytree(pushed, serving / pushed.name)
+    recorder = Recorder()
+    epochs = {"frozen_epochs": str(recipe.training.frozen.epochs)}
+    rehearsal = Rehearsal(load_package(package), tmp_path / "work", epochs)
+    result = rehearsal.run(recorder)
+
+    assert recorder.figures["BaselineFinder"] == f"served now: {pushed.name}"
+    for step in ("ImageExampleGen", "ExampleValidator", "Trainer", "Evaluator"):
+        assert recorder.figures[step] == first.reports[step].figure, step
+    assert result.passed
+    gates = {gate.name: gate for gate in result.gates}
+    assert list(gates) == [gate.name for gate in first.result.gates]
+    (accuracy,) = [gate for gate in first.result.gates if gate.name == "accuracy"]
+    assert gates["accuracy"] == accuracy
+    assert gates["accuracy against served"].value == 0.0
+    assert bool(result.pushed_path) != bool(result.already_served)
+    assert rehearsal.destination == serving
+    assert served.champion(serving).name == (result.already_served or Path(result.pushed_path).name)
+
+
+def test_tfx_alone_fails_in_its_first_step(edited, tmp_path, capfd):
+    def change(spec):
+        for executor in spec["deploymentSpec"]["executors"].values():
+            executor["container"]["command"] = ["python", "-m", STOCK]
+
+    code = rehearse_package(edited(change), tmp_path, [], "", keep=False, verbose=False)
+    shown = capfd.readouterr().out
+    assert code == 1
+    assert "✗ BaselineFinder ended with exit code 1" in shown
+    assert "system.Artifact" in shown, "the type that TFX does not know"
+
+
+def test_spec_2_0_is_refused(edited, tmp_path):
+    path = edited(lambda spec: spec.update(schemaVersion="2.0.0"))
+    with pytest.raises(ValueError, match=r"2\.1\.0.*2\.0\.0"):
+        rehearse_package(path, tmp_path, [], "", keep=False, verbose=False)
+
+
+def test_a_resolver_is_refused(tmp_path):
+    latest = resolver.Resolver(
+        strategy_class=latest_artifact_strategy.LatestArtifactStrategy,
+        examples=Channel(type=standard_artifacts.Examples),
+    ).with_id("Latest")
+    pipeline = Pipeline(
+        pipeline_name="tiny",
+        pipeline_root="",
+        components=[latest, StatisticsGen(examples=latest.outputs["examples"])],
+    )
+    config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
+        default_image="registry.example.com/graft:1", use_pipeline_spec_2_1=True
+    )
+    job = kubeflow_v2_dag_runner.KubeflowV2DagRunner(config).run(pipeline, write_out=False)
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(job["pipelineSpec"]), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"Latest.*resolver"):
+        rehearse_package(path, tmp_path, [], "", keep=False, verbose=False)

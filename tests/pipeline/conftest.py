@@ -1,0 +1,75 @@
+"""Shared by the tests of packages."""
+
+import json
+
+import pytest
+
+_STEPS = {
+    "ImageExampleGen": {"source": "digits"},
+    "ImportSchemaGen": {"schema_file": ""},
+    "Trainer": {},
+    "BaselineFinder": {"push_destination": "/mnt/serving/digits"},
+    "Pusher": {"push_destination": "/mnt/serving/digits"},
+}
+_NEEDS = {
+    "Trainer": {"examples": ("ImageExampleGen", "examples")},
+    "Pusher": {"model": ("Trainer", "model")},
+}
+_GIVES = {"ImageExampleGen": "examples", "ImportSchemaGen": "schema", "Trainer": "model"}
+
+
+def _artifact(title):
+    return {"artifactType": {"instanceSchema": f"title: tfx.{title}\ntype: object\n"}}
+
+
+@pytest.fixture
+def compiled():
+    """A PipelineSpec as TFX compiles it, of five steps."""
+    tasks, components, executors = {}, {}, {}
+    for name, properties in _STEPS.items():
+        if name == "Trainer":
+            properties = {"custom_config": json.dumps({"settings": "{}", "code_digest": "0"})}
+        needs = _NEEDS.get(name, {})
+        tasks[name] = {
+            "cachingOptions": {"enableCache": True},
+            "componentRef": {"name": name},
+            "taskInfo": {"name": name},
+            "inputs": {
+                "parameters": {
+                    key: {"runtimeValue": {"constant": value}} for key, value in properties.items()
+                }
+            },
+        }
+        inputs = {"parameters": {key: {"parameterType": "STRING"} for key in properties}}
+        if needs:
+            tasks[name]["dependentTasks"] = [producer for producer, _ in needs.values()]
+            tasks[name]["inputs"]["artifacts"] = {
+                key: {"taskOutputArtifact": {"producerTask": task, "outputArtifactKey": output}}
+                for key, (task, output) in needs.items()
+            }
+            inputs["artifacts"] = {key: _artifact(key.title()) for key in needs}
+        components[name] = {"executorLabel": f"{name}_executor", "inputDefinitions": inputs}
+        if name in _GIVES:
+            key = _GIVES[name]
+            components[name]["outputDefinitions"] = {"artifacts": {key: _artifact(key.title())}}
+        executors[f"{name}_executor"] = {
+            "container": {
+                "image": "elsewhere",
+                "command": ["python", "-m", "pipeline.kubeflow.entrypoint"],
+                "args": [
+                    "--executor_class_path",
+                    "x.Y",
+                    "--json_serialized_inputs_spec_args",
+                    "{}",
+                ],
+                "lifecycle": {"preCacheCheck": {"command": ["driver"]}},
+            }
+        }
+    return {
+        "pipelineInfo": {"name": "digits"},
+        "schemaVersion": "2.1.0",
+        "sdkVersion": "tfx-1.16.0",
+        "root": {"dag": {"tasks": tasks}},
+        "components": components,
+        "deploymentSpec": {"executors": executors},
+    }

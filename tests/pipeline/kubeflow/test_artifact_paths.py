@@ -1,0 +1,23 @@
+"""Where the launcher keeps artifacts."""
+
+import pytest
+
+from pipeline.kubeflow.artifact_paths import local_path
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("minio://mlpipeline/v2/x", "/minio/mlpipeline/v2/x"),
+        ("s3://bucket/v2/x", "/s3/bucket/v2/x"),
+        ("gs://bucket/v2/x", "/gcs/bucket/v2/x"),
+    ],
+)
+def test_the_launcher_has_a_folder_per_store(uri, path):
+    assert local_path(uri) == path
+    assert local_path(uri, "/pod") == f"/pod{path}"
+
+
+def test_another_store_is_one_clear_error():
+    with pytest.raises(ValueError, match=r"hdfs://b/x: the pipeline root must begin with .*gs://"):
+        local_path("hdfs://b/x")

@@ -1,0 +1,195 @@
+"""The backend's rules, one by one."""
+
+import copy
+
+import pytest
+
+from pipeline.kubeflow import backend_rules
+
+MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
+SPEC = {
+    "schemaVersion": "2.1.0",
+    "pipelineInfo": {"name": "tiny"},
+    "deploymentSpec": {
+        "executors": {
+            "Trainer_executor": {"container": {"image": "graft:1"}},
+            "Pusher_executor": {"container": {"image": "graft:1"}},
+        }
+    },
+    "components": {
+        "Trainer": {
+            "executorLabel": "Trainer_executor",
+            "inputDefinitions": {
+                "parameters": {
+                    "epochs": {"parameterType": "NUMBER_INTEGER"},
+                    "name": {"parameterType": "STRING"},
+                    "rate": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.5},
+                    "note": {"parameterType": "STRING", "isOptional": True},
+                }
+            },
+            "outputDefinitions": {
+                "artifacts": {"model": {"artifactType": MODEL, "metadata": {"kind": "cnn"}}}
+            },
+        },
+        "Pusher": {
+            "executorLabel": "Pusher_executor",
+            "inputDefinitions": {"artifacts": {"model": {"artifactType": MODEL}}},
+        },
+    },
+    "root": {
+        "inputDefinitions": {
+            "parameters": {
+                "epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 8.0},
+                "rate": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.1},
+                "source": {"parameterType": "STRING", "defaultValue": "digits"},
+            }
+        },
+        "dag": {
+            "tasks": {
+                "Trainer": {
+                    "componentRef": {"name": "Trainer"},
+                    "inputs": {
+                        "parameters": {
+                            "epochs": {"componentInputParameter": "epochs"},
+                            "name": {"runtimeValue": {"constant": 3.0}},
+                        }
+                    },
+                },
+                "Pusher": {
+                    "componentRef": {"name": "Pusher"},
+                    "dependentTasks": ["Trainer"],
+                    "inputs": {
+                        "artifacts": {
+                            "model": {
+                                "taskOutputArtifact": {
+                                    "producerTask": "Trainer",
+                                    "outputArtifactKey": "model",
+                                }
+                            }
+                        }
+                    },
+                },
+            }
+        },
+    },
+}
+
+
+@pytest.fixture
+def spec():
+    return copy.deepcopy(SPEC)
+
+
+def test_a_spec_that_the_backend_takes(spec):
+    backend_rules.check_accepted(spec)
+
+
+def test_spec_2_0_is_refused(spec):
+    spec["schemaVersion"] = "2.0.0"
+    with pytest.raises(ValueError, match=r"schema version 2\.1\.0 only, the package has 2\.0\.0"):
+        backend_rules.check_accepted(spec)
+
+
+def test_a_resolver_is_refused(spec):
+    spec["deploymentSpec"]["executors"]["Pusher_executor"] = {"resolver": {}}
+    with pytest.raises(ValueError, match="task Pusher: resolver executors are not implemented"):
+        backend_rules.check_accepted(spec)
+
+
+def test_a_name_that_argo_does_not_take_is_refused(spec):
+    tasks = spec["root"]["dag"]["tasks"]
+    tasks["latest_model"] = tasks.pop("Trainer")
+    with pytest.raises(ValueError, match="task latest_model: Argo takes letters, digits"):
+        backend_rules.check_accepted(spec)
+
+
+def test_a_task_without_executor_is_refused(spec):
+    del spec["deploymentSpec"]["executors"]["Pusher_executor"]
+    with pytest.raises(ValueError, match="task Pusher: missing executors"):
+        backend_rules.check_accepted(spec)
+
+
+def test_parameters_of_a_run_have_the_packages_types_and_defaults(spec):
+    values = backend_rules.run_parameters(spec, {"epochs": "3", "source": "5"})
+    assert values == {"epochs": 3, "rate": 0.1, "source": "5"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"epoch": "3"}, "no run parameter epoch .*epochs, rate, source"),
+        ({"epochs": "3.5"}, r"run parameter epochs=3\.5: a whole number is wanted"),
+        ({"rate": "fast"}, "run parameter rate=fast: a number is wanted"),
+    ],
+)
+def test_a_wrong_parameter_is_one_clear_error(spec, given, message):
+    with pytest.raises(ValueError, match=message):
+        backend_rules.run_parameters(spec, given)
+
+
+def test_a_parameter_without_default_must_be_given(spec):
+    del spec["root"]["inputDefinitions"]["parameters"]["source"]["defaultValue"]
+    with pytest.raises(ValueError, match="run parameter source has no default"):
+        backend_rules.run_parameters(spec, {})
+
+
+def test_what_the_driver_hands_a_step(spec):
+    parameters = {"epochs": 8.0}
+    handed = backend_rules.executor_input(spec, "Trainer", parameters, {}, "minio://b/T/1")
+    assert handed["inputs"] == {
+        "parameterValues": {"epochs": 8.0, "name": "3.0", "rate": 0.5},
+        "artifacts": {},
+    }
+    model = {
+        "name": "model",
+        "uri": "minio://b/T/1/model",
+        "type": MODEL,
+        "metadata": {"kind": "cnn"},
+    }
+    assert handed["outputs"]["artifacts"]["model"] == {"artifacts": [model]}
+    log = handed["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]
+    assert log["type"] == {"schemaTitle": "system.Artifact"}, "no type that TFX knows"
+
+
+def test_a_parameter_of_another_type_is_refused(spec):
+    with pytest.raises(ValueError, match='expect NUMBER_INTEGER, got "8"'):
+        backend_rules.executor_input(spec, "Trainer", {"epochs": "8"}, {}, "minio://b/T/1")
+
+
+def test_a_component_parameter_without_value_is_refused(spec):
+    del spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]["name"]
+    with pytest.raises(ValueError, match="Trainer: neither value nor default for parameter name"):
+        backend_rules.executor_input(spec, "Trainer", {"epochs": 8}, {}, "minio://b/T/1")
+
+
+def test_a_consumer_gets_an_artifact_without_type_and_with_the_stores_metadata(spec):
+    handed = backend_rules.executor_input(spec, "Trainer", {"epochs": 8}, {}, "minio://b/T/1")
+    metadata = {"blessed": True, "splits": ["train"], "counts": {"a": 1}, "rate": 0.5}
+    written = {"artifacts": {"model": {"artifacts": [{"metadata": metadata}]}}}
+    model = backend_rules.merge(handed, written)["model"]
+    assert model["uri"] == "minio://b/T/1/model"
+    known = {("Trainer", "model"): backend_rules.record("model", model, 17)}
+    (got,) = backend_rules.executor_input(spec, "Pusher", {}, known, "minio://b/P/2")["inputs"][
+        "artifacts"
+    ]["model"]["artifacts"]
+    assert (got["name"], got["type"]) == ("17", {"instanceSchema": ""})
+    assert got["metadata"] == {
+        "display_name": "model",
+        "store_session_info": "null",
+        "kind": "cnn",
+        "blessed": 1,
+        "splits": {"list": ["train"]},
+        "counts": {"struct": {"a": 1}},
+        "rate": 0.5,
+    }
+
+
+def test_null_metadata_is_refused():
+    artifact = {"uri": "minio://b/T/1/model", "metadata": {"baseline": None}}
+    with pytest.raises(ValueError, match=r"metadata model\.baseline: .* takes no null"):
+        backend_rules.record("model", artifact, 1)
+
+
+def test_an_input_that_nobody_made_is_refused(spec):
+    with pytest.raises(ValueError, match="Pusher: Trainer has no output model"):
+        backend_rules.executor_input(spec, "Pusher", {}, {}, "minio://b/P/2")

@@ -1,0 +1,135 @@
+"""What a recipe needs for a cluster, told before anything is compiled."""
+
+import pytest
+
+from pipeline.config import load_recipe
+from pipeline.kubeflow import checks
+
+READY = {
+    "kubeflow.image": "registry.example.com/graft:1",
+    "kubeflow.pvcs.serving": "/mnt/serving",
+    "kubeflow.push_destination": "/mnt/serving/digits",
+}
+
+
+def recipe(**overrides):
+    """A recipe that can be compiled, but for some keys: `__` is a dot, None takes a key out."""
+    changed = {key.replace("__", "."): value for key, value in overrides.items()}
+    values = {k: v for k, v in {**READY, **changed}.items() if v is not None}
+    return load_recipe("digits", [f"{key}={value}" for key, value in values.items()])
+
+
+def test_a_recipe_that_is_ready():
+    checks.check(recipe())
+    assert checks.warnings(recipe()) == []
+    checks.check(recipe(kubeflow__push_destination=None, push__destination="/mnt/serving"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"kubeflow__image": None}, "kubeflow.image is not set: name the container image"),
+        (
+            {"kubeflow__push_destination": None},
+            "kubeflow.push_destination is not set, and a model in its pod would be lost: name a "
+            "folder below where a claim of kubeflow.pvcs is mounted, as --set kubeflow.pvcs.CLAIM=",
+        ),
+        (
+            {"kubeflow__push_destination": "/srv/digits"},
+            "kubeflow.push_destination: /srv/digits is on no volume of the step BaselineFinder",
+        ),
+        (
+            {"kubeflow__push_destination": "/mnt/serving/../x"},
+            "kubeflow.push_destination: /mnt/serving/../x is on no volume",
+        ),
+        (
+            {"kubeflow__pvcs__serving": None, "kubeflow__steps__Pusher__pvcs__a": "/mnt/serving"},
+            "is on no volume of the step BaselineFinder",
+        ),
+        (
+            {"kubeflow__push_destination": None, "push__destination": "runs/serving"},
+            "push.destination: runs/serving is on no volume",
+        ),
+        (
+            {"data__source": "pictures"},
+            "data.source: pictures is a path of this machine; in a cluster it must be absolute, on "
+            "a volume of kubeflow.pvcs or in the image (set kubeflow.data_source)",
+        ),
+        (
+            {"kubeflow__data_source": "./pictures"},
+            "kubeflow.data_source: ./pictures is a path of this machine",
+        ),
+        (
+            {"backbone__weights": "weights.h5"},
+            "backbone.weights: weights.h5 is a path of this machine",
+        ),
+        (
+            {"distillation__teacher": "runs/teacher"},
+            "distillation.teacher: runs/teacher is a path of this machine",
+        ),
+        (
+            {"kubeflow__parameters": "[training.mixed_precision]"},
+            "kubeflow.parameters: training.mixed_precision is true or false; a run parameter is",
+        ),
+        (
+            {"pseudo_labels__source": "more"},
+            "pseudo_labels.source: more is a path of this machine",
+        ),
+        (
+            {"training__device": "gpu"},
+            "training.device is gpu, but no GPU is asked for: set kubeflow.steps.Trainer.gpu to 1",
+        ),
+    ],
+)
+def test_what_could_only_fail_or_be_lost(overrides, says):
+    with pytest.raises(ValueError) as error:
+        checks.check(recipe(**overrides))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (
+            {"kubeflow__image": "registry.example.com/graft:latest"},
+            "kubeflow.image: registry.example.com/graft:latest may be another image tomorrow",
+        ),
+        ({"kubeflow__image": "registry.example.com/graft"}, "may be another image tomorrow"),
+        (
+            {"kubeflow__gpu_image": "graft:main", "kubeflow__steps__Trainer__gpu": 1},
+            "kubeflow.gpu_image: graft:main may be another image tomorrow",
+        ),
+        (
+            {"kubeflow__steps__Trainer__gpu": 1},
+            "kubeflow.gpu_image is not set: Trainer will have a GPU and use it only if",
+        ),
+        (
+            {"data__source": "/data/pictures"},
+            "data.source: /data/pictures is on no volume of the step ImageExampleGen: the image",
+        ),
+        (
+            {"backbone__weights": "/weights.h5"},
+            "backbone.weights: /weights.h5 is on no volume of the step Trainer",
+        ),
+        (
+            {"kubeflow__steps__Trainer__security_context__run_as_user": 1000},
+            "kubeflow.security_context: a backend before 2.16 refuses the whole package",
+        ),
+    ],
+)
+def test_what_is_likelier_to_be_a_mistake(overrides, says):
+    (warning,) = checks.warnings(recipe(**overrides))
+    assert says in warning
+
+
+def test_a_moving_tag_of_an_image_that_nothing_runs_is_no_matter():
+    assert checks.warnings(recipe(kubeflow__gpu_image="graft:main")) == []
+
+
+def test_no_password_gets_into_a_package():
+    checks.check_no_password("https://host:8080/a.tar.gz and mail to team@example.com")
+    with pytest.raises(ValueError) as error:
+        checks.check_no_password('weights: "https://me:geheim@host.example.com/a.tar.gz"')
+    assert "in the URL https://…@host.example.com: keep it in a Kubernetes" in str(error.value)
+    assert "geheim" not in str(error.value)

@@ -1,0 +1,211 @@
+"""`graft compile`: the whole recipe through TFX's compiler, and the command."""
+
+import importlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from components.trainer.config import TrainerSettings
+from pipeline.commands import compile as command
+from pipeline.config import load_recipe
+from pipeline.kubeflow import compile as compiler
+from pipeline.kubeflow.package import parse_package
+
+READY = (
+    "kubeflow.image=registry.example.com/graft:1",
+    "kubeflow.pvcs.serving=/mnt/serving",
+    "kubeflow.push_destination=/mnt/serving/digits",
+)
+STEPS = {
+    "BaselineFinder",
+    "Evaluator",
+    "ExampleValidator",
+    "ImageExampleGen",
+    "ImportSchemaGen",
+    "Pusher",
+    "ServingGate",
+    "StatisticsGen",
+    "Trainer",
+    "Transform",
+}
+
+
+@pytest.fixture(scope="module")
+def text():
+    overrides = [*READY, "kubeflow.steps.Trainer.gpu=1", "kubeflow.gpu_image=graft:1-gpu"]
+    return compiler.compile_package(load_recipe("digits", overrides))
+
+
+@pytest.fixture(scope="module")
+def package(text):
+    return parse_package(text)
+
+
+def test_every_node_is_a_step_with_our_entrypoint(package):
+    assert package.name == "digits"
+    assert {step.name for step in package.steps} == STEPS
+    for step in package.steps:
+        assert step.command == ("python", "-m", "pipeline.kubeflow.entrypoint")
+        assert step.args[0] == "--executor_class_path"
+        assert step.args[2:5:2] == (
+            "--json_serialized_invocation_args",
+            "--json_serialized_inputs_spec_args",
+        )
+        assert step.args[3] == "{{$}}"
+        module, _, name = step.args[1].rpartition(".")
+        assert hasattr(importlib.import_module(module), name)
+
+
+def test_only_the_trainer_has_a_gpu(package):
+    assert [step.name for step in package.steps if step.gpu] == ["Trainer"]
+    assert [step.name for step in package.steps if step.image == "graft:1-gpu"] == ["Trainer"]
+
+
+def test_every_parameter_of_a_run_has_a_default(package):
+    assert {p.name: p.default for p in package.parameters} == {
+        "data_source": "digits",
+        "push_destination": "/mnt/serving/digits",
+        "frozen_epochs": 8,
+        "unfrozen_epochs": 12,
+    }
+
+
+def test_steps_that_look_outside_are_not_cached(package):
+    uncached = {step.name for step in package.steps if not step.cached}
+    assert uncached == {"ImageExampleGen", "BaselineFinder", "Pusher"}
+
+
+def test_nothing_of_this_machine_is_in_it(text):
+    for folder in (pathlib.Path.cwd(), pathlib.Path(compiler.__file__).parents[2], sys.prefix):
+        assert str(folder) not in text
+    for word in (os.environ.get("HOSTNAME"), os.environ.get("HOME"), "/tmp", "/home"):
+        assert not word or word == "/" or f"{word}/" not in text
+
+
+def test_the_settings_are_those_of_the_recipe(package):
+    trainer = package.spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]
+    config = json.loads(trainer["custom_config"]["runtimeValue"]["constant"])
+    settings = TrainerSettings.model_validate_json(config["settings"])
+    assert settings == load_recipe("digits").trainer
+    places = json.loads(trainer["run_parameters"]["runtimeValue"]["constant"])
+    assert places["frozen_epochs"] == ["training", "frozen", "epochs"]
+
+
+def test_the_schema_takes_any_class(package):
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    importer = package.spec["root"]["dag"]["tasks"]["ImportSchemaGen"]["inputs"]["parameters"]
+    text = importer["schema_text"]["runtimeValue"]["constant"]
+    schema = text_format.Parse(text, schema_pb2.Schema())
+    assert [domain.name for domain in schema.string_domain] == ["splits"]
+    assert {feature.name: feature.domain for feature in schema.feature}["label"] == ""
+
+
+def test_the_source_of_this_machine_stays_here():
+    overrides = [*READY, "data.source=/home/me/pictures", "kubeflow.data_source=/mnt/pictures"]
+    text = compiler.compile_package(load_recipe("digits", overrides))
+    assert "/home/me" not in text and "/mnt/pictures" in text
+
+
+def test_a_name_with_underscores():
+    overrides = [*READY, "kubeflow.data_source=/mnt/pictures"]
+    text = compiler.compile_package(load_recipe("cats_and_dogs", overrides))
+    assert parse_package(text).name == "cats-and-dogs"
+
+
+def test_a_node_with_an_underscore_is_told(monkeypatch):
+    make = compiler.create_pipeline
+
+    def with_renamed_node(*args, **kwargs):
+        pipeline = make(*args, **kwargs)
+        pipeline.components[0].with_id("image_example_gen")
+        return pipeline
+
+    monkeypatch.setattr(compiler, "create_pipeline", with_renamed_node)
+    with pytest.raises(ValueError, match="task image_example_gen: Argo takes letters, digits"):
+        compiler.compile_package(load_recipe("digits", READY))
+
+
+def test_a_password_is_told():
+    weights = "https://me:geheim@host.example.com/a.tar.gz"
+    overrides = [*READY, "data.source=digits", f"backbone.weights={weights}"]
+    recipe = load_recipe("cats_and_dogs_hub", overrides)
+    with pytest.raises(ValueError, match=r"a password, in the URL https://…@host\.example\.com"):
+        compiler.compile_package(recipe)
+
+
+def test_the_command_writes_the_package_and_shows_what_is_in_it(tmp_path, monkeypatch, capfd, text):
+    monkeypatch.chdir(tmp_path)
+    overrides = [*READY, "kubeflow.steps.Trainer.gpu=1", "kubeflow.gpu_image=graft:1-gpu"]
+    command.compile_recipe("digits", overrides, None, verbose=False)
+    written = tmp_path / "digits.package.yaml"
+    assert written.read_text(encoding="utf-8") == text
+    assert list(tmp_path.iterdir()) == [written]
+    shown, errors = capfd.readouterr()
+    assert "1 nvidia.com/gpu" in shown and "Image of Trainer: graft:1-gpu" in shown
+    assert "frozen_epochs" in shown and "digits.package.yaml: " in shown
+    assert "Warning" not in errors
+
+
+def test_standard_output_holds_nothing_but_the_package(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    overrides = [*READY, "kubeflow.image=registry.example.com/graft:latest"]
+    command.compile_recipe("digits", overrides, command.STDOUT, verbose=False)
+    shown, errors = capfd.readouterr()
+    assert {step.name for step in parse_package(shown).steps} == STEPS
+    assert "StatisticsGen" in errors
+    assert "Warning: kubeflow.image: registry.example.com/graft:latest may be" in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "digits.yaml"
+    path.write_text("old")
+
+    def full(self, *args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "write_text", full)
+        with pytest.raises(OSError, match="No space"):
+            command.write_atomically(path, "new")
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+    command.write_atomically(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_files_that_must_not_be_written(tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("name: mine")
+    for output, says in (
+        (recipe, "that is the recipe"),
+        (tmp_path / "package.json", "a package is a file that ends in .yaml"),
+        (tmp_path / "nowhere" / "package.yaml", "there is no folder"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            command.check_output(output, str(recipe))
+    command.check_output(tmp_path / "package.yaml", str(recipe))
+
+
+@pytest.mark.slow
+def test_the_same_recipe_gives_the_same_bytes_in_every_process(tmp_path):
+    options = [option for override in READY for option in ("--set", override)]
+    arguments = [sys.executable, "-m", "pipeline.cli", "compile", "digits", "-o", "-", *options]
+    outputs = [
+        subprocess.run(
+            arguments,
+            capture_output=True,
+            check=True,
+            cwd=folder,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed, folder in (("1", tmp_path), ("2", pathlib.Path.cwd()))
+    ]
+    assert outputs[0] == outputs[1]
+    assert len(list(yaml.safe_load_all(outputs[0]))) == 2

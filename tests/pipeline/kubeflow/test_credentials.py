@@ -1,0 +1,40 @@
+import pytest
+
+from pipeline.kubeflow import credentials
+
+
+@pytest.mark.parametrize(
+    ("host", "in_clear"),
+    [
+        ("http://kfp.example.com", True),
+        ("http://10.0.0.7:8888", True),
+        ("https://kfp.example.com", False),
+        ("http://localhost:8888", False),
+        ("http://127.0.0.1:8888", False),
+        ("http://[::1]:8888", False),
+        ("http://ml-pipeline:8888", False),
+        ("http://ml-pipeline.kubeflow.svc.cluster.local:8888", False),
+        ("http://ml-pipeline.kubeflow.svc", False),
+        ("http://evil.svc.example.com", True),
+    ],
+)
+def test_whether_others_can_read_a_token(host, in_clear):
+    assert credentials.crosses_network_in_clear(host) is in_clear
+
+
+def test_a_pod_finds_the_service(monkeypatch):
+    monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert credentials.find_host(None) == "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "https://kfp.example.com/pipeline/")
+    assert credentials.find_host(None) == "https://kfp.example.com/pipeline"
+    assert credentials.find_host("http://localhost:1/") == "http://localhost:1"
+
+
+def test_the_variable_is_named_when_it_is_wrong(monkeypatch):
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "kfp.example.com")
+    with pytest.raises(ValueError, match=r"^KF_PIPELINES_ENDPOINT kfp\.example\.com: write"):
+        credentials.find_host(None)
+    monkeypatch.setenv("KFP_TOKEN", "two words")
+    with pytest.raises(ValueError, match=r"^KFP_TOKEN holds more than one word"):
+        credentials.find_token(None)

@@ -1,0 +1,106 @@
+"""What the entrypoint makes of the backend's input and of TFX's output."""
+
+import copy
+
+import pytest
+
+from pipeline.kubeflow import executor_io
+
+EXAMPLES = {"instanceSchema": "title: tfx.Examples\ntype: object\n"}
+SPEC = {"artifacts": {"examples": {"artifactType": EXAMPLES}}}
+
+
+@pytest.fixture
+def given():
+    """An ExecutorInput as the driver makes it."""
+    return {
+        "inputs": {
+            "parameterValues": {"seed": 1.0},
+            "artifacts": {
+                "examples": {
+                    "artifacts": [
+                        {
+                            "name": "17",
+                            "uri": "s3://b/ImageExampleGen/1/examples",
+                            "type": {"instanceSchema": ""},
+                            "metadata": {
+                                "split_names": '["train"]',
+                                "span": 0.0,
+                                "shares": {"list": [0.8, 0.2]},
+                                "counts": {"struct": {"list": [1]}},
+                                "nothing": None,
+                            },
+                        }
+                    ]
+                }
+            },
+        },
+        "outputs": {
+            "artifacts": {
+                "model": {
+                    "artifacts": [
+                        {
+                            "name": "model",
+                            "uri": "s3://b/Trainer/2/model",
+                            "type": {"instanceSchema": "title: tfx.Model\ntype: object\n"},
+                        }
+                    ]
+                },
+                "executor-logs": {
+                    "artifacts": [
+                        {
+                            "uri": "s3://b/Trainer/2/executor-logs-0",
+                            "type": {"schemaTitle": "system.Artifact"},
+                        }
+                    ]
+                },
+            },
+            "outputFile": "/s3/b/Trainer/2/output_metadata.json",
+        },
+    }
+
+
+def test_types_paths_and_metadata_of_inputs_come_back(given):
+    before = copy.deepcopy(given)
+    localised = executor_io.for_tfx(given, SPEC, root="/pod")
+    (examples,) = localised["inputs"]["artifacts"]["examples"]["artifacts"]
+    assert examples["type"] == EXAMPLES
+    assert examples["uri"] == "/pod/s3/b/ImageExampleGen/1/examples"
+    assert examples["metadata"] == {
+        "split_names": '["train"]',
+        "span": 0.0,
+        "shares": [0.8, 0.2],
+        "counts": {"list": [1]},
+    }
+    assert given == before
+
+
+def test_outputs_lie_in_local_folders_and_the_backends_own_log_is_left_out(given):
+    localised = executor_io.for_tfx(given, SPEC)
+    assert list(localised["outputs"]["artifacts"]) == ["model"]
+    assert localised["outputs"]["outputFile"] == "/s3/b/Trainer/2/output_metadata.json"
+    assert executor_io.output_folders(localised) == ["/s3/b/Trainer/2/model"]
+
+
+def test_a_step_without_inputs_has_no_inputs(given):
+    del given["inputs"]
+    assert executor_io.for_tfx(given, {})["inputs"] == {"parameterValues": {}}
+
+
+def test_an_input_that_the_component_does_not_have_is_an_error(given):
+    with pytest.raises(ValueError, match="no input artifact examples"):
+        executor_io.for_tfx(given, {"artifacts": {}})
+
+
+def test_uris_come_back_and_null_metadata_goes(given):
+    metadata = {"blessed": 1.0, "baseline": None}
+    written = {
+        "artifacts": {
+            "model": {"artifacts": [{"uri": "/pod/s3/b/Trainer/2/model", "metadata": metadata}]}
+        }
+    }
+    restored = executor_io.for_backend(written, given, root="/pod")
+    assert restored["artifacts"]["model"]["artifacts"] == [
+        {"uri": "s3://b/Trainer/2/model", "metadata": {"blessed": 1.0}}
+    ]
+    assert metadata["baseline"] is None and "baseline" in metadata, "the argument is as it was"

@@ -1,0 +1,217 @@
+"""A package that was edited by hand: what is wrong is told with its place."""
+
+import pytest
+import yaml
+
+from pipeline.config import load_recipe
+from pipeline.kubeflow.package import load_package, parse_package
+from pipeline.kubeflow.parameters import run_parameters
+from pipeline.kubeflow.post_process import post_process
+
+TRAINER = ("deploymentSpec", "executors", "Trainer_executor", "container")
+KUBERNETES = ("platforms", "kubernetes", "deploymentSpec", "executors", "Trainer_executor")
+TASKS = ("root", "dag", "tasks")
+FORM = ("root", "inputDefinitions", "parameters")
+GONE = object()
+
+
+@pytest.fixture
+def documents(compiled):
+    recipe = load_recipe(
+        "digits",
+        ["kubeflow.image=graft:1", "kubeflow.pvcs.serving=/mnt/serving", "kubeflow.retries=2"],
+    )
+    parameters = run_parameters(recipe, "digits", "/mnt/serving/digits")
+    return list(yaml.safe_load_all(post_process(compiled, recipe.kubeflow, parameters, "")))
+
+
+def edited(documents, number, path, value):
+    block = documents[number - 1]
+    *blocks, last = path
+    for key in blocks:
+        block = block[key]
+    if value is GONE:
+        del block[last]
+    else:
+        block[last] = value
+    return yaml.safe_dump_all(documents)
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "value", "says"),
+    [
+        (1, ("stages",), 1, "document 1 (PipelineSpec): top level: unknown field stages; there "),
+        (
+            1,
+            (*TASKS, "Trainer", "cachingOption"),
+            {},
+            "root.dag.tasks[Trainer]: unknown field cachingOption; there are taskInfo, inputs",
+        ),
+        (
+            1,
+            (*TASKS, "Trainer", "cachingOptions", "enableCache"),
+            "yes",
+            "root.dag.tasks[Trainer].cachingOptions.enableCache: Expected true or false",
+        ),
+        (
+            1,
+            (*TASKS, "Trainer", "retryPolicy", "maxRetryCount"),
+            "often",
+            "retryPolicy.maxRetryCount: ",
+        ),
+        (1, ("root",), 3, "root: a block is expected here"),
+        (1, ("schemaVersion",), 2.1, "schemaVersion: a text is expected here"),
+        (1, ("schemaVersion",), "2.0.0", "schema version 2.1.0 only, the package has 2.0.0"),
+        (1, ("pipelineInfo",), {}, "pipelineInfo.name is missing"),
+        (1, ("pipelineSpec",), {}, "this is a PipelineJob; a backend takes what is under its"),
+        (
+            1,
+            (*TRAINER, "imagePullPolicy"),
+            "Always",
+            "deploymentSpec.executors[Trainer_executor].container: unknown field imagePullPolicy",
+        ),
+        (1, (*TRAINER, "image"), GONE, "Trainer_executor.container.image is missing"),
+        (
+            1,
+            (*TRAINER, "resources", "resourceMemoryLimit"),
+            "2Gii",
+            "deploymentSpec.executors.Trainer_executor.container.resources.resourceMemoryLimit: "
+            "not an amount of memory: 2Gii",
+        ),
+        (1, (*TRAINER, "resources", "memoryLimits"), "2Gi", "resources.memoryLimits: unknown"),
+        (1, (*TRAINER, "resources", "resourceCpuLimit"), 2, "resourceCpuLimit: input should be a"),
+        (1, TRAINER[:-1], {"resolver": {}}, "task Trainer: resolver executors are not implemented"),
+        (1, TRAINER[:-1], {"importer": {}}, "task Trainer: importer executors are not implemented"),
+        (
+            1,
+            (*TASKS, "Trainer", "componentRef", "name"),
+            "Trianer",
+            "root.dag.tasks.Trainer.componentRef.name: there is no Trianer; there are Baseline",
+        ),
+        (
+            1,
+            ("components", "Trainer", "executorLabel"),
+            "Foo",
+            "components.Trainer.executorLabel: there is no Foo",
+        ),
+        (
+            1,
+            (*TASKS, "Trainer", "dependentTasks"),
+            ["Foo"],
+            "root.dag.tasks.Trainer.dependentTasks: there is no Foo",
+        ),
+        (
+            1,
+            (*TASKS, "Pusher", "inputs", "artifacts", "model", "taskOutputArtifact"),
+            {"producerTask": "Trainer", "outputArtifactKey": "modle"},
+            "taskOutputArtifact.outputArtifactKey: there is no modle; there are model",
+        ),
+        (
+            1,
+            (*TASKS, "ImageExampleGen", "dependentTasks"),
+            ["Trainer"],
+            "ImageExampleGen needs Trainer needs ImageExampleGen",
+        ),
+        (
+            1,
+            (*FORM, "frozen_epochs", "parameterType"),
+            "BOOLEAN",
+            "root.inputDefinitions.parameters.frozen_epochs.parameterType: BOOLEAN does not reach",
+        ),
+        (
+            1,
+            (*FORM, "frozen_epochs", "defaultValue"),
+            "many",
+            "frozen_epochs.defaultValue: 'many' is no NUMBER_INTEGER",
+        ),
+        (1, (*FORM, "frozen_epochs", "defaultValue"), True, "True is no NUMBER_INTEGER"),
+        (
+            1,
+            (*FORM, "data_source"),
+            GONE,
+            "inputs.parameters.source.componentInputParameter: there is no data_source; there are",
+        ),
+        (
+            2,
+            (*KUBERNETES, "pvcMounts"),
+            [],
+            "document 2 (PlatformSpec): platforms.kubernetes.deploymentSpec.executors."
+            "Trainer_executor.pvcMounts: unknown field",
+        ),
+        (2, (*KUBERNETES, "pvcMount", 0, "path"), "/x", "pvcMount.0.path: unknown field"),
+        (
+            2,
+            (*KUBERNETES, "activeDeadlineSeconds"),
+            "6h",
+            "Trainer_executor.activeDeadlineSeconds: input should be a valid integer",
+        ),
+        (2, (*KUBERNETES[:-1], "Foo"), {}, "no step has the executor Foo, for which document 2"),
+        (2, ("platform",), {}, "document 2 (PlatformSpec): platform: unknown field"),
+    ],
+)
+def test_a_package_edited_by_hand(documents, number, path, value, says):
+    parse_package(yaml.safe_dump_all(documents))
+    with pytest.raises(ValueError) as error:
+        parse_package(edited(documents, number, path, value))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_what_only_others_write_is_taken_as_it_is(documents):
+    text = edited(documents, 2, (*KUBERNETES, "podMetadata"), {"labels": {"team": "vision"}})
+    trainer = next(step for step in parse_package(text).steps if step.name == "Trainer")
+    assert trainer.platform["podMetadata"] == {"labels": {"team": "vision"}}
+
+
+def test_a_step_with_an_underscore(documents):
+    tasks = documents[0]["root"]["dag"]["tasks"]
+    tasks["latest_blessed"] = tasks.pop("BaselineFinder")
+    with pytest.raises(ValueError, match="task latest_blessed: Argo takes letters, digits and `-`"):
+        parse_package(yaml.safe_dump_all(documents))
+
+
+def test_steps_are_told_in_an_order_in_which_they_can_run(documents):
+    package = parse_package(yaml.safe_dump_all(documents))
+    names = [step.name for step in package.steps]
+    assert names.index("ImageExampleGen") < names.index("Trainer") < names.index("Pusher")
+    trainer = package.steps[names.index("Trainer")]
+    assert trainer.dependencies == ("ImageExampleGen",)
+    assert trainer.cached and trainer.retries == 2 and trainer.gpu == ""
+    assert trainer.command == ("python", "-m", "pipeline.kubeflow.entrypoint")
+    assert trainer.platform["pvcMount"][0]["mountPath"] == "/mnt/serving"
+
+
+def test_a_package_without_a_second_document(documents):
+    package = parse_package(yaml.safe_dump(documents[0]))
+    assert package.platform == {} and package.steps[0].platform == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "a package has one or two YAML documents, not 0"),
+        ("a: 1\n---\nb: 1\n---\nc: 1\n", "a package has one or two YAML documents, not 3"),
+        ("a: [\n", "not YAML: while parsing a flow node"),
+        ("- 1\n", "document 1: a mapping is expected"),
+        ("root: {}\nroot: {}\n", "not YAML: the key root is there twice"),
+        ("!!python/object/apply:os.system ['true']\n", "not YAML: could not determine a constr"),
+        ("{}\n", "pipelineInfo.name is missing"),
+    ],
+)
+def test_what_is_no_package(text, says):
+    with pytest.raises(ValueError) as error:
+        parse_package(text)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_file_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"there is no package .*x\.yaml; `graft compile` makes"):
+        load_package(tmp_path / "x.yaml")
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [")
+    with pytest.raises(ValueError, match=r"broken\.yaml: not YAML"):
+        load_package(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"broken\.yaml cannot be read"):
+        load_package(path)

@@ -1,0 +1,127 @@
+"""The folder and the process that stand in for a pod."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.kubeflow.pod import Pod, translate
+
+PLATFORM = {
+    "pvcMount": [
+        {
+            "constant": "data",
+            "pvcNameParameter": {"runtimeValue": {"constant": "data"}},
+            "mountPath": "/mnt/data",
+        },
+        {"pvcNameParameter": {"runtimeValue": {"constant": "models"}}, "mountPath": "/mnt/data/m"},
+    ],
+    "secretAsEnv": [
+        {
+            "secretName": "minio",
+            "keyToEnv": [
+                {"secretKey": "accesskey", "envVar": "AWS_ACCESS_KEY_ID"},
+                {"secretKey": "secretkey", "envVar": "AWS_SECRET_ACCESS_KEY"},
+            ],
+        }
+    ],
+    "secretAsVolume": [{"secretName": "gcp", "mountPath": "/secrets/gcp"}],
+}
+
+
+@pytest.fixture
+def pod(tmp_path):
+    return Pod(tmp_path / "pod", PLATFORM, tmp_path / "pvc")
+
+
+@pytest.fixture
+def run(pod, tmp_path):
+    """Runs Python code in the pod; gives exit code and log."""
+
+    def run(code: str, env=None, timeout_s=60):
+        exit_code = pod.run(["python", "-c", code], env or {}, tmp_path / "log", timeout_s)
+        return exit_code, (tmp_path / "log").read_text()
+
+    return run
+
+
+def test_paths_on_a_volume_become_those_of_its_folder(pod, tmp_path):
+    value = {"a": ["/mnt/data/cats", "/mnt/database", 3], "b": '{"weights": "/mnt/data/m/w.h5"}'}
+    assert translate(value, pod.claims) == {
+        "a": [f"{tmp_path}/pvc/data/cats", "/mnt/database", 3],
+        "b": f'{{"weights": "{tmp_path}/pvc/models/w.h5"}}',
+    }
+    assert translate("/mnt/data", pod.claims) == f"{tmp_path}/pvc/data"
+
+
+def test_what_holds_no_such_path_is_left_to_the_letter(pod):
+    for text in ('{ "a":1 }', "{not JSON", "[1,2]", "", "digits", '{"a": "/tmp/x"}'):
+        assert translate(text, pod.claims) == text
+
+
+def test_a_volume_outlives_its_pod_and_a_second_pod_sees_it(pod, tmp_path):
+    (tmp_path / "pvc" / "data" / "file").write_text("x")
+    again = Pod(tmp_path / "second", PLATFORM, tmp_path / "pvc")
+    assert (again.claims["/mnt/data"] / "file").read_text() == "x"
+
+
+def test_a_step_has_its_environment_and_nothing_of_ours(run, pod, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "secret")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "given")
+    env = {"HOME": "/tmp", "KEY_FILE": "/secrets/gcp/key.json", "DATA": "/mnt/data"}
+    names = [*env, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MY_TOKEN", "GRAFT_LAUNCHER_ROOT"]
+    code, log = run(
+        f"import os\nfor n in {names}: print(os.environ.get(n))\nprint(os.getcwd())", env
+    )
+    assert code == 0
+    assert log.splitlines() == [
+        f"{pod.folder}/tmp",
+        f"{pod.folder}/secrets/gcp/key.json",
+        str(pod.claims["/mnt/data"]),
+        "given",
+        "secret-of-a-rehearsal",
+        "None",
+        str(pod.folder),
+        str(pod.folder),
+    ]
+
+
+def test_a_step_can_import_graft_with_this_python(run):
+    code, log = run("import sys, pipeline; print(sys.executable)")
+    assert (code, log.strip()) == (0, sys.executable)
+
+
+def test_the_exit_code_and_the_termination_message_are_told(run, pod):
+    code, log = run(
+        "import os, sys\n"
+        "open(os.environ['GRAFT_LAUNCHER_ROOT'] + '/dev/termination-log', 'w').write('too bad')\n"
+        "print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)"
+    )
+    assert (code, pod.message, log) == (3, "too bad", "out\nerr\n")
+
+
+def test_a_step_ends_at_its_deadline_with_its_children(run):
+    code, log = run(
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True); time.sleep(60)",
+        timeout_s=2,
+    )
+    assert code < 0 and "its deadline" in log
+    assert ended(int(log.splitlines()[0]))
+
+
+def ended(pid: int, within_s: float = 5.0) -> bool:
+    """Whether a process is gone, or is only waiting to be reaped."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if " Z " in Path(f"/proc/{pid}/stat").read_text():
+            return True
+        time.sleep(0.05)
+    return False

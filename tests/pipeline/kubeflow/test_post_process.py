@@ -1,0 +1,212 @@
+"""From what TFX compiles to a package: what is added to which step."""
+
+import copy
+import json
+
+import pytest
+import yaml
+
+from pipeline.config import load_recipe
+from pipeline.kubeflow.package import parse_package
+from pipeline.kubeflow.parameters import run_parameters
+from pipeline.kubeflow.post_process import post_process
+
+IMAGE = "registry.example.com/graft:1"
+
+
+def process(compiled, *overrides):
+    recipe = load_recipe(
+        "digits",
+        [
+            f"kubeflow.image={IMAGE}",
+            "kubeflow.pvcs.serving=/mnt/serving",
+            *(f"kubeflow.{override}" for override in overrides),
+        ],
+    )
+    parameters = run_parameters(recipe, "digits", "/mnt/serving/digits")
+    return post_process(compiled, recipe.kubeflow, parameters, "feature {}")
+
+
+def read(text):
+    spec, platform = yaml.safe_load_all(text)
+    return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def test_it_can_be_read_back(compiled):
+    package = parse_package(process(compiled))
+    assert [step.name for step in package.steps] == [
+        "BaselineFinder",
+        "ImageExampleGen",
+        "ImportSchemaGen",
+        "Trainer",
+        "Pusher",
+    ]
+    assert {step.image for step in package.steps} == {IMAGE}
+    assert {p.name: p.default for p in package.parameters} == {
+        "data_source": "digits",
+        "push_destination": "/mnt/serving/digits",
+        "frozen_epochs": 8,
+        "unfrozen_epochs": 12,
+    }
+
+
+def test_what_was_compiled_is_left_as_it_was(compiled):
+    before = copy.deepcopy(compiled)
+    process(compiled)
+    assert compiled == before
+
+
+def test_the_hook_that_no_open_source_backend_runs_is_gone(compiled):
+    spec, _ = read(process(compiled))
+    containers = [e["container"] for e in spec["deploymentSpec"]["executors"].values()]
+    assert not [c for c in containers if "lifecycle" in c]
+
+
+def test_parameters_lead_to_the_steps_that_need_them(compiled):
+    spec, _ = read(process(compiled))
+    tasks = spec["root"]["dag"]["tasks"]
+
+    def given(task, name):
+        return tasks[task]["inputs"]["parameters"][name]
+
+    assert given("ImageExampleGen", "source") == {"componentInputParameter": "data_source"}
+    for task in ("BaselineFinder", "Pusher"):
+        source = {"componentInputParameter": "push_destination"}
+        assert given(task, "push_destination") == source
+        mounts = given(task, "mount_paths")["runtimeValue"]["constant"]
+        assert json.loads(mounts) == ["/mnt/serving"]
+    assert given("Trainer", "frozen_epochs") == {"componentInputParameter": "frozen_epochs"}
+    places = json.loads(given("Trainer", "run_parameters")["runtimeValue"]["constant"])
+    assert places["unfrozen_epochs"] == ["training", "unfrozen", "epochs"]
+    declared = spec["components"]["Trainer"]["inputDefinitions"]["parameters"]
+    assert declared["frozen_epochs"] == {"parameterType": "NUMBER_INTEGER"}
+    assert given("ImportSchemaGen", "schema_text")["runtimeValue"]["constant"] == "feature {}"
+
+
+def test_every_parameter_has_a_default(compiled):
+    spec, _ = read(process(compiled, "parameters=[training.frozen.learning_rate]"))
+    form = spec["root"]["inputDefinitions"]["parameters"]
+    assert form["frozen_learning_rate"]["parameterType"] == "NUMBER_DOUBLE"
+    assert all("defaultValue" in parameter for parameter in form.values())
+
+
+def test_only_the_step_that_is_named_has_a_gpu(compiled):
+    text = process(compiled, "steps.Trainer.gpu=2", "gpu_image=registry.example.com/graft:1-gpu")
+    steps = {step.name: step for step in parse_package(text).steps}
+    assert steps["Trainer"].gpu == "2 nvidia.com/gpu"
+    assert steps["Trainer"].image.endswith("1-gpu")
+    others = [step for name, step in steps.items() if name != "Trainer"]
+    assert {step.gpu for step in others} == {""} and {step.image for step in others} == {IMAGE}
+    accelerator = steps["Trainer"].resources["accelerator"]
+    assert accelerator["type"] == accelerator["resourceType"] == "nvidia.com/gpu"
+    assert accelerator["count"] == accelerator["resourceCount"] == "2"
+
+
+def test_resources_environment_and_retries(compiled):
+    text = process(
+        compiled,
+        "resources.limits.memory=3Gi",
+        "env={OMP_NUM_THREADS: 2}",
+        "retries={count: 2, backoff: 5m}",
+    )
+    spec, _ = read(text)
+    trainer = spec["deploymentSpec"]["executors"]["Trainer_executor"]["container"]
+    assert trainer["resources"] == {
+        "resourceCpuRequest": "2",
+        "resourceCpuLimit": "8",
+        "resourceMemoryRequest": "3Gi",
+        "resourceMemoryLimit": "3Gi",
+    }
+    assert trainer["env"] == [{"name": "OMP_NUM_THREADS", "value": "2"}]
+    tasks = spec["root"]["dag"]["tasks"]
+    assert tasks["Trainer"]["retryPolicy"] == {
+        "maxRetryCount": 2,
+        "backoffDuration": "300s",
+        "backoffFactor": 2.0,
+    }
+    assert "retryPolicy" not in tasks["Pusher"]
+
+
+def test_the_cache_is_off_where_a_step_looks_outside(compiled):
+    cached = {step.name for step in parse_package(process(compiled)).steps if step.cached}
+    assert cached == {"ImportSchemaGen", "Trainer"}
+    off = parse_package(process(compiled, "cache=false"))
+    assert not [step for step in off.steps if step.cached]
+
+
+def test_what_only_kubernetes_understands(compiled):
+    _, executors = read(
+        process(
+            compiled,
+            "pull_secrets=[registry]",
+            "secret_env={store: {AWS_ACCESS_KEY_ID: accesskey}}",
+            "secret_volumes={gcp: /var/gcp}",
+            "security_context.run_as_user=1000",
+            "timeout=6h",
+            "steps.Trainer={shared_memory: 2Gi, node_selector: {gpu: yes-please}, tolerations: "
+            "[{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}]}",
+        )
+    )
+
+    def named(name):
+        return {"runtimeValue": {"constant": name}}
+
+    everywhere = {
+        "pvcMount": [
+            {
+                "constant": "serving",
+                "pvcNameParameter": named("serving"),
+                "mountPath": "/mnt/serving",
+            }
+        ],
+        "imagePullSecret": [{"secretName": "registry", "secretNameParameter": named("registry")}],
+        "secretAsEnv": [
+            {
+                "secretName": "store",
+                "secretNameParameter": named("store"),
+                "keyToEnv": [{"secretKey": "accesskey", "envVar": "AWS_ACCESS_KEY_ID"}],
+            }
+        ],
+        "secretAsVolume": [
+            {"secretName": "gcp", "secretNameParameter": named("gcp"), "mountPath": "/var/gcp"}
+        ],
+        "securityContext": {"runAsUser": 1000, "runAsNonRoot": True},
+        "activeDeadlineSeconds": 21_600,
+    }
+    assert executors["Pusher_executor"] == everywhere
+    assert executors["Trainer_executor"] == {
+        **everywhere,
+        "enabledSharedMemory": {"volumeName": "shm", "size": "2Gi"},
+        "nodeSelector": {"labels": {"gpu": "yes-please"}},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+    }
+
+
+def test_a_backend_before_2_16_reads_a_package_that_asks_for_no_user(compiled):
+    _, executors = read(process(compiled))
+    assert not [config for config in executors.values() if "securityContext" in config]
+
+
+def test_a_step_that_is_not_there_is_told(compiled):
+    with pytest.raises(ValueError) as error:
+        process(compiled, "steps.Trianer.gpu=1")
+    assert str(error.value).startswith(
+        "kubeflow.steps.Trianer: no such step (did you mean `Trainer`?). Steps: BaselineFinder, "
+    )
+
+
+def test_what_no_backend_takes_is_refused(compiled):
+    resolver = copy.deepcopy(compiled)
+    resolver["deploymentSpec"]["executors"]["Pusher_executor"] = {"resolver": {}}
+    with pytest.raises(ValueError, match="task Pusher: resolver executors are not implemented"):
+        process(resolver)
+    tasks = compiled["root"]["dag"]["tasks"]
+    tasks["latest_blessed"] = tasks.pop("BaselineFinder")
+    with pytest.raises(ValueError, match="task latest_blessed: Argo takes letters, digits and `-`"):
+        process(compiled)
+
+
+def test_a_default_pipeline_root(compiled):
+    assert parse_package(process(compiled)).pipeline_root == ""
+    text = process(compiled, "pipeline_root=minio://bucket/graft")
+    assert parse_package(text).pipeline_root == "minio://bucket/graft"

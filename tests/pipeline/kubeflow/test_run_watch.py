@@ -1,0 +1,74 @@
+from pipeline.kubeflow.kfp_client import ApiError, UnavailableError
+from pipeline.kubeflow.run_watch import WaitTimeoutError, wait_for
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self):
+        self.now, self.slept = 0.0, []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Listener:
+    def __init__(self):
+        self.seen, self.troubles = [], []
+
+    def update(self, run):
+        self.seen.append(run)
+        return run == "ended"
+
+    def no_answer(self, why):
+        self.troubles.append(why)
+
+
+def watch(answers, **options):
+    answers, listener, clock = iter(answers), Listener(), Clock()
+
+    def get_run():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    options = {"poll_seconds": 5, "sleep": clock.sleep, "clock": clock, **options}
+    try:
+        return wait_for(get_run, listener, **options), listener, clock
+    except (ValueError, WaitTimeoutError) as error:
+        return error, listener, clock
+
+
+def test_it_asks_until_the_run_has_ended():
+    result, listener, clock = watch(["a", "b", "ended"])
+    assert result == "ended" and listener.seen == ["a", "b", "ended"]
+    assert clock.slept == [5, 5]
+
+
+def test_without_an_answer_it_asks_less_and_less_often_and_then_as_before():
+    away = UnavailableError("away")
+    result, listener, clock = watch(["a", *[away] * 6, "b", "ended"])
+    assert result == "ended" and listener.troubles == ["away"] * 6
+    assert clock.slept == [5, 10, 20, 40, 60, 60, 60, 5]
+    assert watch([away, "ended"], poll_seconds=120)[2].slept == [120]
+
+
+def test_it_does_not_ask_for_ever():
+    result, _, clock = watch([UnavailableError("away")] * 1000, patience_seconds=600)
+    assert str(result) == "away" and 600 < clock.now <= 700
+
+
+def test_a_refusal_ends_it_at_once():
+    result, _, clock = watch(["a", ApiError("401")])
+    assert str(result) == "401" and clock.slept == [5]
+
+
+def test_the_time_is_over_on_time():
+    result, listener, clock = watch(["a"] * 100, timeout_seconds=12)
+    assert isinstance(result, WaitTimeoutError)
+    assert clock.slept == [5, 5, 2] and len(listener.seen) == 4, "and it looks a last time"

@@ -1,0 +1,200 @@
+"""The block `beam`: what it gives Beam, and how mistakes are told."""
+
+import pytest
+
+from pipeline.beam_config import BeamSettings
+from pipeline.config import RecipeError, load_recipe
+
+POOL = {"worker_pool": "localhost:50000"}
+DATAFLOW = {
+    "project": "my-project",
+    "region": "europe-west4",
+    "temp_location": "gs://bucket/beam",
+    "worker_image": "registry.example.com/graft-beam:1.0",
+}
+CHOICES = {
+    "direct": {},
+    "direct, processes": {"direct": {"mode": "multi_processing", "workers": 4}},
+    "direct, a process per core": {"direct": {"mode": "multi_processing"}},
+    "flink": {
+        "runner": "flink",
+        "flink": {"master": "flink:8081", "version": "1.19", "parallelism": 8} | POOL,
+    },
+    "flink, job server": {
+        "runner": "flink",
+        "flink": {"job_endpoint": "jobs:8099", "worker_image": "graft:1"},
+    },
+    "spark": {"runner": "spark", "spark": {"job_endpoint": "jobs:8099"} | POOL},
+    "dataflow": {
+        "runner": "dataflow",
+        "dataflow": {
+            "max_workers": 8,
+            "machine_type": "n2-standard-4",
+            "service_account": "beam@my-project.example.com",
+            **DATAFLOW,
+        },
+    },
+}
+
+
+def test_by_default_beam_runs_in_the_process_of_the_node():
+    assert BeamSettings().pipeline_args() == [
+        "--runner=FnApiRunner",
+        "--direct_running_mode=in_memory",
+        "--direct_num_workers=1",
+        "--sdk_container_image=none",
+    ]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_tfx_does_not_pack_itself_up_for_workers_that_have_it(choice, monkeypatch):
+    from tfx.utils import dependency_utils
+
+    args = BeamSettings(**CHOICES[choice]).pipeline_args()
+    monkeypatch.setattr(dependency_utils, "build_ephemeral_package", lambda: "packed.tar.gz")
+    assert dependency_utils.make_beam_dependency_flags(args) == args
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_beam_knows_every_option_and_takes_its_value(choice):
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+    from apache_beam.runners.runner import create_runner
+
+    args = BeamSettings(**CHOICES[choice]).pipeline_args()
+    options = PipelineOptions(args)
+    known = set(PipelineOptions([]).get_all_options())
+    assert set(options.get_all_options(retain_unknown_options=True)) == known
+    assert all("=" in arg for arg in args), "and none is empty"
+    runner = options.view_as(StandardOptions).runner
+    assert type(create_runner(runner)).__name__ == runner
+
+
+def test_what_each_runner_gets():
+    from apache_beam.options import pipeline_options
+
+    def options(choice, view):
+        args = BeamSettings(**CHOICES[choice]).pipeline_args()
+        return pipeline_options.PipelineOptions(args).view_as(view)
+
+    processes = options("direct, processes", pipeline_options.DirectOptions)
+    assert processes.direct_running_mode == "multi_processing"
+    assert processes.direct_num_workers == 4
+    per_core = options("direct, a process per core", pipeline_options.DirectOptions)
+    assert per_core.direct_num_workers == 0, "to Beam, one per core"
+
+    flink = options("flink", pipeline_options.FlinkRunnerOptions)
+    assert (flink.flink_master, flink.flink_version, flink.parallelism) == ("flink:8081", "1.19", 8)
+    pool = options("flink", pipeline_options.PortableOptions)
+    assert (pool.environment_type, pool.environment_config) == ("EXTERNAL", "localhost:50000")
+    assert pool.job_endpoint is None
+    image = options("flink, job server", pipeline_options.PortableOptions)
+    assert (image.environment_type, image.environment_config) == ("DOCKER", "graft:1")
+    assert image.job_endpoint == "jobs:8099"
+    spark = options("spark", pipeline_options.PortableOptions)
+    assert (spark.job_endpoint, spark.environment_type) == ("jobs:8099", "EXTERNAL")
+
+    cloud = options("dataflow", pipeline_options.GoogleCloudOptions)
+    assert (cloud.project, cloud.region) == ("my-project", "europe-west4")
+    assert cloud.temp_location == "gs://bucket/beam"
+    workers = options("dataflow", pipeline_options.WorkerOptions)
+    assert workers.sdk_container_image == "registry.example.com/graft-beam:1.0"
+    assert (workers.max_num_workers, workers.machine_type) == (8, "n2-standard-4")
+
+
+def test_functions_run_where_the_settings_say():
+    from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+    from apache_beam.transforms.environments import Environment
+
+    def environment(choice):
+        options = PipelineOptions(BeamSettings(**CHOICES[choice]).pipeline_args())
+        return Environment.from_options(options.view_as(PortableOptions))
+
+    assert environment("flink, job server").container_image == "graft:1"
+    # Beam's gRPC address of the pool, as the job server hands it to the cluster's workers.
+    _, payload = environment("spark").to_runner_api_parameter(None)
+    assert payload.endpoint.url == "localhost:50000"
+
+
+def test_a_runner_can_be_changed_without_losing_the_blocks_of_the_others():
+    overrides = ["beam.flink.worker_pool=localhost:50000", "beam.flink.master=flink:8081"]
+    assert load_recipe("digits", overrides).beam.runner == "direct"
+    changed = load_recipe("digits", [*overrides, "beam.runner=flink"])
+    assert changed.beam.pipeline_args()[0] == "--runner=FlinkRunner"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["beam.runner=flnk"], "beam.runner: input should be 'direct', 'flink', 'spark' or"),
+        (["beam.direct.worker=2"], "beam.direct.worker: unknown key (did you mean `workers`?)"),
+        (
+            ["beam.direct.workers=2"],
+            "beam.direct: in_memory is one process, not 2: set mode to multi_processing",
+        ),
+        (["beam.direct.workers=0"], "beam.direct.workers: input should be greater"),
+        (
+            ["beam.runner=flink"],
+            "beam: runner is flink, so in beam.flink set either master (host:port of the "
+            "JobManager) or job_endpoint (host:port)",
+        ),
+        (
+            ["beam.runner=flink", "beam.flink.master=flink:8081"],
+            "in beam.flink set either worker_pool (host:port) or worker_image",
+        ),
+        (["beam.flink.master=flink"], "beam.flink.master: string should match pattern"),
+        (
+            ["beam.runner=spark", "beam.spark.worker_pool=localhost:50000"],
+            "in beam.spark set job_endpoint (host:port of Beam's Spark job server)",
+        ),
+        (
+            ["beam.runner=dataflow", "beam.dataflow.project=my-project"],
+            "in beam.dataflow set region, temp_location, worker_image",
+        ),
+        (
+            ["beam.dataflow.temp_location=/tmp/beam"],
+            "beam.dataflow.temp_location: must be a gs:// folder, not /tmp/beam",
+        ),
+        (["beam.extra=[experiments=x]"], "beam.extra: write --option=value or --option, not 'exp"),
+        (["beam.extra=[--runner=Prism]"], "--runner is what beam.runner and its block say"),
+        (["beam.extra=[--s3_secret_access_key=x]"], "would put a secret into packages and logs"),
+    ],
+)
+def test_a_mistake_names_its_key_and_what_would_be_right(overrides, says):
+    with pytest.raises(RecipeError) as error:
+        load_recipe("digits", overrides)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("--paralelism=2", "has no option --paralelism (did you mean --parallelism?)"),
+        (
+            "--parallelism=two",
+            "--parallelism=two: argument --parallelism: invalid int value: 'two'",
+        ),
+        ("--parallelism", "expected one argument"),
+    ],
+)
+def test_an_option_that_beam_would_ignore_is_told(option, says):
+    beam = load_recipe("digits", [f"beam.extra=[{option}]"]).beam
+    with pytest.raises(ValueError, match=r"^beam\.extra: ") as error:
+        beam.pipeline_args()
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_further_options_come_last():
+    extra = ("--number_of_worker_harness_threads=2", "--experiments=state_cache_size=100")
+    assert BeamSettings(extra=extra).pipeline_args()[-2:] == list(extra)
+
+
+def test_a_run_whose_workers_could_not_read_its_files_does_not_start():
+    flink = BeamSettings(**CHOICES["flink"])
+    flink.check_reach(in_cluster=False)
+    with pytest.raises(ValueError, match=r"workers of flink cannot read them; use direct"):
+        flink.check_reach(in_cluster=True)
+    with pytest.raises(ValueError, match=r"dataflow cannot read this machine's folders"):
+        BeamSettings(**CHOICES["dataflow"]).check_reach(in_cluster=False)
+    BeamSettings(**CHOICES["direct, processes"]).check_reach(in_cluster=True)
