@@ -1,0 +1,229 @@
+"""The Kubernetes manifests: whole, in step with each other, and without a right too many."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+MANIFESTS = REPOSITORY / "kubeflow" / "manifests"
+VALIDATE = REPOSITORY / "tools" / "validate_manifests.py"
+UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+
+needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not in PATH")
+
+
+def _documents(text: str) -> dict[str, dict]:
+    return {document["kind"]: document for document in yaml.safe_load_all(text) if document}
+
+
+def _build(name: str, root: Path = MANIFESTS) -> dict[str, dict]:
+    """What `kubectl apply -k` would send, by kind."""
+    built = subprocess.run(
+        ["kubectl", "kustomize", str(root / name)], capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    assert "deprecated" not in built.stderr
+    return _documents(built.stdout)
+
+
+def _service() -> dict:
+    text = (MANIFESTS / "serving/inference-service.yaml").read_text()
+    return _documents(text)["InferenceService"]
+
+
+def _kustomizations() -> list[Path]:
+    return sorted(MANIFESTS.rglob("kustomization.yaml"))
+
+
+def test_every_file_is_named_by_a_kustomization_and_every_name_is_there():
+    named = {MANIFESTS / "files-pod.yaml", *_kustomizations()}
+    for path in _kustomizations():
+        content = yaml.safe_load(path.read_text())
+        names = [
+            *content.get("resources", []),
+            *content.get("components", []),
+            *content.get("configurations", []),
+            *(patch["path"] for patch in content.get("patches", []) if "path" in patch),
+            *(file for made in content.get("configMapGenerator", []) for file in made["files"]),
+        ]
+        for name in names:
+            target = (path.parent / name).resolve()
+            assert target.exists(), f"{path}: {name}"
+            named.add(target)
+    files = {path for path in MANIFESTS.rglob("*") if path.is_file() and path.name[0] != "."}
+    assert files == {path for path in named if path.is_file()}
+
+
+def test_all_speak_of_the_same_volumes():
+    claims = {
+        claim["metadata"]["name"]
+        for claim in yaml.safe_load_all((MANIFESTS / "training/claims.yaml").read_text())
+    }
+    pod = yaml.safe_load((MANIFESTS / "files-pod.yaml").read_text())
+    mounted = {volume["persistentVolumeClaim"]["claimName"] for volume in pod["spec"]["volumes"]}
+    assert mounted == claims == {"graft-pictures", "graft-models"}
+    served = re.fullmatch(
+        r"pvc://([^/]+)/.+", _service()["spec"]["predictor"]["model"]["storageUri"]
+    )
+    assert served[1] in claims
+
+
+def test_all_speak_of_the_same_model():
+    service = _service()
+    name, model = service["metadata"]["name"], service["spec"]["predictor"]["model"]
+    for probe in ("startupProbe", "readinessProbe"):
+        assert model[probe]["httpGet"] == {"path": f"/v1/models/{name}", "port": 8080}
+    versions = (MANIFESTS / "components/canary/models.config").read_text()
+    assert f'name: "{name}"' in versions
+    policy = yaml.safe_load((MANIFESTS / "serving/network-policy.yaml").read_text())
+    assert policy["spec"]["podSelector"]["matchLabels"] == {
+        "serving.kserve.io/inferenceservice": name
+    }
+
+
+def test_pods_are_not_root_and_cannot_become_it():
+    pod = yaml.safe_load((MANIFESTS / "files-pod.yaml").read_text())["spec"]
+    predictor = _service()["spec"]["predictor"]
+    for spec, container in ((pod, pod["containers"][0]), (predictor, predictor["model"])):
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["automountServiceAccountToken"] is False
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert set(container["resources"]) == {"requests", "limits"}
+
+
+def test_the_files_belong_to_whom_the_steps_run_as():
+    dockerfile = REPOSITORY / "kubeflow" / "Dockerfile"
+    if not dockerfile.exists():
+        pytest.skip("there is no kubeflow/Dockerfile")
+    (user,) = re.findall(r"^USER (\d+):(\d+)$", dockerfile.read_text(), re.MULTILINE)
+    pod = yaml.safe_load((MANIFESTS / "files-pod.yaml").read_text())
+    context = pod["spec"]["securityContext"]
+    assert (context["runAsUser"], context["fsGroup"]) == tuple(map(int, user))
+
+
+def test_the_account_of_a_run_may_do_what_its_pods_need_and_no_more():
+    role = yaml.safe_load((MANIFESTS / "training/role.yaml").read_text())
+    rights = {
+        (group, resource, verb, tuple(rule.get("resourceNames", ())))
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert rights == {
+        ("argoproj.io", "workflowtaskresults", "create", ()),
+        ("argoproj.io", "workflowtaskresults", "patch", ()),
+        ("", "pods", "get", ()),
+        ("", "configmaps", "get", ("kfp-launcher",)),
+        ("", "secrets", "get", ("mlpipeline-minio-artifact",)),
+    }
+    binding = yaml.safe_load((MANIFESTS / "training/role-binding.yaml").read_text())
+    account = yaml.safe_load((MANIFESTS / "training/service-account.yaml").read_text())
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account["metadata"]["name"]}]
+
+
+def test_the_template_of_secrets_has_no_values_and_the_filled_in_one_stays_out_of_git():
+    store = MANIFESTS / "components/object-store"
+    lines = (store / ".env.example").read_text().splitlines()
+    assert [line for line in lines if line and line[0] != "#"] == ["accesskey=", "secretkey="]
+    ignored = subprocess.run(
+        ["git", "check-ignore", "-q", str(store / ".env")], cwd=REPOSITORY, check=False
+    )
+    assert ignored.returncode == 0
+
+
+@needs_kubectl
+def test_everything_lands_in_one_namespace():
+    for name in ("training", "serving", "overlays/gpu", "overlays/canary"):
+        objects = _build(name)
+        assert {o["metadata"]["namespace"] for o in objects.values()} == {"kubeflow"}
+        assert "Namespace" not in objects, "deleting the manifests must not delete the namespace"
+
+
+@needs_kubectl
+def test_a_gpu_is_asked_for_where_it_is_chosen_only():
+    model = _build("overlays/gpu")["InferenceService"]["spec"]["predictor"]["model"]
+    assert model["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert model["runtimeVersion"].endswith("-gpu")
+    assert model["storageUri"] == _service()["spec"]["predictor"]["model"]["storageUri"]
+    plain = _build("serving")["InferenceService"]["spec"]["predictor"]["model"]
+    assert "nvidia.com/gpu" not in plain["resources"]["limits"]
+
+
+@needs_kubectl
+def test_a_new_version_in_the_canary_is_a_new_revision(tmp_path):
+    before = _build("overlays/canary")
+    predictor = before["InferenceService"]["spec"]["predictor"]
+    assert predictor["canaryTrafficPercent"] == 10
+    assert before["InferenceService"]["metadata"]["annotations"] == {
+        "serving.kserve.io/deploymentMode": "Serverless"
+    }
+    assert "NetworkPolicy" not in before
+    (volume,) = predictor["volumes"]
+    assert volume["configMap"]["name"] == before["ConfigMap"]["metadata"]["name"]
+    (mount,) = predictor["model"]["volumeMounts"]
+    assert predictor["model"]["args"] == [f"--model_config_file={mount['mountPath']}/models.config"]
+    assert "models.config" in before["ConfigMap"]["data"]
+
+    copy = shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    config = copy / "components/canary/models.config"
+    config.write_text(config.read_text().replace("versions: 1", "versions: 1795363772"))
+    after = _build("overlays/canary", copy)["InferenceService"]["spec"]["predictor"]
+    assert after["volumes"][0]["configMap"]["name"] != volume["configMap"]["name"]
+
+
+@needs_kubectl
+def test_credentials_of_an_object_store_add_one_secret_and_one_right(tmp_path):
+    copy = shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    store = copy / "components/object-store"
+    (store / ".env").write_text("accesskey=me\nsecretkey=mine\n")
+    with (copy / "training/kustomization.yaml").open("a") as file:
+        file.write("components: [../components/object-store]\n")
+    objects = _build("training", copy)
+    assert objects["Secret"]["metadata"]["name"] == "graft-object-store"
+    assert set(objects["Secret"]["data"]) == {"accesskey", "secretkey"}
+    plain = _build("training")
+    assert objects["Role"]["rules"][:-1] == plain["Role"]["rules"]
+    assert objects["Role"]["rules"][-1]["resourceNames"] == ["graft-object-store"]
+
+
+def _validate(folder: Path) -> subprocess.CompletedProcess:
+    if not UV:
+        pytest.skip("uv, which makes the environment of tools/validate_manifests.py, is not there")
+    command = [UV, "run", "--quiet", "--script", str(VALIDATE)]
+    done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)
+    if not done.stdout:  # uv found no packages
+        pytest.skip(f"the schemas cannot be had: {done.stderr.strip().splitlines()[-1]}")
+    return done
+
+
+@pytest.mark.slow
+def test_the_schemas_of_kubernetes_and_kserve_allow_them():
+    done = _validate(MANIFESTS)
+    assert done.returncode == 0, done.stdout
+    assert "InferenceService/graft" in done.stdout and "✗" not in done.stdout
+
+
+@pytest.mark.slow
+def test_what_the_schemas_do_not_allow_is_told_with_its_place(tmp_path):
+    copy = shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    for name, old, new in (
+        ("serving/inference-service.yaml", "storageUri:", "storageURI:"),
+        ("serving/inference-service.yaml", "minReplicas: 1", "minReplicas: one"),
+        ("training/claims.yaml", "requests:", "request:"),
+    ):
+        path = copy / name
+        path.write_text(path.read_text().replace(old, new))
+    done = _validate(copy)
+    assert done.returncode == 1
+    assert ".spec.predictor.model.storageURI: V1beta1ModelSpec has no such field" in done.stdout
+    assert ".spec.predictor.minReplicas: 'one' is no int" in done.stdout
+    assert "spec.resources: " in done.stdout and "'request' was unexpected" in done.stdout

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# lock.sh UV: resolves the dependencies of pyproject.toml anew and writes requirements/*.txt, with hashes and without the
+# name of any package index, so that they work behind every mirror.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=$1
+
+lock() {  # FILE PYTHON PLATFORM ARGUMENT…
+    "$uv" pip compile --python-version "$2" --python-platform "$3" --upgrade --quiet --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file "requirements/$1" "${@:4}"
+}
+
+lock compatible.txt 3.10 x86_64-manylinux_2_28 pyproject.toml --extra dev
+lock modern.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --extra dev
+# What the images hold is what is tested: the modern line, less the tools of development.
+lock image-cpu.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --constraints requirements/modern.txt
+lock image-gpu.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --extra gpu --constraints requirements/modern.txt
+# What builds the few dependencies that have no wheel.
+echo "setuptools<81" | lock build.txt 3.10 x86_64-manylinux_2_28 -
