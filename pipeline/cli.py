@@ -132,8 +132,8 @@ def rehearse(
 ) -> None:
     """Runs a Kubeflow Pipelines package on this machine, as its backend would (exit code as `run`).
 
-    Every step is a process of its own with the container's command line, in a fresh folder; nothing
-    is isolated beyond that, and neither images nor a cluster are needed.
+    Every step is a process with the container's command line in a fresh folder.
+    Nothing is isolated beyond that; no image and no cluster is needed.
     """
     from pipeline.commands.rehearse import rehearse_package
 

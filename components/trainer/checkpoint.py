@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -19,6 +20,19 @@ def rank(val_accuracy: float, val_loss: float) -> tuple[float, float]:
     return val_accuracy, -val_loss
 
 
+def ranks(history: Mapping[str, Sequence[float]]) -> list[tuple[float, float]]:
+    """The rank of each epoch.
+
+    With class weights it goes by the weighted accuracy: by the plain one, an epoch that overlooks a
+    rare class would win, and undo what the weights are for.
+
+    Args:
+        history: figure by name, one float per epoch.
+    """
+    accuracy = history.get("val_weighted_accuracy", history["val_accuracy"])
+    return [*map(rank, accuracy, history["val_loss"])]
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole state of a phase after every epoch, and ends it with its best weights.
 
@@ -27,7 +41,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     Attributes:
         history: figure by name, one float per epoch, those before a restart included.
-        best_epoch: index of the best epoch, see `rank`.
+        best_epoch: index of the best epoch, see `ranks`.
     """
 
     def __init__(self, path: pathlib.Path, epochs: int, patience: int):
@@ -75,8 +89,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
-        ranks = [*map(rank, self.history["val_accuracy"], self.history["val_loss"])]
-        if self.best_epoch < 0 or ranks[-1] > ranks[self.best_epoch]:
+        of_epochs = ranks(self.history)
+        if self.best_epoch < 0 or of_epochs[-1] > of_epochs[self.best_epoch]:
             self.best_epoch = epoch
             self._best_weights = self.model.get_weights()
         self._save()

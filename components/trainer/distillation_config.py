@@ -22,10 +22,10 @@ class DistillationSettings(Settings):
         "served teaches",
     )
     temperature: float = pydantic.Field(
-        2.0, gt=0.0, le=100.0, description="above 1: softens the answers of both before comparing"
+        4.0, gt=0.0, le=100.0, description="above 1: softens the answers of both before comparing"
     )
     weight: float = pydantic.Field(
-        0.5,
+        0.9,
         gt=0.0,
         le=1.0,
         description="share of the teacher in the loss; the labels have the rest",

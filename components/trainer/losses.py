@@ -1,7 +1,7 @@
 """What training minimises: cross-entropy from logits, smoothed, focal, or weighted by class.
 
-The weights count in training only. The validation loss is that of unweighted pictures, so that
-epochs, phases and recipes with other weights compare.
+The weights count in training, and in the choice of the best epoch (see `checkpoint.ranks`). The
+validation loss is that of unweighted pictures, so that recipes with other weights compare.
 """
 
 import difflib

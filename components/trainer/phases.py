@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from components.trainer.callbacks import ReportProgress, StopWhenNotFinite
-from components.trainer.checkpoint import Checkpoint, rank
+from components.trainer.checkpoint import Checkpoint, ranks
 from components.trainer.config import PhaseSettings, TrainingSettings
-from components.trainer.distillation import Accuracy, DistillationLoss, labels_of
+from components.trainer.distillation import Accuracy, DistillationLoss, WeightedAccuracy, labels_of
 from components.trainer.distillation_config import DistillationSettings
 from components.trainer.losses import make_loss
 from components.trainer.model import (
@@ -40,7 +40,8 @@ class PhaseResult:
     Attributes:
         name: as in the recipe; `frozen` and `unfrozen` by default.
         parameters: how much of the network learned.
-        history: `loss`, `accuracy`, `val_loss` and `val_accuracy`, one float per epoch each.
+        history: `loss`, `accuracy`, `val_loss` and `val_accuracy`, with class weights also
+            `weighted_accuracy` and `val_weighted_accuracy`, one float per epoch each.
         best_epoch: index of the epoch whose weights the phase ended with.
         seconds: wall time.
     """
@@ -64,7 +65,7 @@ class PhaseResult:
     @property
     def rank(self) -> tuple[float, float]:
         """Orders phases from worse to better."""
-        return rank(self.val_accuracy, self.val_loss)
+        return ranks(self.history)[self.best_epoch]
 
 
 def run_phases(
@@ -87,7 +88,7 @@ def run_phases(
         log_dir: folder for TensorBoard, one sub-folder per phase.
         state: folder in which an interrupted training finds itself again.
         class_weight: how much a training picture counts, by index of its class; None: all the
-            same. Validation pictures always count the same.
+            same. Validation loss and accuracy are without it; the best epoch is chosen with it.
         distillation: how much a teacher's answers count; None: there are none.
 
     Returns:
@@ -103,7 +104,7 @@ def run_phases(
         checkpoint = Checkpoint(state / f"{name}.npz", phase.epochs, phase.early_stopping.patience)
         start = time.monotonic()
         steps = math.ceil(train_count / phase.batch_size)
-        compile_for_phase(inputs[name].model, phase, steps, settings, distillation)
+        compile_for_phase(inputs[name].model, phase, steps, settings, distillation, class_weight)
         folder = os.path.join(log_dir, name)
         _fit(name, settings.key(name), inputs[name], phase, steps, checkpoint, folder, class_weight)
         result = PhaseResult(
@@ -126,6 +127,7 @@ def compile_for_phase(
     steps: int,
     settings: TrainingSettings,
     distillation: DistillationSettings | None = None,
+    class_weight: Mapping[int, float] | None = None,
 ) -> None:
     """Compiles a model that gives logits.
 
@@ -135,13 +137,18 @@ def compile_for_phase(
         steps: per epoch.
         settings: the block `training`, for the loss.
         distillation: how much a teacher's answers count in it; None: there are none.
+        class_weight: how much a picture counts in the choice of the best epoch, by index of its
+            class; None: all the same.
     """
     outputs = model.output_shape[-1]
     loss = make_loss(settings, outputs)
     model.compile(
         optimizer=make_optimizer(phase, steps, backbone_variables(model)),
         loss=DistillationLoss(loss, distillation) if distillation else loss,
-        metrics=[Accuracy(outputs)],
+        metrics=[
+            Accuracy(outputs),
+            *([WeightedAccuracy(outputs, class_weight)] if class_weight else []),
+        ],
         # XLA takes minutes to compile a backbone on a CPU, far longer than a small training.
         jit_compile=False,
     )

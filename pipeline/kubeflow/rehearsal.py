@@ -160,7 +160,10 @@ class Rehearsal:
         text = json.dumps(handed)
         command = [word.replace(_PLACEHOLDER, text) for word in (*step.command, *step.args)]
         log_file = self.folder / "logs" / f"{number:02d}-{step.name}.log"
-        code = pod.run(command, step.env, log_file, step.platform.get("activeDeadlineSeconds"))
+        # A pod sees the GPUs that it asked for, and only these.
+        hidden = {} if "accelerator" in step.resources else {"CUDA_VISIBLE_DEVICES": "-1"}
+        deadline = step.platform.get("activeDeadlineSeconds")
+        code = pod.run(command, {**step.env, **hidden}, log_file, deadline)
         if code:
             how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
             reason = f": {pod.message}" if pod.message else ""

@@ -130,10 +130,14 @@ def test_the_account_of_a_run_may_do_what_its_pods_need_and_no_more():
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account["metadata"]["name"]}]
 
 
-def test_the_template_of_secrets_has_no_values_and_the_filled_in_one_stays_out_of_git():
-    store = MANIFESTS / "components/object-store"
-    lines = (store / ".env.example").read_text().splitlines()
+def test_the_template_of_secrets_has_no_values():
+    lines = (MANIFESTS / "components/object-store/.env.example").read_text().splitlines()
     assert [line for line in lines if line and line[0] != "#"] == ["accesskey=", "secretkey="]
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="this is no checkout of git")
+def test_the_secrets_stay_out_of_git():
+    store = MANIFESTS / "components/object-store"
     ignored = subprocess.run(
         ["git", "check-ignore", "-q", str(store / ".env")], cwd=REPOSITORY, check=False
     )

@@ -151,8 +151,8 @@ def test_a_runner_can_be_changed_without_losing_the_blocks_of_the_others():
             "in beam.dataflow set region, temp_location, worker_image",
         ),
         (
-            ["beam.dataflow.temp_location=/tmp/beam"],
-            "beam.dataflow.temp_location: must be a gs:// folder, not /tmp/beam",
+            ["beam.dataflow.temp_location=/data/beam"],
+            "beam.dataflow.temp_location: must be a gs:// folder, not /data/beam",
         ),
         (["beam.extra=[experiments=x]"], "beam.extra: write --option=value or --option, not 'exp"),
         (["beam.extra=[--runner=Prism]"], "--runner is what beam.runner and its block say"),

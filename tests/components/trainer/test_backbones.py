@@ -41,7 +41,7 @@ def test_sizes_are_those_of_the_constructors(name, monkeypatch):
 def test_value_ranges_are_those_of_the_networks_own_preprocessing(name):
     pixels = np.random.default_rng(0).uniform(0, 255, (4, 4, 3)).astype(np.float32)
     expected = module_of(name).preprocess_input(pixels.copy())
-    ours = preprocessing._rescale(tf.constant(pixels), BACKBONES[name].value_range)
+    ours = preprocessing.rescale(tf.constant(pixels), BACKBONES[name].value_range)
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.trainer.checkpoint import Checkpoint, rank
+from components.trainer.checkpoint import Checkpoint, rank, ranks
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
@@ -15,7 +15,7 @@ def make_model():
     layers = [keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((4,)), *layers])
     accuracy = keras.metrics.BinaryAccuracy("accuracy")
-    model.compile(keras.optimizers.Adam(0.05), "mse", [accuracy], jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.05), "mse", metrics=[accuracy], jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -71,6 +71,13 @@ def test_the_phase_ends_with_its_best_weights(tmp_path):
     assert accuracy == max(checkpoint.history["val_accuracy"])
     assert loss == min(loss for other, loss in epochs if other == accuracy)
     assert model.evaluate(X, Y, verbose=0) == pytest.approx([loss, accuracy], rel=1e-5)
+
+
+def test_with_class_weights_the_weighted_accuracy_chooses():
+    history = {"val_accuracy": [0.9, 0.8], "val_loss": [0.1, 0.2]}
+    assert ranks(history)[0] > ranks(history)[1]
+    weighted = history | {"val_weighted_accuracy": [0.6, 0.7]}
+    assert ranks(weighted)[0] < ranks(weighted)[1]
 
 
 def test_accuracy_comes_first_and_the_loss_breaks_ties():

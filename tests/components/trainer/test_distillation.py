@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from components.trainer.config import TrainingSettings
-from components.trainer.distillation import Accuracy, DistillationLoss, as_targets, labels_of
+from components.trainer.distillation import (
+    Accuracy,
+    DistillationLoss,
+    WeightedAccuracy,
+    as_targets,
+    labels_of,
+)
 from components.trainer.distillation_config import DistillationSettings
 from components.trainer.losses import make_loss
 
@@ -66,6 +72,16 @@ def test_smooth_labels_and_weights_of_pictures_go_with_a_teacher():
     weighted = float(loss(targets, LOGITS, sample_weight=np.array([3.0, 0.5])))
     assert weighted == pytest.approx((3.0 * one + 0.5 * other) / 2, rel=1e-5)
     assert one != pytest.approx(float(make()(targets[:1], LOGITS[:1])), rel=1e-3)
+
+
+@pytest.mark.parametrize("with_teacher", [True, False])
+def test_weighted_accuracy_counts_a_picture_as_its_class_counts(with_teacher):
+    labels = np.array([0, 0, 0, 1], np.int64)
+    logits = np.array([[-1.0], [-1.0], [1.0], [1.0]], np.float32)
+    targets = as_targets(labels, np.zeros((4, 2), np.float32)) if with_teacher else labels
+    metric = WeightedAccuracy(1, {0: 1.0, 1: 3.0})
+    metric.update_state(targets, logits)
+    assert float(metric.result()) == pytest.approx((1 + 1 + 0 + 3) / (3 * 1 + 3))
 
 
 @pytest.mark.parametrize("with_teacher", [True, False])

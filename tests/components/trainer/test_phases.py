@@ -142,7 +142,7 @@ def test_class_weights_find_more_of_a_rare_class_and_leave_validation_unweighted
         recall[name] = np.mean(logits[labels == 1] > 0)
         cross_entropy = np.mean(np.logaddexp(0, logits) - labels * logits)
         assert result.val_loss == pytest.approx(cross_entropy, rel=1e-4)
-    assert recall["auto"] > recall["none"] + 0.3
+    assert recall["auto"] > recall["none"] + 0.2
 
 
 def test_a_phase_of_a_list_is_named_as_the_recipe_has_it(tmp_path):

@@ -2,11 +2,17 @@
 
 import copy
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+import pipeline
 from pipeline.commands.rehearse import rehearse_package
 from pipeline.kubeflow.package import load_package
 from pipeline.kubeflow.rehearsal import Rehearsal, StepError
@@ -14,7 +20,7 @@ from pipeline.run_result import RunError
 
 # Plays the part that `mode` says: what TFX and our components would leave, or a mistake.
 SCRIPT = """
-import json, os, pathlib, sys
+import json, os, pathlib, sys, time
 name, given = sys.argv[1], json.loads(sys.argv[2])
 root = os.environ["GRAFT_LAUNCHER_ROOT"]
 def local(artifact):
@@ -37,7 +43,7 @@ for key, entry in outputs.items():
     if mode == "null metadata": metadata["nothing"] = None
     if mode == "unknown field": artifact["colour"] = "red"
     written[key] = {"artifacts": [artifact]}
-print("this is", name, flush=True)
+print("this is", name, "on GPU", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
 for key, entry in inputs.items():
     (artifact,) = entry["artifacts"]
     assert artifact["type"] == {"instanceSchema": ""}, artifact
@@ -67,6 +73,9 @@ if mode == "local path":
     for entry in written.values(): entry["artifacts"][0]["uri"] = "/minio/somewhere"
 if mode == "killed":
     os.kill(os.getpid(), 9)
+if mode == "sleep":
+    print(os.getpid(), flush=True)
+    time.sleep(300)
 if mode == "fail":
     print("something is wrong", file=sys.stderr)
     sys.exit(2)
@@ -226,7 +235,19 @@ def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, liste
     assert listener.figures["Pusher"] == "version 7"
     assert listener.figures["Evaluator"] == "test accuracy 0.5000"
     log = next(rehearsal.folder.glob("logs/*-Evaluator.log")).read_text()
-    assert log == "this is Evaluator\nbaseline_model has files: False\n"
+    assert log == "this is Evaluator on GPU -1\nbaseline_model has files: False\n"
+
+
+def test_only_a_step_that_asks_for_a_gpu_sees_one(rehearse, write, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    spec, gpu = make_spec(), "nvidia.com/gpu"
+    container = spec["deploymentSpec"]["executors"]["Evaluator_executor"]["container"]
+    container["resources"] = {
+        "accelerator": {"type": gpu, "count": "1", "resourceType": gpu, "resourceCount": "1"}
+    }
+    rehearsal, _ = rehearse(package=write(spec))
+    logs = {log.stem[3:]: log.read_text() for log in rehearsal.folder.glob("logs/*")}
+    assert {name for name, log in logs.items() if "on GPU 0" in log} == {"Evaluator"}
 
 
 def test_only_logs_are_left_unless_more_is_wanted(rehearse):
@@ -316,6 +337,32 @@ def test_the_command_names_the_step_that_failed_and_shows_the_end_of_its_log(
     assert code == 1
     assert "✗ Evaluator ended with exit code 2" in shown
     assert shown.endswith("baseline_model has files: False\nsomething is wrong\n")
+
+
+@pytest.mark.slow
+def test_a_rehearsal_that_is_ended_ends_its_step(write, tmp_path):
+    command = ["rehearse", str(write()), "--work", str(tmp_path), "--param", "mode=sleep"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", *command, "--param", "where=BaselineFinder"],
+        env={**os.environ, "PYTHONPATH": str(Path(pipeline.__file__).parents[1])},
+    ) as process:
+        try:
+            (log,) = wait_for(lambda: list(tmp_path.glob("runs/*/logs/*-BaselineFinder.log")))
+            step = int(wait_for(lambda: log.read_text().split()[6:])[0])
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    assert wait_for(lambda: not Path(f"/proc/{step}").exists())
+
+
+def wait_for(condition, within_s: float = 120.0):
+    """What `condition` returns, as soon as that is true."""
+    end = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+    return found
 
 
 def test_a_parameter_without_value_is_one_clear_error(write, tmp_path):
