@@ -26,10 +26,12 @@ class Executor(base_executor.BaseExecutor):
         `has_baseline` 0.
 
         Raises:
-            ValueError: the destination's `champion` file names a version that is not there.
+            ValueError: the destination's `champion` file names a version that is not there, or
+                nothing can be written to the destination: better told now than after training.
         """
         baseline = artifact_utils.get_single_instance(output_dict["baseline"])
         destination = exec_properties["push_destination"]
+        served.check_writable(destination)
         champion = served.champion(destination)
         baseline.set_int_custom_property("has_baseline", int(champion is not None))
         if champion is None:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import logging
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -159,6 +161,10 @@ def _tensors_to_keep(
         if cut is network.output:
             pooled = model.get_layer("pooling")(cut) if pooled is None else pooled
             tensors[name] = pooled
-        elif cut is not network.input:
+        elif math.prod(cut.shape[1:]) < math.prod(network.input.shape[1:]):
             tensors[name] = cut
+        else:
+            # A wider tensor lies just behind the pixels (in NASNet, whose cells all take two, it is
+            # the only one): keeping it would take more disk than it saves time.
+            logging.info("%s: every epoch starts from the pixels of fresh views", name)
     return tensors

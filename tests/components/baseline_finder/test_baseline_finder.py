@@ -60,6 +60,12 @@ def test_a_champion_that_is_missing_stops_the_run(tmp_path):
         find(tmp_path / "serving", tmp_path / "baseline")
 
 
+def test_a_destination_that_cannot_be_written_stops_the_run_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*/file/serving"):
+        find(tmp_path / "file" / "serving", tmp_path / "baseline")
+
+
 def test_the_node_is_named_baseline_finder_and_its_properties_are_strings():
     node = BaselineFinder(push_destination="serving", champion_digest="c", code_digest="d")
     assert node.id == "BaselineFinder"

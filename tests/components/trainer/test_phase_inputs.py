@@ -87,6 +87,7 @@ def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
         {"name": "top", "fine_tune_at": 140},
         {"name": "deeper", "fine_tune_at": 100},
         {"name": "top-again", "fine_tune_at": 140},
+        {"name": "nearly-everything", "fine_tune_at": 5},
         {"name": "everything", "fine_tune_at": "all"},
     ]
     training = TrainingSettings(batch_size=5, phases=phases)
@@ -98,6 +99,7 @@ def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
     assert shapes["head"] == (None, 1280)
     assert shapes["top-again"] == shapes["deeper"] != shapes["top"], "learned layers are no prefix"
     assert inputs["everything"].model is model
+    assert inputs["nearly-everything"].model is model, "what is wider than the pixels is not kept"
     files = {path.name for path in tmp_path.glob("train-*.f16")}
     assert files == {"train-head.f16", "train-top.f16", "train-deeper.f16"}, "none is kept twice"
     direct = np.asarray(model(pixels_of(0), training=False))

@@ -44,7 +44,8 @@ class Pictures:
     def with_batch_size(self, batch_size):
         return Pictures(self._size, self._num_classes, batch_size)
 
-    def training_batches(self, files, count, seed, first_epoch=0):
+    def training_batches(self, files, count, seed, first_epoch=0, targets=None):
+        assert targets is None
         return self.view_batches(files, count, [first_epoch + 1]).repeat()
 
     def view_batches(self, files, count, views=(0,)):
