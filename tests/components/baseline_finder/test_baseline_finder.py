@@ -74,9 +74,3 @@ def test_the_node_is_named_baseline_finder_and_its_properties_are_strings():
         "champion_digest": "c",
         "code_digest": "d",
     }
-
-
-def test_a_destination_that_cannot_be_written_stops_the_run_before_training(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*/file/serving"):
-        find(tmp_path / "file" / "serving", tmp_path / "baseline")
