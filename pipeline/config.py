@@ -189,7 +189,9 @@ def _named(blocks: list[Any], name: str, override: str) -> Any:
 
 def _explain(error: dict[str, Any]) -> str:
     """One line for one of pydantic's errors: which key, what is wrong, what would be right."""
-    *blocks, last = (str(part) for part in error["loc"]) if error["loc"] else ("",)
+    # Tags of a union, which are in brackets, are no keys.
+    parts = [part for part in map(str, error["loc"]) if not part.startswith("(")]
+    *blocks, last = parts or [""]
     key = ".".join([*blocks, last])
     if error["type"] == "extra_forbidden":
         known = _known_keys(blocks)

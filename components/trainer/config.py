@@ -1,7 +1,7 @@
 """Settings of the Trainer: the network and the phases of its fine-tuning."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -117,6 +117,14 @@ class HeadSettings(Settings):
     )
 
 
+# The tags keep a mistake in one from being told as a mistake in both.
+_ClassWeights = Annotated[
+    Annotated[Literal["none", "auto"], pydantic.Tag("(name)")]
+    | Annotated[dict[ClassName, pydantic.PositiveFloat], pydantic.Tag("(weights)")],
+    pydantic.Discriminator(lambda value: "(weights)" if isinstance(value, dict) else "(name)"),
+]
+
+
 class TrainingSettings(Settings):
     """The block `training` of a recipe.
 
@@ -132,12 +140,10 @@ class TrainingSettings(Settings):
     mixed_precision: bool = pydantic.Field(
         True, description="float16 arithmetic on GPUs; ignored on CPUs"
     )
-    class_weights: Literal["none", "auto"] | dict[ClassName, pydantic.PositiveFloat] = (
-        pydantic.Field(
-            "none",
-            description="how much a picture counts in the training loss, by class name (left out: "
-            "1); auto: classes count the same in total",
-        )
+    class_weights: _ClassWeights = pydantic.Field(
+        "none",
+        description="how much a picture counts in the training loss, by class name (left out: 1); "
+        "auto: classes count the same in total",
     )
     label_smoothing: float = pydantic.Field(
         0.0, ge=0.0, lt=0.5, description="share of each label that is spread over all classes"

@@ -75,6 +75,14 @@ def test_a_file_of_the_users_own(tmp_path):
             "training.frozen.learning_rate=.nan",
             "training.frozen.learning_rate: input should be a finite",
         ),
+        (
+            "training.class_weights=foo",
+            "training.class_weights: input should be 'none' or 'auto', no",
+        ),
+        (
+            "training.class_weights={cats: -1}",
+            "training.class_weights.cats: input should be greater than 0, not -1",
+        ),
         ("training.frozen.optimizer=adm", "training.frozen.optimizer: input should be 'adam'"),
         (
             "training.device=tpu",
