@@ -56,8 +56,13 @@ def create_pipeline(
     )
     # For the Trainer alone: they have no labels, and what they look like is nobody's promise.
     unlabelled = [features.UNLABELLED] if recipe.pseudo_labels else []
-    statistics = StatisticsGen(examples=examples.outputs["examples"], exclude_splits=unlabelled)
     schema = ImportSchemaGen(schema_file=schema_file)
+    statistics = StatisticsGen(
+        examples=examples.outputs["examples"],
+        # Says that pictures are bytes: as strings every value would be counted, in memory.
+        schema=schema.outputs["schema"],
+        exclude_splits=unlabelled,
+    )
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )

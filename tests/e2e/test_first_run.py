@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_data_validation as tfdv
 
 from components.classes import read_classes
 
@@ -60,6 +61,14 @@ def test_the_text_file_was_set_aside_with_its_name_and_the_reason(artifacts):
     line = only(artifacts, "ImageExampleGen/examples/*/quarantine.jsonl").read_text("utf-8")
     entry = json.loads(line)
     assert entry["path"] == "disc/kein Bild.jpg" and entry["reason"]
+
+
+def test_pictures_are_bytes_to_the_statistics_and_labels_are_counted(artifacts):
+    file = only(artifacts, "StatisticsGen/statistics/*/Split-train/FeatureStats.pb")
+    (dataset,) = tfdv.load_stats_binary(str(file)).datasets
+    features = {feature.path.step[0]: feature for feature in dataset.features}
+    assert features["image"].HasField("bytes_stats"), "as strings, every picture is kept in memory"
+    assert {v.value for v in features["label"].string_stats.top_values} == {"bar", "disc", "frame"}
 
 
 def test_no_pixels_are_materialised(artifacts):
