@@ -5,6 +5,7 @@ from typing import Literal
 import pydantic
 
 from components.settings import ClassName, Settings
+from components.transform.config import ValueRange
 
 
 class DistillationSettings(Settings):
@@ -36,7 +37,7 @@ class DistillationSettings(Settings):
         description="the teacher's classes in the order of its outputs; null: those in its "
         "assets.extra/classes.txt",
     )
-    value_range: Literal["tf", "torch", "caffe", "raw", "unit"] = pydantic.Field(
+    value_range: ValueRange = pydantic.Field(
         "unit",
         description="of a teacher that takes pixels: unit is 0..1, raw 0..255, tf -1..1, torch and "
         "caffe as in keras.applications",

@@ -6,6 +6,9 @@ import pydantic
 
 from components.settings import Settings
 
+# What `components.transform.preprocessing.rescale` makes of 0..255 RGB.
+ValueRange = Literal["tf", "torch", "caffe", "raw", "unit"]
+
 
 class AugmentationSettings(Settings):
     """The block `augmentation` of a recipe. All zero (the default) means no augmentation.
@@ -59,7 +62,7 @@ class TransformSettings(Settings):
     """All that `preprocessing_fn` needs to know, put together from the recipe by the wiring."""
 
     image_size: int = pydantic.Field(gt=0, description="pixels per side of the network's input")
-    value_range: Literal["tf", "torch", "caffe", "raw", "unit"] = pydantic.Field(
+    value_range: ValueRange = pydantic.Field(
         "tf", description="what the backbone expects, see components/trainer/backbones.py"
     )
     augmentation: AugmentationSettings = AugmentationSettings()

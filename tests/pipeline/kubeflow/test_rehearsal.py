@@ -316,7 +316,7 @@ def test_the_command_shows_steps_and_gates_and_where_the_model_is(write, tmp_pat
     shown = capfd.readouterr().out
     assert code == 0
     assert "✓ BaselineFinder" in shown and "at least 0.8 wanted" in shown
-    assert f"Pushed to {tmp_path}/work/pvc/graft/serving/7" in shown
+    assert f"Pushed to {tmp_path / 'work' / 'pvc/graft/serving/7'}" in shown
 
 
 def test_the_command_names_the_gate_that_said_no(write, tmp_path, capfd):
