@@ -5,17 +5,17 @@ python benchmarks/compare_keras.py --pictures PATH/cats_and_dogs_filtered --pair
 
 import argparse
 import json
-import pathlib
 import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import measure
 
 RECIPE = "cats_and_dogs"
 SCRIPT, GRAFT = "script", "graft"
-_KERAS_SCRIPT = pathlib.Path(__file__).parent / "keras_script.py"
+_KERAS_SCRIPT = Path(__file__).parent / "keras_script.py"
 
 Result = dict[str, object]
 Pair = Mapping[str, Result]
@@ -27,7 +27,7 @@ def main() -> None:
     pairs: list[dict[str, Result]] = []
     with tempfile.TemporaryDirectory(prefix="graft-benchmark-") as scratch:
         for number in range(args.pairs):
-            folder = pathlib.Path(scratch, str(number))
+            folder = Path(scratch, str(number))
             folder.mkdir()
             runs = {SCRIPT: run_script, GRAFT: run_graft}
             # Whoever is second finds the pictures in the page cache: take turns.
@@ -42,7 +42,7 @@ def main() -> None:
     print(summary(pairs))
 
 
-def run_script(args: argparse.Namespace, seed: int, folder: pathlib.Path) -> Result:
+def run_script(args: argparse.Namespace, seed: int, folder: Path) -> Result:
     """Runs the Keras script in a process of its own."""
     out = folder / "script.json"
     watched = measure.watch(
@@ -64,7 +64,7 @@ def run_script(args: argparse.Namespace, seed: int, folder: pathlib.Path) -> Res
     }
 
 
-def run_graft(args: argparse.Namespace, seed: int, folder: pathlib.Path) -> Result:
+def run_graft(args: argparse.Namespace, seed: int, folder: Path) -> Result:
     """Runs Graft in a process of its own and in a fresh workspace."""
     overrides = [
         f"data.source={args.pictures}",
@@ -143,7 +143,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--pictures",
-        type=lambda text: pathlib.Path(text).absolute(),
+        type=lambda text: Path(text).absolute(),
         required=True,
         help="folder with train/ and validation/, one folder per class in each",
     )
@@ -155,10 +155,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="for Graft; repeatable"
     )
-    parser.add_argument("--out", type=pathlib.Path, help="JSON file for all results")
+    parser.add_argument("--out", type=Path, help="JSON file for all results")
     args = parser.parse_args()
     if args.weights != "imagenet":
-        args.weights = str(pathlib.Path(args.weights).absolute())
+        args.weights = str(Path(args.weights).absolute())
     return args
 
 

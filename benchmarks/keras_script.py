@@ -7,7 +7,7 @@ PICTURES holds `train/` and `validation/`, each with one folder per class (two c
 
 import argparse
 import json
-import pathlib
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -18,11 +18,11 @@ FINE_TUNE_AT = 100
 LEARNING_RATE = 3e-4
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("pictures", type=pathlib.Path)
+parser.add_argument("pictures", type=Path)
 parser.add_argument("--weights", default="imagenet")
 parser.add_argument("--epochs", type=int, default=10, help="of each phase")
 parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--out", type=pathlib.Path, required=True)
+parser.add_argument("--out", type=Path, required=True)
 args = parser.parse_args()
 
 keras.utils.set_random_seed(args.seed)

@@ -1,13 +1,13 @@
 """Runs a command and watches its time and memory (Linux), and reads what a run of Graft left."""
 
 import dataclasses
-import pathlib
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-_ROOT = pathlib.Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[1]
 _PAUSE_S = 0.2
 _TAIL = 4000
 _KIB_PER_MIB = 1024
@@ -63,10 +63,10 @@ class GraftRun:
 
     watched: Watched
     nodes: list[Node]
-    artifacts: pathlib.Path
+    artifacts: Path
 
 
-def run_graft(recipe: str, overrides: Sequence[str], folder: pathlib.Path) -> GraftRun:
+def run_graft(recipe: str, overrides: Sequence[str], folder: Path) -> GraftRun:
     """Runs a recipe in a process of its own and in a fresh workspace.
 
     Args:
@@ -91,7 +91,7 @@ def run_graft(recipe: str, overrides: Sequence[str], folder: pathlib.Path) -> Gr
 
 
 def watch(
-    command: Sequence[str], log: pathlib.Path, ok: Iterable[int] = (0,), cwd: str | None = None
+    command: Sequence[str], log: Path, ok: Iterable[int] = (0,), cwd: str | None = None
 ) -> Watched:
     """Runs a command to its end.
 
@@ -126,7 +126,7 @@ def watch(
 
 def _sample(pid: int) -> list[Sample]:
     try:
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text()
     except OSError:  # it has just ended
         return []
     fields = parse_status(status)
@@ -145,7 +145,7 @@ def parse_status(text: str) -> dict[str, float]:
     return sizes
 
 
-def nodes_of_run(database: pathlib.Path, samples: Sequence[Sample] = ()) -> list[Node]:
+def nodes_of_run(database: Path, samples: Sequence[Sample] = ()) -> list[Node]:
     """The nodes that ran, from ML Metadata, in the order in which they began.
 
     Args:
@@ -169,7 +169,7 @@ def nodes_of_run(database: pathlib.Path, samples: Sequence[Sample] = ()) -> list
     return nodes
 
 
-def only(folder: pathlib.Path, pattern: str) -> pathlib.Path:
+def only(folder: Path, pattern: str) -> Path:
     """The one file that matches.
 
     Raises:

@@ -5,8 +5,8 @@ python benchmarks/scale.py --sizes 1000 4000 16000
 
 import argparse
 import json
-import pathlib
 import tempfile
+from pathlib import Path
 
 import measure
 import numpy as np
@@ -23,7 +23,7 @@ def main() -> None:
     results = []
     with tempfile.TemporaryDirectory(prefix="graft-scale-", dir=args.scratch) as scratch:
         for size in args.sizes:
-            folder = pathlib.Path(scratch, str(size))
+            folder = Path(scratch, str(size))
             draw_pictures(folder / "pictures", size)
             results.append(run(args, folder, size))
             _show(results[-1])
@@ -31,7 +31,7 @@ def main() -> None:
                 args.out.write_text(json.dumps(results))
 
 
-def draw_pictures(folder: pathlib.Path, count: int) -> None:
+def draw_pictures(folder: Path, count: int) -> None:
     """Draws JPEGs, no two alike: cloudy noise, bluish in one class and reddish in the other."""
     for name in _CLASSES:
         (folder / name).mkdir(parents=True)
@@ -49,7 +49,7 @@ def draw(rng: np.random.Generator, name: str) -> Image.Image:
     return Image.fromarray(noise).resize((_WIDTH, _HEIGHT), Image.Resampling.BICUBIC)
 
 
-def run(args: argparse.Namespace, folder: pathlib.Path, size: int) -> dict[str, object]:
+def run(args: argparse.Namespace, folder: Path, size: int) -> dict[str, object]:
     """Runs the recipe on the pictures of a folder."""
     overrides = [
         f"data.source={folder / 'pictures'}",
@@ -87,9 +87,9 @@ def _arguments() -> argparse.Namespace:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="for Graft; repeatable"
     )
     parser.add_argument(
-        "--scratch", type=pathlib.Path, help="folder for pictures and runs; default: the system's"
+        "--scratch", type=Path, help="folder for pictures and runs; default: the system's"
     )
-    parser.add_argument("--out", type=pathlib.Path, help="JSON file for all results")
+    parser.add_argument("--out", type=Path, help="JSON file for all results")
     return parser.parse_args()
 
 

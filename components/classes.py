@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.errors import UserError
+
 # One name per line, in the order of the columns of `probabilities`. `assets.extra` is the
 # SavedModel's place for files that the graph does not read.
 CLASSES_FILE = "assets.extra/classes.txt"
@@ -13,13 +15,13 @@ def read_classes(saved_model: str | os.PathLike) -> list[str]:
     """Class names of a SavedModel, by column of its `probabilities`.
 
     Raises:
-        ValueError: the model carries no list of classes.
+        UserError: the model carries no list of classes.
     """
     file = Path(saved_model) / CLASSES_FILE
     try:
         return file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except FileNotFoundError as error:
-        raise ValueError(f"{file} is missing: not a model exported by Graft") from error
+        raise UserError(f"{file} is missing: not a model exported by Graft") from error
 
 
 def write_classes(saved_model: str | os.PathLike, classes: Sequence[str]) -> None:

@@ -12,6 +12,8 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
+from components.errors import UserError
+
 SAVED_MODEL = "saved_model.pb"
 CHAMPION_FILE = "champion"
 _BLOCK_BYTES = 1 << 20
@@ -41,7 +43,7 @@ def list_versions(destination: str | os.PathLike) -> list[Version]:
     """Versions that can be served, oldest first; none where the folder does not exist.
 
     Raises:
-        ValueError: the file `champion` names a version that is not there.
+        UserError: the file `champion` names a version that is not there.
     """
     folders = [Path(destination) / str(number) for number in version_numbers(destination)]
     folders = [folder for folder in folders if (folder / SAVED_MODEL).is_file()]
@@ -53,7 +55,7 @@ def champion(destination: str | os.PathLike) -> Version | None:
     """The version that is served: the one named in the file `champion`, else the newest.
 
     Raises:
-        ValueError: the file `champion` names a version that is not there.
+        UserError: the file `champion` names a version that is not there.
     """
     return next((version for version in list_versions(destination) if version.is_champion), None)
 
@@ -75,14 +77,14 @@ def check_writable(destination: str | os.PathLike) -> None:
     """Makes the folder if it is missing and proves that files can be written into it.
 
     Raises:
-        ValueError: it cannot be made or written.
+        UserError: it cannot be made or written.
     """
     try:
         Path(destination).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=destination) as file:
             file.write(b"x")
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"push.destination: cannot write to {destination}: {error.strerror}"
         ) from error
 
@@ -99,7 +101,7 @@ def _champion_name(destination: Path, names: list[str]) -> str | None:
         return names[-1] if names else None
     if name not in names:
         known = ", ".join(names) or "none"
-        raise ValueError(f"{file} names version {name!r}, which is not there (there are: {known})")
+        raise UserError(f"{file} names version {name!r}, which is not there (there are: {known})")
     return name
 
 

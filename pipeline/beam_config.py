@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from components.errors import UserError
 from components.settings import Settings
 
 _Address = Annotated[str, pydantic.Field(pattern=r"^([A-Za-z0-9._-]+:\d{1,5})?$")]
@@ -233,15 +234,15 @@ class BeamSettings(Settings):
                 of its artifacts in its own pod, which no worker outside of it sees.
 
         Raises:
-            ValueError: another runner is needed; the text says which.
+            UserError: another runner is needed; the text says which.
         """
         if in_cluster and self.runner != "direct":
-            raise ValueError(
+            raise UserError(
                 f"beam.runner: on Kubeflow Pipelines a step's files lie in its own pod, where the "
                 f"workers of {self.runner} cannot read them; use direct, with beam.direct.workers"
             )
         if self.runner == "dataflow":
-            raise ValueError(
+            raise UserError(
                 "beam.runner: the workers of dataflow cannot read this machine's folders; use "
                 "direct, or flink or spark with workers that see the same folders"
             )
@@ -250,7 +251,7 @@ class BeamSettings(Settings):
         """The options of the chosen runner, as `beam_pipeline_args` of a TFX pipeline takes them.
 
         Raises:
-            ValueError: `extra` holds an option that the installed Beam does not have.
+            UserError: `extra` holds an option that the installed Beam does not have.
         """
         if self.extra:
             _check_known(self.extra)
@@ -273,8 +274,8 @@ def _check_known(options: Sequence[str]) -> None:
                 found = PipelineOptions([option]).get_all_options(retain_unknown_options=True)
         except SystemExit:  # argparse: a value that is no choice, or none at all
             reason = complaints.getvalue().strip().rpartition("error: ")[2]
-            raise ValueError(f"beam.extra: {option}: {reason}") from None
+            raise UserError(f"beam.extra: {option}: {reason}") from None
         for name in set(found) - known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" (did you mean --{near[0]}?)" if near else ""
-            raise ValueError(f"beam.extra: Apache Beam has no option --{name}{hint}")
+            raise UserError(f"beam.extra: Apache Beam has no option --{name}{hint}")

@@ -1,6 +1,6 @@
 """The command `graft`. TensorFlow and TFX are imported inside the commands that need them."""
 
-import pathlib
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -61,7 +61,7 @@ def lr_find(
         ),
     ] = None,
     output: Annotated[
-        pathlib.Path | None,
+        Path | None,
         typer.Option(
             "--output", "-o", help="PNG file for the curve.", show_default="in the recipe's folder"
         ),
@@ -83,7 +83,7 @@ def compile_(
     config: ConfigArgument,
     set_: SetOption = None,
     output: Annotated[
-        pathlib.Path | None,
+        Path | None,
         typer.Option(
             "--output",
             "-o",
@@ -101,7 +101,7 @@ def compile_(
 
 @app.command()
 def rehearse(
-    package: Annotated[pathlib.Path, typer.Argument(help="What `graft compile` wrote.")],
+    package: Annotated[Path, typer.Argument(help="What `graft compile` wrote.")],
     param: Annotated[
         list[str] | None,
         typer.Option(
@@ -112,7 +112,7 @@ def rehearse(
         ),
     ] = None,
     work: Annotated[
-        pathlib.Path | None,
+        Path | None,
         typer.Option(
             help="Folder for logs and volumes. A claim `data` is its folder pvc/data.",
             show_default="runs/<pipeline>/rehearsal",
@@ -151,22 +151,22 @@ def validate(config: ConfigArgument, set_: SetOption = None) -> None:
 @app.command()
 def predict(
     images: Annotated[
-        list[pathlib.Path], typer.Argument(help="Pictures to classify.", metavar="IMAGES...")
+        list[Path], typer.Argument(help="Pictures to classify.", metavar="PICTURES...")
     ],
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="The recipe whose served model answers.")
     ] = DEFAULT_RECIPE,
     model: Annotated[
-        pathlib.Path | None,
+        Path | None,
         typer.Option("--model", "-m", help="A SavedModel folder to ask instead."),
     ] = None,
     set_: SetOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Classifies pictures with the served model."""
-    from pipeline.commands.predict import predict_images
+    from pipeline.commands.predict import predict_pictures
 
-    raise typer.Exit(predict_images(images, recipe, set_ or [], model, verbose))
+    raise typer.Exit(predict_pictures(images, recipe, set_ or [], model, verbose))
 
 
 @versions_app.command("list")
@@ -212,14 +212,14 @@ def submit(
         ),
     ] = None,
     token_file: Annotated[
-        pathlib.Path | None,
+        Path | None,
         typer.Option(
             help="File with the bearer token; it is read again for every request.",
             show_default="$KFP_TOKEN, or the service account's token inside a cluster",
         ),
     ] = None,
     ca_cert: Annotated[
-        pathlib.Path | None,
+        Path | None,
         typer.Option(help="PEM file with the authority of the host's certificate."),
     ] = None,
     namespace: Annotated[

@@ -5,12 +5,12 @@ path leads to (tensorflow/tfx#2247). With the digest among the properties, edite
 """
 
 import hashlib
-import pathlib
+from pathlib import Path
 
-_COMPONENTS = pathlib.Path(__file__).parents[1] / "components"
+_COMPONENTS = Path(__file__).parents[1] / "components"
 
 
-def code_digest(*packages: str, root: pathlib.Path = _COMPONENTS) -> str:
+def code_digest(*packages: str, root: Path = _COMPONENTS) -> str:
     """SHA-256 over the files of some component packages and the leaves that all of them import.
 
     Args:

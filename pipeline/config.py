@@ -5,8 +5,8 @@ overrides and words the errors.
 """
 
 import difflib
-import pathlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, get_args
 
 import pydantic
@@ -17,20 +17,20 @@ from components.example_gen.config import DataSettings
 from components.pusher.config import PushSettings
 from components.serving_gate.config import ServingGateSettings
 from components.settings import Settings
-from components.trainer.backbones import BACKBONES
-from components.trainer.config import (
+from components.trainer.settings.backbones import BACKBONES
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.settings.pseudo_labels import PseudoLabelSettings
+from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
     TrainerSettings,
     TrainingSettings,
 )
-from components.trainer.distillation_config import DistillationSettings
-from components.trainer.pseudo_labels_config import PseudoLabelSettings
 from components.transform.config import AugmentationSettings, TransformSettings
 from pipeline.beam_config import BeamSettings
-from pipeline.kubeflow_config import KubeflowSettings
+from pipeline.kubeflow.settings import KubeflowSettings
 
-RECIPES = pathlib.Path(__file__).parent / "configs"
+RECIPES = Path(__file__).parent / "configs"
 
 
 class RecipeError(ValueError):
@@ -95,18 +95,14 @@ class Recipe(Settings):
         )
 
     @property
-    def folder(self) -> pathlib.Path:
+    def folder(self) -> Path:
         """Where the runs of this recipe live."""
-        return pathlib.Path(self.workspace) / self.name
+        return Path(self.workspace) / self.name
 
     @property
-    def push_destination(self) -> pathlib.Path:
+    def push_destination(self) -> Path:
         """Where served versions live."""
-        return (
-            pathlib.Path(self.push.destination)
-            if self.push.destination
-            else self.folder / "serving"
-        )
+        return Path(self.push.destination) if self.push.destination else self.folder / "serving"
 
 
 def recipe_names() -> list[str]:
@@ -128,7 +124,7 @@ def load_recipe(config: str, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         RecipeError: no such recipe, not YAML, an unknown key, or a value that is out of its range.
     """
-    path = RECIPES / f"{config}.yaml" if config in recipe_names() else pathlib.Path(config)
+    path = RECIPES / f"{config}.yaml" if config in recipe_names() else Path(config)
     values = _read(path, config)
     for override in overrides:
         _override(values, override)
@@ -140,7 +136,7 @@ def load_recipe(config: str, overrides: Iterable[str] = ()) -> Recipe:
         ) from error
 
 
-def _read(path: pathlib.Path, config: str) -> dict[str, Any]:
+def _read(path: Path, config: str) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -4,8 +4,8 @@ import contextlib
 import datetime
 import logging
 import os
-import pathlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -39,7 +39,7 @@ class RunDisplay:
             console=console,
             transient=True,
             disable=not console.is_terminal,
-            # The noise has its place, see `noise_to`; rich would bring it back to the terminal.
+            # `redirect_output` sends libraries' output to a file; rich would bring it back here.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -97,7 +97,7 @@ def gates_table(gates: Sequence[Gate]) -> Table:
     return table
 
 
-def show_result(console: Console, result: RunResult, destination: pathlib.Path) -> None:
+def show_result(console: Console, result: RunResult, destination: Path) -> None:
     """How a run ended: its gates, and what is served now.
 
     Args:
@@ -115,7 +115,7 @@ def show_result(console: Console, result: RunResult, destination: pathlib.Path) 
     console.print(text, soft_wrap=True, highlight=False)
 
 
-def log_path(folder: pathlib.Path) -> pathlib.Path:
+def log_path(folder: Path) -> Path:
     """Where the log of a command goes that begins now.
 
     Args:
@@ -125,7 +125,7 @@ def log_path(folder: pathlib.Path) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def noise_to(log_file: pathlib.Path | None) -> Iterator[Console]:
+def redirect_output(log_file: Path | None) -> Iterator[Console]:
     """Sends what Python, absl, Beam and TensorFlow's C++ write to a file.
 
     Args:

@@ -5,9 +5,9 @@ import errno
 import functools
 import logging
 import os
-import pathlib
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
@@ -19,12 +19,14 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types import Artifact
 
+from components import served_versions
 from components.evaluator import results
 from components.example_gen.sources import fingerprint, list_unlabelled, open_source
 from components.gates import read_gates
-from components.pusher import served
 from components.serving_gate.executor import CHECKS_FILE
-from components.trainer import devices, initial_weights, teacher_files
+from components.trainer.fitting import devices
+from components.trainer.network import initial_weights
+from components.trainer.targets import teacher_files
 from pipeline.config import Recipe
 from pipeline.node_figures import main_figure
 from pipeline.pipeline import create_pipeline
@@ -43,9 +45,9 @@ def run_local(recipe: Recipe, listener: Listener) -> RunResult:
 
     Raises:
         RunError: a node failed.
-        ValueError: the recipe asks for something that is not there; nothing has been run.
+        UserError: the recipe asks for something that is not there; nothing has been run.
     """
-    served.check_writable(str(recipe.push_destination.absolute()))
+    served_versions.check_writable(str(recipe.push_destination.absolute()))
     return _conclude(_run(recipe, listener))
 
 
@@ -64,7 +66,7 @@ def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Out
 
     Raises:
         RunError: a node failed.
-        ValueError: the recipe asks for something that is not there; nothing has been run.
+        UserError: the recipe asks for something that is not there; nothing has been run.
     """
     return _run(recipe, listener, node_id)
 
@@ -82,7 +84,7 @@ def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, O
         unlabelled = fingerprint(list_unlabelled(recipe.pseudo_labels.source))
     if recipe.distillation:
         teacher_files.check_teacher(recipe.distillation, source.classes)
-    champion = served.champion(str(destination))
+    champion = served_versions.champion(str(destination))
     database = metadata_store_pb2.ConnectionConfig(
         sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
             filename_uri=str(folder / "metadata.sqlite")
@@ -94,7 +96,7 @@ def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, O
         push_destination=str(destination),
         schema_file=str(write_schema(source.classes, folder / "schemas")),
         input_fingerprint=fingerprint(source) + unlabelled,
-        champion_digest=served.content_digest(champion.path) if champion else "",
+        champion_digest=served_versions.content_digest(champion.path) if champion else "",
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
         teacher_fingerprint=teacher_files.fingerprint(recipe.distillation),
     )
@@ -225,7 +227,7 @@ def _conclude(outputs: dict[str, Outputs]) -> RunResult:
     return RunResult(
         gates=[
             *results.read_gates(evaluation.uri),
-            *read_gates(pathlib.Path(infra_blessing.uri) / CHECKS_FILE),
+            *read_gates(Path(infra_blessing.uri) / CHECKS_FILE),
         ],
         pushed_path=pushed.get_string_custom_property("pushed_destination"),
         already_served=pushed.get_string_custom_property("already_served"),

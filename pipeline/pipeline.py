@@ -13,12 +13,12 @@ from tfx.proto import trainer_pb2, transform_pb2
 from components import features
 from components.baseline_finder.component import BaselineFinder
 from components.evaluator.component import Evaluator
+from components.evaluator.eval_config import make_eval_config
 from components.example_gen.component import ImageExampleGen
 from components.pusher.component import Pusher
 from components.serving_gate.component import ServingGate
 from pipeline.code_digest import code_digest
 from pipeline.config import Recipe
-from pipeline.eval_config import make_eval_config
 
 
 def create_pipeline(

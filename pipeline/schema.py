@@ -2,9 +2,10 @@
 
 import hashlib
 import importlib.resources
-import pathlib
-import tempfile
 from collections.abc import Sequence
+from pathlib import Path
+
+from components.files import write_atomically
 
 CURATED = importlib.resources.files("schemas") / "schema.pbtxt"
 _CLASSES = "classes"
@@ -31,7 +32,7 @@ def schema_text(classes: Sequence[str] = ()) -> str:
     return text_format.MessageToString(schema, as_utf8=True)
 
 
-def write_schema(classes: Sequence[str], folder: pathlib.Path) -> pathlib.Path:
+def write_schema(classes: Sequence[str], folder: Path) -> Path:
     """Writes the schema to a path that holds a digest of its content, which is what TFX caches by.
 
     Args:
@@ -44,7 +45,5 @@ def write_schema(classes: Sequence[str], folder: pathlib.Path) -> pathlib.Path:
     text = schema_text(classes)
     path = folder / hashlib.sha256(text.encode()).hexdigest()[:16] / "schema.pbtxt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    pathlib.Path(file.name).replace(path)
+    write_atomically(path, text)
     return path

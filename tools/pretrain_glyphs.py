@@ -15,19 +15,17 @@ import functools
 import math
 import multiprocessing
 import os
-import pathlib
 import string
 import tempfile
 import time
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-WEIGHTS_FILE = (
-    pathlib.Path(__file__).parents[1] / "components" / "trainer" / "weights" / "glyphs.npz"
-)
+WEIGHTS_FILE = Path(__file__).parents[1] / "components" / "trainer" / "weights" / "glyphs.npz"
 
 # O and o are the shape of a zero, I and l that of a one (in sans-serif faces to the pixel), so
 # drawing them would be drawing digits. Letters that only resemble one (Z, S, B, b, q) stay: where
@@ -248,7 +246,7 @@ def train(backbone, pictures: np.ndarray, labels: np.ndarray, *, epochs, batch_s
     return classifier
 
 
-def save_weights(backbone, path: pathlib.Path) -> None:
+def save_weights(backbone, path: Path) -> None:
     """Writes every weight as float16 under its Keras path, whole or not at all."""
     arrays = {weight.path: weight.numpy().astype(np.float16) for weight in backbone.weights}
     assert len(arrays) == len(backbone.weights), "two weights share a path"
@@ -257,7 +255,7 @@ def save_weights(backbone, path: pathlib.Path) -> None:
             raise ValueError(f"{name} does not fit into float16; train with another seed or rate")
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-        temporary = pathlib.Path(file.name)
+        temporary = Path(file.name)
         try:
             np.savez_compressed(file, **arrays)
             file.flush()
@@ -268,14 +266,14 @@ def save_weights(backbone, path: pathlib.Path) -> None:
             raise
 
 
-def load_weights(backbone, path: pathlib.Path) -> None:
+def load_weights(backbone, path: Path) -> None:
     """Puts the arrays of `save_weights` into a backbone of the same architecture."""
     with np.load(path, allow_pickle=False) as arrays:
         for weight in backbone.weights:
             weight.assign(arrays[weight.path].astype(np.float32))
 
 
-def _sheet(seed: int, path: pathlib.Path) -> None:
+def _sheet(seed: int, path: Path) -> None:
     pictures, _ = _draw_range((seed, 0, 200))
     rows = pictures.reshape(10, 20, SIZE, SIZE).transpose(0, 2, 1, 3)
     Image.fromarray(rows.reshape(10 * SIZE, 20 * SIZE)).save(path)
@@ -289,10 +287,10 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of the drawings and of the training.")] = 7,
     processes: Annotated[int, typer.Option(min=1, help="Processes that draw.")] = 2,
     output: Annotated[
-        pathlib.Path, typer.Option(help="Where the weights go.", show_default="in this checkout")
+        Path, typer.Option(help="Where the weights go.", show_default="in this checkout")
     ] = WEIGHTS_FILE,
     sheet: Annotated[
-        pathlib.Path | None, typer.Option(help="Only draw 200 letters into this picture.")
+        Path | None, typer.Option(help="Only draw 200 letters into this picture.")
     ] = None,
 ) -> None:
     """Draws letters, trains MobileNetV2 (alpha 0.35, 64 px) on them, writes float16 weights."""

@@ -16,16 +16,16 @@ the format of images.
 import argparse
 import dataclasses
 import os
-import pathlib
 import shlex
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import dockerfile
 
-_REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+_REPOSITORY = Path(__file__).resolve().parents[1]
 _DOCKERFILE = _REPOSITORY / "kubeflow" / "Dockerfile"
 _BASE = "base"
 _BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
@@ -44,7 +44,7 @@ class Image:
         commands: of ENTRYPOINT, CMD and HEALTHCHECK.
     """
 
-    root: pathlib.Path
+    root: Path
     environment: dict[str, str] = dataclasses.field(default_factory=lambda: {"PATH": _BASE_PATH})
     user: str = "0:0"
     folder: str = "/"
@@ -64,7 +64,7 @@ class Image:
 class Replay:
     """Carries out the stages of a Dockerfile."""
 
-    def __init__(self, folder: pathlib.Path, build_args: dict[str, str]):
+    def __init__(self, folder: Path, build_args: dict[str, str]):
         self._folder = folder
         self._build_args = build_args
         self._ignores = dockerfile.Ignore(_REPOSITORY.joinpath(".dockerignore").read_text())
@@ -99,7 +99,7 @@ class Replay:
             self._built[stage.name or str(number)] = image
         return list(self._built.values())
 
-    def _base(self, name: str) -> pathlib.Path:
+    def _base(self, name: str) -> Path:
         root = self._folder / _BASE
         if name != _BASE:
             raise ValueError(f"{name} is neither BASE nor an earlier stage")
@@ -152,7 +152,7 @@ class Replay:
             self._copy_from_context(instruction, source, place, into=target.endswith("/"))
 
     def _copy_from_context(
-        self, instruction: dockerfile.Instruction, source: str, place: pathlib.Path, into: bool
+        self, instruction: dockerfile.Instruction, source: str, place: Path, into: bool
     ) -> None:
         origin = _REPOSITORY / source
         found = sorted(origin.rglob("*")) if origin.is_dir() else [origin]
@@ -170,11 +170,11 @@ class Replay:
             shutil.copy(path, file)
 
 
-def _inside(image: Image, path: str) -> pathlib.Path:
+def _inside(image: Image, path: str) -> Path:
     return image.root / os.path.join(image.folder, path).lstrip("/")
 
 
-def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
+def _copy(source: Path, target: Path) -> None:
     """Copies a folder with owners, modes, times and links; `target` becomes what `source` is."""
     target.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-a", "--reflink=auto", f"{source}/.", str(target)], check=True)
@@ -213,7 +213,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="%(prog)s FOLDER [--build-arg NAME=VALUE] [--tests] [-- CMD…]",
     )
-    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--tests", action="store_true")
     words = sys.argv[1:]

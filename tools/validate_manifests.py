@@ -11,12 +11,12 @@ different versions of protobuf. What kustomize makes of the manifests is checked
 in PATH; without, each file is checked as it is.
 """
 
-import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import kserve
@@ -24,7 +24,7 @@ import kubernetes.client
 import kubernetes_validate
 import yaml
 
-MANIFESTS = pathlib.Path(__file__).parents[1] / "kubeflow" / "manifests"
+MANIFESTS = Path(__file__).parents[1] / "kubeflow" / "manifests"
 # What somebody may apply, and the oldest and the newest Kubernetes that it is checked against.
 BUILT = ("training", "serving", "overlays/gpu", "overlays/canary")
 PLAIN = ("files-pod.yaml",)
@@ -33,7 +33,7 @@ VERSIONS = ("1.29", "1.37")
 _PLAIN_TYPES = {"str": str, "int": int, "bool": bool, "float": (int, float), "object": object}
 
 
-def documents(folder: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def documents(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object that would be applied, with the file or overlay that it comes from."""
     for name in PLAIN:
         for document in _parsed((folder / name).read_text("utf-8")):
@@ -49,7 +49,7 @@ def documents(folder: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for document in _parsed(_build(folder / name)):
             yield name, document
     with tempfile.TemporaryDirectory() as temporary:
-        copy = pathlib.Path(shutil.copytree(folder, pathlib.Path(temporary) / "manifests"))
+        copy = Path(shutil.copytree(folder, Path(temporary) / "manifests"))
         store = copy / "components" / "object-store"
         shutil.copy(store / ".env.example", store / ".env")
         with (copy / "training" / "kustomization.yaml").open("a") as file:
@@ -58,7 +58,7 @@ def documents(folder: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "training with components/object-store", document
 
 
-def _build(folder: pathlib.Path) -> str:
+def _build(folder: Path) -> str:
     built = subprocess.run(
         ["kubectl", "kustomize", str(folder)],
         capture_output=True,
@@ -121,7 +121,7 @@ def _model_problems(value: Any, kind: str, place: str) -> Iterator[str]:
 
 def main() -> int:
     """Prints a line for each object; gives 1 if one of them is wrong, else 0."""
-    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else MANIFESTS
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else MANIFESTS
     wrong = 0
     for origin, document in documents(folder):
         found = problems(document)

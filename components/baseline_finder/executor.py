@@ -1,14 +1,14 @@
 """Executor of the BaselineFinder."""
 
+import logging
 import shutil
 from typing import Any
 
-from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components.pusher import served
+from components import served_versions
 
 
 class Executor(base_executor.BaseExecutor):
@@ -26,13 +26,13 @@ class Executor(base_executor.BaseExecutor):
         `has_baseline` 0.
 
         Raises:
-            ValueError: the destination's `champion` file names a version that is not there, or
+            UserError: the destination's `champion` file names a version that is not there, or
                 nothing can be written to the destination: better told now than after training.
         """
         baseline = artifact_utils.get_single_instance(output_dict["baseline"])
         destination = exec_properties["push_destination"]
-        served.check_writable(destination)
-        champion = served.champion(destination)
+        served_versions.check_writable(destination)
+        champion = served_versions.champion(destination)
         baseline.set_int_custom_property("has_baseline", int(champion is not None))
         if champion is None:
             logging.warning("No model is served at %s: there is no baseline", destination)

@@ -1,9 +1,9 @@
 """Executor of the Evaluator."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
-from absl import logging
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import executor as stock
 from tfx.types import Artifact, artifact_utils
@@ -11,7 +11,7 @@ from tfx.types import standard_component_specs as keys
 from tfx.utils import path_utils, proto_utils
 
 from components.classes import read_classes
-from components.evaluator import comparison, results, summary
+from components.evaluator import comparison, results, tfma_results
 from components.gates import write_gates
 
 
@@ -32,7 +32,7 @@ class Executor(stock.Executor):
         the blessing says why.
 
         Raises:
-            ValueError: the model carries no list of classes.
+            UserError: the model carries no list of classes.
         """
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
         evaluation = artifact_utils.get_single_uri(output_dict[keys.EVALUATION_KEY])
@@ -46,8 +46,8 @@ class Executor(stock.Executor):
         eval_config = proto_utils.json_to_proto(
             exec_properties[keys.EVAL_CONFIG_KEY], config_pb2.EvalConfig()
         )
-        gates = summary.make_gates(evaluation, eval_config, note)
-        results.write(Path(evaluation), gates, summary.make_metrics(evaluation, names))
+        gates = tfma_results.make_gates(evaluation, eval_config, note)
+        results.write(Path(evaluation), gates, tfma_results.make_metrics(evaluation, names))
         # The blessing is what travels to the Pusher, which has to say why it pushes nothing.
         write_gates(Path(blessing.uri) / results.GATES_FILE, gates)
 

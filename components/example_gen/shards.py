@@ -221,7 +221,7 @@ class _Count:
         with self._lock:
             self._number += 1
             if self._number % max(1, total // 100) == 0 or self._number == total:
-                progress.report("images", self._number, total)
+                progress.report("pictures", self._number, total)
 
 
 _done = _Count()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components import features
+from components.errors import UserError
 from components.example_gen import digits, walk
 from components.example_gen.walk import printable
 
@@ -93,14 +94,14 @@ def open_source(source: str, workspace: str | os.PathLike) -> Source:
         workspace: Local folder for what a source has to write before it can be listed.
 
     Raises:
-        ValueError: If the source is missing or is not laid out as one folder per class.
+        UserError: If the source is missing or is not laid out as one folder per class.
     """
     if source == DIGITS:
-        return list_images(digits.write_digits(workspace))
-    return list_images(source)
+        return list_folder(digits.write_digits(workspace))
+    return list_folder(source)
 
 
-def list_images(root: str | os.PathLike) -> Source:
+def list_folder(root: str | os.PathLike) -> Source:
     """Lists a folder that has one folder of pictures per class.
 
     The class folders may lie in `train/`, `validation/` (or `val/`, `valid/`) and `test/`, in any
@@ -110,7 +111,7 @@ def list_images(root: str | os.PathLike) -> Source:
         root: A local folder. `~` is the user's home.
 
     Raises:
-        ValueError: If the folder is missing, empty, or not laid out that way; if it has fewer than
+        UserError: If the folder is missing, empty, or not laid out that way; if it has fewer than
             two classes, or classes that `train/` lacks.
     """
     root = _folder(os.fspath(root), "data.source", _LAYOUT)
@@ -124,14 +125,14 @@ def list_images(root: str | os.PathLike) -> Source:
             class_folders += [(os.path.join(folder, sub), sub, split) for sub in subfolders]
     elif len(set(splits.values()) - {None}) > 1:
         others = ", ".join(printable(folder) for folder in folders if splits[folder] is None)
-        raise ValueError(
+        raise UserError(
             f"data.source {printable(root)} has folders of splits beside others ({others}): "
             "expected either only train/, validation/ and test/, or only folders of classes"
         )
     else:
         class_folders = [(folder, folder, None) for folder in folders]
     if not class_folders:
-        raise ValueError(f"data.source {printable(root)} holds no pictures: expected {_LAYOUT}")
+        raise UserError(f"data.source {printable(root)} holds no pictures: expected {_LAYOUT}")
 
     items = []
     for folder, name, split in class_folders:
@@ -153,12 +154,12 @@ def list_unlabelled(root: str | os.PathLike) -> Source:
         A source without classes, whose items have an empty label and the split `unlabelled`.
 
     Raises:
-        ValueError: If the folder is missing or holds no picture.
+        UserError: If the folder is missing or holds no picture.
     """
     root = _folder(os.fspath(root), "pseudo_labels.source", _UNLABELLED_LAYOUT)
     items, ignored = _list_pictures(root, "", "", features.UNLABELLED)
     if not items:
-        raise ValueError(
+        raise UserError(
             f"pseudo_labels.source {printable(root)} holds no pictures: expected "
             f"{_UNLABELLED_LAYOUT}"
         )
@@ -177,13 +178,13 @@ def fingerprint(source: Source) -> str:
 def _folder(source: str, key: str, layout: str) -> str:
     """Absolute path of the folder, or a ValueError that says what else it is."""
     if "://" in source:
-        raise ValueError(f"{key} {source} is a remote address: only local folders are supported")
+        raise UserError(f"{key} {source} is a remote address: only local folders are supported")
     path = Path(source).expanduser().absolute()
     root = str(path)
     if not path.exists():
-        raise ValueError(f"{key} {printable(root)} does not exist: expected {layout}")
+        raise UserError(f"{key} {printable(root)} does not exist: expected {layout}")
     if not path.is_dir():
-        raise ValueError(
+        raise UserError(
             f"{key} {printable(root)} is a file: archives, manifests and TFRecords are not "
             f"supported yet; expected {layout}"
         )
@@ -197,7 +198,7 @@ def _subfolders(folder: str) -> tuple[list[str], int]:
         (folders if walk.is_folder(entry) else files).append(entry.name)
     pictures = [name for name in files if _is_picture(name)]
     if pictures:
-        raise ValueError(
+        raise UserError(
             f"{len(pictures)} picture(s) lie directly in {printable(folder)}, the first is "
             f"{printable(pictures[0])}: expected {_LAYOUT}"
         )
@@ -208,7 +209,7 @@ def _list_class(root: str, folder: str, label: str, split: str | None) -> tuple[
     """Items of one class folder (relative to `root`), and the number of files ignored."""
     items, ignored = _list_pictures(root, folder, label, split)
     if not items:
-        raise ValueError(
+        raise UserError(
             f"class folder {printable(os.path.join(root, folder))} holds no pictures: add some, or "
             "remove the folder"
         )
@@ -244,7 +245,7 @@ def _check_classes(root: str, items: Sequence[Item]) -> tuple[str, ...]:
     for item in items:
         by_split.setdefault(item.split, set()).add(item.label)
     if by_split and None not in by_split and features.TRAIN not in by_split:
-        raise ValueError(
+        raise UserError(
             f"data.source {printable(root)} has {' and '.join(sorted(by_split))} but no train: "
             "expected train/ with one folder of pictures per class"
         )
@@ -252,12 +253,12 @@ def _check_classes(root: str, items: Sequence[Item]) -> tuple[str, ...]:
     for split, names in by_split.items():
         unknown = sorted(names.difference(classes))
         if unknown:
-            raise ValueError(
+            raise UserError(
                 f"data.source {printable(root)}: {split}/ has the class {unknown[0]!r} that train/ "
                 f"lacks; train/ has {', '.join(classes)}"
             )
     if len(classes) < 2:
-        raise ValueError(
+        raise UserError(
             f"data.source {printable(root)} has {len(classes)} class ({', '.join(classes)}), at "
             f"least two are needed: expected {_LAYOUT}"
         )
@@ -267,7 +268,7 @@ def _check_classes(root: str, items: Sequence[Item]) -> tuple[str, ...]:
 def _class_name(folder: str) -> str:
     name = unicodedata.normalize("NFC", printable(folder))
     if not name.isprintable():  # vocabulary files hold one class per line
-        raise ValueError(f"class folder {name!r} has a control character in its name: rename it")
+        raise UserError(f"class folder {name!r} has a control character in its name: rename it")
     return name
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from components import features
+from components.errors import UserError
 from components.example_gen.config import DataSettings
 
 SUMMARY_FILE = "summary.json"
@@ -112,7 +113,7 @@ def summarise_unlabelled(
         `usable`, `copies` (of labelled pictures, left out) and `quarantined`.
 
     Raises:
-        ValueError: If too many files were set aside, or none is left.
+        UserError: If too many files were set aside, or none is left.
     """
     reports = list(reports)
     usable = sum(report.counts[features.UNLABELLED].get("", 0) for report in reports)
@@ -121,7 +122,7 @@ def summarise_unlabelled(
     files = usable + copies + len(quarantined)
     _check_quarantined(quarantined, files, settings, f"pseudo_labels.source {source}")
     if not usable:
-        raise ValueError(
+        raise UserError(
             f"pseudo_labels.source {source} has no picture of its own: all {copies} that can be "
             "used are labelled ones"
         )
@@ -133,7 +134,7 @@ def _check_quarantined(
 ) -> None:
     if len(quarantined) > settings.max_quarantined * files:
         shown = "; ".join(f"{entry.path}: {entry.reason}" for entry in quarantined[:3])
-        raise ValueError(
+        raise UserError(
             f"{len(quarantined)} of {files} files in {source} cannot be used, more than "
             f"data.max_quarantined = {settings.max_quarantined:g} allows; the first are {shown}"
         )
@@ -151,26 +152,26 @@ def check_usable(
         source: What messages call the data source.
 
     Raises:
-        ValueError: If too many files were set aside, a class has too few pictures or none to train
+        UserError: If too many files were set aside, a class has too few pictures or none to train
             on, or a split is empty.
     """
     _check_quarantined(quarantined, summary.total + summary.quarantined, settings, source)
     for label in summary.classes:
         usable = sum(of_split[label] for of_split in summary.counts.values())
         if usable < settings.min_per_class:
-            raise ValueError(
+            raise UserError(
                 f"class {label!r} in {source} has {usable} usable picture(s), "
                 f"data.min_per_class asks for at least {settings.min_per_class}"
             )
     for label, number in summary.counts[features.TRAIN].items():
         if not number:
-            raise ValueError(
+            raise UserError(
                 f"class {label!r} in {source} has no picture in the train split: add pictures "
                 "of it or raise data.split.train"
             )
     for split in (features.VALIDATION, features.TEST):
         if not any(summary.counts[split].values()):
-            raise ValueError(
+            raise UserError(
                 f"the {split} split got none of the {summary.total} pictures in {source}: add "
                 f"pictures or raise data.split.{split}"
             )

@@ -1,13 +1,13 @@
 """Executor of the Pusher."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
-from absl import logging
 from tfx.components.pusher import executor as stock
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 
-from components.pusher import served
+from components import served_versions
 from components.pusher.push import push
 
 
@@ -27,7 +27,7 @@ class Executor(stock.Executor):
         `already_served` where the same model is served.
 
         Raises:
-            ValueError: the destination cannot be written, or its `champion` file is wrong.
+            UserError: the destination cannot be written, or its `champion` file is wrong.
             OSError: the copy failed; the destination is as it was.
         """
         pushed_model = artifact_utils.get_single_instance(
@@ -38,9 +38,11 @@ class Executor(stock.Executor):
             return
         destination = exec_properties[standard_component_specs.PUSH_DESTINATION_KEY]
         model = Path(self.GetModelPath(input_dict))
-        served.check_writable(destination)
-        champion = served.champion(destination)
-        if champion and served.content_digest(champion.path) == served.content_digest(model):
+        served_versions.check_writable(destination)
+        champion = served_versions.champion(destination)
+        if champion and served_versions.content_digest(
+            champion.path
+        ) == served_versions.content_digest(model):
             pushed_model.set_string_custom_property("already_served", champion.name)
             logging.info("Not pushed: version %s in %s is this model", champion.name, destination)
             return

@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from components.pusher import served
+from components import served_versions
 
 _STAGING_PREFIX = ".staging-"
 # A push takes seconds; nobody still writes into a staging folder this old.
@@ -40,7 +40,7 @@ def remove_abandoned(destination: Path) -> None:
 
 def _next_version(destination: Path) -> int:
     """Now as a UNIX timestamp, or one more than the newest version if that is not older."""
-    numbers = served.version_numbers(destination)
+    numbers = served_versions.version_numbers(destination)
     return max(int(time.time()), numbers[-1] + 1 if numbers else 0)
 
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 from components import features
 from components.classes import read_classes
 from components.gates import Gate
-from components.serving_gate.checks import CHECKS, Client, ContractError, Finding
+from components.serving_gate.contract import CHECKS, Client, ContractError, Finding
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def load(request: dict[str, Any]) -> tuple[Client, Finding]:
 
     Raises:
         ContractError: there is no picture to ask about.
-        ValueError: the model carries no list of classes.
+        UserError: the model carries no list of classes.
     """
     settings = request["settings"]
     records = read_records(request["examples"], settings["samples"])

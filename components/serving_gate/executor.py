@@ -1,9 +1,9 @@
 """Executor of the ServingGate."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
-from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils

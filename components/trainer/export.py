@@ -8,7 +8,7 @@ import tensorflow_transform as tft
 
 from components import features
 from components.classes import write_classes
-from components.trainer import saved_model
+from components.trainer.network import saved_model
 
 
 class ServingModule(tf.Module):

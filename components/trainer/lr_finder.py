@@ -16,13 +16,14 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features, progress
-from components.trainer import devices
-from components.trainer.callbacks import ReportProgress
-from components.trainer.config import PhaseSettings, TrainerSettings, TrainingSettings
-from components.trainer.dataset import ExampleReader, count_labels
-from components.trainer.losses import class_weights
-from components.trainer.model import build_classifier, set_learning
-from components.trainer.phases import compile_for_phase
+from components.errors import UserError
+from components.trainer.fitting import devices
+from components.trainer.fitting.callbacks import ReportProgress
+from components.trainer.fitting.losses import class_weights
+from components.trainer.fitting.phases import compile_for_phase
+from components.trainer.inputs.examples import ExampleReader, count_labels
+from components.trainer.network.classifier import build_classifier, set_learning
+from components.trainer.settings.trainer import PhaseSettings, TrainerSettings, TrainingSettings
 
 LOWEST_RATE = 1e-6
 HIGHEST_RATE = 10.0
@@ -104,7 +105,7 @@ def range_test(
         The curve up to the divergence.
 
     Raises:
-        ValueError: the loss is not a number from the beginning.
+        UserError: the loss is not a number from the beginning.
     """
     weights = model.get_weights()
     rates = np.geomspace(lowest, highest, steps)
@@ -126,7 +127,7 @@ def range_test(
             break
     model.set_weights(weights)
     if not losses:
-        raise ValueError(f"the loss is {loss} before the first step: are the weights damaged?")
+        raise UserError(f"the loss is {loss} before the first step: are the weights damaged?")
     count = len(losses)
     return Curve(rates[:count], np.array(losses), np.array(untrained[:count]))
 
@@ -138,12 +139,12 @@ def diverged(losses: Sequence[float], untrained: Sequence[float]) -> bool:
         losses: so far.
         untrained: of the same batches before the first step.
     """
-    mean, hardness, lowest = 0.0, 0.0, math.inf
+    mean, reference_loss, lowest = 0.0, 0.0, math.inf
     for loss, before in zip(losses, untrained, strict=False):
         mean = _RUNNING_MEAN_MEMORY * mean + loss
-        hardness = _RUNNING_MEAN_MEMORY * hardness + before
-        lowest = min(lowest, mean / hardness)
-    return mean / hardness > _DIVERGED * lowest
+        reference_loss = _RUNNING_MEAN_MEMORY * reference_loss + before
+        lowest = min(lowest, mean / reference_loss)
+    return mean / reference_loss > _DIVERGED * lowest
 
 
 def suggest(curve: Curve) -> Suggestion | None:
@@ -175,7 +176,7 @@ def phase_curve(
         train_pattern: glob of the example files of the train split.
 
     Raises:
-        ValueError: a setting cannot be met here: no GPU, no weights, a class that is not there.
+        UserError: a setting cannot be met here: no GPU, no weights, a class that is not there.
     """
     training, phases = settings.training, settings.training.phases
     keras.utils.set_random_seed(settings.seed)

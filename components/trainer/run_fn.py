@@ -6,24 +6,26 @@ import json
 import logging
 import math
 import os
-import pathlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
-from components.trainer import backbones, devices, initial_weights, pseudo_labels
-from components.trainer.config import TrainerSettings
-from components.trainer.dataset import ExampleReader, count_examples, count_labels
 from components.trainer.export import export
-from components.trainer.losses import class_weights
-from components.trainer.model import build_classifier
-from components.trainer.phase_inputs import Splits, phase_inputs
-from components.trainer.phases import TRAINING_FILE, PhaseResult, as_json, run_phases
-from components.trainer.resume import resumable_state
-from components.trainer.teacher import teacher_targets
+from components.trainer.fitting import devices
+from components.trainer.fitting.losses import class_weights
+from components.trainer.fitting.phases import TRAINING_FILE, PhaseResult, as_json, run_phases
+from components.trainer.fitting.resume import resumable_state
+from components.trainer.inputs.examples import ExampleReader, count_examples, count_labels
+from components.trainer.inputs.phase_inputs import Splits, phase_inputs
+from components.trainer.network import initial_weights, keras_applications
+from components.trainer.network.classifier import build_classifier
+from components.trainer.settings.trainer import TrainerSettings
+from components.trainer.targets import pseudo_labels
+from components.trainer.targets.teacher import teacher_targets
 
 SETTINGS = "settings"
 # Names what the second training, on pseudo-labels too, leaves behind.
@@ -38,7 +40,7 @@ def run_fn(fn_args) -> None:
             `TrainerSettings` as JSON.
 
     Raises:
-        ValueError: a setting cannot be met here: no GPU, no weights, a class that is not there, a
+        UserError: a setting cannot be met here: no GPU, no weights, a class that is not there, a
             loss that is not finite.
     """
     settings = TrainerSettings.model_validate_json(fn_args.custom_config[SETTINGS])
@@ -99,7 +101,7 @@ def _train(
     classes: Sequence[str],
     validation_files: Sequence[str],
     train_files: Sequence[str],
-    state: pathlib.Path,
+    state: Path,
     log_dir: str,
 ) -> _Trained:
     """Trains phase after phase from the initial weights, or from where a killed run left them."""
@@ -162,5 +164,5 @@ def _in_float32(model: keras.Model, settings: TrainerSettings, num_classes: int)
     backbone = initial_weights.without_weights(settings.backbone)
     served = build_classifier(backbone, settings.head, num_classes, steps=1)
     served.set_weights(model.get_weights())
-    backbones.settle(served.get_layer("backbone").network)
+    keras_applications.finalize_state(served.get_layer("backbone").network)
     return served

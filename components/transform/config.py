@@ -4,10 +4,7 @@ from typing import Literal
 
 import pydantic
 
-from components.settings import Settings
-
-# What `components.transform.preprocessing.rescale` makes of 0..255 RGB.
-ValueRange = Literal["tf", "torch", "caffe", "raw", "unit"]
+from components.settings import Settings, ValueRange
 
 
 class AugmentationSettings(Settings):
@@ -63,7 +60,7 @@ class TransformSettings(Settings):
 
     image_size: int = pydantic.Field(gt=0, description="pixels per side of the network's input")
     value_range: ValueRange = pydantic.Field(
-        "tf", description="what the backbone expects, see components/trainer/backbones.py"
+        "tf", description="what the backbone expects, see components/trainer/settings/backbones.py"
     )
     augmentation: AugmentationSettings = AugmentationSettings()
     seed: int = 0

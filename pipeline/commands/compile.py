@@ -1,26 +1,26 @@
 """`graft compile`."""
 
-import pathlib
 import sys
 import tempfile
+from pathlib import Path
 
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Column, Table
 
+from components.errors import UserError
+from components.files import write_atomically
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import noise_to
-from pipeline.kubeflow import checks
-from pipeline.kubeflow.package import Package, Step, parse_package
+from pipeline.console import redirect_output
+from pipeline.kubeflow.compiler import checks
+from pipeline.kubeflow.package.documents import Package, Step, parse_package
 
-STDOUT = pathlib.Path("-")
+STDOUT = Path("-")
 _SUFFIXES = (".yaml", ".yml")
 
 
-def compile_recipe(
-    config: str, overrides: list[str], output: pathlib.Path | None, verbose: bool
-) -> None:
+def compile_recipe(config: str, overrides: list[str], output: Path | None, verbose: bool) -> None:
     """Compiles a recipe into a package, and shows what is in it.
 
     Args:
@@ -30,10 +30,10 @@ def compile_recipe(
         verbose: leaves the log on the terminal.
 
     Raises:
-        ValueError: the recipe cannot run in a cluster; nothing has been written.
+        UserError: the recipe cannot run in a cluster; nothing has been written.
     """
     recipe = load_recipe(config, overrides)
-    output = output or pathlib.Path(f"{recipe.name}.package.yaml")
+    output = output or Path(f"{recipe.name}.package.yaml")
     check_output(output, config)
     checks.check(recipe)  # before TFX is imported, which takes a while
     text = _compile(recipe, verbose)
@@ -54,14 +54,14 @@ def compile_recipe(
 
 def _compile(recipe: Recipe, verbose: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        log_file = None if verbose else pathlib.Path(folder) / "log"
-        with noise_to(log_file):
-            from pipeline.kubeflow.compile import compile_package
+        log_file = None if verbose else Path(folder) / "log"
+        with redirect_output(log_file):
+            from pipeline.kubeflow.compiler.compile_package import compile_package
 
             return compile_package(recipe)
 
 
-def check_output(output: pathlib.Path, config: str) -> None:
+def check_output(output: Path, config: str) -> None:
     """Finds a file that must not be written, before anything is done.
 
     Args:
@@ -69,31 +69,17 @@ def check_output(output: pathlib.Path, config: str) -> None:
         config: name or path of the recipe.
 
     Raises:
-        ValueError: a backend would not take such a file, there is no such folder, or it is the
+        UserError: a backend would not take such a file, there is no such folder, or it is the
             recipe.
     """
     if output == STDOUT:
         return
     if output.suffix not in _SUFFIXES:
-        raise ValueError(f"--output {output}: a package is a file that ends in .yaml")
+        raise UserError(f"--output {output}: a package is a file that ends in .yaml")
     if not output.parent.is_dir():
-        raise ValueError(f"--output {output}: there is no folder {output.parent}")
-    if output.exists() and pathlib.Path(config).exists() and output.samefile(config):
-        raise ValueError(f"--output {output}: that is the recipe")
-
-
-def write_atomically(path: pathlib.Path, text: str) -> None:
-    """Writes a file that is there whole or not at all.
-
-    Args:
-        path: in a folder that exists.
-        text: its content.
-    """
-    # A folder beside it, and not a temporary file, which nobody else may read.
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        temporary = pathlib.Path(folder) / path.name
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        raise UserError(f"--output {output}: there is no folder {output.parent}")
+    if output.exists() and Path(config).exists() and output.samefile(config):
+        raise UserError(f"--output {output}: that is the recipe")
 
 
 def show_package(console: Console, package: Package) -> None:

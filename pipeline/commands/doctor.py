@@ -2,18 +2,18 @@
 
 import importlib.metadata
 import os
-import pathlib
 import platform
 import shutil
+from pathlib import Path
 
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from components.pusher import served
+from components import served_versions
 from pipeline.beam_config import BeamSettings
 from pipeline.config import load_recipe
-from pipeline.console import noise_to
+from pipeline.console import redirect_output
 
 # A run keeps the pictures once more, as they came, plus models and logs.
 _MIN_FREE_BYTES = 2 << 30
@@ -26,10 +26,10 @@ def examine(config: str, overrides: list[str], verbose: bool) -> int:
         The exit code: 0, or 1 when something that a run needs is missing.
 
     Raises:
-        ValueError: the recipe cannot be used.
+        UserError: the recipe cannot be used.
     """
     recipe = load_recipe(config, overrides)
-    with noise_to(None if verbose else pathlib.Path("/dev/null")) as console:
+    with redirect_output(None if verbose else Path("/dev/null")) as console:
         checks = [
             _python(),
             _tfx(),
@@ -69,7 +69,7 @@ def _tensorflow(training) -> list[Check]:
     import keras
     import tensorflow as tf
 
-    from components.trainer.devices import check_device
+    from components.trainer.fitting.devices import check_device
 
     gpus = [
         tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in _gpus(tf)
@@ -95,7 +95,7 @@ def _beam(beam: BeamSettings) -> Check:
     return True, "Beam runner", f"{version}, {' '.join(beam.pipeline_args())}"
 
 
-def _disk(folder: pathlib.Path) -> Check:
+def _disk(folder: Path) -> Check:
     existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
     free = shutil.disk_usage(existing).free
     return (
@@ -105,9 +105,9 @@ def _disk(folder: pathlib.Path) -> Check:
     )
 
 
-def _writable(what: str, folder: pathlib.Path) -> Check:
+def _writable(what: str, folder: Path) -> Check:
     try:
-        served.check_writable(folder)
+        served_versions.check_writable(folder)
     except ValueError as error:
         return False, f"Writable: {what}", str(error)
     return True, f"Writable: {what}", str(folder.absolute())

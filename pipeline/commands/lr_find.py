@@ -1,20 +1,21 @@
 """`graft lr-find`."""
 
-import pathlib
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from components import features, progress
+from components.errors import UserError
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import RunDisplay, log_path, noise_to
+from pipeline.console import RunDisplay, log_path, redirect_output
 
 _SMOOTHED = "smoothed, by how hard the batches are"
 
 
 def find_rate(
-    config: str, overrides: list[str], phase: str | None, output: pathlib.Path | None, verbose: bool
+    config: str, overrides: list[str], phase: str | None, output: Path | None, verbose: bool
 ) -> int:
     """Runs the learning rate range test of a phase, prints what it suggests, draws the curve.
 
@@ -29,7 +30,7 @@ def find_rate(
         The exit code: 0, or 1 when a node failed or the loss fell at no rate.
 
     Raises:
-        ValueError: the recipe has no such phase or cannot be used.
+        UserError: the recipe has no such phase or cannot be used.
     """
     recipe = load_recipe(config, overrides)
     phase = phase or next(iter(recipe.training.phases))
@@ -37,7 +38,7 @@ def find_rate(
     picture = output or recipe.folder / f"lr-{phase}.png"
     check_output(picture)
     log_file = None if verbose else log_path(recipe.folder)
-    with noise_to(log_file) as console:
+    with redirect_output(log_file) as console:
         _print(console, f"{recipe.name}, {phase} phase")
         if log_file:
             _print(console, f"Log: {log_file}")
@@ -81,29 +82,29 @@ def check_phase(recipe: Recipe, phase: str) -> None:
     """Finds a phase that the recipe leaves out or does not know.
 
     Raises:
-        ValueError: there is no phase of that name, or it has no epochs.
+        UserError: there is no phase of that name, or it has no epochs.
     """
     training = recipe.training
     if phase in training.phases:
         return
     if phase in training.names:
-        raise ValueError(
+        raise UserError(
             f"--phase {phase}: {training.key(phase)}.epochs is 0, so {recipe.name} has no such "
             "phase"
         )
-    raise ValueError(
+    raise UserError(
         f"--phase {phase}: {recipe.name} has no such phase; it has {', '.join(training.phases)}"
     )
 
 
-def check_output(path: pathlib.Path) -> None:
+def check_output(path: Path) -> None:
     """Finds a file name that could not be written to in the end.
 
     Raises:
-        ValueError: it is no PNG.
+        UserError: it is no PNG.
     """
     if path.suffix.lower() != ".png":
-        raise ValueError(f"--output {path}: the curve is a picture, name a file that ends in .png")
+        raise UserError(f"--output {path}: the curve is a picture, name a file that ends in .png")
 
 
 def describe(curve) -> str:
@@ -131,7 +132,7 @@ def advice(suggestion, key: str) -> str:
     )
 
 
-def draw(curve, suggestion, title: str, path: pathlib.Path) -> None:
+def draw(curve, suggestion, title: str, path: Path) -> None:
     """Draws the loss over the rate, with the suggested rates marked.
 
     Args:

@@ -1,21 +1,21 @@
 """`graft predict`."""
 
-import pathlib
+from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
-from components import features
-from components.pusher import served
+from components import features, served_versions
+from components.errors import UserError
 from pipeline.config import load_recipe
-from pipeline.console import noise_to
+from pipeline.console import redirect_output
 
 
-def predict_images(
-    images: list[pathlib.Path],
+def predict_pictures(
+    images: list[Path],
     config: str,
     overrides: list[str],
-    model: pathlib.Path | None,
+    model: Path | None,
     verbose: bool,
 ) -> int:
     """Asks a served model about pictures, as its clients do, and prints what it says.
@@ -31,12 +31,12 @@ def predict_images(
         The exit code: 0, or 1 when a picture could not be classified.
 
     Raises:
-        ValueError: there is no model to ask.
+        UserError: there is no model to ask.
     """
     path = model or _champion(config, overrides)
-    if not (path / served.SAVED_MODEL).is_file():
-        raise ValueError(f"--model: {path} holds no {served.SAVED_MODEL}")
-    with noise_to(None if verbose else pathlib.Path("/dev/null")) as console:
+    if not (path / served_versions.SAVED_MODEL).is_file():
+        raise UserError(f"--model: {path} holds no {served_versions.SAVED_MODEL}")
+    with redirect_output(None if verbose else Path("/dev/null")) as console:
         import tensorflow as tf
 
         serve = tf.saved_model.load(str(path)).signatures[features.SERVING_SIGNATURE]
@@ -66,11 +66,11 @@ def predict_images(
     return 1 if failed else 0
 
 
-def _champion(config: str, overrides: list[str]) -> pathlib.Path:
+def _champion(config: str, overrides: list[str]) -> Path:
     recipe = load_recipe(config, overrides)
-    champion = served.champion(recipe.push_destination)
+    champion = served_versions.champion(recipe.push_destination)
     if champion is None:
-        raise ValueError(
+        raise UserError(
             f"nothing is served at {recipe.push_destination} yet: `graft run {config}` first, "
             "or name another recipe with --recipe or a model with --model"
         )

@@ -1,18 +1,19 @@
 """`graft rehearse`."""
 
-import pathlib
 import signal
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from pipeline.console import RunDisplay, log_path, noise_to, show_result
+from components.errors import UserError
+from pipeline.console import RunDisplay, log_path, redirect_output, show_result
 
 
 def rehearse_package(
-    path: pathlib.Path,
-    work: pathlib.Path | None,
+    path: Path,
+    work: Path | None,
     overrides: list[str],
     pipeline_root: str,
     keep: bool,
@@ -32,22 +33,22 @@ def rehearse_package(
         The exit code: 0 when every gate said yes, 1 when one said no or a step failed.
 
     Raises:
-        ValueError: the backend would not accept the package or a parameter; nothing has been run.
+        UserError: the backend would not accept the package or a parameter; nothing has been run.
     """
     given = dict(_split(override) for override in overrides)
     # Ended from outside it must end its step too, which a mere signal would not let it do.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    from pipeline.kubeflow.package import load_package
+    from pipeline.kubeflow.package.documents import load_package
 
     package = load_package(path)
-    work = work or pathlib.Path("runs") / package.name / "rehearsal"
-    with noise_to(None if verbose else log_path(work)) as console:
+    work = work or Path("runs") / package.name / "rehearsal"
+    with redirect_output(None if verbose else log_path(work)) as console:
         console.print(
             f"[bold]{escape(package.name)}[/]: {len(package.steps)} steps, one process each, "
             "under the rules of a Kubeflow Pipelines backend"
         )
         console.print("[dim]Starting TensorFlow and TFX …[/]")
-        from pipeline.kubeflow import rehearsal
+        from pipeline.kubeflow.emulator import rehearsal
 
         run = rehearsal.Rehearsal(package, work, given, pipeline_root)
         _say(console, f"Logs: {escape(str(run.folder / 'logs'))}")
@@ -75,5 +76,5 @@ def _say(console: Console, text: str) -> None:
 def _split(override: str) -> tuple[str, str]:
     name, equals, value = override.partition("=")
     if not equals or not name:
-        raise ValueError(f"--param {override}: write key=value, as in frozen_epochs=3")
+        raise UserError(f"--param {override}: write key=value, as in frozen_epochs=3")
     return name, value

@@ -4,7 +4,7 @@ from rich.markup import escape
 
 from components import progress
 from pipeline.config import load_recipe
-from pipeline.console import RunDisplay, log_path, noise_to, show_result
+from pipeline.console import RunDisplay, log_path, redirect_output, show_result
 
 
 def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
@@ -19,11 +19,11 @@ def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
         The exit code: 0 when every gate said yes, 1 when one said no or a node failed.
 
     Raises:
-        ValueError: the recipe cannot be run; nothing has been done.
+        UserError: the recipe cannot be run; nothing has been done.
     """
     recipe = load_recipe(config, overrides)
     log_file = None if verbose else log_path(recipe.folder)
-    with noise_to(log_file) as console:
+    with redirect_output(log_file) as console:
         console.print(f"[bold]{recipe.name}[/]: {escape(recipe.data.source)} on {_network(recipe)}")
         if log_file:
             console.print(f"Log: {escape(str(log_file))}", soft_wrap=True, highlight=False)

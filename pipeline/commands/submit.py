@@ -3,24 +3,25 @@
 import contextlib
 import dataclasses
 import datetime
-import pathlib
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from components.errors import UserError
 from pipeline.config import load_recipe
-from pipeline.console import noise_to
-from pipeline.kubeflow import cron, submit
-from pipeline.kubeflow.credentials import (
+from pipeline.console import redirect_output
+from pipeline.kubeflow.client import cron, run_arguments
+from pipeline.kubeflow.client.credentials import (
     crosses_network_in_clear,
     find_host,
     find_token,
     mounted_namespace,
 )
-from pipeline.kubeflow.package import Package, load_package
+from pipeline.kubeflow.package.documents import Package, load_package
 
 _LOG_LINES = 30
 
@@ -36,8 +37,8 @@ class Options:
     run_name: str | None = None
     params: tuple[str, ...] = ()
     service_account: str | None = None
-    token_file: pathlib.Path | None = None
-    ca_cert: pathlib.Path | None = None
+    token_file: Path | None = None
+    ca_cert: Path | None = None
     use_cache: bool = True
     cron: str | None = None
     replace: bool = False
@@ -59,16 +60,16 @@ def submit_package(target: str, overrides: list[str], options: Options) -> int:
         The exit code: 0; with `wait` 1 when the run failed or took too long, 130 after Ctrl-C.
 
     Raises:
-        ValueError: something is wrong with what the user gave, or with the host.
+        UserError: something is wrong with what the user gave, or with the host.
     """
     schedule = _check(options)
     host, token = find_host(options.host), find_token(options.token_file)
-    with noise_to(None if options.verbose else pathlib.Path("/dev/null")) as console:
+    with redirect_output(None if options.verbose else Path("/dev/null")) as console:
         with _package_file(target, overrides, console) as path:
             package = load_package(path)
-            arguments = submit.run_arguments(package, options.params)
+            arguments = run_arguments.run_arguments(package, options.params)
             # kfp takes half a second to import, which a mistake above need not wait for.
-            from pipeline.kubeflow.api import Job, PipelinesApi
+            from pipeline.kubeflow.client.api import Job, PipelinesApi
 
             api = PipelinesApi(
                 host, token, options.ca_cert, options.namespace or mounted_namespace()
@@ -104,34 +105,34 @@ def submit_package(target: str, overrides: list[str], options: Options) -> int:
 
 def _check(options: Options) -> str | None:
     """Finds options that do not go together; returns the cron expression as it is sent."""
-    submit.check_pipeline_root(options.pipeline_root)
+    run_arguments.check_pipeline_root(options.pipeline_root)
     if options.ca_cert and not options.ca_cert.is_file():
-        raise ValueError(f"--ca-cert {options.ca_cert}: there is no such file")
+        raise UserError(f"--ca-cert {options.ca_cert}: there is no such file")
     if options.timeout_seconds is not None and not options.wait:
-        raise ValueError("--timeout says how long to wait: give --wait too")
+        raise UserError("--timeout says how long to wait: give --wait too")
     if options.replace and not options.cron:
-        raise ValueError("--replace is for schedules: give --cron too")
+        raise UserError("--replace is for schedules: give --cron too")
     if options.cron and options.wait:
-        raise ValueError("--wait waits for a run, and --cron starts none now: leave one out")
+        raise UserError("--wait waits for a run, and --cron starts none now: leave one out")
     return cron.six_fields(options.cron) if options.cron else None
 
 
 @contextlib.contextmanager
-def _package_file(target: str, overrides: list[str], console: Console) -> Iterator[pathlib.Path]:
-    path = pathlib.Path(target)
-    if submit.is_package(path):
+def _package_file(target: str, overrides: list[str], console: Console) -> Iterator[Path]:
+    path = Path(target)
+    if run_arguments.is_package(path):
         if overrides:
-            raise ValueError(
+            raise UserError(
                 f"--set changes a recipe, and {target} is compiled: use --param, or compile again"
             )
         yield path
         return
     recipe = load_recipe(target, overrides)
     console.print("[dim]Starting TFX to compile …[/]")
-    from pipeline.kubeflow.compile import compile_package
+    from pipeline.kubeflow.compiler.compile_package import compile_package
 
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, f"{recipe.name}.yaml")
+        path = Path(folder, f"{recipe.name}.yaml")
         path.write_text(compile_package(recipe), encoding="utf-8")
         yield path
 
@@ -147,7 +148,7 @@ def _schedule(api, experiment_id: str, job, schedule: str, replace: bool, consol
     there = api.schedules(experiment_id, job.name)
     if there and not replace:
         times = ", ".join(sorted(_times(s) for s in there))
-        raise ValueError(
+        raise UserError(
             f"there is a schedule {job.name} in this experiment already ({times}): --replace "
             "puts this one in its place, another --run-name sets it beside"
         )
@@ -170,8 +171,8 @@ def _times(schedule) -> str:
 
 
 def _wait(api, run_id: str, link: str, package: Package, options: Options, console: Console) -> int:
-    from pipeline.kubeflow.run_display import StepsDisplay
-    from pipeline.kubeflow.run_watch import WaitTimeoutError, wait_for
+    from pipeline.kubeflow.client.run_display import StepsDisplay
+    from pipeline.kubeflow.client.run_watch import WaitTimeoutError, wait_for
 
     goes_on = f"The run goes on: {escape(link)}"
     try:
@@ -199,7 +200,7 @@ def _wait(api, run_id: str, link: str, package: Package, options: Options, conso
 
 
 def _explain_failure(api, run, run_id: str, package: Package, status, link: str, console: Console):
-    from pipeline.kubeflow.run_pods import pod_names
+    from pipeline.kubeflow.client.run_pods import pod_names
 
     failed = status.failed_steps
     names = [step.name for step in package.steps]

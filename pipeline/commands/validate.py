@@ -1,7 +1,7 @@
 """`graft validate`."""
 
-import pathlib
 import tempfile
+from pathlib import Path
 
 import yaml
 from rich.console import Console
@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.example_gen.sources import Source, list_unlabelled, open_source
-from components.trainer.initial_weights import check_weights_file
-from components.trainer.teacher_files import check_teacher
+from components.trainer.network.initial_weights import check_weights_file
+from components.trainer.targets.teacher_files import check_teacher
 from pipeline.config import load_recipe
 
 
@@ -19,7 +19,7 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
     """Prints a recipe with all its defaults filled in, and the classes and pictures of its source.
 
     Raises:
-        ValueError: the recipe or its source cannot be used.
+        UserError: the recipe or its source cannot be used.
     """
     recipe = load_recipe(config, overrides)
     check_weights_file(recipe.backbone)
@@ -27,7 +27,7 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as scratch:
-        source = open_source(recipe.data.source, pathlib.Path(scratch))
+        source = open_source(recipe.data.source, Path(scratch))
     unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
     if recipe.distillation:
         check_teacher(recipe.distillation, source.classes)

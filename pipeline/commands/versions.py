@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from components.pusher import served
+from components import served_versions
 from pipeline.config import load_recipe
 
 
@@ -12,10 +12,10 @@ def list_versions(config: str, overrides: list[str]) -> None:
     """Prints the served versions of a recipe's model, newest first.
 
     Raises:
-        ValueError: the recipe cannot be used, or `champion` names a version that is not there.
+        UserError: the recipe cannot be used, or `champion` names a version that is not there.
     """
     destination = load_recipe(config, overrides).push_destination
-    versions = served.list_versions(destination)
+    versions = served_versions.list_versions(destination)
     console = Console()
     if not versions:
         console.print(f"Nothing is served at {destination} yet", highlight=False, soft_wrap=True)

@@ -5,15 +5,16 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from components.errors import UserError
 from components.settings import Settings
-from pipeline.image_name import ImageName
-from pipeline.quantities import Cpu, Duration, Memory, cores, memory_bytes
+from pipeline.kubeflow.image_name import ImageName
+from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes
 
 TRAINER = "Trainer"
 
 # What they do lies outside the run: pictures may have changed, another model may be served, a
 # push must not be taken for done because an earlier one was. And a gate's no is no accident.
-OUTSIDE = ("ImageExampleGen", "BaselineFinder", "Pusher")
+NEVER_CACHED = ("ImageExampleGen", "BaselineFinder", "Pusher")
 _PUSHER = "Pusher"
 
 _SECRET_WORDS = {"PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY"}
@@ -131,7 +132,7 @@ class StepSettings(Settings):
     cache: bool | None = pydantic.Field(
         None,
         description="whether outputs of an earlier run may be taken; null: yes, but not for "
-        f"{', '.join(OUTSIDE[:-1])} and {OUTSIDE[-1]}",
+        f"{', '.join(NEVER_CACHED[:-1])} and {NEVER_CACHED[-1]}",
     )
 
     @pydantic.field_validator("retries", mode="before")
@@ -235,11 +236,11 @@ class KubeflowSettings(StepSettings):
         Mappings are merged key by key; anything else is taken as a whole.
 
         Raises:
-            ValueError: what is said here and there does not go together.
+            UserError: what is said here and there does not go together.
         """
         own = self.steps.get(name, NamedStepSettings())
         everywhere = self.model_dump(exclude_unset=True, include=set(StepSettings.model_fields))
-        if name in OUTSIDE and everywhere.get("cache"):
+        if name in NEVER_CACHED and everywhere.get("cache"):
             del everywhere["cache"]
         if name == _PUSHER:
             everywhere.pop("retries", None)
@@ -251,8 +252,8 @@ class KubeflowSettings(StepSettings):
             (first, *_) = error.errors(include_url=False)
             where = ".".join(["kubeflow", "steps", name, *map(str, first["loc"])])
             message = first["msg"].removeprefix("Value error, ")
-            raise ValueError(f"{where}: {message}") from error
-        cache = step.cache if step.cache is not None else name not in OUTSIDE
+            raise UserError(f"{where}: {message}") from error
+        cache = step.cache if step.cache is not None else name not in NEVER_CACHED
         return step.model_copy(update={"cache": cache})
 
     def image_of(self, step: NamedStepSettings) -> str:

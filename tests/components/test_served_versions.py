@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.pusher import served
+from components import served_versions
 from components.pusher.config import PushSettings
 
 
@@ -24,28 +24,28 @@ def test_versions_are_the_numeric_folders_with_a_model_oldest_first(tmp_path):
     (tmp_path / "2000").mkdir()  # no model in it
     (tmp_path / "3000").write_text("a file")
 
-    versions = served.list_versions(tmp_path)
+    versions = served_versions.list_versions(tmp_path)
 
     assert [version.name for version in versions] == ["999", "1000"]
     assert [version.is_champion for version in versions] == [False, True]
     assert versions[0].path == tmp_path / "999"
     assert versions[0].pushed_at.isoformat() == "1970-01-01T00:16:39+00:00"
     assert versions[0].size_bytes == len("graph") + len("weights")
-    assert served.version_numbers(tmp_path) == [999, 1000, 2000]
+    assert served_versions.version_numbers(tmp_path) == [999, 1000, 2000]
 
 
 def test_nothing_is_served_from_a_missing_or_an_empty_folder(tmp_path):
-    assert served.champion(tmp_path / "missing") is None
-    assert served.champion(tmp_path) is None
-    assert served.list_versions(tmp_path) == []
+    assert served_versions.champion(tmp_path / "missing") is None
+    assert served_versions.champion(tmp_path) is None
+    assert served_versions.list_versions(tmp_path) == []
 
 
 def test_the_champion_file_overrides_the_newest(tmp_path):
     make_version(tmp_path, "1")
     make_version(tmp_path, "2")
-    assert served.champion(tmp_path).name == "2"
+    assert served_versions.champion(tmp_path).name == "2"
     (tmp_path / "champion").write_text("1\n")
-    assert served.champion(tmp_path).name == "1"
+    assert served_versions.champion(tmp_path).name == "1"
 
 
 @pytest.mark.parametrize("name", ["3", ""])
@@ -53,20 +53,20 @@ def test_a_champion_file_that_names_no_version_is_an_error(tmp_path, name):
     make_version(tmp_path, "2")
     (tmp_path / "champion").write_text(name)
     with pytest.raises(ValueError, match=rf"champion names version '{name}'.*there are: 2"):
-        served.champion(tmp_path)
+        served_versions.champion(tmp_path)
 
 
 def test_content_digest_follows_names_and_bytes_and_nothing_else(tmp_path):
     first = make_version(tmp_path, "1")
-    digest = served.content_digest(first)
-    assert digest == served.content_digest(make_version(tmp_path, "2"))
-    assert digest != served.content_digest(make_version(tmp_path, "3", "graph2"))
+    digest = served_versions.content_digest(first)
+    assert digest == served_versions.content_digest(make_version(tmp_path, "2"))
+    assert digest != served_versions.content_digest(make_version(tmp_path, "3", "graph2"))
     (first / "variables" / "variables.index").rename(first / "variables" / "other")
-    assert digest != served.content_digest(first)
+    assert digest != served_versions.content_digest(first)
 
 
 def test_check_writable_makes_the_folder_and_leaves_nothing_in_it(tmp_path):
-    served.check_writable(tmp_path / "a" / "b")
+    served_versions.check_writable(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
@@ -74,7 +74,7 @@ def test_check_writable_refuses_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("")
     for destination in (tmp_path / "file", tmp_path / "file" / "serving"):
         with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*file"):
-            served.check_writable(destination)
+            served_versions.check_writable(destination)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a read-only folder needs root")
@@ -84,7 +84,7 @@ def test_check_writable_refuses_a_read_only_folder(tmp_path):
         pytest.skip("mounting is not allowed here")
     try:
         with pytest.raises(ValueError, match=r"push\.destination: cannot write .*Read-only"):
-            served.check_writable(tmp_path)
+            served_versions.check_writable(tmp_path)
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 

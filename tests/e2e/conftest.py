@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.pusher import served
+from components import served_versions
 from pipeline.config import Recipe
 from pipeline.local_runner import NodeReport, RunResult, run_local
 
@@ -75,7 +75,9 @@ def run() -> Callable[[Recipe], Run]:
         recorder = Recorder()
         result = run_local(recipe, recorder)
         assert list(recorder.reports) == recorder.node_ids
-        versions = [version.name for version in served.list_versions(recipe.push_destination)]
+        versions = [
+            version.name for version in served_versions.list_versions(recipe.push_destination)
+        ]
         return Run(result, recorder.reports, versions)
 
     return run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.trainer import teacher_files
+from components.trainer.targets import teacher_files
 from pipeline.config import Recipe
 from pipeline.local_runner import run_local
 

@@ -13,12 +13,12 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel, standard_artifacts
 
-from components.pusher import served
+from components import served_versions
 from pipeline.commands.rehearse import rehearse_package
 from pipeline.config import Recipe
-from pipeline.kubeflow.compile import compile_package
-from pipeline.kubeflow.package import load_package
-from pipeline.kubeflow.rehearsal import Rehearsal
+from pipeline.kubeflow.compiler.compile_package import compile_package
+from pipeline.kubeflow.emulator.rehearsal import Rehearsal
+from pipeline.kubeflow.package.documents import load_package
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +93,9 @@ def test_it_ends_as_the_local_run_does(package, recipe, first, pushed, tmp_path)
     assert gates["accuracy against served"].value == 0.0
     assert bool(result.pushed_path) != bool(result.already_served)
     assert rehearsal.destination == serving
-    assert served.champion(serving).name == (result.already_served or Path(result.pushed_path).name)
+    assert served_versions.champion(serving).name == (
+        result.already_served or Path(result.pushed_path).name
+    )
 
 
 def test_tfx_alone_fails_in_its_first_step(edited, tmp_path, capfd):

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.cli import app
 from pipeline.config import Recipe, load_recipe
-from pipeline.kubeflow import checks
+from pipeline.kubeflow.compiler import checks
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "kubeflow/README.md", REPOSITORY / "docs/scale_out.md"]

@@ -55,7 +55,7 @@ def compiled():
         executors[f"{name}_executor"] = {
             "container": {
                 "image": "elsewhere",
-                "command": ["python", "-m", "pipeline.kubeflow.entrypoint"],
+                "command": ["python", "-m", "pipeline.kubeflow.step.entrypoint"],
                 "args": [
                     "--executor_class_path",
                     "x.Y",

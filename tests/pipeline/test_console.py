@@ -11,13 +11,13 @@ from rich.console import Console
 
 from components.gates import Gate
 from components.progress import Progress
-from pipeline.console import RunDisplay, gates_table, noise_to
+from pipeline.console import RunDisplay, gates_table, redirect_output
 from pipeline.local_runner import NodeReport
 
 
 def test_noise_of_python_and_of_c_goes_to_the_file_and_the_console_to_the_terminal(tmp_path, capfd):
     log = tmp_path / "logs" / "run.log"
-    with noise_to(log) as console:
+    with redirect_output(log) as console:
         logging.info("from logging")
         print("from print")
         os.write(2, b"from C++\n")
@@ -30,14 +30,14 @@ def test_noise_of_python_and_of_c_goes_to_the_file_and_the_console_to_the_termin
 
 
 def test_the_terminal_comes_back_after_an_error(tmp_path, capfd):
-    with pytest.raises(RuntimeError), noise_to(tmp_path / "run.log"):
+    with pytest.raises(RuntimeError), redirect_output(tmp_path / "run.log"):
         raise RuntimeError("in the block")
     os.write(2, b"visible\n")
     assert capfd.readouterr().err == "visible\n"
 
 
 def test_verbose_leaves_the_noise_on_the_terminal(capfd):
-    with noise_to(None):
+    with redirect_output(None):
         logging.info("from logging")
     assert "from logging" in capfd.readouterr().err
 
@@ -84,7 +84,10 @@ def test_the_table_marks_the_gates_that_said_no():
 
 def test_noise_inside_a_node_does_not_reach_the_terminal_through_the_bar(tmp_path):
     terminal = io.StringIO()
-    with noise_to(tmp_path / "run.log"), RunDisplay(Console(file=terminal, force_terminal=True)):
+    with (
+        redirect_output(tmp_path / "run.log"),
+        RunDisplay(Console(file=terminal, force_terminal=True)),
+    ):
         print("a warning", file=sys.stderr)
     assert "a warning" in (tmp_path / "run.log").read_text()
     assert "a warning" not in terminal.getvalue()

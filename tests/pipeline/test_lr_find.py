@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.trainer.config import TrainingSettings
 from components.trainer.lr_finder import Curve, Suggestion, suggest
+from components.trainer.settings.trainer import TrainingSettings
 from pipeline.commands import lr_find
 from pipeline.config import load_recipe
 

@@ -5,6 +5,7 @@ import math
 import keras
 
 from components import progress
+from components.errors import UserError
 
 
 class ReportProgress(keras.callbacks.Callback):
@@ -40,7 +41,7 @@ class StopWhenNotFinite(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if not math.isfinite(logs["loss"]):
-            raise ValueError(
+            raise UserError(
                 f"{self._key}: the loss is {logs['loss']} at batch {batch + 1}. "
                 f"Lower {self._key}.learning_rate"
             )

@@ -1,8 +1,8 @@
 """Keeps the best epoch of a phase, ends the phase when it stops getting better, survives a kill."""
 
 import json
-import pathlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -44,7 +44,7 @@ class Checkpoint(keras.callbacks.Callback):
         best_epoch: index of the best epoch, see `ranks`.
     """
 
-    def __init__(self, path: pathlib.Path, epochs: int, patience: int):
+    def __init__(self, path: Path, epochs: int, patience: int):
         """Makes the callback.
 
         Args:

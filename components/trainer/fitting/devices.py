@@ -5,17 +5,18 @@ import logging
 import keras
 import tensorflow as tf
 
-from components.trainer.config import TrainingSettings
+from components.errors import UserError
+from components.trainer.settings.trainer import TrainingSettings
 
 
 def check_device(settings: TrainingSettings) -> None:
     """Finds a missing GPU before any work is done.
 
     Raises:
-        ValueError: `training.device` demands a GPU and TensorFlow sees none.
+        UserError: `training.device` demands a GPU and TensorFlow sees none.
     """
     if settings.device == "gpu" and not tf.config.list_physical_devices("GPU"):
-        raise ValueError(
+        raise UserError(
             "training.device is `gpu`, but TensorFlow sees no GPU here. "
             "`graft doctor` tells what it sees; `training.device: auto` trains on the CPU"
         )
@@ -28,7 +29,7 @@ def prepare(settings: TrainingSettings) -> tf.distribute.Strategy:
         The strategy to build and train the model under: `MirroredStrategy` for several GPUs.
 
     Raises:
-        ValueError: see `check_device`.
+        UserError: see `check_device`.
     """
     check_device(settings)
     gpus = [] if settings.device == "cpu" else tf.config.list_logical_devices("GPU")

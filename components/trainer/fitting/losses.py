@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from components.trainer.config import TrainingSettings
+from components.errors import UserError
+from components.trainer.settings.trainer import TrainingSettings
 
 
 def make_loss(settings: TrainingSettings, outputs: int) -> keras.losses.Loss:
@@ -60,7 +61,7 @@ def class_weights(settings: TrainingSettings, counts: Mapping[str, int]) -> dict
         Weight by index of the class, for `keras.Model.fit`; None if all count the same.
 
     Raises:
-        ValueError: a weight is for a class that is not in the data.
+        UserError: a weight is for a class that is not in the data.
     """
     chosen = settings.class_weights
     if chosen == "none":
@@ -71,5 +72,5 @@ def class_weights(settings: TrainingSettings, counts: Mapping[str, int]) -> dict
     for name in chosen:
         if name not in counts:
             near = ", ".join(difflib.get_close_matches(name, counts, n=3) or list(counts)[:3])
-            raise ValueError(f"training.class_weights: there is no class {name}; there is {near}")
+            raise UserError(f"training.class_weights: there is no class {name}; there is {near}")
     return {i: chosen.get(name, 1.0) for i, name in enumerate(counts)}

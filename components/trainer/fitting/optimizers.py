@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import keras
 
-from components.trainer.config import PhaseSettings
-from components.trainer.schedules import learning_rate
+from components.trainer.fitting.schedules import learning_rate
+from components.trainer.settings.trainer import PhaseSettings
 
 _ADAMW_DECAY = 0.004  # that of keras.optimizers.AdamW
 

@@ -4,30 +4,33 @@ import dataclasses
 import errno
 import math
 import os
-import pathlib
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.callbacks import ReportProgress, StopWhenNotFinite
-from components.trainer.checkpoint import Checkpoint, ranks
-from components.trainer.config import PhaseSettings, TrainingSettings
-from components.trainer.distillation import Accuracy, DistillationLoss, WeightedAccuracy, labels_of
-from components.trainer.distillation_config import DistillationSettings
-from components.trainer.losses import make_loss
-from components.trainer.model import (
+from components.errors import UserError
+from components.trainer.fitting.callbacks import ReportProgress, StopWhenNotFinite
+from components.trainer.fitting.checkpoint import Checkpoint, ranks
+from components.trainer.fitting.losses import make_loss
+from components.trainer.fitting.metrics import Accuracy, WeightedAccuracy
+from components.trainer.fitting.optimizers import make_optimizer
+from components.trainer.inputs.phase_inputs import PhaseInput
+from components.trainer.network.classifier import (
     ParameterCount,
     backbone_variables,
     count_parameters,
     set_learning,
 )
-from components.trainer.optimizers import make_optimizer
-from components.trainer.phase_inputs import PhaseInput
-from components.trainer.pseudo_labels import PseudoLabels
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.settings.trainer import PhaseSettings, TrainingSettings
+from components.trainer.targets.distillation import DistillationLoss
+from components.trainer.targets.labels import labels_of
+from components.trainer.targets.pseudo_labels import PseudoLabels
 
 # In the ModelRun artifact, beside the TensorBoard logs.
 TRAINING_FILE = "training.json"
@@ -74,7 +77,7 @@ def run_phases(
     settings: TrainingSettings,
     train_count: int,
     log_dir: str,
-    state: pathlib.Path,
+    state: Path,
     class_weight: Mapping[int, float] | None = None,
     distillation: DistillationSettings | None = None,
 ) -> tuple[list[PhaseResult], PhaseResult]:
@@ -95,7 +98,7 @@ def run_phases(
         The phases that were run, and the one whose weights were kept.
 
     Raises:
-        ValueError: the loss is not finite, or a batch does not fit into the device's memory.
+        UserError: the loss is not finite, or a batch does not fit into the device's memory.
     """
     results: list[PhaseResult] = []
     kept: tuple[PhaseResult, list[np.ndarray]] | None = None
@@ -188,7 +191,7 @@ def _fit(
     except tf.errors.ResourceExhaustedError as error:
         if os.strerror(errno.ENOSPC) in str(error):  # a disk, not a device
             raise
-        raise ValueError(
+        raise UserError(
             f"{key}.batch_size: {phase.batch_size} pictures at once do not fit into the "
             f"device's memory; try {max(1, phase.batch_size // 2)}"
         ) from error

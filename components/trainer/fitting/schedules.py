@@ -2,7 +2,7 @@
 
 import keras
 
-from components.trainer.config import PhaseSettings
+from components.trainer.settings.trainer import PhaseSettings
 
 # One cycle as fastai runs it: a quarter of the steps up from 1/25 of the rate, the rest down to
 # almost nothing (Smith and Topin, "Super-Convergence", arXiv:1708.07120; the shares are fastai's).

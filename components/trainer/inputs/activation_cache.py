@@ -6,15 +6,16 @@ trains on pooled features, the unfrozen phase from the last tensor that no learn
 
 import dataclasses
 import logging
-import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from components import progress
+from components.errors import UserError
 
 # float16 halves the disk and keeps 11 bits; activations lie far inside its range.
 _DTYPE = np.float16
@@ -99,9 +100,7 @@ class Cached:
         return dataset.map(lambda x, y: (tf.cast(x, tf.float32), y)).prefetch(2)
 
 
-def require_space(
-    tensors: Mapping[str, keras.KerasTensor], views: int, folder: pathlib.Path
-) -> None:
+def require_space(tensors: Mapping[str, keras.KerasTensor], views: int, folder: Path) -> None:
     """Announces what the cache will take, and stops before any work if that is not there.
 
     Args:
@@ -110,13 +109,13 @@ def require_space(
         folder: where they are kept.
 
     Raises:
-        ValueError: the disk is too small.
+        UserError: the disk is too small.
     """
     needed = sum(views * bytes_per_view(tensor) for tensor in tensors.values())
     free = shutil.disk_usage(folder).free
     logging.info("Frozen-prefix cache: %d views, %.0f MB in %s", views, needed / 1e6, folder)
     if needed > free:
-        raise ValueError(
+        raise UserError(
             f"augmentation.views: keeping {views:,} views takes {needed / 1e6:,.0f} MB, but "
             f"{folder} has only {free / 1e6:,.0f} MB free. Lower augmentation.views, or leave it "
             "out to draw fresh views in every epoch"
@@ -135,7 +134,7 @@ def encode(
     batches: Callable[[], tf.data.Dataset],
     views: int,
     count: int,
-    folder: pathlib.Path,
+    folder: Path,
 ) -> dict[str, Cached]:
     """Runs the frozen layers over all views, unless an earlier attempt has done so already.
 

@@ -1,6 +1,6 @@
 """Where a network can be cut in two so that the first half never learns.
 
-What the first half makes of a picture can then be computed once and kept (see `prefix_cache`).
+What the first half makes of a picture can then be computed once and kept (see `activation_cache`).
 """
 
 from collections.abc import Set

@@ -4,19 +4,19 @@ import dataclasses
 import functools
 import logging
 import math
-import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from components import features
-from components.trainer import prefix_cache
-from components.trainer.config import PhaseSettings
-from components.trainer.dataset import ExampleReader
-from components.trainer.graph_cut import deepest_frozen_tensor
-from components.trainer.model import learning_layers, rest_of
+from components.trainer.inputs import activation_cache
+from components.trainer.inputs.examples import ExampleReader
+from components.trainer.inputs.frozen_prefix import deepest_frozen_tensor
+from components.trainer.network.classifier import learning_layers, tail_from
+from components.trainer.settings.trainer import PhaseSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ def phase_inputs(
     splits: Splits,
     views: int | None,
     seed: int,
-    folder: pathlib.Path,
+    folder: Path,
 ) -> dict[str, PhaseInput]:
     """The input of every phase.
 
@@ -85,7 +85,7 @@ def phase_inputs(
         folder: for what is kept on disk.
 
     Raises:
-        ValueError: the disk is too small for that.
+        UserError: the disk is too small for that.
     """
     tensors = _tensors_to_keep(model, phases) if views else {}
     sizes = {name: phase.batch_size for name, phase in phases.items()}
@@ -104,14 +104,14 @@ def phase_inputs(
     }
     distinct = {name: tensors[name] for name in kept_as.values()}
     total = splits.train_count * views + splits.validation_count
-    prefix_cache.require_space(distinct, total, folder)
+    activation_cache.require_space(distinct, total, folder)
     encoder = keras.Model(model.get_layer("backbone").network.input, distinct)
     kept = {}
     for name, files, count, numbers in (
         (features.TRAIN, splits.train_files, splits.train_count, range(1, views + 1)),
         (features.VALIDATION, splits.validation_files, splits.validation_count, (0,)),
     ):
-        kept[name] = prefix_cache.encode(
+        kept[name] = activation_cache.encode(
             name,
             encoder,
             distinct,
@@ -122,7 +122,7 @@ def phase_inputs(
         )
     for name, tensor in tensors.items():
         inputs[name] = _cached_input(
-            rest_of(model, tensor),
+            tail_from(model, tensor),
             kept[features.TRAIN][kept_as[name]],
             kept[features.VALIDATION][kept_as[name]],
             sizes[name],
@@ -134,8 +134,8 @@ def phase_inputs(
 
 def _cached_input(
     model: keras.Model,
-    train: prefix_cache.Cached,
-    validation: prefix_cache.Cached,
+    train: activation_cache.Cached,
+    validation: activation_cache.Cached,
     batch_size: int,
     seed: int,
     targets: np.ndarray | None,

@@ -8,8 +8,14 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from components.trainer import initial_weights
-from components.trainer.config import ALL_LAYERS, BackboneSettings, HeadSettings, PhaseSettings
+from components.errors import UserError
+from components.trainer.network import initial_weights
+from components.trainer.settings.trainer import (
+    ALL_LAYERS,
+    BackboneSettings,
+    HeadSettings,
+    PhaseSettings,
+)
 
 
 @keras.saving.register_keras_serializable(package="graft")
@@ -59,7 +65,7 @@ def build_classifier(
         [batch, 1] (that of the second of two classes) or [batch, num_classes].
 
     Raises:
-        ValueError: the weights cannot be had or do not fit, or there are too many classes for one
+        UserError: the weights cannot be had or do not fit, or there are too many classes for one
             logit.
     """
     outputs = _outputs(head, num_classes)
@@ -85,7 +91,7 @@ def build_classifier(
 def _outputs(head: HeadSettings, num_classes: int) -> int:
     """Width of the logits."""
     if head.output == "logit" and num_classes > 2:
-        raise ValueError(
+        raise UserError(
             f"head.output: `logit` is for two classes, but the data has {num_classes}: "
             "choose `auto` or `softmax`"
         )
@@ -118,7 +124,7 @@ def learning_layers(network: keras.Model, phase: PhaseSettings) -> set[keras.lay
     """The layers of the backbone that learn in a phase.
 
     Raises:
-        ValueError: `fine_tune_at` is no layer of the network.
+        UserError: `fine_tune_at` is no layer of the network.
     """
     at = phase.fine_tune_at
     if at is None:
@@ -128,12 +134,12 @@ def learning_layers(network: keras.Model, phase: PhaseSettings) -> set[keras.lay
     if isinstance(at, int):
         last = len(network.layers) - 1
         if not 0 <= at <= last:
-            raise ValueError(f"fine_tune_at is {at}, but {network.name} has layers 0 to {last}")
+            raise UserError(f"fine_tune_at is {at}, but {network.name} has layers 0 to {last}")
         return set(network.layers[at:])
     names = [layer.name for layer in network.layers]
     if at not in names:
         near = ", ".join(difflib.get_close_matches(at, names, n=3) or names[-3:])
-        raise ValueError(f"fine_tune_at: {network.name} has no layer {at}; it has {near}, …")
+        raise UserError(f"fine_tune_at: {network.name} has no layer {at}; it has {near}, …")
     return set(network.layers[names.index(at) :])
 
 
@@ -141,7 +147,7 @@ def set_learning(model: keras.Model, phase: PhaseSettings) -> None:
     """Makes the head and the phase's layers of the backbone trainable. Compile afterwards.
 
     Raises:
-        ValueError: see `learning_layers`.
+        UserError: see `learning_layers`.
     """
     network = model.get_layer("backbone").network
     learning = learning_layers(network, phase)
@@ -159,7 +165,7 @@ def backbone_variables(model: keras.Model) -> list[keras.Variable]:
     ]
 
 
-def rest_of(model: keras.Model, tensor: keras.KerasTensor) -> keras.Model:
+def tail_from(model: keras.Model, tensor: keras.KerasTensor) -> keras.Model:
     """The classifier from a tensor on, sharing its layers.
 
     Args:

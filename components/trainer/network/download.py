@@ -1,16 +1,18 @@
 """Fetches a SavedModel from a server, once."""
 
 import hashlib
-import pathlib
 import tarfile
 import tempfile
 import urllib.request
+from pathlib import Path
+
+from components.errors import UserError
 
 _TIMEOUT_S = 60
 _CHUNK_BYTES = 1 << 20
 
 
-def saved_model(url: str, sha256: str | None, cache: pathlib.Path) -> pathlib.Path:
+def saved_model(url: str, sha256: str | None, cache: Path) -> Path:
     """Downloads and unpacks a .tar.gz of a SavedModel, unless that has been done already.
 
     A killed download leaves nothing that a later one could take for whole.
@@ -24,7 +26,7 @@ def saved_model(url: str, sha256: str | None, cache: pathlib.Path) -> pathlib.Pa
         The folder of the SavedModel.
 
     Raises:
-        ValueError: it cannot be had, is another one or no SavedModel.
+        UserError: it cannot be had, is another one or no SavedModel.
     """
     # With the digest in its name, a newly demanded one is never met by what was kept without.
     key = hashlib.sha256(f"{url}\0{sha256}".encode()).hexdigest()[:32]
@@ -34,24 +36,24 @@ def saved_model(url: str, sha256: str | None, cache: pathlib.Path) -> pathlib.Pa
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"backbone.weights: what {url} gives cannot be kept in {cache} ({error}). "
             "KERAS_HOME names another folder"
         ) from error
     with tempfile.TemporaryDirectory(dir=cache) as work:
-        archive, unpacked = pathlib.Path(work, "archive"), pathlib.Path(work, "unpacked")
+        archive, unpacked = Path(work, "archive"), Path(work, "unpacked")
         try:
             digest = _download(url, archive)
         except OSError as error:  # URLError and timeouts are kinds of it
-            raise ValueError(f"backbone.weights: {url} cannot be downloaded ({error})") from error
+            raise UserError(f"backbone.weights: {url} cannot be downloaded ({error})") from error
         if sha256 and digest != sha256:
-            raise ValueError(f"backbone.sha256 is {sha256}, but {url} gives an archive of {digest}")
+            raise UserError(f"backbone.sha256 is {sha256}, but {url} gives an archive of {digest}")
         try:
             with tarfile.open(archive) as tar:
                 # Refuses what would land outside the folder, and devices.
                 tar.extractall(unpacked, filter="data")
         except (tarfile.TarError, OSError, EOFError) as error:
-            raise ValueError(
+            raise UserError(
                 f"backbone.weights: {url} does not give a .tar.gz that can be unpacked ({error}). "
                 "TensorFlow Hub gives one for an address that ends in ?tf-hub-format=compressed"
             ) from error
@@ -64,7 +66,7 @@ def saved_model(url: str, sha256: str | None, cache: pathlib.Path) -> pathlib.Pa
     return _find(folder, url)
 
 
-def _download(url: str, path: pathlib.Path) -> str:
+def _download(url: str, path: Path) -> str:
     """Writes what the address gives to a file, and tells its SHA-256."""
     digest = hashlib.sha256()
     # The settings admit http and https only.
@@ -78,10 +80,10 @@ def _download(url: str, path: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def _find(folder: pathlib.Path, url: str) -> pathlib.Path:
+def _find(folder: Path, url: str) -> Path:
     """The SavedModel in an unpacked archive: at its top, or in the one folder that is there."""
     inside = [folder, *sorted(folder.iterdir())]
     found = [path for path in inside if (path / "saved_model.pb").is_file()]
     if not found:
-        raise ValueError(f"backbone.weights: the archive of {url} holds no SavedModel")
+        raise UserError(f"backbone.weights: the archive of {url} holds no SavedModel")
     return found[0]

@@ -1,16 +1,17 @@
 """Where a backbone's initial weights come from."""
 
-import hashlib
 import os
-import pathlib
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
-from components.trainer import backbones
-from components.trainer.config import BackboneSettings
+from components.errors import UserError
+from components.fingerprints import files_fingerprint
+from components.trainer.network import keras_applications
+from components.trainer.settings.trainer import BackboneSettings
 
-GLYPHS = pathlib.Path(__file__).parent / "weights" / "glyphs.npz"
+GLYPHS = Path(__file__).parents[1] / "weights" / "glyphs.npz"
 
 # In the checkpoint of what components/trainer/export.py writes.
 _VARIABLE = "_weights/{}/.ATTRIBUTES/VARIABLE_VALUE"
@@ -20,31 +21,33 @@ def pretrained_network(settings: BackboneSettings):
     """Makes the backbone with the weights that the recipe names.
 
     Returns:
-        A `keras.Model`, see `backbones.build`.
+        A `keras.Model`, see `keras_applications.build`.
 
     Raises:
-        ValueError: the weights cannot be downloaded, read or fitted into the network.
+        UserError: the weights cannot be downloaded, read or fitted into the network.
     """
     if settings.is_saved_model:
-        from components.trainer import saved_model
+        from components.trainer.network import saved_model
 
         return saved_model.as_network(_saved_model_folder(settings), settings.image_size)
     if settings.weights == "imagenet":
         try:
-            return backbones.build(settings.name, settings.alpha, settings.image_size, "imagenet")
+            return keras_applications.build(
+                settings.name, settings.alpha, settings.image_size, "imagenet"
+            )
         except Exception as error:  # Keras raises a bare Exception, and its text holds the URL
-            raise ValueError(
+            raise UserError(
                 f"backbone.weights: imagenet: they cannot be downloaded ({_one_line(error)}). "
                 "Set backbone.weights to the path of a .weights.h5 file instead"
             ) from error
     check_weights_file(settings)
-    network = backbones.build(settings.name, settings.alpha, settings.image_size, None)
+    network = keras_applications.build(settings.name, settings.alpha, settings.image_size, None)
     if settings.weights == "glyphs":
         _load_glyphs(network)
     elif not settings.from_scratch:
-        load = _load_graft_model if pathlib.Path(settings.weights).is_dir() else _load_file
+        load = _load_graft_model if Path(settings.weights).is_dir() else _load_file
         load(network, settings)
-    backbones.settle(network)
+    keras_applications.finalize_state(network)
     return network
 
 
@@ -60,22 +63,22 @@ def check_weights_file(settings: BackboneSettings) -> None:
     """Finds a wrong path before any work is done. What is downloaded is not looked at.
 
     Raises:
-        ValueError: `backbone.weights` names something that is not there or cannot be weights.
+        UserError: `backbone.weights` names something that is not there or cannot be weights.
     """
     if settings.weights in ("imagenet", "glyphs") or settings.from_scratch or settings.is_url:
         return
-    path = pathlib.Path(settings.weights)
+    path = Path(settings.weights)
     if path.is_dir():
         if not (path / "saved_model.pb").is_file():
-            raise ValueError(f"backbone.weights: the folder {path} holds no saved_model.pb")
+            raise UserError(f"backbone.weights: the folder {path} holds no saved_model.pb")
         if not settings.is_saved_model:
             _checkpoint_of(settings)
     elif settings.is_saved_model:
-        raise ValueError(f"backbone.weights: there is no folder {path}")
+        raise UserError(f"backbone.weights: there is no folder {path}")
     elif not path.is_file():
-        raise ValueError(f"backbone.weights: there is no file or folder {path}")
+        raise UserError(f"backbone.weights: there is no file or folder {path}")
     elif not path.name.endswith(".h5"):
-        raise ValueError(f"backbone.weights: {path} does not end in .weights.h5 or .h5")
+        raise UserError(f"backbone.weights: {path} does not end in .weights.h5 or .h5")
 
 
 def fingerprint(settings: BackboneSettings) -> str:
@@ -86,26 +89,17 @@ def fingerprint(settings: BackboneSettings) -> str:
     """
     if settings.weights in ("imagenet", "glyphs", "none") or settings.is_url:
         return ""
-    return files_fingerprint(pathlib.Path(settings.weights))
+    return files_fingerprint(Path(settings.weights))
 
 
-def files_fingerprint(path: pathlib.Path) -> str:
-    """SHA-256 over names, sizes and times of a file or of the files in a folder, hexadecimal."""
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        status = file.stat()
-        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def _saved_model_folder(settings: BackboneSettings) -> pathlib.Path:
+def _saved_model_folder(settings: BackboneSettings) -> Path:
     if not settings.is_url:
         check_weights_file(settings)
-        return pathlib.Path(settings.weights)
-    from components.trainer import download
+        return Path(settings.weights)
+    from components.trainer.network import download
 
     # Where Keras keeps what it downloads; it does not tell that folder publicly.
-    keras_home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
+    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     return download.saved_model(settings.weights, settings.sha256, keras_home / "graft")
 
 
@@ -113,15 +107,15 @@ def _checkpoint_of(settings: BackboneSettings):
     """The variables of an earlier Graft model, a `tf.train.CheckpointReader`."""
     import tensorflow as tf
 
-    path = pathlib.Path(settings.weights)
+    path = Path(settings.weights)
     try:
         checkpoint = tf.train.load_checkpoint(str(path / "variables" / "variables"))
     except (tf.errors.OpError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             f"backbone.weights: the variables of {path} cannot be read ({_one_line(error)})"
         ) from error
     if not checkpoint.has_tensor(_VARIABLE.format(0)):
-        raise ValueError(
+        raise UserError(
             f"backbone.weights: {path} is a SavedModel, but none that Graft has made. As a fixed "
             "feature vector it can be used with backbone.name: saved_model"
         )
@@ -134,7 +128,7 @@ def _load_graft_model(network, settings: BackboneSettings) -> None:
     shapes = checkpoint.get_variable_to_shape_map()
     theirs = [shapes.get(_VARIABLE.format(i)) for i in range(len(network.weights))]
     if theirs != [list(weight.shape) for weight in network.weights]:
-        raise ValueError(
+        raise UserError(
             f"backbone.weights: the Graft model {settings.weights} was made from another network "
             f"than {settings.name} with alpha {settings.alpha:g}"
         )
@@ -146,7 +140,7 @@ def _load_file(network, settings: BackboneSettings) -> None:
     try:
         network.load_weights(settings.weights)
     except Exception as error:  # OSError, ValueError, KeyError, …: h5py and Keras raise them all
-        raise ValueError(
+        raise UserError(
             f"backbone.weights: {settings.weights} does not hold the weights of {settings.name} "
             f"with alpha {settings.alpha:g} and without its top ({_one_line(error)})"
         ) from error
@@ -158,7 +152,7 @@ def _load_glyphs(network) -> None:
             for weight in network.weights:
                 weight.assign(arrays[weight.path].astype(np.float32))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(
+        raise UserError(
             f"backbone.weights: glyphs: {GLYPHS} is damaged; reinstall Graft ({error})"
         ) from error
 

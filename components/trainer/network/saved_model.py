@@ -1,12 +1,13 @@
 """A SavedModel, as TensorFlow Hub has them, in the place of a backbone. It never learns."""
 
-import pathlib
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from components.trainer.backbones import SAVED_MODEL
+from components.errors import UserError
+from components.trainer.settings.backbones import SAVED_MODEL
 
 # TensorFlow Serving's word, and TensorFlow Hub's.
 _SIGNATURES = ("serving_default", "default")
@@ -34,7 +35,7 @@ class SavedModelLayer(keras.layers.Layer):
         return tf.stop_gradient(features)
 
 
-def as_network(folder: pathlib.Path, image_size: int) -> keras.Model:
+def as_network(folder: Path, image_size: int) -> keras.Model:
     """Wraps a SavedModel into a network like those of `keras.applications`.
 
     Args:
@@ -46,20 +47,20 @@ def as_network(folder: pathlib.Path, image_size: int) -> keras.Model:
         A model from float32 [batch, size, size, 3] to float32 [batch, height, width, channels].
 
     Raises:
-        ValueError: it cannot be loaded, or does not give feature vectors or maps of pictures.
+        UserError: it cannot be loaded, or does not give feature vectors or maps of pictures.
     """
     try:
         # TensorFlow Hub's first format has a graph for training beside the one without tags.
         tags = [] if (folder / _HUB_1).exists() else None
         loaded = tf.saved_model.load(str(folder), tags)
     except Exception as error:  # OSError, ValueError, tf.errors.…: damaged files raise them all
-        raise ValueError(
+        raise UserError(
             f"backbone.weights: {folder} cannot be loaded ({_one_line(error)})"
         ) from error
     try:
         layer = SavedModelLayer(loaded, image_size, name="features")
     except ValueError as error:
-        raise ValueError(f"backbone.weights: {folder} {error}") from error
+        raise UserError(f"backbone.weights: {folder} {error}") from error
     pixels = keras.Input((image_size, image_size, 3))
     return keras.Model(pixels, layer(pixels), name=SAVED_MODEL)
 
@@ -81,7 +82,7 @@ def _feature_function(loaded, image_size: int) -> tuple[Callable, list[int]]:
     elif signatures:
         candidates = [_of_signature(loaded.signatures[signatures[0]], signatures[0])]
     else:
-        raise ValueError("is neither callable nor has a signature " + " or ".join(_SIGNATURES))
+        raise UserError("is neither callable nor has a signature " + " or ".join(_SIGNATURES))
     batch = tf.TensorSpec([None, image_size, image_size, 3])
     errors = []
     for candidate in candidates:
@@ -95,7 +96,7 @@ def _feature_function(loaded, image_size: int) -> tuple[Callable, list[int]]:
             errors.append("gives neither [batch, features] nor [batch, height, width, channels]")
             continue
         return candidate, features.shape.as_list()[1:]
-    raise ValueError(
+    raise UserError(
         f"does not take pictures of {image_size} pixels per side (backbone.image_size), float32 in "
         f"[0, 1]: {errors[-1]}"
     )
@@ -105,11 +106,11 @@ def _of_signature(signature, name: str) -> Callable:
     inputs = list(signature.structured_input_signature[1])
     outputs = sorted(signature.structured_outputs)
     if len(inputs) != 1:
-        raise ValueError(f"has a signature {name} of {len(inputs)} inputs, not of pictures alone")
+        raise UserError(f"has a signature {name} of {len(inputs)} inputs, not of pictures alone")
     # TensorFlow Hub's older modules give every layer, and name the features `default`.
     output = "default" if "default" in outputs else outputs[0]
     if len(outputs) > 1 and output != "default":
-        raise ValueError(f"has a signature {name} of several outputs: {', '.join(outputs)}")
+        raise UserError(f"has a signature {name} of several outputs: {', '.join(outputs)}")
     return lambda pixels: signature(**{inputs[0]: pixels})[output]
 
 

@@ -4,8 +4,7 @@ from typing import Literal
 
 import pydantic
 
-from components.settings import ClassName, Settings
-from components.transform.config import ValueRange
+from components.settings import ClassName, Settings, ValueRange
 
 
 class DistillationSettings(Settings):

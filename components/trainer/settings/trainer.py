@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from components.settings import ClassName, Settings
-from components.trainer.backbones import BACKBONES, SAVED_MODEL
-from components.trainer.distillation_config import DistillationSettings
-from components.trainer.phase_config import (
+from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.settings.phases import (
     ListedPhaseSettings,
     PhaseSettings,
     UnfrozenPhaseSettings,
 )
-from components.trainer.pseudo_labels_config import PseudoLabelSettings
+from components.trainer.settings.pseudo_labels import PseudoLabelSettings
 
 ALL_LAYERS = "all"
 

@@ -5,13 +5,12 @@ the teacher's log-probabilities. Validation has labels alone, int64 [batch], and
 so that its loss compares with that of other recipes.
 """
 
-from collections.abc import Mapping
-
 import keras
 import numpy as np
 from keras import ops
 
-from components.trainer.distillation_config import DistillationSettings
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.targets.labels import labels_of
 
 
 def as_targets(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
@@ -25,11 +24,6 @@ def as_targets(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
         float32 [pictures, 1 + classes].
     """
     return np.concatenate([labels[:, np.newaxis].astype(np.float32), answers], axis=1)
-
-
-def labels_of(targets):
-    """The labels [batch] in targets, or in labels [batch] or [batch, 1]."""
-    return targets[:, 0] if len(targets.shape) == 2 else targets
 
 
 class DistillationLoss(keras.losses.Loss):
@@ -59,28 +53,3 @@ class DistillationLoss(keras.losses.Loss):
         student = ops.log_softmax(logits / self._temperature)
         divergence = ops.sum(ops.exp(teacher) * (teacher - student), axis=1)
         return (1.0 - self._weight) * hard + self._weight * self._temperature**2 * divergence
-
-
-class Accuracy(keras.metrics.MeanMetricWrapper):
-    """Share of pictures whose label the logits name, with or without a teacher's answers."""
-
-    def __init__(self, outputs: int, name: str = "accuracy"):
-        super().__init__(_is_right, name=name, outputs=outputs)
-
-
-class WeightedAccuracy(Accuracy):
-    """The same, where every picture counts as much as its class does in the training loss."""
-
-    def __init__(self, outputs: int, class_weight: Mapping[int, float]):
-        super().__init__(outputs, name="weighted_accuracy")
-        self._of_class = [class_weight[index] for index in range(len(class_weight))]
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        labels = ops.cast(labels_of(y_true), "int32")
-        super().update_state(y_true, y_pred, ops.take(np.float32(self._of_class), labels))
-
-
-def _is_right(targets, logits, outputs: int):
-    labels = ops.cast(labels_of(targets), "int32")
-    best = logits[:, 0] > 0 if outputs == 1 else ops.argmax(logits, axis=1)
-    return ops.equal(labels, ops.cast(best, "int32"))

@@ -3,16 +3,16 @@
 import collections
 import dataclasses
 import json
-import pathlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from components import features, progress
-from components.trainer.dataset import ExampleReader, count_examples, records
-from components.trainer.pseudo_labels_config import PseudoLabelSettings
+from components.trainer.inputs.examples import ExampleReader, count_examples, records
+from components.trainer.settings.pseudo_labels import PseudoLabelSettings
 
 _RECORDS_FILE = "pseudo-labels.gz"
 _COUNTS_FILE = "pseudo-labels.json"
@@ -51,7 +51,7 @@ def label_pictures(
     files: Sequence[str],
     classes: Sequence[str],
     settings: PseudoLabelSettings,
-    folder: pathlib.Path,
+    folder: Path,
 ) -> PseudoLabels:
     """Asks the model about every unlabelled picture, unless an earlier attempt has done so.
 

@@ -1,19 +1,24 @@
 """The model whose answers a student learns from, asked once per picture."""
 
 import logging
-import pathlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from components import features, progress
 from components.classes import CLASSES_FILE
-from components.trainer.dataset import labelled_pictures
-from components.trainer.distillation import as_targets
-from components.trainer.distillation_config import DistillationSettings
-from components.trainer.teacher_files import check_teacher, teacher_classes, teacher_folder
-from components.transform.preprocessing import decode, rescale
+from components.errors import UserError
+from components.pixels import decode, rescale
+from components.trainer.inputs.examples import labelled_pictures
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.targets.distillation import as_targets
+from components.trainer.targets.teacher_files import (
+    check_teacher,
+    teacher_classes,
+    teacher_folder,
+)
 
 _SIGNATURE = "serving_default"
 _BATCH_SIZE = 32
@@ -26,7 +31,7 @@ def teacher_targets(
     settings: DistillationSettings,
     files: Sequence[str],
     classes: Sequence[str],
-    cache: pathlib.Path,
+    cache: Path,
 ) -> np.ndarray:
     """Asks the teacher about every picture as it is, unless an earlier attempt has done so.
 
@@ -42,7 +47,7 @@ def teacher_targets(
         teacher knows others.
 
     Raises:
-        ValueError: the teacher cannot be loaded or asked, or does not know a class.
+        UserError: the teacher cannot be loaded or asked, or does not know a class.
     """
     path = cache / _TARGETS_FILE
     if path.exists():
@@ -57,7 +62,7 @@ def teacher_targets(
     for pictures, names in labelled_pictures(files, _BATCH_SIZE):
         answer = ask(pictures).numpy()
         if answer.shape[1] != len(known):
-            raise ValueError(
+            raise UserError(
                 f"distillation.teacher: {folder} gives {answer.shape[1]} numbers per picture, but "
                 f"there are {len(known)} names in "
                 f"{'distillation.classes' if settings.classes else CLASSES_FILE}"
@@ -75,23 +80,21 @@ def teacher_targets(
     return targets
 
 
-def load_teacher(
-    settings: DistillationSettings, folder: pathlib.Path
-) -> Callable[[tf.Tensor], tf.Tensor]:
+def load_teacher(settings: DistillationSettings, folder: Path) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function from encoded pictures, string [batch], to log-probabilities, float32 [batch, n].
 
     Raises:
-        ValueError: the SavedModel cannot be loaded, or has not the signature that
+        UserError: the SavedModel cannot be loaded, or has not the signature that
             `DistillationSettings` tells.
     """
     try:
         loaded = tf.saved_model.load(str(folder))
     except Exception as error:  # OSError, ValueError, tf.errors.…: damaged files raise them all
         why = " ".join(str(error).split())[:300]
-        raise ValueError(f"distillation.teacher: {folder} cannot be loaded ({why})") from error
+        raise UserError(f"distillation.teacher: {folder} cannot be loaded ({why})") from error
     signature = loaded.signatures.get(_SIGNATURE)
     if signature is None:
-        raise ValueError(f"distillation.teacher: {folder} has no signature {_SIGNATURE}")
+        raise UserError(f"distillation.teacher: {folder} has no signature {_SIGNATURE}")
     prepare = _preparation(signature, settings, folder)
     (name,) = signature.structured_input_signature[1]
     output, is_logits = _output(signature, settings, folder)
@@ -110,7 +113,7 @@ def load_teacher(
     return ask
 
 
-def _preparation(signature, settings: DistillationSettings, folder: pathlib.Path) -> Callable:
+def _preparation(signature, settings: DistillationSettings, folder: Path) -> Callable:
     """From encoded pictures to what the signature takes."""
     inputs = list(signature.structured_input_signature[1].values())
     (spec, *others) = inputs or [None]
@@ -124,14 +127,14 @@ def _preparation(signature, settings: DistillationSettings, folder: pathlib.Path
                 pictures,
                 fn_output_signature=tf.TensorSpec([*size, 3], tf.float32),
             )
-    raise ValueError(
+    raise UserError(
         f"distillation.teacher: the signature {_SIGNATURE} of {folder} must take one input: "
         f"encoded pictures, string [batch], or pixels, float32 [batch, size, size, 3]; it takes "
         f"{', '.join(map(str, inputs)) or 'nothing'}"
     )
 
 
-def _output(signature, settings: DistillationSettings, folder: pathlib.Path) -> tuple[str, bool]:
+def _output(signature, settings: DistillationSettings, folder: Path) -> tuple[str, bool]:
     """The output to read, and whether it gives logits."""
     outputs = sorted(signature.structured_outputs)
     for name in (features.PROBABILITIES, "logits"):
@@ -139,7 +142,7 @@ def _output(signature, settings: DistillationSettings, folder: pathlib.Path) -> 
             return name, name == "logits"
     if len(outputs) == 1:
         return outputs[0], settings.output == "logits"
-    raise ValueError(
+    raise UserError(
         f"distillation.teacher: the signature {_SIGNATURE} of {folder} must give `probabilities` "
         f"or `logits`, or one output alone; it gives {', '.join(outputs)}"
     )

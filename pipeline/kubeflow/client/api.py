@@ -2,15 +2,15 @@
 
 import dataclasses
 import json
-import pathlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import kfp_server_api
 import urllib3
 
-from pipeline.kubeflow.credentials import Token
-from pipeline.kubeflow.kfp_client import NOT_KFP, ApiError, Client
+from pipeline.kubeflow.client.credentials import Token
+from pipeline.kubeflow.client.kfp_client import NOT_KFP, ApiError, Client
 
 _TAIL_BYTES = 1 << 16
 
@@ -28,7 +28,7 @@ class Job:
         use_cache: False: every step runs; True: as the package says.
     """
 
-    package: pathlib.Path
+    package: Path
     name: str
     arguments: dict[str, str | int | float]
     pipeline_root: str | None = None
@@ -54,7 +54,7 @@ class PipelinesApi:
         self,
         host: str,
         token: Token | None = None,
-        ca_cert: pathlib.Path | None = None,
+        ca_cert: Path | None = None,
         namespace: str | None = None,
     ):
         """Asks nothing yet.

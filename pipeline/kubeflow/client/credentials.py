@@ -2,16 +2,18 @@
 
 import functools
 import os
-import pathlib
 import urllib.parse
 from collections.abc import Callable
+from pathlib import Path
+
+from components.errors import UserError
 
 # kfp's own names of the variables and of the file that a cluster mounts.
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
 TOKEN_VARIABLE = "KFP_TOKEN"  # noqa: S105
 _MOUNTED_TOKEN_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105
 _MOUNTED_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"  # noqa: S105
-_MOUNTED_NAMESPACE = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_MOUNTED_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _HOST_IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 
 Token = Callable[[], str]
@@ -28,28 +30,28 @@ def find_host(host: str | None) -> str:
         An http or https URL without a slash at its end.
 
     Raises:
-        ValueError: none was given, or it is no address.
+        UserError: none was given, or it is no address.
     """
     where = "--host" if host else HOST_VARIABLE
     url = host or os.environ.get(HOST_VARIABLE)
     if not url and "KUBERNETES_SERVICE_HOST" in os.environ:
         return _HOST_IN_CLUSTER
     if not url:
-        raise ValueError(
+        raise UserError(
             f"--host: where is Kubeflow Pipelines? Give its address here or in {HOST_VARIABLE}, "
             "as http://localhost:8888 after `kubectl -n kubeflow port-forward svc/ml-pipeline 8888`"
         )
     parts = urllib.parse.urlsplit(url)
     if parts.username or parts.password:  # and so the address is not repeated here
-        raise ValueError(f"{where}: an address without user and password; see --token-file")
+        raise UserError(f"{where}: an address without user and password; see --token-file")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{where} {url}: write an address that begins with http:// or https://")
+        raise UserError(f"{where} {url}: write an address that begins with http:// or https://")
     if parts.query or parts.fragment:
-        raise ValueError(f"{where} {url}: leave out what follows {url.rstrip('/').split('/#')[0]}")
+        raise UserError(f"{where} {url}: leave out what follows {url.rstrip('/').split('/#')[0]}")
     return url.rstrip("/")
 
 
-def find_token(token_file: pathlib.Path | None) -> Token | None:
+def find_token(token_file: Path | None) -> Token | None:
     """Finds the bearer token.
 
     Args:
@@ -61,13 +63,13 @@ def find_token(token_file: pathlib.Path | None) -> Token | None:
         and logins renew it in place. None: there is no token.
 
     Raises:
-        ValueError: the token cannot be read, or is none.
+        UserError: the token cannot be read, or is none.
     """
     if token_file is None and (token := os.environ.get(TOKEN_VARIABLE)):
         token = _checked(token, TOKEN_VARIABLE)
         return lambda: token
     if token_file is None:
-        token_file = pathlib.Path(os.environ.get(_MOUNTED_TOKEN_VARIABLE) or _MOUNTED_TOKEN)
+        token_file = Path(os.environ.get(_MOUNTED_TOKEN_VARIABLE) or _MOUNTED_TOKEN)
         if not token_file.exists():
             return None
     read = functools.partial(_read_token, token_file)
@@ -75,12 +77,12 @@ def find_token(token_file: pathlib.Path | None) -> Token | None:
     return read
 
 
-def _read_token(path: pathlib.Path) -> str:
+def _read_token(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
-        raise ValueError(f"token file {path}: {why}") from None
+        raise UserError(f"token file {path}: {why}") from None
     return _checked(text, f"token file {path}")
 
 
@@ -89,7 +91,7 @@ def _checked(text: str, where: str) -> str:
     token = text.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         found = "is empty" if not token else "holds more than one word of plain letters"
-        raise ValueError(f"{where} {found}: it must hold the token and nothing else")
+        raise UserError(f"{where} {found}: it must hold the token and nothing else")
     return token
 
 

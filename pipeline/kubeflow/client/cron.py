@@ -7,6 +7,8 @@ otherwise or not at all.
 
 import dataclasses
 
+from components.errors import UserError
+
 _NICKNAMES = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
 
 
@@ -47,7 +49,7 @@ def six_fields(expression: str) -> str:
         The expression with its second, or the nickname.
 
     Raises:
-        ValueError: Kubeflow Pipelines would not accept it, or start a run every second.
+        UserError: Kubeflow Pipelines would not accept it, or start a run every second.
     """
     if expression.strip() in _NICKNAMES:
         return expression.strip()
@@ -55,7 +57,7 @@ def six_fields(expression: str) -> str:
     if len(words) == 5:
         words = ["0", *words]
     if len(words) != 6:
-        raise ValueError(
+        raise UserError(
             f'--cron "{expression}": write minute, hour, day, month and day of the week, as '
             f'"30 3 * * MON", with the second before them if you like, or one of '
             + ", ".join(_NICKNAMES)
@@ -63,9 +65,9 @@ def six_fields(expression: str) -> str:
     for field, word in zip(_FIELDS, words, strict=True):
         problem = _problem(field, word)
         if problem:
-            raise ValueError(f'--cron "{expression}": {field.name} `{word}`: {problem}')
+            raise UserError(f'--cron "{expression}": {field.name} `{word}`: {problem}')
     if not words[0].isdigit():
-        raise ValueError(
+        raise UserError(
             f'--cron "{expression}": second `{words[0]}` would start more than one run a minute; '
             "of six fields the first is the second: write 0"
         )

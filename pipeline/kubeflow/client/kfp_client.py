@@ -6,15 +6,15 @@ folder, and ends in tracebacks.
 """
 
 import json
-import pathlib
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import kfp
 import kfp_server_api
 import urllib3
 
-from pipeline.kubeflow.credentials import Token
+from pipeline.kubeflow.client.credentials import Token
 
 # Seconds. Creating a run takes the server a while: it compiles the package.
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
@@ -46,7 +46,7 @@ class UnavailableError(ApiError):
 class Client(kfp.Client):
     """kfp's client, with errors in one line and answers in seconds."""
 
-    def __init__(self, host: str, token: Token | None, ca_cert: pathlib.Path | None):
+    def __init__(self, host: str, token: Token | None, ca_cert: Path | None):
         """Asks nothing yet.
 
         Args:

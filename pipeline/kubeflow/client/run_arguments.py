@@ -3,22 +3,24 @@
 import difflib
 import json
 import math
-import pathlib
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from pipeline.kubeflow import parameters
-from pipeline.kubeflow.package import Package, RunParameter
+from components.errors import UserError
+from pipeline.kubeflow.package.documents import Package, RunParameter
+from pipeline.kubeflow.package.setting_paths import SETTING_PATHS
+from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
 _ROOTS = ("minio://", "s3://", "gs://")
 
 
-def is_package(path: pathlib.Path) -> bool:
+def is_package(path: Path) -> bool:
     """Whether a file is a package, whole or not, rather than a recipe.
 
     Raises:
-        ValueError: it is, but its name is none that kfp reads.
+        UserError: it is, but its name is none that kfp reads.
     """
     try:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -28,7 +30,7 @@ def is_package(path: pathlib.Path) -> bool:
     if not re.search(rf"^(?:{keys}):", text, re.MULTILINE):
         return False
     if path.suffix not in (".yaml", ".yml"):
-        raise ValueError(f"{path}: rename the package so that its name ends in .yaml")
+        raise UserError(f"{path}: rename the package so that its name ends in .yaml")
     return True
 
 
@@ -43,7 +45,7 @@ def run_arguments(package: Package, assignments: Iterable[str]) -> dict[str, str
         Value by name, of the parameter's type.
 
     Raises:
-        ValueError: there is no such parameter, the value is not of its type or none that the
+        UserError: there is no such parameter, the value is not of its type or none that the
             Trainer can have, or a parameter without default has none.
     """
     known = {parameter.name: parameter for parameter in package.parameters}
@@ -51,15 +53,15 @@ def run_arguments(package: Package, assignments: Iterable[str]) -> dict[str, str
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise ValueError(f"--param {assignment}: write key=value, as in {_example(known)}")
+            raise UserError(f"--param {assignment}: write key=value, as in {_example(known)}")
         if name not in known:
-            raise ValueError(f"--param {name}: {_unknown(name, list(known))}")
+            raise UserError(f"--param {name}: {_unknown(name, list(known))}")
         if name in values:
-            raise ValueError(f"--param {name}: it is given twice")
+            raise UserError(f"--param {name}: it is given twice")
         values[name] = _value(known[name], text)
     missing = [p.name for p in known.values() if p.default is None and p.name not in values]
     if missing:
-        raise ValueError(f"--param: the package has no default for {', '.join(missing)}")
+        raise UserError(f"--param: the package has no default for {', '.join(missing)}")
     _try_out(package, {p.name: p.default for p in known.values()} | values)
     return values
 
@@ -68,7 +70,7 @@ def _try_out(package: Package, values: dict[str, Any]) -> None:
     """Finds here, not in a pod an hour later, what the entrypoint will refuse."""
     for step, task in package.spec["root"]["dag"]["tasks"].items():
         inputs = task.get("inputs", {}).get("parameters", {})
-        if parameters.PLACES not in inputs:
+        if SETTING_PATHS not in inputs:
             continue
         given = {
             name: values[source["componentInputParameter"]]
@@ -77,11 +79,10 @@ def _try_out(package: Package, values: dict[str, Any]) -> None:
             for name, source in inputs.items()
         }
         try:
-            parameters.fold_in(given)
+            apply_run_parameters(given)
         except (LookupError, TypeError, json.JSONDecodeError):
-            raise ValueError(
-                f"{step}: the package's {parameters.PLACES} do not fit its settings: compile it "
-                "again"
+            raise UserError(
+                f"{step}: the package's {SETTING_PATHS} do not fit its settings: compile it again"
             ) from None
 
 
@@ -103,7 +104,7 @@ def _value(parameter: RunParameter, text: str) -> str | int | float:
         try:
             return int(text)
         except ValueError:
-            raise ValueError(
+            raise UserError(
                 f"--param {parameter.name}: it must be a whole number, {right}"
             ) from None
     if parameter.type == "NUMBER_DOUBLE":
@@ -112,7 +113,7 @@ def _value(parameter: RunParameter, text: str) -> str | int | float:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise ValueError(f"--param {parameter.name}: it must be a number, {right}")
+            raise UserError(f"--param {parameter.name}: it must be a number, {right}")
         return value
     return text
 
@@ -121,10 +122,10 @@ def check_pipeline_root(root: str | None) -> None:
     """Finds a root that the steps' pods could not share.
 
     Raises:
-        ValueError: it is no URI of an object store.
+        UserError: it is no URI of an object store.
     """
     if root and not (root.startswith(_ROOTS) and len(root.split("://", 1)[1].strip("/")) > 0):
-        raise ValueError(
+        raise UserError(
             f"--pipeline-root {root}: write the URI of a folder in an object store that every pod "
             f"reaches: {', '.join(f'{scheme}bucket/folder' for scheme in _ROOTS)}"
         )

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.kubeflow.run_status import RunStatus, State, StepStatus, read_status
+from pipeline.kubeflow.client.run_status import RunStatus, State, StepStatus, read_status
 
 _MARKS = {
     State.WAITING: "[dim]·[/]",

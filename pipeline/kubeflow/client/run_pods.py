@@ -8,8 +8,8 @@ ids of nodes, namely those of the nodes that follow a node.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipeline.kubeflow.package import Package
-from pipeline.kubeflow.run_status import DRIVER, task_details
+from pipeline.kubeflow.client.run_status import DRIVER, task_details
+from pipeline.kubeflow.package.documents import Package
 
 _IMPL = "system-container-impl"
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pipeline.kubeflow.kfp_client import UnavailableError
+from pipeline.kubeflow.client.kfp_client import UnavailableError
 
 # Seconds. A node or a proxy that restarts is back within minutes; a training goes on for hours.
 _LONGEST_PAUSE = 60.0

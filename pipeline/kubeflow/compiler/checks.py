@@ -2,12 +2,13 @@
 
 import re
 
+from components.errors import UserError
 from components.example_gen.sources import DIGITS
 from pipeline.config import Recipe
-from pipeline.image_name import is_moving
-from pipeline.kubeflow.parameters import run_parameters
-from pipeline.kubeflow.volumes import on_volume
-from pipeline.kubeflow_config import TRAINER, KubeflowSettings
+from pipeline.kubeflow.compiler.parameters import exposed_settings
+from pipeline.kubeflow.image_name import is_moving
+from pipeline.kubeflow.package.volumes import on_volume
+from pipeline.kubeflow.settings import TRAINER, KubeflowSettings
 
 _BUILT_IN_WEIGHTS = ("imagenet", "glyphs", "none")
 _URL_WITH_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*)://[^/\s:@\"']*:[^/\s@\"']+@([^/\s\"']*)")
@@ -17,11 +18,11 @@ def check(recipe: Recipe) -> None:
     """Stops at what could only fail, or be lost, in a cluster.
 
     Raises:
-        ValueError: with the setting at fault and what would be right.
+        UserError: with the setting at fault and what would be right.
     """
     settings = recipe.kubeflow
     if not settings.image:
-        raise ValueError(
+        raise UserError(
             "kubeflow.image is not set: name the container image of the steps, as "
             "registry.example.com/graft:0.1.0"
         )
@@ -29,14 +30,14 @@ def check(recipe: Recipe) -> None:
     for key, path, _ in _paths(recipe):
         if not path.startswith("/") and "://" not in path:
             there = " (set kubeflow.data_source)" if key == "data.source" else ""
-            raise ValueError(
+            raise UserError(
                 f"{key}: {path} is a path of this machine; in a cluster it must be absolute, on a "
                 f"volume of kubeflow.pvcs or in the image{there}"
             )
     _check_push_destination(recipe)
-    run_parameters(recipe, data_source(recipe), push_destination(recipe))
+    exposed_settings(recipe, data_source(recipe), push_destination(recipe))
     if recipe.training.device == "gpu" and not settings.step(TRAINER).gpu:
-        raise ValueError(
+        raise UserError(
             f"training.device is gpu, but no GPU is asked for: set kubeflow.steps.{TRAINER}.gpu to "
             "1, or training.device to auto"
         )
@@ -79,11 +80,11 @@ def check_no_password(text: str) -> None:
         text: a package.
 
     Raises:
-        ValueError: with the URL's server, and without the password.
+        UserError: with the URL's server, and without the password.
     """
     match = _URL_WITH_PASSWORD.search(text)
     if match:
-        raise ValueError(
+        raise UserError(
             f"the package would hold a password, in the URL {match[1]}://…@{match[2]}: keep it in "
             "a Kubernetes secret and name that one in kubeflow.secret_env or secret_volumes"
         )
@@ -107,13 +108,13 @@ def _check_push_destination(recipe: Recipe) -> None:
         f"/mnt/serving --set kubeflow.push_destination=/mnt/serving/{recipe.name}"
     )
     if not path:
-        raise ValueError(
+        raise UserError(
             f"kubeflow.push_destination is not set, and a model in its pod would be lost: name "
             f"{right}"
         )
     for step in ("BaselineFinder", "Pusher"):
         if not _is_mounted(recipe.kubeflow, step, path):
-            raise ValueError(
+            raise UserError(
                 f"{key}: {path} is on no volume of the step {step}, so the model would be lost "
                 f"with its pod: name {right}"
             )

@@ -3,12 +3,12 @@
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 
 from pipeline.config import Recipe
-from pipeline.kubeflow import checks, parameters
-from pipeline.kubeflow.post_process import post_process
+from pipeline.kubeflow.compiler import checks, parameters
+from pipeline.kubeflow.compiler.post_process import post_process
 from pipeline.pipeline import create_pipeline
 from pipeline.schema import schema_text
 
-COMMAND = ("python", "-m", "pipeline.kubeflow.entrypoint")
+COMMAND = ("python", "-m", "pipeline.kubeflow.step.entrypoint")
 
 
 def compile_package(recipe: Recipe) -> str:
@@ -25,7 +25,7 @@ def compile_package(recipe: Recipe) -> str:
         Kubernetes understands. The same recipe gives the same bytes.
 
     Raises:
-        ValueError: the recipe cannot run in a cluster; the text says which setting is at fault.
+        UserError: the recipe cannot run in a cluster; the text says which setting is at fault.
     """
     checks.check(recipe)
     source, destination = checks.data_source(recipe), checks.push_destination(recipe)
@@ -38,7 +38,7 @@ def compile_package(recipe: Recipe) -> str:
         ),
         pipeline_root="",  # chosen by each run
         push_destination=destination,
-        schema_file="",  # see parameters.fold_in
+        schema_file="",  # see setting_paths.SCHEMA_TEXT
         beam_pipeline_args=recipe.beam.pipeline_args(),
     )
     job = runner.KubeflowV2DagRunner(
@@ -51,7 +51,7 @@ def compile_package(recipe: Recipe) -> str:
     text = post_process(
         job["pipelineSpec"],
         recipe.kubeflow,
-        parameters.run_parameters(recipe, source, destination),
+        parameters.exposed_settings(recipe, source, destination),
         schema_text(),  # without classes: they are those of the source that a run chooses
     )
     checks.check_no_password(text)

@@ -12,17 +12,18 @@ from typing import Any
 
 import yaml
 
-from pipeline.kubeflow import backend_rules
-from pipeline.kubeflow.kubernetes_config import executor_config, platform_spec, resources
-from pipeline.kubeflow.parameters import (
+from components.errors import UserError
+from pipeline.kubeflow.compiler.parameters import ExposedSetting
+from pipeline.kubeflow.package import backend_rules
+from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec, resources
+from pipeline.kubeflow.package.setting_paths import (
     MOUNT_PATHS,
-    PLACES,
     PUSH_DESTINATION,
     SCHEMA_TEXT,
-    ExposedSetting,
+    SETTING_PATHS,
 )
-from pipeline.kubeflow_config import TRAINER, KubeflowSettings
-from pipeline.quantities import seconds
+from pipeline.kubeflow.quantities import seconds
+from pipeline.kubeflow.settings import TRAINER, KubeflowSettings
 
 _SCHEMA_STEP = "ImportSchemaGen"
 
@@ -45,7 +46,7 @@ def post_process(
         YAML of two documents: the PipelineSpec and the PlatformSpec.
 
     Raises:
-        ValueError: no backend would take what was compiled, or the settings name a step that there
+        UserError: no backend would take what was compiled, or the settings name a step that there
             is not, or contradict themselves.
     """
     backend_rules.check_accepted(compiled)
@@ -84,13 +85,13 @@ def check_step_names(settings: KubeflowSettings, steps: Collection[str]) -> None
     """Stops at settings for a step that is not in the pipeline.
 
     Raises:
-        ValueError: with the nearest name.
+        UserError: with the nearest name.
     """
     for name in settings.steps:
         if name not in steps:
             near = difflib.get_close_matches(name, steps, n=1)
             hint = f" (did you mean `{near[0]}`?)" if near else ""
-            raise ValueError(
+            raise UserError(
                 f"kubeflow.steps.{name}: no such step{hint}. Steps: {', '.join(sorted(steps))}"
             )
 
@@ -99,7 +100,7 @@ def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) 
     """Declares the parameters of a run and hands them to the steps that need them."""
     tasks = spec["root"]["dag"]["tasks"]
     root = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
-    places = {}
+    paths = {}
     for parameter in parameters:
         root[parameter.name] = {
             "parameterType": parameter.type,
@@ -110,11 +111,11 @@ def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) 
         source = {"componentInputParameter": parameter.name}
         for task, key in parameter.properties:
             tasks[task]["inputs"]["parameters"][key] = source
-        if parameter.place:
-            places[parameter.name] = parameter.place
+        if parameter.setting_path:
+            paths[parameter.name] = parameter.setting_path
             _add_input(spec, TRAINER, parameter.name, parameter.type, source)
-    if places:
-        _add_constant(spec, TRAINER, PLACES, json.dumps(places))
+    if paths:
+        _add_constant(spec, TRAINER, SETTING_PATHS, json.dumps(paths))
 
 
 def _add_constant(spec: dict[str, Any], task: str, name: str, value: str) -> None:
@@ -124,7 +125,7 @@ def _add_constant(spec: dict[str, Any], task: str, name: str, value: str) -> Non
 def _add_input(
     spec: dict[str, Any], task: str, name: str, kind: str, source: dict[str, Any]
 ) -> None:
-    """Gives a step an input beside its execution properties, for `parameters.fold_in`."""
+    """Gives a step an input beside its execution properties, see `apply_run_parameters`."""
     inputs = spec["root"]["dag"]["tasks"][task].setdefault("inputs", {})
     component = spec["components"][spec["root"]["dag"]["tasks"][task]["componentRef"]["name"]]
     definitions = component.setdefault("inputDefinitions", {})

@@ -3,15 +3,15 @@
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pipeline
-from pipeline.kubeflow.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 
 # What a container has from its image or its node rather than from the package.
 _INHERITED = (
@@ -33,14 +33,14 @@ _STUB = "secret-of-a-rehearsal"
 _TERMINATION_LOG = "dev/termination-log"
 _SECONDS_TO_END = 10.0
 
-Mounts = dict[str, pathlib.Path]
+Mounts = dict[str, Path]
 """Local folder by mount path."""
 
 
 class Pod:
     """A step's container: a folder of its own as file system, volumes mapped to other folders."""
 
-    def __init__(self, folder: pathlib.Path, platform: Mapping[str, Any], claims: pathlib.Path):
+    def __init__(self, folder: Path, platform: Mapping[str, Any], claims: Path):
         """Makes the folders.
 
         Args:
@@ -64,7 +64,7 @@ class Pod:
         self,
         command: Sequence[str],
         env: Mapping[str, str],
-        log_file: pathlib.Path,
+        log_file: Path,
         timeout_s: float | None,
     ) -> int:
         """Runs the container's command to its end.
@@ -112,14 +112,14 @@ class Pod:
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),
             # The image has Graft installed; here it may be a folder of sources.
-            "PYTHONPATH": str(pathlib.Path(pipeline.__file__).parents[1]),
+            "PYTHONPATH": str(Path(pipeline.__file__).parents[1]),
             **secrets,
             **{name: translate(value, self.mounts) for name, value in env.items()},
             ROOT_VARIABLE: str(self.folder),
         }
 
 
-def claim_mounts(platform: Mapping[str, Any], claims: pathlib.Path) -> Mounts:
+def claim_mounts(platform: Mapping[str, Any], claims: Path) -> Mounts:
     """The persistent volume claims of a step.
 
     Args:

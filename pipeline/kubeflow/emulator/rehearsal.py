@@ -9,25 +9,26 @@ import dataclasses
 import datetime
 import itertools
 import json
-import pathlib
 import shutil
 import time
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 
+from components.errors import UserError
 from components.evaluator import results
 from components.gates import Gate, read_gates
 from components.serving_gate.executor import CHECKS_FILE
-from pipeline.kubeflow import backend_rules
-from pipeline.kubeflow.artifact_paths import local_path
-from pipeline.kubeflow.object_store import ObjectStore
-from pipeline.kubeflow.package import Package, Step
-from pipeline.kubeflow.pod import Pod, claim_mounts, translate
+from pipeline.kubeflow.emulator.object_store import ObjectStore
+from pipeline.kubeflow.emulator.pod import Pod, claim_mounts, translate
+from pipeline.kubeflow.package import backend_rules
+from pipeline.kubeflow.package.artifact_paths import local_path
+from pipeline.kubeflow.package.documents import Package, Step
 from pipeline.node_figures import main_figure
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 
@@ -43,7 +44,7 @@ class StepError(RunError):
         tail: the last lines of it.
     """
 
-    def __init__(self, message: str, log_file: pathlib.Path):
+    def __init__(self, message: str, log_file: Path):
         super().__init__(message)
         self.log_file = log_file
         lines = log_file.read_text("utf-8", errors="replace").splitlines()
@@ -72,7 +73,7 @@ class Rehearsal:
     def __init__(
         self,
         package: Package,
-        work: pathlib.Path,
+        work: Path,
         given: Mapping[str, str],
         pipeline_root: str = "",
     ):
@@ -85,14 +86,14 @@ class Rehearsal:
             pipeline_root: URI below which artifacts go; empty: the package's, else the backend's.
 
         Raises:
-            ValueError: the backend would refuse the values, or what is pushed would be lost.
+            UserError: the backend would refuse the values, or what is pushed would be lost.
         """
         pipeline_root = (
             pipeline_root or package.pipeline_root or backend_rules.DEFAULT_PIPELINE_ROOT
         )
         local_path(pipeline_root)
         self._package = package
-        self._parameters = backend_rules.run_parameters(package.spec, given)
+        self._parameters = backend_rules.run_parameter_values(package.spec, given)
         self._claims = work.absolute() / "pvc"
         begun = f"{datetime.datetime.now():%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
         self.folder = work.absolute() / "runs" / begun
@@ -172,7 +173,7 @@ class Rehearsal:
 
     def _take_over(self, step: Step, handed: dict[str, Any], pod: Pod) -> dict[str, Any]:
         """Uploads what a step left and puts its outputs on record."""
-        output_file = pathlib.Path(f"{pod.folder}{handed['outputs']['outputFile']}")
+        output_file = Path(f"{pod.folder}{handed['outputs']['outputFile']}")
         written = json.loads(output_file.read_text("utf-8")) if output_file.exists() else {}
         outputs = backend_rules.merge(handed, written)
         try:
@@ -211,24 +212,24 @@ class Rehearsal:
         )
         return [*results.read_gates(evaluation), *read_gates(infra_blessing / CHECKS_FILE)]
 
-    def _find_destination(self) -> pathlib.Path:
+    def _find_destination(self) -> Path:
         """The folder of the served versions, which must outlive the pods."""
         steps = {step.name: step for step in self._package.steps}
         given = self._parameters.get("push_destination")
         for name in ("BaselineFinder", "Pusher"):
             if name not in steps or given is None:
-                raise ValueError(f"{self._package.name} is no package of `graft compile`")
+                raise UserError(f"{self._package.name} is no package of `graft compile`")
             folder = translate(given, claim_mounts(steps[name].platform, self._claims))
             if folder == given:
-                raise ValueError(
+                raise UserError(
                     f"push_destination {given} is on no volume of {name}: what is pushed there is "
                     "gone with the pod; push to a folder on a claim (kubeflow.pvcs)"
                 )
-        return pathlib.Path(folder)
+        return Path(folder)
 
-    def _pod_folder(self, number: int, step: Step) -> pathlib.Path:
+    def _pod_folder(self, number: int, step: Step) -> Path:
         return self.folder / "pods" / f"{number:02d}-{step.name}"
 
 
-def _in_pod(pod: Pod, uri: str) -> pathlib.Path:
-    return pathlib.Path(local_path(uri, str(pod.folder)))
+def _in_pod(pod: Pod, uri: str) -> Path:
+    return Path(local_path(uri, str(pod.folder)))

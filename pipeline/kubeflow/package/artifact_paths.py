@@ -5,6 +5,8 @@ uploads the outputs from such folders after it: `minio://bucket/key` lies at `/m
 TensorFlow and TFX can read none of `minio://` and `s3://` themselves.
 """
 
+from components.errors import UserError
+
 ROOT_VARIABLE = "GRAFT_LAUNCHER_ROOT"
 """Environment variable: folder below which the launcher's folders lie. Unset on a cluster, where
 that is the container's root; `graft rehearse` sets it, so that each step has folders of its own."""
@@ -20,10 +22,10 @@ def local_path(uri: str, root: str = "") -> str:
         root: folder below which the launcher's folders lie; empty: `/`.
 
     Raises:
-        ValueError: the launcher does not know the store.
+        UserError: the launcher does not know the store.
     """
     for scheme, folder in FOLDERS.items():
         if uri.startswith(scheme):
             return f"{root}{folder}{uri.removeprefix(scheme)}"
     known = ", ".join(FOLDERS)
-    raise ValueError(f"artifact store of {uri}: the pipeline root must begin with one of {known}")
+    raise UserError(f"artifact store of {uri}: the pipeline root must begin with one of {known}")

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from components.errors import UserError
+
 SPEC_VERSION = "2.1.0"
 DEFAULT_PIPELINE_ROOT = "minio://mlpipeline/v2/artifacts"
 
@@ -29,27 +31,27 @@ def check_accepted(spec: Mapping[str, Any]) -> None:
         spec: a PipelineSpec.
 
     Raises:
-        ValueError: with the backend's reason.
+        UserError: with the backend's reason.
     """
     if spec.get("schemaVersion") != SPEC_VERSION:
-        raise ValueError(
+        raise UserError(
             f"the backend takes schema version {SPEC_VERSION} only, the package has "
             f"{spec.get('schemaVersion')}"
         )
     executors = spec.get("deploymentSpec", {}).get("executors", {})
     for name, task in spec["root"]["dag"]["tasks"].items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-            raise ValueError(f"task {name}: Argo takes letters, digits and `-` only")
+            raise UserError(f"task {name}: Argo takes letters, digits and `-` only")
         label = spec["components"][task["componentRef"]["name"]].get("executorLabel")
         kinds = sorted(set(executors.get(label, {})) - {"container"})
         if kinds or label not in executors:
             kind = kinds[0] if kinds else "missing"
-            raise ValueError(f"task {name}: {kind} executors are not implemented by the backend")
+            raise UserError(f"task {name}: {kind} executors are not implemented by the backend")
         if task.get("triggerPolicy", {}).get("condition"):
-            raise ValueError(f"task {name}: has a condition (triggerPolicy); Graft evaluates none")
+            raise UserError(f"task {name}: has a condition (triggerPolicy); Graft evaluates none")
 
 
-def run_parameters(spec: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+def run_parameter_values(spec: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     """The parameters of a run: what was given, and the defaults of the rest.
 
     Args:
@@ -57,14 +59,14 @@ def run_parameters(spec: Mapping[str, Any], given: Mapping[str, str]) -> dict[st
         given: values as text by name.
 
     Raises:
-        ValueError: a name that the package does not have, a value of the wrong type, or a parameter
+        UserError: a name that the package does not have, a value of the wrong type, or a parameter
             with neither value nor default.
     """
     definitions = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     for name in given:
         if name not in definitions:
             known = ", ".join(definitions) or "none"
-            raise ValueError(f"the package has no run parameter {name} (it has: {known})")
+            raise UserError(f"the package has no run parameter {name} (it has: {known})")
     values = {}
     for name, definition in definitions.items():
         if name in given:
@@ -72,7 +74,7 @@ def run_parameters(spec: Mapping[str, Any], given: Mapping[str, str]) -> dict[st
         elif "defaultValue" in definition:
             values[name] = definition["defaultValue"]
         elif not definition.get("isOptional"):
-            raise ValueError(f"run parameter {name} has no default: it must be given")
+            raise UserError(f"run parameter {name} has no default: it must be given")
     return values
 
 
@@ -96,7 +98,7 @@ def executor_input(
         An ExecutorInput without its output file.
 
     Raises:
-        ValueError: a parameter without value, or of another type than the component's.
+        UserError: a parameter without value, or of another type than the component's.
     """
     task = spec["root"]["dag"]["tasks"][task_name]
     component = spec["components"][task["componentRef"]["name"]]
@@ -162,7 +164,7 @@ def record(key: str, artifact: Mapping[str, Any], number: int) -> dict[str, Any]
         The artifact without its type, its metadata as the store's numbers, strings and structs.
 
     Raises:
-        ValueError: metadata that the store cannot keep, such as null.
+        UserError: metadata that the store cannot keep, such as null.
     """
     metadata = {
         name: _stored(f"{key}.{name}", v) for name, v in artifact.get("metadata", {}).items()
@@ -179,12 +181,12 @@ def _parse(name: str, text: str, kind: str) -> Any:
     if kind == "STRING":
         return text
     if kind not in _NUMBERS:
-        raise ValueError(f"run parameter {name} is a {kind}: Graft's are strings and numbers")
+        raise UserError(f"run parameter {name} is a {kind}: Graft's are strings and numbers")
     try:
         return int(text) if kind == "NUMBER_INTEGER" else float(text)
     except ValueError:
         wanted = "a whole number" if kind == "NUMBER_INTEGER" else "a number"
-        raise ValueError(f"run parameter {name}={text}: {wanted} is wanted") from None
+        raise UserError(f"run parameter {name}={text}: {wanted} is wanted") from None
 
 
 def _task_parameters(
@@ -198,18 +200,18 @@ def _task_parameters(
         if "componentInputParameter" in source:
             wanted = source["componentInputParameter"]
             if wanted not in parameters:
-                raise ValueError(f"{task_name}: the run has no parameter {wanted}")
+                raise UserError(f"{task_name}: the run has no parameter {wanted}")
             values[name] = parameters[wanted]
         elif "constant" in source.get("runtimeValue", {}):
             values[name] = source["runtimeValue"]["constant"]
         else:
-            raise ValueError(f"{task_name}: parameter {name} comes from {', '.join(source)}")
+            raise UserError(f"{task_name}: parameter {name} comes from {', '.join(source)}")
     for name, definition in definitions.items():
         if name not in values:
             if "defaultValue" in definition:
                 values[name] = definition["defaultValue"]
             elif not definition.get("isOptional"):
-                raise ValueError(f"{task_name}: neither value nor default for parameter {name}")
+                raise UserError(f"{task_name}: neither value nor default for parameter {name}")
             continue
         values[name] = _converted(f"{task_name}: parameter {name}", definition, values[name])
     return values
@@ -222,7 +224,7 @@ def _converted(what: str, definition: Mapping[str, Any], value: Any) -> Any:
     if kind == "STRING":
         return value if isinstance(value, str) else json.dumps(value)
     if value is None or (kind in _NUMBERS) != is_number:
-        raise ValueError(f"{what}: type mismatch: expect {kind}, got {json.dumps(value)}")
+        raise UserError(f"{what}: type mismatch: expect {kind}, got {json.dumps(value)}")
     return value
 
 
@@ -230,7 +232,7 @@ def _upstream(task_name: str, source: Mapping[str, Any], known: Artifacts) -> di
     output = source["taskOutputArtifact"]
     key = output["producerTask"], output["outputArtifactKey"]
     if key not in known:
-        raise ValueError(f"{task_name}: {key[0]} has no output {key[1]}")
+        raise UserError(f"{task_name}: {key[0]} has no output {key[1]}")
     return copy.deepcopy(known[key])
 
 
@@ -243,7 +245,7 @@ def _stored(what: str, value: Any) -> Any:
         return {"struct": value}
     if isinstance(value, int | float | str):
         return value
-    raise ValueError(f"metadata {what}: the metadata store takes no {json.dumps(value)}")
+    raise UserError(f"metadata {what}: the metadata store takes no {json.dumps(value)}")
 
 
 def _subset(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import graphlib
-import pathlib
+from pathlib import Path
 from typing import Any
 
-from pipeline.kubeflow import backend_rules, package_schema
+from components.errors import UserError
+from pipeline.kubeflow.package import backend_rules, schema
 
 _FORM_TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": (int, float)}
 
@@ -84,27 +85,27 @@ class Package:
     parameters: tuple[RunParameter, ...]
 
 
-def load_package(path: pathlib.Path) -> Package:
+def load_package(path: Path) -> Package:
     """Reads a package.
 
     Args:
         path: a file that `graft compile` wrote.
 
     Raises:
-        ValueError: it is no package, or one that a backend would refuse or misread; the text names
+        UserError: it is no package, or one that a backend would refuse or misread; the text names
             the file, the document and the place in it.
     """
-    path = pathlib.Path(path)
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ValueError(f"there is no package {path}; `graft compile` makes one") from None
+        raise UserError(f"there is no package {path}; `graft compile` makes one") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+        raise UserError(f"{path} cannot be read: {error}") from error
     try:
         return parse_package(text)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}") from error
 
 
 def parse_package(text: str) -> Package:
@@ -114,15 +115,15 @@ def parse_package(text: str) -> Package:
         text: YAML of one or two documents.
 
     Raises:
-        ValueError: as `load_package`, without the file's name.
+        UserError: as `load_package`, without the file's name.
     """
-    spec, platform = package_schema.read_documents(text)
+    spec, platform = schema.read_documents(text)
     try:
         _check_references(spec, platform)
         backend_rules.check_accepted(spec)
         parameters = _parameters(spec)
     except ValueError as error:
-        raise ValueError(f"document 1 (PipelineSpec): {error}") from error
+        raise UserError(f"document 1 (PipelineSpec): {error}") from error
     return Package(
         spec,
         platform,
@@ -143,17 +144,17 @@ def _executors(document: dict[str, Any]) -> dict[str, Any]:
 def _check_references(spec: dict[str, Any], platform: dict[str, Any]) -> None:
     """Stops at a name that leads nowhere."""
     if not spec.get("pipelineInfo", {}).get("name"):
-        raise ValueError("pipelineInfo.name is missing")
+        raise UserError("pipelineInfo.name is missing")
     root = spec.get("root", {})
     tasks, components = root.get("dag", {}).get("tasks", {}), spec.get("components", {})
     if not tasks:
-        raise ValueError("root.dag.tasks: there are no steps")
+        raise UserError("root.dag.tasks: there are no steps")
     labels = {_executor_of(name, task, components, spec) for name, task in tasks.items()}
     for name, task in tasks.items():
         _check_inputs(spec, name, task)
     for label in _executors(platform) if platform else ():
         if label not in labels:
-            raise ValueError(f"no step has the executor {label}, for which document 2 has a block")
+            raise UserError(f"no step has the executor {label}, for which document 2 has a block")
 
 
 def _executor_of(
@@ -166,7 +167,7 @@ def _executor_of(
     _known(f"components.{component}.executorLabel", label, _executors(spec))
     executor = _executors(spec)[label]
     if not executor or not executor.get("container", {"image": "-"}).get("image"):
-        raise ValueError(f"deploymentSpec.executors.{label}.container.image is missing")
+        raise UserError(f"deploymentSpec.executors.{label}.container.image is missing")
     return label
 
 
@@ -192,7 +193,7 @@ def _check_inputs(spec: dict[str, Any], name: str, task: dict[str, Any]) -> None
 
 def _known(at: str, name: str | None, known: dict[str, Any]) -> None:
     if name not in known:
-        raise ValueError(f"{at}: there is no {name}; there are {', '.join(known) or 'none'}")
+        raise UserError(f"{at}: there is no {name}; there are {', '.join(known) or 'none'}")
 
 
 def _parameters(spec: dict[str, Any]) -> tuple[RunParameter, ...]:
@@ -202,13 +203,13 @@ def _parameters(spec: dict[str, Any]) -> tuple[RunParameter, ...]:
         at = f"root.inputDefinitions.parameters.{name}"
         kind, default = definition.get("parameterType"), definition.get("defaultValue")
         if kind not in _FORM_TYPES:
-            raise ValueError(
+            raise UserError(
                 f"{at}.parameterType: {kind} does not reach a step of TFX as what it is; use one "
                 f"of {', '.join(_FORM_TYPES)}"
             )
         right = isinstance(default, _FORM_TYPES[kind]) and not isinstance(default, bool)
         if default is not None and not right:
-            raise ValueError(f"{at}.defaultValue: {default!r} is no {kind}")
+            raise UserError(f"{at}.defaultValue: {default!r} is no {kind}")
         parameters.append(RunParameter(name, kind, default))
     return tuple(parameters)
 
@@ -223,7 +224,7 @@ def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
     try:
         sorter.prepare()
     except graphlib.CycleError as error:
-        raise ValueError(
+        raise UserError(
             f"document 1 (PipelineSpec): root.dag.tasks: {' needs '.join(error.args[1])}"
         ) from None
     steps = []

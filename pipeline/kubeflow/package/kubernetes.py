@@ -10,8 +10,8 @@ from typing import Any, Literal
 import pydantic
 from pydantic.alias_generators import to_camel
 
-from pipeline.kubeflow_config import KubeflowSettings, NamedStepSettings
-from pipeline.quantities import Cpu, Memory, seconds
+from pipeline.kubeflow.quantities import Cpu, Memory, seconds
+from pipeline.kubeflow.settings import KubeflowSettings, NamedStepSettings
 
 
 class _Message(pydantic.BaseModel):

@@ -15,7 +15,8 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.kubeflow.kubernetes_config import PlatformSpec, Resources
+from components.errors import UserError
+from pipeline.kubeflow.package.kubernetes import PlatformSpec, Resources
 
 _FIELD = re.compile(r"Failed to parse (\S+) field: ")
 _UNKNOWN = re.compile(r'has no field named "(.*?)" at "(.*?)"\.\s*Available Fields.*?"\[(.*)\]"')
@@ -46,21 +47,21 @@ def read_documents(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         The PipelineSpec and the PlatformSpec; the latter is empty if there is none.
 
     Raises:
-        ValueError: not YAML, not such documents, an unknown field, or a value of the wrong type.
+        UserError: not YAML, not such documents, an unknown field, or a value of the wrong type.
     """
     try:
         loaded = list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"not YAML: {' '.join(str(error).split())}") from error
     documents = [document for document in loaded if document is not None]
     if not documents or len(documents) > 2:
-        raise ValueError(f"a package has one or two YAML documents, not {len(documents)}")
+        raise UserError(f"a package has one or two YAML documents, not {len(documents)}")
     for number, document in enumerate(documents, start=1):
         if not isinstance(document, dict):
-            raise ValueError(f"document {number}: a mapping is expected")
+            raise UserError(f"document {number}: a mapping is expected")
     spec, platform = (*documents, {})[:2]
     if "pipelineSpec" in spec:
-        raise ValueError(
+        raise UserError(
             "document 1: this is a PipelineJob; a backend takes what is under its `pipelineSpec`"
         )
     _check_spec(spec)
@@ -77,7 +78,7 @@ def _check_spec(spec: dict[str, Any]) -> None:
         deployment = known.get("deploymentSpec", {})
         _parse(deployment, pipeline_spec_pb2.PipelineDeploymentConfig(), "deploymentSpec")
     except ValueError as error:
-        raise ValueError(f"document 1 (PipelineSpec): {error}") from error
+        raise UserError(f"document 1 (PipelineSpec): {error}") from error
 
 
 def _check_resources(spec: dict[str, Any]) -> None:
@@ -95,7 +96,7 @@ def _check_platform(platform: dict[str, Any]) -> None:
     try:
         _validate(PlatformSpec, platform, "")
     except ValueError as error:
-        raise ValueError(f"document 2 (PlatformSpec): {error}") from error
+        raise UserError(f"document 2 (PlatformSpec): {error}") from error
 
 
 def _validate(model: type[pydantic.BaseModel], values: Any, at: str) -> None:
@@ -105,16 +106,16 @@ def _validate(model: type[pydantic.BaseModel], values: Any, at: str) -> None:
         first = error.errors(include_url=False)[0]
         where = ".".join(filter(None, [at, *map(str, first["loc"])]))
         if first["type"] == "extra_forbidden":
-            raise ValueError(f"{where}: unknown field") from None
+            raise UserError(f"{where}: unknown field") from None
         message = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{where}: {message[:1].lower() + message[1:]}") from None
+        raise UserError(f"{where}: {message[:1].lower() + message[1:]}") from None
 
 
 def _parse(values: Any, message: Message, at: str = "") -> None:
     try:
         json_format.ParseDict(values, message)
     except (json_format.ParseError, TypeError, AttributeError) as error:
-        raise ValueError(_explain(str(error), at)) from None
+        raise UserError(_explain(str(error), at)) from None
 
 
 def _explain(text: str, at: str) -> str:

@@ -1,4 +1,4 @@
-"""The command of every container: `python -m pipeline.kubeflow.entrypoint`.
+"""The command of every container: `python -m pipeline.kubeflow.step.entrypoint`.
 
 Stands between the launcher of an open-source Kubeflow Pipelines backend and TFX's own container
 entrypoint: gives input artifacts their types back, hands TFX the launcher's local folders instead
@@ -13,15 +13,15 @@ the container's termination message.
 import argparse
 import json
 import os
-import pathlib
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
-from pipeline.kubeflow import executor_io
-from pipeline.kubeflow.artifact_paths import ROOT_VARIABLE
-from pipeline.kubeflow.parameters import fold_in
+from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.step import executor_io
+from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
 _TERMINATION_LOG = "/dev/termination-log"
 _TERMINATION_LOG_BYTES = 4096  # Kubernetes keeps no more
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, or 1 if the step failed or its Pusher pushed nothing.
     """
-    parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.entrypoint")
+    parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.step.entrypoint")
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
@@ -62,13 +62,13 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
     executor_input = executor_io.for_tfx(given, inputs_spec, root)
     inputs = executor_input["inputs"]
-    inputs["parameterValues"] = fold_in(inputs["parameterValues"])
+    inputs["parameterValues"] = apply_run_parameters(inputs["parameterValues"])
     for folder in executor_io.output_folders(executor_input):
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
     # Late: what is wrong with the input above needs no TensorFlow to be told.
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
-    from pipeline.kubeflow import verdict
+    from pipeline.kubeflow.step import verdict
 
     kubeflow_v2_run_executor._run_executor(
         argparse.Namespace(
@@ -78,7 +78,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
         ),
         beam_args,
     )
-    output_file = pathlib.Path(executor_input["outputs"]["outputFile"])
+    output_file = Path(executor_input["outputs"]["outputFile"])
     output = executor_io.for_backend(json.loads(output_file.read_text("utf-8")), given, root)
     output_file.write_text(json.dumps(output), encoding="utf-8")
     reason = verdict.why_not_pushed(executor_input, output)
@@ -109,7 +109,7 @@ def _one_line(error: Exception) -> str:
 def _leave_message(message: str, root: str) -> None:
     sys.stdout.flush()  # what is still in its buffer would come after the last line
     print(f"graft: {message}", file=sys.stderr, flush=True)
-    file = pathlib.Path(f"{root}{_TERMINATION_LOG}")
+    file = Path(f"{root}{_TERMINATION_LOG}")
     if os.access(file, os.W_OK):
         file.write_bytes(message.encode()[:_TERMINATION_LOG_BYTES])
 

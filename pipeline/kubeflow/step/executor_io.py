@@ -8,7 +8,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.kubeflow.artifact_paths import local_path
+from components.errors import UserError
+from pipeline.kubeflow.package.artifact_paths import local_path
 
 # The backend's own output, into which it copies the step's log. TFX has no type for it.
 _LOG_ARTIFACT = "executor-logs"
@@ -30,7 +31,7 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
         left out.
 
     Raises:
-        ValueError: an input that the component does not have, or a store without local folder.
+        UserError: an input that the component does not have, or a store without local folder.
     """
     localised = copy.deepcopy(executor_input)
     inputs, outputs = localised.setdefault("inputs", {}), localised["outputs"]
@@ -39,7 +40,7 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
         try:
             artifact["type"] = inputs_spec["artifacts"][name]["artifactType"]
         except KeyError:
-            raise ValueError(f"the component has no input artifact {name}") from None
+            raise UserError(f"the component has no input artifact {name}") from None
         metadata = artifact.get("metadata") or {}
         artifact["metadata"] = {k: _unwrap(v) for k, v in metadata.items() if v is not None}
         artifact["uri"] = local_path(artifact["uri"], root)

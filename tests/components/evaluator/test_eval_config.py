@@ -4,7 +4,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 
 from components.evaluator.config import METRICS, EvaluationSettings
-from pipeline.eval_config import make_eval_config
+from components.evaluator.eval_config import make_eval_config
 
 
 def thresholds(settings: EvaluationSettings, has_baseline: bool) -> dict:

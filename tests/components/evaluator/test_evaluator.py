@@ -15,8 +15,8 @@ from components import features
 from components.evaluator import results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
+from components.evaluator.eval_config import make_eval_config
 from components.evaluator.executor import Executor, _why_no_baseline
-from pipeline.eval_config import make_eval_config
 
 pytestmark = pytest.mark.slow
 

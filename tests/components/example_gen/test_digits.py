@@ -15,7 +15,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_digit_is_there(folder):
-    source = sources.list_images(folder)
+    source = sources.list_folder(folder)
     assert source.classes == tuple("0123456789")
     assert len(source.items) == 1797
     assert source.ignored == 0
@@ -39,9 +39,9 @@ def test_files_are_the_same_on_every_machine(folder):
 def test_written_once(folder):
     before = (folder / "0").stat().st_mtime_ns
     (folder / "0/0000.png").touch()
-    changed = sources.fingerprint(sources.list_images(folder))
+    changed = sources.fingerprint(sources.list_folder(folder))
     assert digits.write_digits(folder.parent) == folder
-    assert sources.fingerprint(sources.list_images(folder)) == changed
+    assert sources.fingerprint(sources.list_folder(folder)) == changed
     assert (folder / "0").stat().st_mtime_ns == before
 
 
@@ -56,5 +56,5 @@ def test_killed_and_concurrent_attempts_do_no_harm(tmp_path):
     with ThreadPoolExecutor(3) as pool:
         folders = set(pool.map(digits.write_digits, [tmp_path] * 3))
     assert folders == {tmp_path / "digits"}
-    assert len(sources.list_images(tmp_path / "digits").items) == 1797
+    assert len(sources.list_folder(tmp_path / "digits").items) == 1797
     assert sorted(path.name for path in tmp_path.iterdir()) == [".digits-killed", "digits"]

@@ -141,7 +141,7 @@ def test_quarantine(examples):
 
 
 def test_progress(examples, reports):
-    assert {(report.task, report.total) for report in reports} == {("images", 62)}
+    assert {(report.task, report.total) for report in reports} == {("pictures", 62)}
     assert [report.done for report in reports] == list(range(1, 63))
 
 

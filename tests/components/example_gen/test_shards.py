@@ -7,7 +7,7 @@ from components.example_gen.summary import ShardReport
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, fill):
-    return sources.list_images(fill(tmp_path_factory.mktemp("source"), {"a": 30, "b": 30}))
+    return sources.list_folder(fill(tmp_path_factory.mktemp("source"), {"a": 30, "b": 30}))
 
 
 def _write(source, staging) -> ShardReport:

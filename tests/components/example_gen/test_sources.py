@@ -24,7 +24,7 @@ def test_one_folder_per_class(tmp_path):
     _touch(
         tmp_path, "dogs/b.JPG", "dogs/sub/deep/a.png", "cats/c.tiff", "cats/notes.txt", "labels.csv"
     )
-    source = sources.list_images(tmp_path)
+    source = sources.list_folder(tmp_path)
     assert source.classes == ("cats", "dogs")
     assert _paths(source) == ["cats/c.tiff", "dogs/b.JPG", "dogs/sub/deep/a.png"]
     assert [item.label for item in source.items] == ["cats", "dogs", "dogs"]
@@ -37,7 +37,7 @@ def test_one_folder_per_class(tmp_path):
 @pytest.mark.parametrize("validation", ["validation", "val", "Valid"])
 def test_split_folders(tmp_path, validation):
     _touch(tmp_path, "Train/a/1.jpg", "Train/b/1.jpg", f"{validation}/a/1.jpg", "README.md")
-    source = sources.list_images(tmp_path)
+    source = sources.list_folder(tmp_path)
     assert source.classes == ("a", "b")
     assert source.splits == {"train", "validation"}
     assert source.counts() == {"train": {"a": 1, "b": 1}, "validation": {"a": 1, "b": 0}}
@@ -45,13 +45,13 @@ def test_split_folders(tmp_path, validation):
 
 def test_a_class_may_be_called_train(tmp_path):
     _touch(tmp_path, "train/1.jpg", "bus/1.jpg")
-    assert sources.list_images(tmp_path).classes == ("bus", "train")
+    assert sources.list_folder(tmp_path).classes == ("bus", "train")
 
 
 def test_hidden_files_and_clutter_do_not_exist(tmp_path):
     _touch(tmp_path, "a/1.jpg", "b/1.jpg", ".git/x.jpg", "__MACOSX/a/1.jpg", ".DS_Store")
     _touch(tmp_path, "a/._1.jpg", "a/Thumbs.db", "b/.hidden/2.jpg")
-    source = sources.list_images(tmp_path)
+    source = sources.list_folder(tmp_path)
     assert _paths(source) == ["a/1.jpg", "b/1.jpg"]
     assert source.ignored == 0
 
@@ -61,7 +61,7 @@ def test_spaces_and_non_ascii_letters(tmp_path):
     _touch(
         tmp_path, f"train/{decomposed}/ein süßes Bild.jpg", "train/犬/1.jpg", "test/Kätzchen/2.jpg"
     )
-    source = sources.list_images(tmp_path)
+    source = sources.list_folder(tmp_path)
     assert source.classes == ("Kätzchen", "犬")
     assert source.counts()["test"] == {"Kätzchen": 1, "犬": 0}
 
@@ -71,7 +71,7 @@ def test_names_that_are_not_utf8(tmp_path):
     odd = os.path.join(os.fsencode(tmp_path), b"a", b"caf\xe9.jpg")
     with open(odd, "wb"):
         pass
-    source = sources.list_images(tmp_path)
+    source = sources.list_folder(tmp_path)
     path = next(path for path in _paths(source) if "caf" in path)
     assert (tmp_path / path).exists()
     assert printable(path) == "a/caf\ufffd.jpg"
@@ -86,7 +86,7 @@ def test_links(tmp_path):
     (data / "a/self.jpg").symlink_to("self.jpg")
     (data / "b/more").symlink_to(tmp_path / "elsewhere")
     (data / "b/gone.jpg").symlink_to(tmp_path / "gone.jpg")
-    source = sources.list_images(data)
+    source = sources.list_folder(data)
     # Broken links are listed, so that somebody is told about them.
     assert _paths(source) == ["a/1.jpg", "a/self.jpg", "b/1.jpg", "b/gone.jpg", "b/more/2.jpg"]
     assert {item.path for item in source.items if not item.size} == {"a/self.jpg", "b/gone.jpg"}
@@ -95,7 +95,7 @@ def test_links(tmp_path):
 def test_folders_and_pipes_with_picture_names(tmp_path):
     _touch(tmp_path, "a/1.jpg", "b/x.jpg/2.jpg")
     os.mkfifo(tmp_path / "a/pipe.jpg")  # opening it would wait for ever
-    source = sources.list_images(tmp_path)
+    source = sources.list_folder(tmp_path)
     assert _paths(source) == ["a/1.jpg", "b/x.jpg/2.jpg"]
     assert source.ignored == 1
 
@@ -127,7 +127,7 @@ def test_folders_and_pipes_with_picture_names(tmp_path):
 def test_layouts_that_are_refused(tmp_path, files, message):
     _touch(tmp_path, *files)
     with pytest.raises(ValueError, match=message) as error:
-        sources.list_images(tmp_path)
+        sources.list_folder(tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -157,14 +157,14 @@ def test_root_is_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for spelling in ("pictures", "./pictures/", "~/pictures"):
-        assert sources.list_images(spelling).root == str(tmp_path / "pictures")
+        assert sources.list_folder(spelling).root == str(tmp_path / "pictures")
 
 
 def test_fingerprint_changes_with_the_pictures(tmp_path):
     _touch(tmp_path, "a/1.jpg", "b/1.jpg", "b/notes.txt")
 
     def now():
-        return sources.fingerprint(sources.list_images(tmp_path))
+        return sources.fingerprint(sources.list_folder(tmp_path))
 
     seen = [now()]
     assert now() == seen[0]

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from components import served_versions
 from components.pusher import push as push_module
-from components.pusher import served
 from components.pusher.push import push
 
 
@@ -32,7 +32,7 @@ def test_a_version_is_a_readable_copy_named_after_the_time(model, destination):
     before = int(time.time())
     version = push(model, destination)
     assert before <= int(version.name) <= int(time.time())
-    assert served.content_digest(version) == served.content_digest(model)
+    assert served_versions.content_digest(version) == served_versions.content_digest(model)
     assert version.stat().st_mode & 0o777 == model.stat().st_mode & 0o777
     assert list(destination.iterdir()) == [version]
 
@@ -67,7 +67,9 @@ def test_nothing_is_seen_while_the_copy_is_under_way(model, destination, monkeyp
 
     def copy_and_look(source, target, **options):
         copy_file(source, target, **options)
-        seen.append((served.version_numbers(destination), served.champion(destination)))
+        seen.append(
+            (served_versions.version_numbers(destination), served_versions.champion(destination))
+        )
 
     monkeypatch.setattr(push_module.shutil, "copyfile", copy_and_look)
     push(model, destination)
@@ -77,7 +79,7 @@ def test_nothing_is_seen_while_the_copy_is_under_way(model, destination, monkeyp
 def test_what_a_killed_push_left_is_ignored_and_later_removed(model, destination):
     left = destination / ".staging-killed"
     shutil.copytree(model, left / "model")
-    assert served.list_versions(destination) == []
+    assert served_versions.list_versions(destination) == []
     push(model, destination)
     assert left.exists()  # young: another push may be writing it
     os.utime(left, (0, 0))

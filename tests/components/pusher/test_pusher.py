@@ -3,7 +3,7 @@
 import pytest
 from tfx.types import Channel, standard_artifacts
 
-from components.pusher import served
+from components import served_versions
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 
@@ -34,7 +34,7 @@ def node(tmp_path):
 
 def test_a_blessed_model_becomes_the_champion(node, tmp_path):
     pushed = node("first")
-    version = served.champion(tmp_path / "serving")
+    version = served_versions.champion(tmp_path / "serving")
     assert (version.path / "saved_model.pb").read_text() == "first"
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == version.name
@@ -54,9 +54,9 @@ def test_the_served_model_is_not_pushed_again(node, tmp_path):
     again = node("same")
     assert again.get_int_custom_property("pushed") == 0
     assert again.get_string_custom_property("already_served") == version
-    assert len(served.list_versions(tmp_path / "serving")) == 1
+    assert len(served_versions.list_versions(tmp_path / "serving")) == 1
     assert node("other").get_int_custom_property("pushed") == 1
-    assert len(served.list_versions(tmp_path / "serving")) == 2
+    assert len(served_versions.list_versions(tmp_path / "serving")) == 2
 
 
 def test_an_unwritable_destination_is_one_clear_error(node, tmp_path):

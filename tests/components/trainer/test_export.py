@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.classes import read_classes
-from components.trainer.dataset import ExampleReader
 from components.trainer.export import export
+from components.trainer.inputs.examples import ExampleReader
 
 CLASSES = ["first", "zweite Klasse", "третий"]
 

@@ -77,8 +77,8 @@ def valley(noise: float = 0.0) -> Curve:
     rates = np.geomspace(1e-6, 1.0, 85)
     at = np.log10(rates)
     expected = 1 - 0.9 / (1 + np.exp(-4 * (at + 4))) + 2 * np.clip(at + 2, 0, None)
-    hardness = np.exp(noise * np.random.default_rng(0).normal(size=len(at)))
-    return Curve(rates, expected * hardness, hardness)
+    reference_loss = np.exp(noise * np.random.default_rng(0).normal(size=len(at)))
+    return Curve(rates, expected * reference_loss, reference_loss)
 
 
 @pytest.mark.parametrize("noise", [0.0, 1.0])

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer import backbones
-from components.trainer.backbones import BACKBONES
-from components.trainer.model import build_classifier
-from components.trainer.phase_inputs import Splits, phase_inputs
-from components.trainer.phases import run_phases
+from components.trainer.fitting.phases import run_phases
+from components.trainer.inputs.phase_inputs import Splits, phase_inputs
+from components.trainer.network import keras_applications
+from components.trainer.network.classifier import build_classifier
+from components.trainer.settings.backbones import BACKBONES
 from pipeline.config import load_recipe, recipe_names
 
 pytestmark = pytest.mark.slow
@@ -79,11 +79,11 @@ def feature_vector(tmp_path_factory):
 def quick():
     """No downloads, no network built twice, no graphs: one step does not pay for tracing."""
     build = functools.cache(
-        functools.partial(lambda build, *args: build(*args[:3], None), backbones.build)
+        functools.partial(lambda build, *args: build(*args[:3], None), keras_applications.build)
     )
     tf.config.run_functions_eagerly(True)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(backbones, "build", build)
+        monkeypatch.setattr(keras_applications, "build", build)
         yield
     tf.config.run_functions_eagerly(False)
 

@@ -11,16 +11,16 @@ from types import SimpleNamespace
 import pytest
 
 from components import progress
-from components.trainer.config import (
+from components.trainer.run_fn import run_fn
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.settings.pseudo_labels import PseudoLabelSettings
+from components.trainer.settings.trainer import (
     BackboneSettings,
     PhaseSettings,
     TrainerSettings,
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
-from components.trainer.distillation_config import DistillationSettings
-from components.trainer.pseudo_labels_config import PseudoLabelSettings
-from components.trainer.run_fn import run_fn
 
 pytestmark = pytest.mark.slow
 

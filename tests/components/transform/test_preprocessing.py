@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from PIL import Image
 
-from components.transform import preprocessing
+from components.pixels import rescale
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +87,10 @@ def test_labels_become_indices_into_the_vocabulary(analyzed):
 def test_every_value_range_is_that_of_keras_own_preprocessing(name, value_range):
     pixels = np.random.default_rng(0).uniform(0, 255, (4, 4, 3)).astype(np.float32)
     expected = getattr(keras.applications, name).preprocess_input(pixels.copy())
-    ours = preprocessing.rescale(tf.constant(pixels), value_range)
+    ours = rescale(tf.constant(pixels), value_range)
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
 def test_the_unit_range_goes_from_black_0_to_white_1():
     pixels = tf.constant([[[0.0, 51.0, 255.0]]])
-    np.testing.assert_allclose(preprocessing.rescale(pixels, "unit"), [[[0.0, 0.2, 1.0]]])
+    np.testing.assert_allclose(rescale(pixels, "unit"), [[[0.0, 0.2, 1.0]]])

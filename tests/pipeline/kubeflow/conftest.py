@@ -62,7 +62,7 @@ def package_documents(retries: int = 0) -> list[dict]:
         executors[f"{step}_executor"] = {
             "container": {
                 "image": IMAGE,
-                "command": ["python", "-m", "pipeline.kubeflow.entrypoint"],
+                "command": ["python", "-m", "pipeline.kubeflow.step.entrypoint"],
                 "args": ["--json_serialized_invocation_args", "{{$}}"],
             }
         }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.quantities import cores, memory_bytes, seconds
+from pipeline.kubeflow.quantities import cores, memory_bytes, seconds
 
 
 @pytest.mark.parametrize(("text", "number"), [("2", 2), ("0.5", 0.5), ("500m", 0.5), ("1.5", 1.5)])

@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.config import Recipe, RecipeError, load_recipe
-from pipeline.image_name import is_moving
-from pipeline.kubeflow_config import OUTSIDE
+from pipeline.kubeflow.image_name import is_moving
+from pipeline.kubeflow.settings import NEVER_CACHED
 
 
 def settings(*overrides):
@@ -66,7 +66,7 @@ def test_a_recipe_that_is_printed_in_full_says_the_same():
 
 def test_steps_that_look_outside_are_cached_only_by_name():
     everything = settings("cache=true")
-    assert [name for name in OUTSIDE if everything.step(name).cache] == []
+    assert [name for name in NEVER_CACHED if everything.step(name).cache] == []
     assert everything.step("Trainer").cache and settings().step("Trainer").cache
     assert settings("steps.ImageExampleGen.cache=true").step("ImageExampleGen").cache
     nothing = settings("cache=false")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.trainer.checkpoint import Checkpoint, rank, ranks
+from components.trainer.fitting.checkpoint import Checkpoint, rank, ranks
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from components.trainer.config import TrainingSettings
-from components.trainer.losses import class_weights, make_loss
+from components.trainer.fitting.losses import class_weights, make_loss
+from components.trainer.settings.trainer import TrainingSettings
 
 LOGIT = np.log(4.0).astype(np.float32)  # probabilities 0.2 and 0.8
 LOGITS = np.log([[0.7, 0.2, 0.1]]).astype(np.float32)

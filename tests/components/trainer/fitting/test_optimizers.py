@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from components.trainer.config import PhaseSettings, UnfrozenPhaseSettings
-from components.trainer.optimizers import make_optimizer
+from components.trainer.fitting.optimizers import make_optimizer
+from components.trainer.settings.trainer import PhaseSettings, UnfrozenPhaseSettings
 
 KERAS = {
     "adam": keras.optimizers.Adam,

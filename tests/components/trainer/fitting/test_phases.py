@@ -6,17 +6,17 @@ import pytest
 import tensorflow as tf
 
 from components import progress
-from components.trainer.config import (
+from components.trainer.fitting.losses import class_weights, make_loss
+from components.trainer.fitting.phases import as_json, run_phases
+from components.trainer.inputs.phase_inputs import PhaseInput
+from components.trainer.network.classifier import BackboneLayer, build_classifier
+from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
     PhaseSettings,
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
-from components.trainer.losses import class_weights, make_loss
-from components.trainer.model import BackboneLayer, build_classifier
-from components.trainer.phase_inputs import PhaseInput
-from components.trainer.phases import as_json, run_phases
 
 pytestmark = pytest.mark.slow
 

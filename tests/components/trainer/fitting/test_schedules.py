@@ -5,8 +5,8 @@ import itertools
 import pydantic
 import pytest
 
-from components.trainer.config import PhaseSettings
-from components.trainer.schedules import learning_rate
+from components.trainer.fitting.schedules import learning_rate
+from components.trainer.settings.trainer import PhaseSettings
 
 
 def rates(**settings):

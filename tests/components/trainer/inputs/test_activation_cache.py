@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from components import progress
-from components.trainer.prefix_cache import Cached, encode, require_space
+from components.trainer.inputs.activation_cache import Cached, encode, require_space
 
 COUNT, VIEWS = 10, 3
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_transform as tft
 
-from components.trainer.dataset import ExampleReader, count_examples, count_labels
+from components.trainer.inputs.examples import ExampleReader, count_examples, count_labels
 
 BATCH = 10
 COUNT = 48

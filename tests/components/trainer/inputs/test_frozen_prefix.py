@@ -4,10 +4,16 @@ import keras
 import numpy as np
 import pytest
 
-from components.trainer import backbones
-from components.trainer.config import BackboneSettings, HeadSettings, PhaseSettings
-from components.trainer.graph_cut import deepest_frozen_tensor
-from components.trainer.model import build_classifier, learning_layers, rest_of, set_learning
+from components.trainer.inputs.frozen_prefix import deepest_frozen_tensor
+from components.trainer.network import keras_applications
+from components.trainer.network.classifier import (
+    build_classifier,
+    learning_layers,
+    set_learning,
+    tail_from,
+)
+from components.trainer.settings.backbones import BACKBONES
+from components.trainer.settings.trainer import BackboneSettings, HeadSettings, PhaseSettings
 
 
 def layers_from(network, index):
@@ -16,7 +22,7 @@ def layers_from(network, index):
 
 @pytest.fixture(scope="module")
 def mobilenet():
-    return backbones.build("mobilenet_v2", 1.0, 160, None)
+    return keras_applications.build("mobilenet_v2", 1.0, 160, None)
 
 
 def test_fine_tuning_mobilenet_v2_from_layer_100_is_cut_after_block_10(mobilenet):
@@ -70,7 +76,7 @@ def test_both_halves_together_are_the_whole_network(name, size, at):
     settings = BackboneSettings(name=name, image_size=size, weights="none")
     model = build_classifier(settings, HeadSettings(), num_classes=3, steps=1)
     network = model.get_layer("backbone").network
-    low, high = (0, 255) if backbones.BACKBONES[name].value_range == "raw" else (-1, 1)
+    low, high = (0, 255) if BACKBONES[name].value_range == "raw" else (-1, 1)
     rng = np.random.default_rng(0)
     pixels = rng.uniform(low, high, (8, size, size, 3)).astype(np.float32)
     settle_normalization(network, pixels)
@@ -79,7 +85,7 @@ def test_both_halves_together_are_the_whole_network(name, size, at):
     cut = deepest_frozen_tensor(network, learning_layers(network, phase))
     assert cut is not network.input and cut is not network.output
     set_learning(model, phase)
-    rest = rest_of(model, cut)
+    rest = tail_from(model, cut)
     assert {id(w) for w in rest.trainable_weights} == {id(w) for w in model.trainable_weights}
 
     kept = np.asarray(keras.Model(network.input, cut)(pixels, training=False))

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.config import (
+from components.trainer.inputs.phase_inputs import Splits, phase_inputs
+from components.trainer.network.classifier import build_classifier, set_learning
+from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
     PhaseSettings,
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
-from components.trainer.model import build_classifier, set_learning
-from components.trainer.phase_inputs import Splits, phase_inputs
 
 pytestmark = pytest.mark.slow
 

@@ -4,9 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from components.trainer import initial_weights
-from components.trainer.config import BackboneSettings, HeadSettings, PhaseSettings
-from components.trainer.model import build_classifier, count_parameters, set_learning
+from components.trainer.network import initial_weights
+from components.trainer.network.classifier import (
+    build_classifier,
+    count_parameters,
+    set_learning,
+)
+from components.trainer.settings.trainer import BackboneSettings, HeadSettings, PhaseSettings
 
 TINY = BackboneSettings(alpha=0.35, image_size=32, weights="glyphs")
 

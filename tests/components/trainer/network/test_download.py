@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from components.trainer import download
+from components.trainer.network import download
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from keras.src.legacy.saving import legacy_h5_format
 
-from components.trainer import backbones
-from components.trainer.config import BackboneSettings, HeadSettings
 from components.trainer.export import export
-from components.trainer.initial_weights import (
+from components.trainer.network import keras_applications
+from components.trainer.network.classifier import build_classifier
+from components.trainer.network.initial_weights import (
     check_weights_file,
     fingerprint,
     pretrained_network,
     without_weights,
 )
-from components.trainer.model import build_classifier
+from components.trainer.settings.trainer import BackboneSettings, HeadSettings
 
 
 def settings(weights, **more):
@@ -30,7 +30,7 @@ def settings(weights, **more):
 @pytest.fixture(scope="module")
 def network():
     """Random weights, to be saved and found again."""
-    return backbones.build("mobilenet_v2", 0.35, 96, None)
+    return keras_applications.build("mobilenet_v2", 0.35, 96, None)
 
 
 @pytest.fixture

@@ -8,19 +8,19 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.trainer import saved_model
-from components.trainer.config import (
+from components.trainer.export import export
+from components.trainer.fitting.phases import run_phases
+from components.trainer.inputs.examples import ExampleReader
+from components.trainer.inputs.frozen_prefix import deepest_frozen_tensor
+from components.trainer.inputs.phase_inputs import Splits, phase_inputs
+from components.trainer.network import saved_model
+from components.trainer.network.classifier import build_classifier, count_parameters
+from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
-from components.trainer.dataset import ExampleReader
-from components.trainer.export import export
-from components.trainer.graph_cut import deepest_frozen_tensor
-from components.trainer.model import build_classifier, count_parameters
-from components.trainer.phase_inputs import Splits, phase_inputs
-from components.trainer.phases import run_phases
 
 
 class FeatureVector(tf.Module):

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from keras.src.applications import imagenet_utils
 
-from components.trainer import backbones
-from components.trainer.backbones import BACKBONES, SAVED_MODEL
-from components.transform import preprocessing
+from components.pixels import rescale
+from components.trainer.network import keras_applications
+from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def test_sizes_are_those_of_the_constructors(name, monkeypatch):
 
     monkeypatch.setattr(imagenet_utils, "obtain_input_shape", stop)
     with pytest.raises(StopError) as asked:
-        backbones.build(name, 1.0, BACKBONES[name].size, None)
+        keras_applications.build(name, 1.0, BACKBONES[name].size, None)
     assert asked.value.args == (BACKBONES[name].size, BACKBONES[name].min_size)
 
 
@@ -41,7 +41,7 @@ def test_sizes_are_those_of_the_constructors(name, monkeypatch):
 def test_value_ranges_are_those_of_the_networks_own_preprocessing(name):
     pixels = np.random.default_rng(0).uniform(0, 255, (4, 4, 3)).astype(np.float32)
     expected = module_of(name).preprocess_input(pixels.copy())
-    ours = preprocessing.rescale(tf.constant(pixels), BACKBONES[name].value_range)
+    ours = rescale(tf.constant(pixels), BACKBONES[name].value_range)
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
@@ -56,7 +56,7 @@ def test_imagenet_weights_are_asked_for_by_keras_own_name(name, monkeypatch):
 
     monkeypatch.setattr(module_of(name).file_utils, "get_file", get_file)
     for build in (
-        lambda: backbones.build(name, 1.0, 32, "imagenet"),
+        lambda: keras_applications.build(name, 1.0, 32, "imagenet"),
         lambda: module_of(name).__dict__[BACKBONES[name].constructor](include_top=False),
     ):
         with pytest.raises(StopError):
@@ -65,7 +65,7 @@ def test_imagenet_weights_are_asked_for_by_keras_own_name(name, monkeypatch):
 
 
 def test_the_layers_of_efficientnet_v2_are_those_that_keras_gives_it():
-    ours = backbones.build("efficientnet_v2_b0", 1.0, 32, None)
+    ours = keras_applications.build("efficientnet_v2_b0", 1.0, 32, None)
     theirs = keras.applications.EfficientNetV2B0(
         include_top=False, weights=None, input_shape=(32, 32, 3)
     )
@@ -84,7 +84,7 @@ def imagenet_efficientnet(folder, monkeypatch):
         weight.assign(weight + rng.uniform(0, 0.1, weight.shape).astype(weight.dtype))
     source.save_weights(path)
     monkeypatch.setattr(module_of("efficientnet_b0").file_utils, "get_file", lambda *_, **__: path)
-    return backbones.build("efficientnet_b0", 1.0, 32, "imagenet")
+    return keras_applications.build("efficientnet_b0", 1.0, 32, "imagenet")
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def pixels():
 def test_an_efficientnet_saved_with_imagenet_weights_answers_alike_when_loaded_from_the_file(
     efficientnet, pixels, tmp_path
 ):
-    from components.trainer.config import BackboneSettings
-    from components.trainer.initial_weights import pretrained_network
+    from components.trainer.network.initial_weights import pretrained_network
+    from components.trainer.settings.trainer import BackboneSettings
 
     path = tmp_path / "mine.weights.h5"
     efficientnet.save_weights(path)
@@ -120,9 +120,9 @@ def test_an_efficientnet_saved_with_imagenet_weights_answers_alike_when_loaded_f
 
 def test_assigned_weights_of_the_normalization_count_once_it_is_settled(efficientnet, pixels):
     # Twice: Keras counts on when it names layers, and names must not meet.
-    _, blank = (backbones.build("efficientnet_b0", 1.0, 32, None) for _ in range(2))
+    _, blank = (keras_applications.build("efficientnet_b0", 1.0, 32, None) for _ in range(2))
     blank.set_weights(efficientnet.get_weights())
     expected = np.asarray(efficientnet(pixels, training=False))
     assert np.abs(np.asarray(blank(pixels, training=False)) - expected).max() > 1e-4
-    backbones.settle(blank)
+    keras_applications.finalize_state(blank)
     np.testing.assert_allclose(blank(pixels, training=False), expected, rtol=1e-5, atol=1e-6)

@@ -3,7 +3,9 @@
 import pydantic
 import pytest
 
-from components.trainer.config import (
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.settings.pseudo_labels import PseudoLabelSettings
+from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
     PhaseSettings,
@@ -11,8 +13,6 @@ from components.trainer.config import (
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
-from components.trainer.distillation_config import DistillationSettings
-from components.trainer.pseudo_labels_config import PseudoLabelSettings
 
 
 @pytest.mark.parametrize(

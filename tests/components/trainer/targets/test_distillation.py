@@ -3,16 +3,12 @@
 import numpy as np
 import pytest
 
-from components.trainer.config import TrainingSettings
-from components.trainer.distillation import (
-    Accuracy,
-    DistillationLoss,
-    WeightedAccuracy,
-    as_targets,
-    labels_of,
-)
-from components.trainer.distillation_config import DistillationSettings
-from components.trainer.losses import make_loss
+from components.trainer.fitting.losses import make_loss
+from components.trainer.fitting.metrics import Accuracy, WeightedAccuracy
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.settings.trainer import TrainingSettings
+from components.trainer.targets.distillation import DistillationLoss, as_targets
+from components.trainer.targets.labels import labels_of
 
 LABELS = np.array([0, 2], np.int64)
 LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.5, 1.0]], np.float32)

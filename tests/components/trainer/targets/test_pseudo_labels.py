@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer import pseudo_labels
-from components.trainer.dataset import count_labels, records
-from components.trainer.pseudo_labels_config import PseudoLabelSettings
+from components.trainer.inputs.examples import count_labels, records
+from components.trainer.settings.pseudo_labels import PseudoLabelSettings
+from components.trainer.targets import pseudo_labels
 
 CLASSES = ("bar", "disc", "frame")
 # What the model says of each picture: sure, unsure, sure, and of the same picture again.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer import teacher, teacher_files
-from components.trainer.distillation_config import DistillationSettings
-from components.transform.preprocessing import decode
+from components.pixels import decode
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.targets import teacher, teacher_files
 
 CLASSES = ("bar", "disc", "frame")  # of the pictures
 KNOWN = ("frame", "bar", "disc", "star")

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.kubeflow import credentials
+from pipeline.kubeflow.client import credentials
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.kubeflow.cron import six_fields
+from pipeline.kubeflow.client.cron import six_fields
 
 
 @pytest.mark.parametrize(

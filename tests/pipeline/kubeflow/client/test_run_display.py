@@ -5,7 +5,7 @@ import types
 import pytest
 from rich.console import Console
 
-from pipeline.kubeflow.run_display import StepsDisplay, duration
+from pipeline.kubeflow.client.run_display import StepsDisplay, duration
 
 _NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.timezone.utc)
 

@@ -1,7 +1,7 @@
 import types
 
-from pipeline.kubeflow import run_pods
-from pipeline.kubeflow.run_pods import pod_names
+from pipeline.kubeflow.client import run_pods
+from pipeline.kubeflow.client.run_pods import pod_names
 
 
 def test_the_hash_is_argos():

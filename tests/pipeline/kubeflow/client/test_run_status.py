@@ -1,7 +1,7 @@
 import datetime
 import types
 
-from pipeline.kubeflow.run_status import State, read_status
+from pipeline.kubeflow.client.run_status import State, read_status
 
 _UTC = datetime.timezone.utc
 _START = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=_UTC)

@@ -1,5 +1,5 @@
-from pipeline.kubeflow.kfp_client import ApiError, UnavailableError
-from pipeline.kubeflow.run_watch import WaitTimeoutError, wait_for
+from pipeline.kubeflow.client.kfp_client import ApiError, UnavailableError
+from pipeline.kubeflow.client.run_watch import WaitTimeoutError, wait_for
 
 
 class Clock:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import socket
@@ -11,6 +10,7 @@ import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,7 +19,9 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.commands.submit import Options, submit_package
 from pipeline.config import load_recipe
-from pipeline.kubeflow import credentials, kfp_client, parameters
+from pipeline.kubeflow.client import credentials, kfp_client
+from pipeline.kubeflow.compiler import parameters
+from pipeline.kubeflow.package.setting_paths import SETTING_PATHS
 
 _SECRET = "s3cr3t-t0ken"
 
@@ -118,7 +120,7 @@ def test_a_recipe_is_compiled_first(kfp, submit, package_file, monkeypatch):
         return package_file.read_text()
 
     compiler = types.SimpleNamespace(compile_package=compile_package)  # TFX takes ten seconds
-    monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compile", compiler)
+    monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compiler.compile_package", compiler)
     assert submit("digits", ["seed=7"])[0] == 0
     assert len(kfp.runs) == 1
 
@@ -204,8 +206,8 @@ def test_a_refusal_is_one_line_without_the_token(
         ({"host": "kfp.example"}, "begins with http:// or https://"),
         ({"host": "http://h/pipeline/#/runs"}, "leave out what follows http://h/pipeline"),
         ({"host": f"https://me:{_SECRET}@h"}, "without user and password"),
-        ({"token_file": pathlib.Path("nowhere")}, "token file nowhere: No such file"),
-        ({"ca_cert": pathlib.Path("nowhere")}, "--ca-cert nowhere: there is no such file"),
+        ({"token_file": Path("nowhere")}, "token file nowhere: No such file"),
+        ({"ca_cert": Path("nowhere")}, "--ca-cert nowhere: there is no such file"),
         ({"pipeline_root": "runs/here"}, "minio://bucket/folder"),
         ({"pipeline_root": "s3://"}, "s3://bucket/folder"),
         ({"cron": "0 3 * *"}, "minute, hour, day, month and day of the week"),
@@ -232,11 +234,11 @@ def test_a_mistake_is_found_before_anything_is_sent(kfp, submit, options, says):
 
 def test_what_the_trainer_would_refuse_an_hour_later_is_refused_now(kfp, submit, tmp_path):
     recipe = load_recipe("digits")
-    exposed = {p.name: p for p in parameters.run_parameters(recipe, "digits", "served")}
+    exposed = {p.name: p for p in parameters.exposed_settings(recipe, "digits", "served")}
     spec, platform = kfp.package_documents()
     constants = {
         "custom_config": json.dumps({"settings": recipe.trainer.model_dump_json()}),
-        parameters.PLACES: json.dumps({"frozen_epochs": exposed["frozen_epochs"].place}),
+        SETTING_PATHS: json.dumps({"frozen_epochs": exposed["frozen_epochs"].setting_path}),
     }
     inputs = spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]
     declared = spec["components"]["Trainer"]["inputDefinitions"]["parameters"]
@@ -250,7 +252,7 @@ def test_what_the_trainer_would_refuse_an_hour_later_is_refused_now(kfp, submit,
     assert kfp.requests == []
     submit(package, params=("frozen_epochs=3",))
     assert kfp.runs[0]["runtime_config"]["parameters"] == {"frozen_epochs": 3}
-    inputs[parameters.PLACES]["runtimeValue"]["constant"] = "not JSON"
+    inputs[SETTING_PATHS]["runtimeValue"]["constant"] = "not JSON"
     package.write_text(yaml.safe_dump_all([spec, platform]))
     with pytest.raises(ValueError, match=r"Trainer: .* compile it again"):
         submit(package)

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.config import load_recipe
-from pipeline.kubeflow import checks
+from pipeline.kubeflow.compiler import checks
 
 READY = {
     "kubeflow.image": "registry.example.com/graft:1",

@@ -1,25 +1,21 @@
 """Parameters of a run: which there are, and how their values reach a step."""
 
 import json
-import pathlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from components.trainer.config import TrainerSettings
+from components.trainer.settings.trainer import TrainerSettings
 from pipeline.config import Recipe, load_recipe
-from pipeline.kubeflow.parameters import (
-    MOUNT_PATHS,
-    PLACES,
-    SCHEMA_TEXT,
-    fold_in,
-    run_parameters,
-)
+from pipeline.kubeflow.compiler.parameters import exposed_settings
+from pipeline.kubeflow.package.setting_paths import MOUNT_PATHS, SCHEMA_TEXT, SETTING_PATHS
+from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
 
 def parameters(recipe):
-    return {p.name: p for p in run_parameters(recipe, "digits", "/mnt/serving")}
+    return {p.name: p for p in exposed_settings(recipe, "digits", "/mnt/serving")}
 
 
 def with_names(*keys):
@@ -28,13 +24,13 @@ def with_names(*keys):
 
 def handed_over(recipe, **chosen):
     """What the Trainer's step is handed for a run that chooses some values."""
-    of_trainer = {name: p for name, p in parameters(recipe).items() if p.place}
+    of_trainer = {name: p for name, p in parameters(recipe).items() if p.setting_path}
     return {
         "custom_config": json.dumps(
             {"settings": recipe.trainer.model_dump_json(), "code_digest": "0"}
         ),
         "run_fn": "components.trainer.run_fn.run_fn",
-        PLACES: json.dumps({name: p.place for name, p in of_trainer.items()}),
+        SETTING_PATHS: json.dumps({name: p.setting_path for name, p in of_trainer.items()}),
         **{name: chosen.get(name, p.default) for name, p in of_trainer.items()},
     }
 
@@ -72,7 +68,7 @@ def test_phases_of_a_list_have_theirs_too():
         "top_layers_epochs",
         "all_epochs",
     ]
-    settings = settings_of(fold_in(handed_over(recipe, top_layers_epochs=7)))
+    settings = settings_of(apply_run_parameters(handed_over(recipe, top_layers_epochs=7)))
     assert [phase.epochs for phase in settings.training.phases.values()] == [1, 7, 3]
 
 
@@ -103,13 +99,13 @@ def test_a_recipe_may_add_settings_of_training_and_head():
 def test_what_cannot_be_a_parameter_is_told(key, says):
     recipe = with_names(key)
     with pytest.raises(ValueError) as error:
-        run_parameters(recipe, "digits", "/mnt/serving")
+        exposed_settings(recipe, "digits", "/mnt/serving")
     assert says in str(error.value)
 
 
 def test_values_of_a_run_reach_the_settings_and_nothing_else_is_left():
     recipe = with_names("training.frozen.learning_rate")
-    values = fold_in(handed_over(recipe, frozen_epochs=3.0, frozen_learning_rate=0.5))
+    values = apply_run_parameters(handed_over(recipe, frozen_epochs=3.0, frozen_learning_rate=0.5))
     assert set(values) == {"custom_config", "run_fn"}
     assert json.loads(values["custom_config"])["code_digest"] == "0"
     settings = settings_of(values)
@@ -121,7 +117,7 @@ def test_values_of_a_run_reach_the_settings_and_nothing_else_is_left():
 
 def test_a_run_that_chooses_nothing_trains_what_the_recipe_says():
     recipe = load_recipe("digits")
-    assert settings_of(fold_in(handed_over(recipe))) == recipe.trainer
+    assert settings_of(apply_run_parameters(handed_over(recipe))) == recipe.trainer
 
 
 @pytest.mark.parametrize(
@@ -141,35 +137,35 @@ def test_a_run_that_chooses_nothing_trains_what_the_recipe_says():
 )
 def test_a_value_that_cannot_be_names_its_parameter(chosen, says):
     with pytest.raises(ValueError) as error:
-        fold_in(handed_over(load_recipe("digits"), **chosen))
+        apply_run_parameters(handed_over(load_recipe("digits"), **chosen))
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_the_schema_comes_with_the_package():
-    values = fold_in({"schema_file": "", SCHEMA_TEXT: "feature {}"})
+    values = apply_run_parameters({"schema_file": "", SCHEMA_TEXT: "feature {}"})
     assert set(values) == {"schema_file"}
-    assert pathlib.Path(values["schema_file"]).read_text() == "feature {}"
+    assert Path(values["schema_file"]).read_text() == "feature {}"
 
 
 def test_a_destination_must_outlive_the_pod():
     volumes = json.dumps(["/mnt/pictures", "/mnt/serving"])
     good = {"push_destination": "/mnt/serving/digits", MOUNT_PATHS: volumes}
-    assert fold_in(good) == {"push_destination": "/mnt/serving/digits"}
+    assert apply_run_parameters(good) == {"push_destination": "/mnt/serving/digits"}
     for path in ("/srv/digits", "/mnt/servings", "/mnt/serving/../x", "runs/digits"):
         with pytest.raises(ValueError, match=rf"push_destination: {path} is on no volume.*below"):
-            fold_in({"push_destination": path, MOUNT_PATHS: volumes})
+            apply_run_parameters({"push_destination": path, MOUNT_PATHS: volumes})
 
 
 def test_steps_without_extras_are_left_alone():
     values = {"source": "digits", "settings": "{}"}
-    assert fold_in(values) == values
+    assert apply_run_parameters(values) == values
 
 
 @pytest.mark.slow
 def test_neither_tfx_nor_tensorflow_is_imported():
     code = (
-        "import sys, pipeline.kubeflow.parameters\n"
+        "import sys, pipeline.kubeflow.compiler.parameters\n"
         "sys.exit(', '.join({'tfx', 'tensorflow', 'kfp'} & set(sys.modules)) or 0)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from pipeline.config import load_recipe
-from pipeline.kubeflow.package import parse_package
-from pipeline.kubeflow.parameters import run_parameters
-from pipeline.kubeflow.post_process import post_process
+from pipeline.kubeflow.compiler.parameters import exposed_settings
+from pipeline.kubeflow.compiler.post_process import post_process
+from pipeline.kubeflow.package.documents import parse_package
 
 IMAGE = "registry.example.com/graft:1"
 
@@ -23,7 +23,7 @@ def process(compiled, *overrides):
             *(f"kubeflow.{override}" for override in overrides),
         ],
     )
-    parameters = run_parameters(recipe, "digits", "/mnt/serving/digits")
+    parameters = exposed_settings(recipe, "digits", "/mnt/serving/digits")
     return post_process(compiled, recipe.kubeflow, parameters, "feature {}")
 
 

@@ -2,7 +2,7 @@
 
 import os
 
-from pipeline.kubeflow.object_store import ObjectStore
+from pipeline.kubeflow.emulator.object_store import ObjectStore
 
 
 def test_files_go_in_and_come_out_without_times_modes_and_empty_folders(tmp_path):

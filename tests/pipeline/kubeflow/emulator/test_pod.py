@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kubeflow.pod import Pod, translate
+from pipeline.kubeflow.emulator.pod import Pod, translate
 
 PLATFORM = {
     "pvcMount": [

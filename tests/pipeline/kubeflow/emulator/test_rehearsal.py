@@ -14,8 +14,8 @@ import yaml
 
 import pipeline
 from pipeline.commands.rehearse import rehearse_package
-from pipeline.kubeflow.package import load_package
-from pipeline.kubeflow.rehearsal import Rehearsal, StepError
+from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
+from pipeline.kubeflow.package.documents import load_package
 from pipeline.run_result import RunError
 
 # Plays the part that `mode` says: what TFX and our components would leave, or a mistake.

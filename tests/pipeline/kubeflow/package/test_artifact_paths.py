@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.kubeflow.artifact_paths import local_path
+from pipeline.kubeflow.package.artifact_paths import local_path
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from pipeline.kubeflow import backend_rules
+from pipeline.kubeflow.package import backend_rules
 
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
 SPEC = {
@@ -110,7 +110,7 @@ def test_a_task_without_executor_is_refused(spec):
 
 
 def test_parameters_of_a_run_have_the_packages_types_and_defaults(spec):
-    values = backend_rules.run_parameters(spec, {"epochs": "3", "source": "5"})
+    values = backend_rules.run_parameter_values(spec, {"epochs": "3", "source": "5"})
     assert values == {"epochs": 3, "rate": 0.1, "source": "5"}
 
 
@@ -124,13 +124,13 @@ def test_parameters_of_a_run_have_the_packages_types_and_defaults(spec):
 )
 def test_a_wrong_parameter_is_one_clear_error(spec, given, message):
     with pytest.raises(ValueError, match=message):
-        backend_rules.run_parameters(spec, given)
+        backend_rules.run_parameter_values(spec, given)
 
 
 def test_a_parameter_without_default_must_be_given(spec):
     del spec["root"]["inputDefinitions"]["parameters"]["source"]["defaultValue"]
     with pytest.raises(ValueError, match="run parameter source has no default"):
-        backend_rules.run_parameters(spec, {})
+        backend_rules.run_parameter_values(spec, {})
 
 
 def test_what_the_driver_hands_a_step(spec):

@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from pipeline.config import load_recipe
-from pipeline.kubeflow.package import load_package, parse_package
-from pipeline.kubeflow.parameters import run_parameters
-from pipeline.kubeflow.post_process import post_process
+from pipeline.kubeflow.compiler.parameters import exposed_settings
+from pipeline.kubeflow.compiler.post_process import post_process
+from pipeline.kubeflow.package.documents import load_package, parse_package
 
 TRAINER = ("deploymentSpec", "executors", "Trainer_executor", "container")
 KUBERNETES = ("platforms", "kubernetes", "deploymentSpec", "executors", "Trainer_executor")
@@ -21,7 +21,7 @@ def documents(compiled):
         "digits",
         ["kubeflow.image=graft:1", "kubeflow.pvcs.serving=/mnt/serving", "kubeflow.retries=2"],
     )
-    parameters = run_parameters(recipe, "digits", "/mnt/serving/digits")
+    parameters = exposed_settings(recipe, "digits", "/mnt/serving/digits")
     return list(yaml.safe_load_all(post_process(compiled, recipe.kubeflow, parameters, "")))
 
 
@@ -177,7 +177,7 @@ def test_steps_are_told_in_an_order_in_which_they_can_run(documents):
     trainer = package.steps[names.index("Trainer")]
     assert trainer.dependencies == ("ImageExampleGen",)
     assert trainer.cached and trainer.retries == 2 and trainer.gpu == ""
-    assert trainer.command == ("python", "-m", "pipeline.kubeflow.entrypoint")
+    assert trainer.command == ("python", "-m", "pipeline.kubeflow.step.entrypoint")
     assert trainer.platform["pvcMount"][0]["mountPath"] == "/mnt/serving"
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from components.gates import Gate, write_gates
-from pipeline.kubeflow import entrypoint
-from pipeline.kubeflow.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.step import entrypoint
 
 ROOT = "minio://mlpipeline/v2/artifacts/tiny/run-1"
 INPUTS = {"model": "Model", "model_blessing": "ModelBlessing", "infra_blessing": "InfraBlessing"}

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from pipeline.kubeflow import executor_io
+from pipeline.kubeflow.step import executor_io
 
 EXAMPLES = {"instanceSchema": "title: tfx.Examples\ntype: object\n"}
 SPEC = {"artifacts": {"examples": {"artifactType": EXAMPLES}}}

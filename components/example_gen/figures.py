@@ -1,0 +1,23 @@
+"""What ImageExampleGen has to tell in a few words, for the line that it ends with."""
+
+from pathlib import Path
+
+from components.example_gen.summary import SUMMARY_FILE, Summary
+
+
+def describe(outputs: dict[str, list]) -> str:
+    """Pictures per split, classes, and what was set aside.
+
+    Args:
+        outputs: the node's output artifacts by key.
+    """
+    text = Path(outputs["examples"][0].uri, SUMMARY_FILE).read_text(encoding="utf-8")
+    summary = Summary.from_json(text)
+    counts = ", ".join(f"{sum(c.values()):,} {split}" for split, c in summary.counts.items())
+    aside = f", {summary.quarantined} set aside" if summary.quarantined else ""
+    text = f"{summary.total:,} pictures of {len(summary.classes)} classes ({counts}){aside}"
+    if summary.unlabelled:
+        text += f"; {summary.unlabelled['usable']:,} unlabelled"
+        if summary.unlabelled["copies"]:
+            text += f" ({summary.unlabelled['copies']:,} copies of labelled ones left out)"
+    return text

@@ -1,0 +1,19 @@
+"""Inputs that a package hands a step beside its execution properties, and what they are called.
+
+The compiler writes them and the step's entrypoint takes them out again before TFX sees them.
+"""
+
+SETTING_PATHS = "run_parameters"
+"""JSON: by run parameter, its `SettingPath` in the settings of the Trainer."""
+
+SCHEMA_TEXT = "schema_text"
+"""The schema as text, so that no file of it has to be in the image."""
+
+MOUNT_PATHS = "mount_paths"
+"""JSON: list of the folders at which the step's volumes are mounted."""
+
+PUSH_DESTINATION = "push_destination"
+"""Run parameter and execution property: folder of the served versions."""
+
+SettingPath = list[str | int]
+"""Keys and indices that lead to one value in JSON."""

@@ -1,0 +1,86 @@
+"""Puts the parameters of a run into the execution properties of a step, inside its pod."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from components.errors import UserError
+from components.trainer.settings.trainer import TrainerSettings
+from pipeline.kubeflow.package.setting_paths import (
+    MOUNT_PATHS,
+    PUSH_DESTINATION,
+    SCHEMA_TEXT,
+    SETTING_PATHS,
+    SettingPath,
+)
+from pipeline.kubeflow.package.volumes import on_volume
+
+_CONFIG, _SETTINGS, _SCHEMA_FILE = "custom_config", "settings", "schema_file"
+
+
+def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
+    """Puts what the package hands a step beside its execution properties into these.
+
+    Args:
+        parameter_values: a step's input parameters, as Kubeflow Pipelines passes them on.
+
+    Returns:
+        The execution properties alone. Those of a step without such extras are as they were.
+
+    Raises:
+        UserError: a value that the Trainer cannot have, or a destination that would be gone with
+            the pod; the text names the run parameter.
+    """
+    values = dict(parameter_values)
+    if SCHEMA_TEXT in values:
+        path = Path(tempfile.mkdtemp(prefix="schema-")) / "schema.pbtxt"
+        path.write_text(values.pop(SCHEMA_TEXT), encoding="utf-8")
+        values[_SCHEMA_FILE] = str(path)
+    if MOUNT_PATHS in values:
+        _check_on_volume(values[PUSH_DESTINATION], json.loads(values.pop(MOUNT_PATHS)))
+    if SETTING_PATHS in values:
+        paths = json.loads(values.pop(SETTING_PATHS))
+        chosen = {name: _whole(values.pop(name)) for name in paths}
+        config = json.loads(values[_CONFIG])
+        config[_SETTINGS] = _with(config[_SETTINGS], paths, chosen)
+        values[_CONFIG] = json.dumps(config)
+    return values
+
+
+def _check_on_volume(path: str, mount_paths: list[str]) -> None:
+    if not on_volume(path, mount_paths):
+        raise UserError(
+            f"run parameter {PUSH_DESTINATION}: {path} is on no volume, so the model would be lost "
+            f"with its pod; name a folder below {' or '.join(mount_paths) or 'a mounted volume'}"
+        )
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 3 may arrive as 3.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _with(settings_json: str, paths: dict[str, SettingPath], chosen: dict[str, Any]) -> str:
+    settings = json.loads(settings_json)
+    for name, (*blocks, last) in paths.items():
+        block = settings
+        for part in blocks:
+            block = block[part]
+        block[last] = chosen[name]
+    try:
+        return TrainerSettings.model_validate(settings).model_dump_json()
+    except pydantic.ValidationError as error:
+        problems = (_explain(e, paths, chosen) for e in error.errors(include_url=False))
+        raise UserError("; ".join(problems)) from None
+
+
+def _explain(error: dict[str, Any], paths: dict[str, SettingPath], chosen: dict[str, Any]) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    at = [name for name, path in paths.items() if tuple(path) == error["loc"]]
+    if not at:  # of values that do not go together
+        given = ", ".join(f"{name}={value}" for name, value in chosen.items())
+        return f"run parameters {given}: {message}"
+    return f"run parameter {at[0]}: {message[:1].lower() + message[1:]}, not {chosen[at[0]]!r}"
