@@ -27,8 +27,8 @@ lint: $(VENV)/.installed ## Check style and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
 
-lock: $(VENV)/.installed ## Resolve the dependencies anew and pin them with hashes
-	@tools/lock.sh $(BIN)/uv
+lock: $(VENV)/.installed ## Pin the dependencies with hashes; UPGRADE=1: the newest ones
+	@tools/lock.sh $(BIN)/uv $(if $(UPGRADE),--upgrade)
 
 clean: ## Remove the environment and what the tools left; runs/ stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# lock.sh UV: resolves the dependencies of pyproject.toml anew and writes requirements/*.txt, with hashes and without the
-# name of any package index, so that they work behind every mirror.
+# lock.sh UV [--upgrade]: resolves the dependencies of pyproject.toml and writes requirements/*.txt, with hashes and without
+# the name of any package index, so that they work behind every mirror. What is pinned stays as it is unless --upgrade.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=$1
+upgrade=${2:-}
 
 lock() {  # FILE PYTHON PLATFORM ARGUMENT…
-    "$uv" pip compile --python-version "$2" --python-platform "$3" --upgrade --quiet --generate-hashes \
+    "$uv" pip compile --python-version "$2" --python-platform "$3" ${upgrade:+"$upgrade"} --quiet --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file "requirements/$1" "${@:4}"
 }
 

@@ -1,0 +1,15 @@
+"""Names of the pipeline's nodes, which are those of its steps on Kubeflow Pipelines.
+
+TFX names a node after its class; `tests/pipeline` holds these to the wired pipeline.
+"""
+
+IMAGE_EXAMPLE_GEN = "ImageExampleGen"
+STATISTICS_GEN = "StatisticsGen"
+IMPORT_SCHEMA_GEN = "ImportSchemaGen"
+EXAMPLE_VALIDATOR = "ExampleValidator"
+TRANSFORM = "Transform"
+TRAINER = "Trainer"
+BASELINE_FINDER = "BaselineFinder"
+EVALUATOR = "Evaluator"
+SERVING_GATE = "ServingGate"
+PUSHER = "Pusher"

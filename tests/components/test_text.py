@@ -1,0 +1,31 @@
+"""Wording of messages."""
+
+import pytest
+
+from components.text import did_you_mean, one_line, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("größe 大きい", "größe 大きい"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("a\x1b[31mred", "a\\x1b[31mred"),
+        ("two\nlines", "two\\nlines"),
+        ("exe\u202egpj.", "exe\\u202egpj."),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_what_could_steer_a_terminal_is_escaped(text, shown):
+    assert printable(text) == shown
+
+
+def test_one_line_has_no_breaks_and_an_end():
+    assert one_line(ValueError("a\n  b")) == "a b"
+    assert one_line("x" * 500) == "x" * 298 + " …"
+    assert len(one_line("x" * 500, 40)) == 40
+
+
+def test_the_nearest_word_is_offered_if_there_is_one():
+    assert did_you_mean("epoch", ["epochs", "batch_size"]) == " (did you mean `epochs`?)"
+    assert did_you_mean("zzz", ["epochs"]) == ""
