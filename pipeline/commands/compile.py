@@ -13,11 +13,10 @@ from components.errors import UserError
 from components.files import write_atomically
 from pipeline.config import Recipe, load_recipe
 from pipeline.console import redirect_output
-from pipeline.kubeflow.compiler import checks
-from pipeline.kubeflow.package.documents import Package, Step, parse_package
+from pipeline.kubeflow.compiler import recipe_checks
+from pipeline.kubeflow.package.documents import SUFFIXES, Package, Step, parse_package
 
 STDOUT = Path("-")
-_SUFFIXES = (".yaml", ".yml")
 
 
 def compile_recipe(config: str, overrides: list[str], output: Path | None, verbose: bool) -> None:
@@ -35,7 +34,7 @@ def compile_recipe(config: str, overrides: list[str], output: Path | None, verbo
     recipe = load_recipe(config, overrides)
     output = output or Path(f"{recipe.name}.package.yaml")
     check_output(output, config)
-    checks.check(recipe)  # before TFX is imported, which takes a while
+    recipe_checks.check_recipe(recipe)  # before TFX is imported, which takes a while
     text = _compile(recipe, verbose)
     if output == STDOUT:
         sys.stdout.write(text)
@@ -46,7 +45,7 @@ def compile_recipe(config: str, overrides: list[str], output: Path | None, verbo
     if output != STDOUT:
         size = decimal(len(text.encode()))
         console.print(f"{escape(str(output))}: {size}", soft_wrap=True, highlight=False)
-    for warning in checks.warnings(recipe):
+    for warning in recipe_checks.warnings_for(recipe):
         Console(stderr=True).print(
             f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True, highlight=False
         )
@@ -74,7 +73,7 @@ def check_output(output: Path, config: str) -> None:
     """
     if output == STDOUT:
         return
-    if output.suffix not in _SUFFIXES:
+    if output.suffix not in SUFFIXES:
         raise UserError(f"--output {output}: a package is a file that ends in .yaml")
     if not output.parent.is_dir():
         raise UserError(f"--output {output}: there is no folder {output.parent}")

@@ -7,8 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from components.errors import UserError
 from pipeline.console import RunDisplay, log_path, redirect_output, show_result
+from pipeline.kubeflow.package.backend_rules import run_parameter_values
+from pipeline.kubeflow.package.documents import load_package
+from pipeline.kubeflow.package.run_arguments import parse_arguments
+from pipeline.kubeflow.step.run_parameters import check_run_parameters
 
 
 def rehearse_package(
@@ -35,12 +38,11 @@ def rehearse_package(
     Raises:
         UserError: the backend would not accept the package or a parameter; nothing has been run.
     """
-    given = dict(_split(override) for override in overrides)
     # Ended from outside it must end its step too, which a mere signal would not let it do.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    from pipeline.kubeflow.package.documents import load_package
-
     package = load_package(path)
+    given = parse_arguments(package, overrides)
+    check_run_parameters(package.spec, run_parameter_values(package.spec, given))
     work = work or Path("runs") / package.name / "rehearsal"
     with redirect_output(None if verbose else log_path(work)) as console:
         console.print(
@@ -71,10 +73,3 @@ def rehearse_package(
 
 def _say(console: Console, text: str) -> None:
     console.print(text, soft_wrap=True, highlight=False)
-
-
-def _split(override: str) -> tuple[str, str]:
-    name, equals, value = override.partition("=")
-    if not equals or not name:
-        raise UserError(f"--param {override}: write key=value, as in frozen_epochs=3")
-    return name, value

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.cli import app
 from pipeline.config import Recipe, load_recipe
-from pipeline.kubeflow.compiler import checks
+from pipeline.kubeflow.compiler import recipe_checks
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "kubeflow/README.md", REPOSITORY / "docs/scale_out.md"]
@@ -78,8 +78,8 @@ def recipes(tmp_path) -> list[Recipe]:
 
 def test_the_recipes_can_be_compiled_without_a_warning(recipes):
     for recipe in recipes:
-        checks.check(recipe)
-        assert checks.warnings(recipe) == []
+        recipe_checks.check_recipe(recipe)
+        assert recipe_checks.warnings_for(recipe) == []
     plain, with_gpu = recipes
     assert plain.kubeflow.step("Trainer").gpu is None
     assert with_gpu.kubeflow.step("Trainer").gpu.count == 1

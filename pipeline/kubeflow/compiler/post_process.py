@@ -5,7 +5,6 @@ resources, volumes, secrets or retries, and with hooks that an open-source backe
 """
 
 import copy
-import difflib
 import json
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from components.errors import UserError
+from components.text import did_you_mean
 from pipeline.kubeflow.compiler.parameters import ExposedSetting
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec, resources
@@ -23,9 +23,8 @@ from pipeline.kubeflow.package.setting_paths import (
     SETTING_PATHS,
 )
 from pipeline.kubeflow.quantities import seconds
-from pipeline.kubeflow.settings import TRAINER, KubeflowSettings
-
-_SCHEMA_STEP = "ImportSchemaGen"
+from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.node_ids import IMPORT_SCHEMA_GEN, TRAINER
 
 
 def post_process(
@@ -55,7 +54,7 @@ def post_process(
     if settings.pipeline_root:
         spec["defaultPipelineRoot"] = settings.pipeline_root
     _add_parameters(spec, parameters)
-    _add_constant(spec, _SCHEMA_STEP, SCHEMA_TEXT, schema_text)
+    _add_constant(spec, IMPORT_SCHEMA_GEN, SCHEMA_TEXT, schema_text)
     executors = {}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = settings.step(name)
@@ -89,10 +88,9 @@ def check_step_names(settings: KubeflowSettings, steps: Collection[str]) -> None
     """
     for name in settings.steps:
         if name not in steps:
-            near = difflib.get_close_matches(name, steps, n=1)
-            hint = f" (did you mean `{near[0]}`?)" if near else ""
             raise UserError(
-                f"kubeflow.steps.{name}: no such step{hint}. Steps: {', '.join(sorted(steps))}"
+                f"kubeflow.steps.{name}: no such step{did_you_mean(name, steps)}. "
+                f"Steps: {', '.join(sorted(steps))}"
             )
 
 

@@ -2,7 +2,7 @@
 
 The first is held to the protos of `kfp-pipeline-spec`. What the two lines of TFX have of these
 differs in a container's resources, so these, like the second document, are held to
-`kubernetes_config`.
+the models of `kubernetes`.
 """
 
 import copy
@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.errors import UserError
+from components.text import one_line
 from pipeline.kubeflow.package.kubernetes import PlatformSpec, Resources
 
 _FIELD = re.compile(r"Failed to parse (\S+) field: ")
@@ -52,7 +53,7 @@ def read_documents(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         loaded = list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
-        raise UserError(f"not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"not YAML: {one_line(error)}") from error
     documents = [document for document in loaded if document is not None]
     if not documents or len(documents) > 2:
         raise UserError(f"a package has one or two YAML documents, not {len(documents)}")
@@ -77,7 +78,7 @@ def _check_spec(spec: dict[str, Any]) -> None:
         _parse(known, pipeline_spec_pb2.PipelineSpec())
         deployment = known.get("deploymentSpec", {})
         _parse(deployment, pipeline_spec_pb2.PipelineDeploymentConfig(), "deploymentSpec")
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"document 1 (PipelineSpec): {error}") from error
 
 
@@ -95,7 +96,7 @@ def _check_resources(spec: dict[str, Any]) -> None:
 def _check_platform(platform: dict[str, Any]) -> None:
     try:
         _validate(PlatformSpec, platform, "")
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"document 2 (PlatformSpec): {error}") from error
 
 
@@ -135,4 +136,4 @@ def _explain(text: str, at: str) -> str:
     if "not iterable" in reason or "has no attribute" in reason:
         reason = "a block is expected here"
     where = ".".join(filter(None, [at, where]))
-    return f"{where or 'top level'}: {' '.join(reason.split()).rstrip('.')}"
+    return f"{where or 'top level'}: {one_line(reason).rstrip('.')}"

@@ -2,7 +2,7 @@
 
 Stands between the launcher of an open-source Kubeflow Pipelines backend and TFX's own container
 entrypoint: gives input artifacts their types back, hands TFX the launcher's local folders instead
-of URIs and the launcher URIs instead of folders, folds the parameters of the run into the Trainer's
+of URIs and the launcher URIs instead of folders, puts the parameters of the run into the Trainer's
 settings, and ends a run whose model was not pushed as failed.
 
 The last line that a failing step writes begins with `graft: ` and says why; in a cluster the
@@ -17,8 +17,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
+from components.errors import UserError
+from components.text import one_line
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.step import executor_io
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
@@ -49,10 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     root = os.environ.get(ROOT_VARIABLE, "")
     try:
         _run(options, beam_args, root)
+    except (UserError, _NotPushedError) as error:
+        _leave_message("; ".join(str(error).splitlines()), root)
+        return 1
     except Exception as error:
-        if not _is_for_the_user(error):
-            traceback.print_exc()
-        _leave_message(_one_line(error), root)
+        traceback.print_exc()
+        _leave_message(f"{type(error).__name__}: {one_line(error, 500)}", root)
         return 1
     return 0
 
@@ -84,26 +87,6 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     reason = verdict.why_not_pushed(executor_input, output)
     if reason:
         raise _NotPushedError(reason)
-
-
-def _is_for_the_user(error: Exception) -> bool:
-    """Whether the text says it all: it is our own, not raised somewhere inside a library."""
-    if not isinstance(error, _NotPushedError | ValueError):
-        return False
-    package = _innermost(error.__traceback__).tb_frame.f_globals["__name__"].partition(".")[0]
-    return package in ("components", "pipeline", "__main__")
-
-
-def _innermost(place: TracebackType) -> TracebackType:
-    while place.tb_next:
-        place = place.tb_next
-    return place
-
-
-def _one_line(error: Exception) -> str:
-    if _is_for_the_user(error):
-        return "; ".join(str(error).splitlines())
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
 
 
 def _leave_message(message: str, root: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import Recipe, RecipeError, load_recipe
 from pipeline.kubeflow.image_name import is_moving
-from pipeline.kubeflow.settings import NEVER_CACHED
+from pipeline.kubeflow.step_settings import NEVER_CACHED
 
 
 def settings(*overrides):
