@@ -11,6 +11,13 @@ from pipeline.config import Recipe
 from pipeline.local_runner import NodeReport, RunResult, run_local
 
 
+def pytest_collection_modifyitems(items):
+    """All tests of this folder are slow: each needs a whole run."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
 class Recorder:
     """A listener that keeps what it hears."""
 
