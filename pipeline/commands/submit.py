@@ -5,12 +5,11 @@ import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from components.errors import UserError
 from pipeline.config import load_recipe
-from pipeline.console import redirect_output
+from pipeline.console import plain, redirect_output
 from pipeline.kubeflow.client import cron
 from pipeline.kubeflow.client.credentials import (
     crosses_network_in_clear,
@@ -75,7 +74,7 @@ def submit_package(target: str, overrides: list[str], options: Options) -> int:
 
         api = PipelinesApi(host, token, options.ca_cert, options.namespace or mounted_namespace())
         if token and crosses_network_in_clear(host):
-            _print(console, f"[yellow]{escape(host)} is not https: others can read the token[/]")
+            _print(console, f"[yellow]{plain(host)} is not https: others can read the token[/]")
         api.check()
         experiment = options.experiment or package.name
         experiment_id, new = api.experiment(experiment)
@@ -89,15 +88,15 @@ def submit_package(target: str, overrides: list[str], options: Options) -> int:
         )
         _print(
             console,
-            f"[bold]{escape(package.name)}[/]: {len(package.steps)} steps, "
-            f"{'new ' if new else ''}experiment {escape(experiment)} at {escape(host)}",
+            f"[bold]{plain(package.name)}[/]: {len(package.steps)} steps, "
+            f"{'new ' if new else ''}experiment {plain(experiment)} at {plain(host)}",
         )
         if schedule:
             _schedule(api, experiment_id, job, schedule, options.replace, console)
             return 0
         run_id = api.create_run(experiment_id, job)
         link = api.link(f"runs/details/{run_id}")
-        _print(console, f"Run {escape(job.name)}: {escape(link)}")
+        _print(console, f"Run {plain(job.name)}: {plain(link)}")
         return _wait(api, run_id, link, package, options, console) if options.wait else 0
 
 
@@ -152,11 +151,11 @@ def _schedule(api, experiment_id: str, job, schedule: str, replace: bool, consol
     how = f"replaces {len(there)}" if there else "new"
     _print(
         console,
-        f"Schedule {escape(job.name)} ({how}): {schedule}"
+        f"Schedule {plain(job.name)} ({how}): {schedule}"
         + ("" if schedule.startswith("@") else " (second minute hour day month weekday)")
         + ", in the cluster's time zone, which is UTC as a rule",
     )
-    _print(console, escape(api.link(f"recurringrun/details/{schedule_id}")))
+    _print(console, plain(api.link(f"recurringrun/details/{schedule_id}")))
 
 
 def _times(schedule) -> str:
@@ -169,7 +168,7 @@ def _wait(api, run_id: str, link: str, package: Package, options: Options, conso
     from pipeline.kubeflow.client.run_display import StepsDisplay
     from pipeline.kubeflow.client.run_watch import WaitTimeoutError, wait_for
 
-    goes_on = f"The run goes on: {escape(link)}"
+    goes_on = f"The run goes on: {plain(link)}"
     try:
         with StepsDisplay(console, [step.name for step in package.steps]) as display:
             run = wait_for(
@@ -200,20 +199,20 @@ def _explain_failure(api, run, run_id: str, package: Package, status, link: str,
     failed = status.failed_steps
     names = [step.name for step in package.steps]
     if not failed:
-        said = escape(status.message) or "no step failed, so the run's page has to say why"
-        _print(console, f"[red]✗[/] {status.state.capitalize()}: {said}: {escape(link)}")
+        said = plain(status.message) or "no step failed, so the run's page has to say why"
+        _print(console, f"[red]✗[/] {status.state.capitalize()}: {said}: {plain(link)}")
     for step in failed:
         where = " before its container started" if step.driver_failed else ""
         number = f"step {names.index(step.name) + 1} of {len(names)}"
         said = (
-            f": {escape(step.message or status.message)}" if step.message or status.message else ""
+            f": {plain(step.message or status.message)}" if step.message or status.message else ""
         )
-        _print(console, f"[red]✗[/] [bold]{escape(step.name)}[/] ({number}) failed{where}{said}")
+        _print(console, f"[red]✗[/] [bold]{plain(step.name)}[/] ({number}) failed{where}{said}")
         pods = pod_names(run, package, step.name, step.driver_failed)
         log = next(filter(None, (api.log_tail(run_id, pod) for pod in pods)), None)
         if log is None:
             _print(
-                console, f"Its log cannot be had from here; the run's page has it: {escape(link)}"
+                console, f"Its log cannot be had from here; the run's page has it: {plain(link)}"
             )
             continue
         console.print("[dim]The end of its log:[/]")

@@ -1,11 +1,14 @@
 """The block `kubeflow` of a recipe: image and parameters of a package, and how its steps run."""
 
 import copy
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 
 from components.errors import UserError
+from components.text import did_you_mean
+from components.validation import explain
+from pipeline import node_ids
 from pipeline.kubeflow.image_name import ImageName
 from pipeline.kubeflow.quantities import cores, memory_bytes
 from pipeline.kubeflow.step_settings import (
@@ -14,7 +17,16 @@ from pipeline.kubeflow.step_settings import (
     ObjectName,
     StepSettings,
 )
-from pipeline.node_ids import PUSHER, TRAINER
+
+
+def _check_step_name(name: str) -> str:
+    if name not in node_ids.ALL:
+        near, known = did_you_mean(name, node_ids.ALL), ", ".join(sorted(node_ids.ALL))
+        raise ValueError(f"no such step{near}. Steps: {known}")
+    return name
+
+
+StepName = Annotated[str, pydantic.AfterValidator(_check_step_name)]
 
 
 class KubeflowSettings(StepSettings):
@@ -43,7 +55,7 @@ class KubeflowSettings(StepSettings):
         description="further settings under `training` and `head` that a run may change, as "
         "training.batch_size",
     )
-    steps: dict[str, NamedStepSettings] = pydantic.Field(
+    steps: dict[StepName, NamedStepSettings] = pydantic.Field(
         {}, description="by step, goes before what is said for every step"
     )
 
@@ -53,7 +65,7 @@ class KubeflowSettings(StepSettings):
         if isinstance(values, dict) and "gpu" in values:
             raise ValueError(
                 "gpu is for a step, so that the others leave the GPUs to it: "
-                f"steps: {{{TRAINER}: {{gpu: 1}}}}"
+                f"steps: {{{node_ids.TRAINER}: {{gpu: 1}}}}"
             )
         return values
 
@@ -76,19 +88,16 @@ class KubeflowSettings(StepSettings):
         everywhere = self.model_dump(exclude_unset=True, include=set(StepSettings.model_fields))
         if name in NEVER_CACHED and everywhere.get("cache"):
             del everywhere["cache"]
-        if name == PUSHER:
+        if name == node_ids.PUSHER:
             everywhere.pop("retries", None)
         said = _merged(everywhere, own.model_dump(exclude_unset=True))
         resources = _resources(said.get("resources", {}), _DEFAULTS.get(name, _DEFAULT))
         try:
             step = NamedStepSettings.model_validate({**said, "resources": resources})
         except pydantic.ValidationError as error:
-            (first, *_) = error.errors(include_url=False)
-            where = ".".join(["kubeflow", "steps", name, *map(str, first["loc"])])
-            message = first["msg"].removeprefix("Value error, ")
-            raise UserError(f"{where}: {message}") from error
+            raise UserError(explain(error, NamedStepSettings, f"kubeflow.steps.{name}")) from error
         cache = step.cache if step.cache is not None else name not in NEVER_CACHED
-        return step.model_copy(update={"cache": cache})
+        return step.replaced(cache=cache)
 
     def image_of(self, step: NamedStepSettings) -> str:
         """The image of a step."""
@@ -101,7 +110,7 @@ _DEFAULT = {
     "limits": {"cpu": "4", "memory": "4Gi"},
 }
 _DEFAULTS = {
-    TRAINER: {
+    node_ids.TRAINER: {
         "requests": {"cpu": "2", "memory": "4Gi"},
         "limits": {"cpu": "8", "memory": "16Gi"},
     },

@@ -4,6 +4,7 @@ import re
 
 from components.errors import UserError
 from components.example_gen.sources import DIGITS
+from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
 from pipeline.kubeflow.image_name import is_moving
@@ -27,7 +28,7 @@ def check_recipe(recipe: Recipe) -> None:
             "kubeflow.image is not set: name the container image of the steps, as "
             "registry.example.com/graft:0.1.0"
         )
-    recipe.beam.check_reach(in_cluster=True)
+    preflight.inspect(recipe, preflight.Scope.CLUSTER)
     for key, path, _ in _paths(recipe):
         if not path.startswith("/") and "://" not in path:
             there = " (set kubeflow.data_source)" if key == "data.source" else ""

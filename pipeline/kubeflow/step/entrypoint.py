@@ -18,8 +18,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.errors import UserError
-from components.text import one_line
+from components.errors import Fault, UserError, fault_of
+from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.step import executor_io
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
@@ -28,7 +28,7 @@ _TERMINATION_LOG = "/dev/termination-log"
 _TERMINATION_LOG_BYTES = 4096  # Kubernetes keeps no more
 
 
-class _NotPushedError(Exception):
+class _NotPushedError(UserError):
     """A gate said no; the text names it."""
 
 
@@ -50,12 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     root = os.environ.get(ROOT_VARIABLE, "")
     try:
         _run(options, beam_args, root)
-    except (UserError, _NotPushedError) as error:
-        _leave_message("; ".join(str(error).splitlines()), root)
-        return 1
     except Exception as error:
-        traceback.print_exc()
-        _leave_message(f"{type(error).__name__}: {one_line(error, 500)}", root)
+        if fault_of(error) is Fault.GRAFT:
+            traceback.print_exc()
+        _leave_message("; ".join(explain(error).splitlines()), root)
         return 1
     return 0
 
@@ -94,7 +92,8 @@ def _leave_message(message: str, root: str) -> None:
     print(f"graft: {message}", file=sys.stderr, flush=True)
     file = Path(f"{root}{_TERMINATION_LOG}")
     if os.access(file, os.W_OK):
-        file.write_bytes(message.encode()[:_TERMINATION_LOG_BYTES])
+        kept = message.encode()[:_TERMINATION_LOG_BYTES].decode(errors="ignore")  # whole letters
+        file.write_text(kept, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import yaml
 from pipeline import node_ids
 
 WORKFLOW = "digits-x7k2p"
-STEPS = tuple(value for name, value in vars(node_ids).items() if name.isupper())
+STEPS = node_ids.ALL
 IMAGE = "registry.example/graft:1.0"
 _UNSET = "0001-01-01T00:00:00Z"
 

@@ -63,6 +63,13 @@ def test_it_does_not_ask_for_ever():
     assert str(result) == "away" and 600 < clock.now <= 700
 
 
+def test_every_answer_renews_the_patience():
+    away = UnavailableError("away")
+    answers = [*["running"] * 10, away, away, *["running"] * 10, away, away, "ended"]
+    result, _, clock = watch(answers, poll_seconds=60, patience_seconds=300)
+    assert result == "ended" and clock.now > 2 * 300
+
+
 def test_a_refusal_ends_it_at_once():
     result, _, clock = watch(["a", ApiError("401")])
     assert str(result) == "401" and clock.slept == [5]
