@@ -13,6 +13,10 @@ ValueRange = Literal["tf", "torch", "caffe", "raw", "unit"]
 ClassName = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
 
 
+# Where `custom_config` of a TFX component holds the block that is for it, as JSON.
+SETTINGS_KEY = "settings"
+
+
 class Settings(pydantic.BaseModel):
     """One block of a recipe. Travels to executors as JSON (`model_dump_json`)."""
 

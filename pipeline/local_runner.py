@@ -24,11 +24,12 @@ from components.evaluator import results
 from components.example_gen.sources import fingerprint, list_unlabelled, open_source
 from components.gates import read_gates
 from components.serving_gate.executor import CHECKS_FILE
-from components.trainer.fitting import devices
+from components.trainer.fitting import devices, resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
 from pipeline.config import Recipe
 from pipeline.node_figures import main_figure
+from pipeline.node_ids import TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 from pipeline.schema import write_schema
@@ -188,6 +189,9 @@ class _Runner(tfx_runner.IrBasedRunner):
             with metadata.Metadata(self._database) as store:
                 outputs = execution_lib.get_output_artifacts(store, info.execution_id)
             self.outputs[node_id] = outputs
+            if node_id == TRAINER:
+                (model_run,) = outputs["model_run"]
+                resume.discard_published(model_run.uri)
             self._listener.node_finished(
                 NodeReport(
                     node_id,
