@@ -202,6 +202,7 @@ def phase_curve(
                 batches(phases[earlier], epoch),
                 steps_per_epoch=math.ceil(splits.train_count / phases[earlier].batch_size),
                 callbacks=[ReportProgress(f"{earlier} first")],
+                shuffle=False,  # the dataset has its own order, and Keras 3.15 warns
                 verbose=0,
             )
         _compile(setup, phases[name], settings)
@@ -210,7 +211,7 @@ def phase_curve(
 
 def _compile(setup: TrainingSetup, phase: PhaseSettings, settings: TrainerSettings) -> None:
     """Readies the network for a phase, its rate left constant."""
-    phase = phase.model_copy(update={"schedule": "constant", "warmup_epochs": 0.0})
+    phase = phase.replaced(schedule="constant", warmup_epochs=0.0)
     set_learning(setup.model, phase)
     compile_for_phase(
         setup.model, phase, 1, settings.training, settings.distillation, setup.class_weights

@@ -105,6 +105,7 @@ with resumable_state(types.SimpleNamespace(**eval(sys.argv[1]))):
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_held_is_free(tmp_path):
     fn_args = arguments(tmp_path)
     command = [sys.executable, "-c", HOLD, repr(vars(fn_args))]
