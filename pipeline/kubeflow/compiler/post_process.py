@@ -21,9 +21,8 @@ from pipeline.kubeflow.package.setting_paths import (
     SETTING_PATHS,
 )
 from pipeline.kubeflow.quantities import seconds
-from pipeline.kubeflow.settings import TRAINER, KubeflowSettings
-
-_SCHEMA_STEP = "ImportSchemaGen"
+from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.node_ids import IMPORT_SCHEMA_GEN, TRAINER
 
 
 def post_process(
@@ -51,7 +50,7 @@ def post_process(
     if settings.pipeline_root:
         spec["defaultPipelineRoot"] = settings.pipeline_root
     _add_parameters(spec, parameters)
-    _add_constant(spec, _SCHEMA_STEP, SCHEMA_TEXT, schema_text)
+    _add_constant(spec, IMPORT_SCHEMA_GEN, SCHEMA_TEXT, schema_text)
     executors = {}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = settings.step(name)
