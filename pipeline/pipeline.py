@@ -17,6 +17,7 @@ from components.evaluator.eval_config import make_eval_config
 from components.example_gen.component import ImageExampleGen
 from components.pusher.component import Pusher
 from components.serving_gate.component import ServingGate
+from components.settings import SETTINGS_KEY
 from pipeline.code_digest import code_digest
 from pipeline.config import Recipe
 
@@ -79,7 +80,7 @@ def create_pipeline(
         materialize=False,
         disable_statistics=True,
         custom_config={
-            "settings": recipe.transform.model_dump_json(),
+            SETTINGS_KEY: recipe.transform.model_dump_json(),
             "code_digest": code_digest(_PREPROCESSING),
         },
     )
@@ -90,7 +91,7 @@ def create_pipeline(
         train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN, *unlabelled]),
         eval_args=trainer_pb2.EvalArgs(splits=[features.VALIDATION]),
         custom_config={
-            "settings": recipe.trainer.model_dump_json(),
+            SETTINGS_KEY: recipe.trainer.model_dump_json(),
             "weights_fingerprint": weights_fingerprint,
             "teacher_fingerprint": teacher_fingerprint,
             "code_digest": code_digest(_TRAINING),
