@@ -76,7 +76,7 @@ def test_parameters_lead_to_the_steps_that_need_them(compiled):
         mounts = given(task, "mount_paths")["runtimeValue"]["constant"]
         assert json.loads(mounts) == ["/mnt/serving"]
     assert given("Trainer", "frozen_epochs") == {"componentInputParameter": "frozen_epochs"}
-    places = json.loads(given("Trainer", "run_parameters")["runtimeValue"]["constant"])
+    places = json.loads(given("Trainer", "setting_paths")["runtimeValue"]["constant"])
     assert places["unfrozen_epochs"] == ["training", "unfrozen", "epochs"]
     declared = spec["components"]["Trainer"]["inputDefinitions"]["parameters"]
     assert declared["frozen_epochs"] == {"parameterType": "NUMBER_INTEGER"}
