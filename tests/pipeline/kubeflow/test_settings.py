@@ -151,6 +151,10 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("tolerations=[{value: x}]", "operator Equal needs a key"),
         ("timeout=3600", "kubeflow.timeout: not a duration: 3600. Write it as 90s, 30m or 6h"),
         ("pipeline_root=/mnt", "kubeflow.pipeline_root: string should match pattern"),
+        (
+            "retries={count: 10, backoff: 6h}",
+            "kubeflow.retries: 10 retries would wait 256 days, and none is started more than 30 ",
+        ),
         ("retries.count=11", "kubeflow.retries.count: input should be less than or equal to 10"),
     ],
 )

@@ -123,6 +123,7 @@ def test_resources_environment_and_retries(compiled):
         "maxRetryCount": 2,
         "backoffDuration": "300s",
         "backoffFactor": 2.0,
+        "backoffMaxDuration": "2592000s",
     }
     assert "retryPolicy" not in tasks["Pusher"]
 

@@ -59,6 +59,18 @@ def edited(documents, number, path, value):
             "often",
             "retryPolicy.maxRetryCount: ",
         ),
+        (
+            1,
+            (*TASKS, "Trainer", "retryPolicy", "backoffMaxDuration"),
+            GONE,
+            "Trainer.retryPolicy.backoffMaxDuration is missing or 0: backends from 2.14 on would",
+        ),
+        (
+            1,
+            (*TASKS, "Trainer", "retryPolicy", "backoffMaxDuration"),
+            "0s",
+            "Trainer.retryPolicy.backoffMaxDuration is missing or 0",
+        ),
         (1, ("root",), 3, "root: a block is expected here"),
         (1, ("schemaVersion",), 2.1, "schemaVersion: a text is expected here"),
         (1, ("schemaVersion",), "2.0.0", "schema version 2.1.0 only, the package has 2.0.0"),
