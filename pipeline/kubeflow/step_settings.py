@@ -129,7 +129,9 @@ class StepSettings(Settings):
     pvcs: dict[VolumeName, MountPath] = pydantic.Field(
         {}, description="mount path by persistent volume claim"
     )
-    shared_memory: Memory | None = pydantic.Field(None, description="size of /dev/shm")
+    shared_memory: Memory | None = pydantic.Field(
+        None, description="size of /dev/shm; counts as memory of the container"
+    )
     node_selector: dict[str, _Text] = pydantic.Field({}, description="value by label of nodes")
     tolerations: tuple[TolerationSettings, ...] = ()
     retries: RetrySettings = RetrySettings()

@@ -93,9 +93,11 @@ class _Toleration(_Message):
     toleration_seconds: int | None = None
 
 
-class _SharedMemory(_Message):
+class _EmptyDirMount(_Message):
     volume_name: str
-    size: Memory
+    mount_path: str
+    medium: str | None = None
+    size_limit: Memory | None = None
 
 
 class _SecurityContext(_Message):
@@ -114,7 +116,7 @@ class ExecutorConfig(_Message):
     image_pull_secret: list[_ImagePullSecret] = []
     active_deadline_seconds: int | None = None
     tolerations: list[_Toleration] = []
-    enabled_shared_memory: _SharedMemory | None = None
+    empty_dir_mounts: list[_EmptyDirMount] = []
     security_context: _SecurityContext | None = None
     # Graft writes none of these, and leaves them alone where somebody has added them.
     pod_metadata: dict[str, Any] | None = None
@@ -125,7 +127,6 @@ class ExecutorConfig(_Message):
     generic_ephemeral_volume: list[dict[str, Any]] = []
     node_affinity: list[dict[str, Any]] = []
     pod_affinity: list[dict[str, Any]] = []
-    empty_dir_mounts: list[dict[str, Any]] = []
 
 
 class _Deployment(_Message):
@@ -211,8 +212,17 @@ def executor_config(settings: KubeflowSettings, step: NamedStepSettings) -> Exec
         ],
         active_deadline_seconds=seconds(step.timeout) if step.timeout else None,
         tolerations=[_Toleration(**toleration.model_dump()) for toleration in step.tolerations],
-        enabled_shared_memory=step.shared_memory
-        and _SharedMemory(volume_name="shm", size=step.shared_memory),
+        # The field enabledSharedMemory, made for this, is read by no backend.
+        empty_dir_mounts=[
+            _EmptyDirMount(
+                volume_name="shm",
+                mount_path="/dev/shm",  # noqa: S108
+                medium="Memory",
+                size_limit=step.shared_memory,
+            )
+        ]
+        if step.shared_memory
+        else [],
         security_context=user
         and _SecurityContext(
             run_as_user=user.run_as_user, run_as_group=user.run_as_group, run_as_non_root=True

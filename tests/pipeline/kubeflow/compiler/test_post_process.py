@@ -206,7 +206,9 @@ def test_what_only_kubernetes_understands(compiled):
     assert executors["Pusher_executor"] == everywhere
     assert executors["Trainer_executor"] == {
         **everywhere,
-        "enabledSharedMemory": {"volumeName": "shm", "size": "2Gi"},
+        "emptyDirMounts": [
+            {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "2Gi"}
+        ],
         "nodeSelector": {"labels": {"gpu": "yes-please"}},
         "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
     }

@@ -158,6 +158,12 @@ def edited(documents, number, path, value):
             "Trainer_executor.activeDeadlineSeconds: input should be a valid integer",
         ),
         (2, (*KUBERNETES[:-1], "Foo"), {}, "no step has the executor Foo, for which document 2"),
+        (
+            2,
+            (*KUBERNETES, "enabledSharedMemory"),
+            {"volumeName": "shm", "size": "2Gi"},
+            "Trainer_executor.enabledSharedMemory: unknown key",
+        ),
         (2, ("platform",), {}, "document 2 (PlatformSpec): platform: unknown key"),
     ],
 )
