@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from components.settings import Settings
+from pipeline.kubeflow.mounts import MountPath, VolumeName
 from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes, seconds
 from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PUSHER
 from pipeline.secret_words import is_secret
@@ -17,21 +18,9 @@ LONGEST_RETRYING_S = 30 * 86_400
 NEVER_CACHED = (IMAGE_EXAMPLE_GEN, BASELINE_FINDER, PUSHER)
 
 
-def _check_mount_path(value: str) -> str:
-    parts = value.split("/")
-    if not value.startswith("/") or value == "/" or {".", ".."} & set(parts) or "" in parts[1:]:
-        raise ValueError(f"not a folder to mount at: {value}. Write an absolute path, as /mnt/data")
-    return value
-
-
 _Text = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
-MountPath = Annotated[str, pydantic.AfterValidator(_check_mount_path)]
 ObjectName = Annotated[
     str, pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)
-]
-# A pod's volume has the name of its claim or secret, and may have no dots in it.
-VolumeName = Annotated[
-    str, pydantic.Field(pattern="^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
 ]
 VariableName = Annotated[str, pydantic.Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
 

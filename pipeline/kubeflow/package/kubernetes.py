@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic.alias_generators import to_camel
 
+from pipeline.kubeflow.mounts import SHARED_MEMORY, MountPath, VolumeName
 from pipeline.kubeflow.quantities import Cpu, Memory, seconds
 from pipeline.kubeflow.settings import KubeflowSettings
 from pipeline.kubeflow.step_settings import NamedStepSettings
@@ -53,8 +54,8 @@ class _Parameter(_Message):
 
 
 class _PvcMount(_Message):
-    constant: str
-    mount_path: str
+    constant: VolumeName
+    mount_path: MountPath
     pvc_name_parameter: _Parameter
     sub_path: str | None = None
 
@@ -71,9 +72,9 @@ class _SecretAsEnv(_Message):
 
 
 class _SecretAsVolume(_Message):
-    secret_name: str
+    secret_name: VolumeName
     secret_name_parameter: _Parameter
-    mount_path: str
+    mount_path: MountPath
 
 
 class _ImagePullSecret(_Message):
@@ -215,8 +216,8 @@ def executor_config(settings: KubeflowSettings, step: NamedStepSettings) -> Exec
         # The field enabledSharedMemory, made for this, is read by no backend.
         empty_dir_mounts=[
             _EmptyDirMount(
-                volume_name="shm",
-                mount_path="/dev/shm",  # noqa: S108
+                volume_name=SHARED_MEMORY[0],
+                mount_path=SHARED_MEMORY[1],
                 medium="Memory",
                 size_limit=step.shared_memory,
             )

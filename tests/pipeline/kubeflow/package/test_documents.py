@@ -150,6 +150,12 @@ def edited(documents, number, path, value):
             "document 2 (PlatformSpec): platforms.kubernetes.deploymentSpec.executors."
             "Trainer_executor.pvcMounts: unknown key",
         ),
+        (
+            2,
+            (*KUBERNETES, "pvcMount", 0, "mountPath"),
+            "/s3/data",
+            "Trainer_executor.pvcMount.0.mountPath: /s3/data is where Kubeflow Pipelines",
+        ),
         (2, (*KUBERNETES, "pvcMount", 0, "path"), "/x", "pvcMount.0.path: unknown key"),
         (
             2,
