@@ -22,6 +22,7 @@ from pipeline.kubeflow.package.setting_paths import (
 )
 from pipeline.kubeflow.quantities import seconds
 from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.kubeflow.step_settings import LONGEST_RETRYING_S
 from pipeline.node_ids import IMPORT_SCHEMA_GEN, TRAINER
 
 
@@ -63,11 +64,13 @@ def post_process(
             container["env"] = [{"name": k, "value": v} for k, v in step.env.items()]
         task["cachingOptions"] = {"enableCache": True} if step.cache else {}
         if step.retries.count:
-            # Without a longest time: that would be counted from the step's first start.
+            # Not a longest wait: Argo counts it from the step's first start. Where it is missing,
+            # backends from 2.14 on write 0, and nothing is ever retried.
             task["retryPolicy"] = {
                 "maxRetryCount": step.retries.count,
                 "backoffDuration": f"{seconds(step.retries.backoff)}s",
                 "backoffFactor": float(step.retries.factor),
+                "backoffMaxDuration": f"{LONGEST_RETRYING_S}s",
             }
         if PUSH_DESTINATION in task.get("inputs", {}).get("parameters", {}):
             _add_constant(spec, name, MOUNT_PATHS, json.dumps(sorted(step.pvcs.values())))

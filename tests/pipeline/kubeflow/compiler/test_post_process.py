@@ -76,7 +76,7 @@ def test_parameters_lead_to_the_steps_that_need_them(compiled):
         mounts = given(task, "mount_paths")["runtimeValue"]["constant"]
         assert json.loads(mounts) == ["/mnt/serving"]
     assert given("Trainer", "frozen_epochs") == {"componentInputParameter": "frozen_epochs"}
-    places = json.loads(given("Trainer", "run_parameters")["runtimeValue"]["constant"])
+    places = json.loads(given("Trainer", "setting_paths")["runtimeValue"]["constant"])
     assert places["unfrozen_epochs"] == ["training", "unfrozen", "epochs"]
     declared = spec["components"]["Trainer"]["inputDefinitions"]["parameters"]
     assert declared["frozen_epochs"] == {"parameterType": "NUMBER_INTEGER"}
@@ -123,6 +123,7 @@ def test_resources_environment_and_retries(compiled):
         "maxRetryCount": 2,
         "backoffDuration": "300s",
         "backoffFactor": 2.0,
+        "backoffMaxDuration": "2592000s",
     }
     assert "retryPolicy" not in tasks["Pusher"]
 
@@ -205,7 +206,9 @@ def test_what_only_kubernetes_understands(compiled):
     assert executors["Pusher_executor"] == everywhere
     assert executors["Trainer_executor"] == {
         **everywhere,
-        "enabledSharedMemory": {"volumeName": "shm", "size": "2Gi"},
+        "emptyDirMounts": [
+            {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "2Gi"}
+        ],
         "nodeSelector": {"labels": {"gpu": "yes-please"}},
         "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
     }
