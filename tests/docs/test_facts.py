@@ -1,15 +1,12 @@
 """Figures, diagrams and lists of the pages, against the code that they tell of."""
 
-import io
 import itertools
 import re
 import statistics
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from components import features, pixels
+from components import features
 from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL_BACKBONE
 from pipeline.config import load_recipe
 from pipeline.pipeline import create_pipeline
@@ -63,20 +60,6 @@ def test_signatures_are_those_of_the_export(readme):
         features.PROBABILITIES,
         features.CLASSES,
     ]
-
-
-def test_a_bmp_is_understood_as_told(readme):
-    assert "BMP of 24 or 32 bits" in " ".join(row[1] for row in readme.rows("Serving"))
-    colours = Image.new("RGB", (40, 40), (200, 30, 60))
-
-    def decoded(picture: Image.Image) -> np.ndarray:
-        file = io.BytesIO()
-        picture.save(file, "BMP")
-        return pixels.decode(file.getvalue(), (40, 40)).numpy()
-
-    for mode in ("RGB", "RGBA"):
-        np.testing.assert_array_equal(decoded(colours.convert(mode)), np.asarray(colours))
-    assert np.ptp(decoded(colours.convert("P")), axis=-1).max() == 0, "indices, for grey values"
 
 
 def test_the_layout_is_that_of_the_tree(readme):
