@@ -206,6 +206,7 @@ def phase_curve(
                 batches(phases[earlier], epoch),
                 steps_per_epoch=math.ceil(labels.total() / phases[earlier].batch_size),
                 callbacks=[ReportProgress(f"{earlier} first")],
+                shuffle=False,  # the dataset has its own order, and Keras 3.15 warns
                 verbose=0,
             )
         _compile(model, phases[name], training)

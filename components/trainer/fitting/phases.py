@@ -186,6 +186,7 @@ def _fit(
                 steps_per_epoch=steps,
                 validation_data=phase_input.validation,
                 callbacks=callbacks,
+                shuffle=False,  # the dataset has its own order, and Keras 3.15 warns
                 verbose=0,
             )
     except tf.errors.ResourceExhaustedError as error:

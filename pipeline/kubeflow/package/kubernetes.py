@@ -11,7 +11,8 @@ import pydantic
 from pydantic.alias_generators import to_camel
 
 from pipeline.kubeflow.quantities import Cpu, Memory, seconds
-from pipeline.kubeflow.settings import KubeflowSettings, NamedStepSettings
+from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.kubeflow.step_settings import NamedStepSettings
 
 
 class _Message(pydantic.BaseModel):

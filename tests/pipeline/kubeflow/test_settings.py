@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import Recipe, RecipeError, load_recipe
 from pipeline.kubeflow.image_name import is_moving
-from pipeline.kubeflow.settings import NEVER_CACHED
+from pipeline.kubeflow.step_settings import NEVER_CACHED
 
 
 def settings(*overrides):
@@ -122,11 +122,15 @@ def test_images_that_may_be_others_tomorrow(image, moving):
             "kubeflow.resources: requests.cpu 4 is more than limits.cpu 500m",
         ),
         ("gpu=1", "gpu is for a step, so that the others leave the GPUs to it: steps: {Trainer:"),
+        (
+            "steps.Trianer.gpu=1",
+            "kubeflow.steps.Trianer: no such step (did you mean `Trainer`?). Steps: Base",
+        ),
         ("steps.Trainer.gpus=1", "kubeflow.steps.Trainer.gpus: unknown key (did you mean `gpu`?)"),
         ("steps.Trainer.gpu=0", "kubeflow.steps.Trainer.gpu.count: input should be greater than"),
         ("steps.Trainer.gpu.resource=gpu", "gpu.resource: string should match pattern"),
         ("env.DEBUG=true", "kubeflow.env.DEBUG: input should be a valid string, not True"),
-        ("env={a-b: c}", "kubeflow.env.a-b.[key]: string should match pattern"),
+        ("env={a-b: c}", "kubeflow.env.a-b: string should match pattern"),
         (
             "env.AWS_SECRET_ACCESS_KEY=abc",
             "keep it in a Kubernetes secret and name that one instead, as secret_env: {SECRET: "
@@ -138,7 +142,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("pvcs.data=mnt", "kubeflow.pvcs.data: not a folder to mount at: mnt. Write an absolute"),
         ("pvcs.data=/mnt/../x", "not a folder to mount at"),
         ("pvcs.data=/", "not a folder to mount at"),
-        ("pvcs={my.data: /mnt}", "kubeflow.pvcs.my.data.[key]: string should match pattern"),
+        ("pvcs={my.data: /mnt}", "kubeflow.pvcs.my.data: string should match pattern"),
         ("pvcs={a: /mnt, b: /mnt}", "two volumes are mounted at /mnt"),
         ("secret_env={a: {K: x}, b: {K: y}}", "the environment variable K is set twice"),
         ("security_context.run_as_user=0", "run_as_user: input should be greater than or equal"),
@@ -155,6 +159,12 @@ def test_a_mistake_names_its_key_and_what_would_be_right(override, says):
         settings(override)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AZURE_CONNECTION_STRING", "APIKEY"])
+def test_what_beam_refuses_as_a_secret_is_refused_here_too(name):
+    with pytest.raises(RecipeError, match=f"the value of {name} would be readable"):
+        settings(f"env.{name}=abc")
 
 
 def test_a_name_that_only_sounds_like_a_secret_is_none():
