@@ -1,12 +1,15 @@
 """Figures, diagrams and lists of the pages, against the code that they tell of."""
 
+import io
 import itertools
 import re
 import statistics
 
 import pytest
+import tensorflow as tf
+from PIL import Image
 
-from components import features
+from components import features, pixels
 from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL_BACKBONE
 from pipeline.config import load_recipe
 from pipeline.pipeline import create_pipeline
@@ -60,6 +63,19 @@ def test_signatures_are_those_of_the_export(readme):
         features.PROBABILITIES,
         features.CLASSES,
     ]
+
+
+def test_the_formats_that_are_served_are_those_told(readme):
+    """What the table names is decoded; what else ingestion reads is refused."""
+    told = " ".join(row[1] for row in readme.rows("Serving"))
+    for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"):
+        file = io.BytesIO()
+        Image.new("RGB", (40, 40), (200, 30, 60)).save(file, kind)
+        if kind in told:
+            assert pixels.decode(file.getvalue(), (40, 40)).shape == (40, 40, 3)
+        else:
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                pixels.decode(file.getvalue(), (40, 40))
 
 
 def test_the_layout_is_that_of_the_tree(readme):
