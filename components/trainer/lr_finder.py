@@ -211,7 +211,7 @@ def phase_curve(
 
 def _compile(setup: TrainingSetup, phase: PhaseSettings, settings: TrainerSettings) -> None:
     """Readies the network for a phase, its rate left constant."""
-    phase = phase.model_copy(update={"schedule": "constant", "warmup_epochs": 0.0})
+    phase = phase.replaced(schedule="constant", warmup_epochs=0.0)
     set_learning(setup.model, phase)
     compile_for_phase(
         setup.model, phase, 1, settings.training, settings.distillation, setup.class_weights

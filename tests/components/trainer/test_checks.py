@@ -18,6 +18,7 @@ def settings(**blocks):
     return TrainerSettings(**{"backbone": SMALL, **blocks})
 
 
+@pytest.mark.slow
 def test_tensorflow_and_keras_are_not_imported():
     code = (
         "import sys; from components.trainer import checks;"

@@ -97,6 +97,7 @@ def test_a_weight_for_a_class_that_is_not_there_stops_before_the_network(
     assert built == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 3])
 def test_the_seed_fixes_the_initial_weights(seed, uneven, analyzed, tmp_path):
     kernels = []
