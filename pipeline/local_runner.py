@@ -21,12 +21,14 @@ from components import served_versions
 from components.evaluator import results
 from components.gates import read_gates
 from components.serving_gate.executor import CHECKS_FILE
+from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
 from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.failures import explain
 from pipeline.node_figures import main_figure
+from pipeline.node_ids import TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.preflight import Inspection, Scope
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
@@ -186,6 +188,9 @@ class _Runner(tfx_runner.IrBasedRunner):
             with metadata.Metadata(self._database) as store:
                 outputs = execution_lib.get_output_artifacts(store, info.execution_id)
             self.outputs[node_id] = outputs
+            if node_id == TRAINER:
+                (model_run,) = outputs["model_run"]
+                resume.discard_published(model_run.uri)
             self._listener.node_finished(
                 NodeReport(
                     node_id,

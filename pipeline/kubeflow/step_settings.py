@@ -5,30 +5,22 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from components.settings import Settings
-from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes
+from pipeline.kubeflow.mounts import MountPath, VolumeName
+from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes, seconds
 from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PUSHER
 from pipeline.secret_words import is_secret
+
+LONGEST_RETRYING_S = 30 * 86_400
+"""Seconds from a step's first start after which Argo retries it no more."""
 
 # What they do lies outside the run: pictures may have changed, another model may be served, a
 # push must not be taken for done because an earlier one was. And a gate's no is no accident.
 NEVER_CACHED = (IMAGE_EXAMPLE_GEN, BASELINE_FINDER, PUSHER)
 
 
-def _check_mount_path(value: str) -> str:
-    parts = value.split("/")
-    if not value.startswith("/") or value == "/" or {".", ".."} & set(parts) or "" in parts[1:]:
-        raise ValueError(f"not a folder to mount at: {value}. Write an absolute path, as /mnt/data")
-    return value
-
-
 _Text = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
-MountPath = Annotated[str, pydantic.AfterValidator(_check_mount_path)]
 ObjectName = Annotated[
     str, pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)
-]
-# A pod's volume has the name of its claim or secret, and may have no dots in it.
-VolumeName = Annotated[
-    str, pydantic.Field(pattern="^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
 ]
 VariableName = Annotated[str, pydantic.Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -67,11 +59,22 @@ class GpuSettings(Settings):
 
 
 class RetrySettings(Settings):
-    """How often a step that failed is tried again."""
+    """How often a step that failed is tried again; see `LONGEST_RETRYING_S`."""
 
     count: int = pydantic.Field(0, ge=0, le=10)
     backoff: Duration = pydantic.Field("60s", description="wait before the first of them")
     factor: int = pydantic.Field(2, ge=1, le=10, description="every further wait is longer by it")
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "RetrySettings":
+        waits = seconds(self.backoff) * sum(self.factor**number for number in range(self.count))
+        if waits >= LONGEST_RETRYING_S:
+            raise ValueError(
+                f"{self.count} retries would wait {waits / 86_400:.0f} days, and none is started "
+                f"more than {LONGEST_RETRYING_S // 86_400} days after the step's first start: take "
+                "a shorter backoff or a smaller factor"
+            )
+        return self
 
 
 class TolerationSettings(Settings):
@@ -115,7 +118,9 @@ class StepSettings(Settings):
     pvcs: dict[VolumeName, MountPath] = pydantic.Field(
         {}, description="mount path by persistent volume claim"
     )
-    shared_memory: Memory | None = pydantic.Field(None, description="size of /dev/shm")
+    shared_memory: Memory | None = pydantic.Field(
+        None, description="size of /dev/shm; counts as memory of the container"
+    )
     node_selector: dict[str, _Text] = pydantic.Field({}, description="value by label of nodes")
     tolerations: tuple[TolerationSettings, ...] = ()
     retries: RetrySettings = RetrySettings()

@@ -18,6 +18,7 @@ import components.trainer.run_fn  # noqa: F401
 import pipeline.commands.run
 import pipeline.local_runner  # noqa: F401
 from tests.chaos import chain, storage
+from tests.chaos.operations import OPERATIONS, break_pusher
 
 
 def main() -> int:
@@ -26,13 +27,19 @@ def main() -> int:
     parser.add_argument("--storage", type=int, default=0, help="trials of single writes")
     parser.add_argument("--chain", type=int, default=0, help="trials of whole runs")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the first trial")
+    names = [operation.name for operation in OPERATIONS]
+    parser.add_argument("--only", choices=names, action="append", help="trials of these writes")
+    parser.add_argument("--break-pusher", action="store_true", help="must give violations")
     parser.add_argument("--folder", type=Path, help="keep what the last trial leaves here")
     arguments = parser.parse_args()
+    if arguments.break_pusher:
+        break_pusher()
+    chosen = [one for one in OPERATIONS if one.name in (arguments.only or names)]
     with tempfile.TemporaryDirectory(prefix="graft-chaos-") as scratch:
         folder = arguments.folder or Path(scratch)
         trials = []
         for number in range(arguments.storage):
-            trials.append(storage.try_out(arguments.seed + number, folder / "storage"))
+            trials.append(storage.try_out(arguments.seed + number, folder / "storage", chosen))
             print(trials[-1], flush=True)
         if arguments.chain:
             scene = chain.Scene(folder / "chain")

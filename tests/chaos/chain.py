@@ -39,17 +39,14 @@ class Scene:
         folder.mkdir(parents=True)
         self._folder = folder
         self._runs = folder / "runs"
-        self._recipes = {
-            name: _write_recipe(folder, name, self._runs) for name in ("tiny", "other")
-        }
+        self._recipe = _write_recipe(folder, self._runs)
         self._destination = self._runs / "tiny" / "serving"
         self._log = folder / "log"
         self._events = folder / "epochs"
-        for name in ("tiny", "other"):
-            ended = forking.run(self._command(name), self._runs, self._log)
-            if ended.code:
-                raise RuntimeError(f"{name} undisturbed: {self._log.read_text()[-2000:]}")
-        self._whole = ended
+        self._whole = forking.run(self._command(), self._runs, self._log)
+        if self._whole.code:
+            raise RuntimeError(f"undisturbed: {self._log.read_text()[-2000:]}")
+        shutil.copytree(self._runs / "tiny", self._runs / "other")  # another recipe's runs
         shutil.copytree(self._runs, folder / "template", symlinks=True)
 
     def try_out(self, seed: int) -> Trial:
@@ -61,7 +58,7 @@ class Scene:
         kind = rng.choice(_KINDS)
         # A recipe that learns nothing must never be served.
         variant = rng.choices(["same", "new", "worse"], [1, 6, 2])[0]
-        run = self._command("tiny", *_changes(variant, rng))
+        run = self._command(*_changes(variant, rng))
         damaged, codes = "", []
         if kind == "removal":
             what = "undisturbed"
@@ -109,8 +106,8 @@ class Scene:
         self._log.unlink(missing_ok=True)
         self._events.unlink(missing_ok=True)
 
-    def _command(self, name: str, *changes: str) -> Callable[[], int]:
-        return lambda: _graft_run(self._recipes[name], changes, self._events)
+    def _command(self, *changes: str) -> Callable[[], int]:
+        return lambda: _graft_run(self._recipe, changes, self._events)
 
     def _remove_a_file(self, rng: random.Random) -> str:
         files = sorted(
@@ -177,11 +174,11 @@ class Scene:
         return " / ".join(lines[-3:])
 
 
-def _write_recipe(folder: Path, name: str, runs: Path) -> Path:
+def _write_recipe(folder: Path, runs: Path) -> Path:
     from PIL import Image, ImageDraw
 
-    pictures = folder / f"pictures of {name}"
-    rng = random.Random(name)
+    pictures = folder / "pictures"
+    rng = random.Random(0)
     for number in range(90):
         picture = Image.new("RGB", (_SIZE, _SIZE), tuple(rng.randrange(60) for _ in range(3)))
         colour = [rng.randrange(60, 120) for _ in range(3)]
@@ -191,7 +188,7 @@ def _write_recipe(folder: Path, name: str, runs: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
     recipe = {
-        "name": name,
+        "name": "tiny",
         "workspace": str(runs),
         "data": {
             "source": str(pictures),
@@ -222,7 +219,7 @@ def _write_recipe(folder: Path, name: str, runs: Path) -> Path:
         },
     }
     Recipe.model_validate(recipe)
-    path = folder / f"{name}.yaml"
+    path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
     return path
 

@@ -174,9 +174,19 @@ def _check_references(spec: dict[str, Any], platform: dict[str, Any]) -> None:
     labels = {_executor_of(name, task, components, spec) for name, task in tasks.items()}
     for name, task in tasks.items():
         _check_inputs(spec, name, task)
+        if task.get("retryPolicy", {}).get("maxRetryCount") and not _longest(task["retryPolicy"]):
+            raise UserError(
+                f"root.dag.tasks.{name}.retryPolicy.backoffMaxDuration is missing or 0: backends "
+                "from 2.14 on would never retry the step; write 2592000s"
+            )
     for label in _executors(platform) if platform else ():
         if label not in labels:
             raise UserError(f"no step has the executor {label}, for which document 2 has a block")
+
+
+def _longest(policy: dict[str, Any]) -> float:
+    """Seconds from a step's first start within which it is retried."""
+    return float(policy.get("backoffMaxDuration", "0s").removesuffix("s"))
 
 
 def _executor_of(

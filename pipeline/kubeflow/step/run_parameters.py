@@ -9,6 +9,7 @@ from typing import Any
 import pydantic
 
 from components.errors import UserError
+from components.settings import SETTINGS_KEY
 from components.trainer.settings.trainer import TrainerSettings
 from components.validation import Problem, problems
 from pipeline.kubeflow.package.setting_paths import (
@@ -20,7 +21,7 @@ from pipeline.kubeflow.package.setting_paths import (
 )
 from pipeline.kubeflow.package.volumes import on_volume
 
-_CONFIG, _SETTINGS, _SCHEMA_FILE = "custom_config", "settings", "schema_file"
+_CONFIG, _SCHEMA_FILE = "custom_config", "schema_file"
 
 
 def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
         paths = json.loads(values.pop(SETTING_PATHS))
         chosen = {name: _whole(values.pop(name)) for name in paths}
         config = json.loads(values[_CONFIG])
-        config[_SETTINGS] = _with(config[_SETTINGS], paths, chosen)
+        config[SETTINGS_KEY] = _with(config[SETTINGS_KEY], paths, chosen)
         values[_CONFIG] = json.dumps(config)
     return values
 

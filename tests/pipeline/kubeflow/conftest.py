@@ -26,7 +26,11 @@ def package_documents(retries: int = 0) -> list[dict]:
             epochs = {"frozen_epochs": {"componentInputParameter": "frozen_epochs"}}
             task["inputs"] = {"parameters": epochs}
             if retries:
-                task["retryPolicy"] = {"maxRetryCount": retries, "backoffDuration": "60s"}
+                task["retryPolicy"] = {
+                    "maxRetryCount": retries,
+                    "backoffDuration": "60s",
+                    "backoffMaxDuration": "2592000s",
+                }
         task["cachingOptions"] = {"enableCache": True}
         tasks[step], before = task, step
         components[step] = {"executorLabel": f"{step}_executor"}

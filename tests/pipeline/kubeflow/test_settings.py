@@ -142,6 +142,12 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("pvcs.data=mnt", "kubeflow.pvcs.data: not a folder to mount at: mnt. Write an absolute"),
         ("pvcs.data=/mnt/../x", "not a folder to mount at"),
         ("pvcs.data=/", "not a folder to mount at"),
+        ("pvcs.data=/minio", "kubeflow.pvcs.data: /minio is where Kubeflow Pipelines or the conta"),
+        ("pvcs.data=/tmp/data", "kubeflow.pvcs.data: /tmp/data is where Kubeflow Pipelines or the"),
+        ("pvcs.data=/dev/shm", "has its own files (/dev): mount it elsewhere, as at /mnt/data"),
+        ("secret_volumes.key=/.cache", "kubeflow.secret_volumes.key: /.cache is where"),
+        ("pvcs.kfp-launcher=/mnt", "kubeflow.pvcs.kfp-launcher: a volume of every step's pod is "),
+        ("secret_volumes.shm=/mnt", "kubeflow.secret_volumes.shm: a volume of every step's pod"),
         ("pvcs={my.data: /mnt}", "kubeflow.pvcs.my.data: string should match pattern"),
         ("pvcs={a: /mnt, b: /mnt}", "two volumes are mounted at /mnt"),
         ("secret_env={a: {K: x}, b: {K: y}}", "the environment variable K is set twice"),
@@ -151,6 +157,10 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("tolerations=[{value: x}]", "operator Equal needs a key"),
         ("timeout=3600", "kubeflow.timeout: not a duration: 3600. Write it as 90s, 30m or 6h"),
         ("pipeline_root=/mnt", "kubeflow.pipeline_root: string should match pattern"),
+        (
+            "retries={count: 10, backoff: 6h}",
+            "kubeflow.retries: 10 retries would wait 256 days, and none is started more than 30 ",
+        ),
         ("retries.count=11", "kubeflow.retries.count: input should be less than or equal to 10"),
     ],
 )
@@ -172,3 +182,8 @@ def test_a_name_that_only_sounds_like_a_secret_is_none():
     assert len(settings(env).step("Trainer").env) == 3
     tokens = settings("env.TOKENIZERS_PARALLELISM=0").step("Trainer").env
     assert tokens == {"TOKENIZERS_PARALLELISM": "0"}
+
+
+def test_paths_that_only_begin_like_reserved_ones():
+    pvcs = "pvcs={a: /minio-data, b: /mnt/tmp, c: /var/run/models}"
+    assert len(settings(pvcs).step("Trainer").pvcs) == 3

@@ -76,7 +76,7 @@ def test_parameters_lead_to_the_steps_that_need_them(compiled):
         mounts = given(task, "mount_paths")["runtimeValue"]["constant"]
         assert json.loads(mounts) == ["/mnt/serving"]
     assert given("Trainer", "frozen_epochs") == {"componentInputParameter": "frozen_epochs"}
-    places = json.loads(given("Trainer", "run_parameters")["runtimeValue"]["constant"])
+    places = json.loads(given("Trainer", "setting_paths")["runtimeValue"]["constant"])
     assert places["unfrozen_epochs"] == ["training", "unfrozen", "epochs"]
     declared = spec["components"]["Trainer"]["inputDefinitions"]["parameters"]
     assert declared["frozen_epochs"] == {"parameterType": "NUMBER_INTEGER"}
@@ -123,8 +123,27 @@ def test_resources_environment_and_retries(compiled):
         "maxRetryCount": 2,
         "backoffDuration": "300s",
         "backoffFactor": 2.0,
+        "backoffMaxDuration": "2592000s",
     }
     assert "retryPolicy" not in tasks["Pusher"]
+
+
+def arguments(text):
+    """Arguments of the containers, by step."""
+    return {step.name: step.args for step in parse_package(text).steps}
+
+
+def test_the_arguments_change_with_the_environment_as_the_cache_key_has_none(compiled):
+    bare = arguments(process(compiled))
+    one = arguments(process(compiled, "env={A: 1}"))
+    two = arguments(process(compiled, "env={A: 2}"))
+    secret = arguments(process(compiled, "secret_env={store: {A: key}}"))
+    of_trainer = {args["Trainer"] for args in (bare, one, two, secret)}
+    assert len(of_trainer) == 4
+    assert arguments(process(compiled, "env={A: 1}")) == one
+    of_step = arguments(process(compiled, "steps.Trainer.env={A: 1}"))
+    assert {name for name, args in of_step.items() if args != bare[name]} == {"Trainer"}
+    assert one["Trainer"][:-1] == bare["Trainer"]
 
 
 def test_limits_that_are_not_the_requests(compiled):
@@ -205,7 +224,9 @@ def test_what_only_kubernetes_understands(compiled):
     assert executors["Pusher_executor"] == everywhere
     assert executors["Trainer_executor"] == {
         **everywhere,
-        "enabledSharedMemory": {"volumeName": "shm", "size": "2Gi"},
+        "emptyDirMounts": [
+            {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "2Gi"}
+        ],
         "nodeSelector": {"labels": {"gpu": "yes-please"}},
         "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
     }
