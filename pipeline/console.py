@@ -23,6 +23,8 @@ from components.gates import Gate
 from components.progress import Progress as Step
 from pipeline.run_result import NodeReport, RunResult
 
+_MARKS = {"pass": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
+
 
 class RunDisplay:
     """One line per node, with a bar inside the long ones. A `Listener` of `local_runner`."""
@@ -82,18 +84,17 @@ class RunDisplay:
         how = "cached" if report.cached else "run"
         self._console.print(
             f"[green]✓[/] {report.node_id:<{self._width}}  {report.seconds:7.1f} s  {how:<6}  "
-            f"{escape(report.figure)}",
+            f"{escape(report.summary)}",
             highlight=False,
             soft_wrap=True,
         )
 
 
 def gates_table(gates: Sequence[Gate]) -> Table:
-    """The gates of a run, one row each."""
+    """The gates of a run, one row each, with a mark for the verdict."""
     table = Table("", "gate", "finding", title="Gates", title_justify="left", title_style="bold")
     for gate in gates:
-        mark = "[green]✓[/]" if gate.passed else "[red]✗[/]"
-        table.add_row(mark, escape(gate.name), escape(gate.message))
+        table.add_row(_MARKS[gate.verdict], escape(gate.name), escape(gate.message))
     return table
 
 

@@ -7,28 +7,31 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
+from tfx.orchestration.portable import (
+    launcher,
+    partial_run_utils,
+    runtime_parameter_utils,
+    tfx_runner,
+)
 from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types import Artifact
 
 from components import served_versions
-from components.evaluator import results
 from components.example_gen.sources import fingerprint, list_unlabelled, open_source
 from components.gates import read_gates
-from components.serving_gate.executor import CHECKS_FILE
 from components.trainer.fitting import devices
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
 from pipeline.config import Recipe
-from pipeline.node_figures import main_figure
+from pipeline.node_figures import summarize
+from pipeline.node_ids import EVALUATOR, PUSHER, SERVING_GATE
 from pipeline.pipeline import create_pipeline
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 from pipeline.schema import write_schema
@@ -166,7 +169,8 @@ class _Runner(tfx_runner.IrBasedRunner):
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         nodes = [node.pipeline_node for node in pipeline.nodes]
         if self._last_node:
-            nodes = _with_upstream(nodes, self._last_node)
+            partial_run_utils.mark_pipeline(pipeline, to_nodes=[self._last_node])
+            nodes = [node for node in nodes if node.execution_options.HasField("run")]
         self._listener.run_started([node.node_info.id for node in nodes])
         for node in nodes:
             node_id = node.node_info.id
@@ -193,20 +197,9 @@ class _Runner(tfx_runner.IrBasedRunner):
                     node_id,
                     seconds=time.monotonic() - start,
                     cached=info.execution_output_uri is None,
-                    figure=main_figure(node_id, outputs),
+                    summary=summarize(node_id, outputs),
                 )
             )
-
-
-def _with_upstream(
-    nodes: Sequence[pipeline_pb2.PipelineNode], last_node: str
-) -> list[pipeline_pb2.PipelineNode]:
-    """A node and those that it needs, in the pipeline's order."""
-    needed = {last_node}
-    for node in reversed(nodes):  # in topological order, so consumers come first
-        if node.node_info.id in needed:
-            needed.update(node.upstream_nodes)
-    return [node for node in nodes if node.node_info.id in needed]
 
 
 def _explain(error: Exception) -> str:
@@ -221,14 +214,11 @@ def _explain(error: Exception) -> str:
 
 
 def _conclude(outputs: dict[str, Outputs]) -> RunResult:
-    (pushed,) = outputs["Pusher"]["pushed_model"]
-    (evaluation,) = outputs["Evaluator"]["evaluation"]
-    (infra_blessing,) = outputs["ServingGate"]["infra_blessing"]
+    (pushed,) = outputs[PUSHER]["pushed_model"]
+    (blessing,) = outputs[EVALUATOR]["blessing"]
+    (infra_blessing,) = outputs[SERVING_GATE]["infra_blessing"]
     return RunResult(
-        gates=[
-            *results.read_gates(evaluation.uri),
-            *read_gates(Path(infra_blessing.uri) / CHECKS_FILE),
-        ],
+        gates=[*read_gates(blessing.uri), *read_gates(infra_blessing.uri)],
         pushed_path=pushed.get_string_custom_property("pushed_destination"),
         already_served=pushed.get_string_custom_property("already_served"),
     )

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from components import features
 from components.classes import read_classes
-from components.gates import Gate
+from components.gates import Gate, verdict
 from components.serving_gate.contract import CHECKS, Client, ContractError, Finding
 
 
@@ -77,16 +77,17 @@ def read_records(folder: str, count: int) -> list[bytes]:
 def _found(name: str, finding: Finding) -> Gate:
     value, bound, message = finding
     if bound is None:
-        return Gate(name, True, value, bound, message)
+        return Gate(name, "pass", value, bound, message)
     # Not `value > bound`, which would let NaN pass.
-    return Gate(name, value <= bound, value, bound, f"{message}, at most {bound:g} allowed")
+    passed = value <= bound
+    return Gate(name, verdict(passed), value, bound, f"{message}, at most {bound:g} allowed")
 
 
 def _failed(name: str, error: Exception) -> Gate:
     lines = [line.strip() for line in str(error).splitlines()]
     # TensorFlow says what is wrong last, but for the node it happened in.
     lines = [line for line in lines if line and not line.startswith("[[")]
-    return Gate(name, False, None, None, lines[-1] if lines else type(error).__name__)
+    return Gate(name, "fail", None, None, lines[-1] if lines else type(error).__name__)
 
 
 if __name__ == "__main__":

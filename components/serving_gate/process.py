@@ -69,9 +69,9 @@ def _run(command: list[str], timeout_seconds: float) -> Gate:
         )
     except subprocess.TimeoutExpired:
         message = f"not done after {timeout_seconds:g} s, ended"
-        return Gate("process", False, timeout_seconds, timeout_seconds, message)
+        return Gate("process", "fail", timeout_seconds, timeout_seconds, message)
     if process.returncode:
         lines = process.stderr.strip().splitlines() or ["no message"]
         message = f"ended with code {process.returncode}: {lines[-1]}"
-        return Gate("process", False, process.returncode, 0, message)
-    return Gate("process", True, 0, 0, "the serving process lived to its end")
+        return Gate("process", "fail", process.returncode, 0, message)
+    return Gate("process", "pass", 0, 0, "the serving process lived to its end")

@@ -66,7 +66,7 @@ def rehearse_package(
         if result.message:
             _say(console, f"[red]✗[/] {escape(result.message)}")
         show_result(console, result, run.destination)
-    return 0 if result.passed else 1
+    return 0 if result.succeeded else 1
 
 
 def _say(console: Console, text: str) -> None:

@@ -16,7 +16,7 @@ def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
         verbose: leaves the log on the terminal.
 
     Returns:
-        The exit code: 0 when every gate said yes, 1 when one said no or a node failed.
+        The exit code: 0 when no gate failed and the model is served, otherwise 1.
 
     Raises:
         UserError: the recipe cannot be run; nothing has been done.
@@ -43,7 +43,7 @@ def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
                 )
             return 1
         show_result(console, result, recipe.push_destination)
-    return 0 if result.passed else 1
+    return 0 if result.succeeded else 1
 
 
 def _network(recipe) -> str:

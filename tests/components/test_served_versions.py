@@ -60,9 +60,15 @@ def test_content_digest_follows_names_and_bytes_and_nothing_else(tmp_path):
     first = make_version(tmp_path, "1")
     digest = served_versions.content_digest(first)
     assert digest == served_versions.content_digest(make_version(tmp_path, "2"))
-    assert digest != served_versions.content_digest(make_version(tmp_path, "3", "graph2"))
+    assert digest != served_versions.content_digest(make_version(tmp_path, "3", "grape"))
     (first / "variables" / "variables.index").rename(first / "variables" / "other")
     assert digest != served_versions.content_digest(first)
+
+
+def test_content_digest_reads_files_to_their_end(tmp_path):
+    long = "x" * (1 << 20)
+    models = [make_version(tmp_path, str(n), long + end) for n, end in enumerate("ab", start=1)]
+    assert len({served_versions.content_digest(model) for model in models}) == 2
 
 
 def test_check_writable_makes_the_folder_and_leaves_nothing_in_it(tmp_path):

@@ -15,13 +15,13 @@ def test_a_second_run_compares_with_the_served_model_and_takes_the_rest_from_the
     first, second
 ):
     assert second.executed == {"BaselineFinder", "Evaluator", "Pusher"}
-    assert second.reports["BaselineFinder"].figure == f"served now: {first.versions[0]}"
+    assert second.reports["BaselineFinder"].summary == f"served now: {first.versions[0]}"
     (gate,) = [g for g in second.result.gates if g.name == "accuracy against served"]
-    assert gate.passed and gate.value == 0.0
+    assert gate.verdict == "pass" and gate.value == 0.0
 
 
 def test_the_model_that_is_served_already_is_not_pushed_again(first, second):
-    assert second.result.passed
+    assert second.result.succeeded
     assert second.versions == first.versions
     assert second.result.already_served == first.versions[0]
 
@@ -35,7 +35,7 @@ def test_a_run_of_the_first_nodes_takes_them_from_the_cache_of_the_whole(recipe,
 def test_edited_code_runs_again_and_the_rest_does_not(recipe, run, second, tmp_path, monkeypatch):
     components = tmp_path / "components"
     shutil.copytree(Path(digest.__file__).parents[1] / "components", components)
-    with (components / "serving_gate" / "checks.py").open("a") as file:
+    with (components / "serving_gate" / "contract.py").open("a") as file:
         file.write("# edited\n")
     monkeypatch.setattr(
         pipeline, "code_digest", lambda *names: digest.code_digest(*names, root=components)
@@ -56,11 +56,11 @@ def worse(recipe):
 def test_a_worse_model_is_not_pushed(worse, run, second):
     rejected = run(worse)
     gates = {gate.name: gate for gate in rejected.result.gates}
-    assert not gates["accuracy"].passed and gates["accuracy"].value < 0.8
-    assert not gates["accuracy against served"].passed
-    assert gates["latency"].passed, "it serves well, it just knows nothing"
-    assert not rejected.result.passed
+    assert gates["accuracy"].verdict == "fail" and gates["accuracy"].value < 0.8
+    assert gates["accuracy against served"].verdict == "fail"
+    assert gates["latency"].verdict == "pass", "it serves well, it just knows nothing"
+    assert not rejected.result.succeeded
     assert not rejected.result.pushed_path and not rejected.result.already_served
     assert rejected.versions == second.versions, "what is served is as it was"
     assert {"ImageExampleGen", "Transform"}.isdisjoint(rejected.executed)
-    assert dataclasses.asdict(rejected.reports["Pusher"])["figure"] == "not pushed"
+    assert dataclasses.asdict(rejected.reports["Pusher"])["summary"] == "not pushed"

@@ -70,7 +70,7 @@ class Recorder:
         pass
 
     def node_finished(self, report):
-        self.figures[report.node_id] = report.figure
+        self.figures[report.node_id] = report.summary
 
 
 def test_it_ends_as_the_local_run_does(package, recipe, first, pushed, tmp_path):
@@ -84,8 +84,8 @@ def test_it_ends_as_the_local_run_does(package, recipe, first, pushed, tmp_path)
 
     assert recorder.figures["BaselineFinder"] == f"served now: {pushed.name}"
     for step in ("ImageExampleGen", "ExampleValidator", "Trainer", "Evaluator"):
-        assert recorder.figures[step] == first.reports[step].figure, step
-    assert result.passed
+        assert recorder.figures[step] == first.reports[step].summary, step
+    assert result.succeeded
     gates = {gate.name: gate for gate in result.gates}
     assert list(gates) == [gate.name for gate in first.result.gates]
     (accuracy,) = [gate for gate in first.result.gates if gate.name == "accuracy"]

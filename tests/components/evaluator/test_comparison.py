@@ -17,3 +17,10 @@ def test_models_of_other_classes_are_not(tmp_path):
 
 def test_a_model_without_a_list_of_classes_is_not(tmp_path):
     assert "classes.txt is missing" in why_not_comparable(["cat"], tmp_path)
+
+
+def test_a_candidate_that_knows_one_class_more_is_not(tmp_path):
+    write_classes(tmp_path, ["cat", "dog"])
+    note = why_not_comparable(["cat", "dog", "fox"], tmp_path)
+    assert note == "served model not compared, it knows other classes (new: fox; gone: none)"
+    assert why_not_comparable(["cat"], tmp_path).endswith("(new: none; gone: dog)")

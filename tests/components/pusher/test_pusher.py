@@ -4,6 +4,7 @@ import pytest
 from tfx.types import Channel, standard_artifacts
 
 from components import served_versions
+from components.gates import Gate, write_gates
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 
@@ -14,16 +15,22 @@ def node(tmp_path):
     saved_model = tmp_path / "model" / "Format-Serving"
     saved_model.mkdir(parents=True)
 
-    def run(content: str, model_blessed: int = 1, infra_blessed: int = 1):
+    def run(content: str, model: str = "pass", infra: str = "pass"):
         (saved_model / "saved_model.pb").write_text(content)
-        model = standard_artifacts.Model()
-        model.uri = str(tmp_path / "model")
-        blessings = standard_artifacts.ModelBlessing(), standard_artifacts.InfraBlessing()
-        for blessing, blessed in zip(blessings, (model_blessed, infra_blessed), strict=True):
-            blessing.set_int_custom_property("blessed", blessed)
+        inputs = {
+            "model": standard_artifacts.Model(),
+            "model_blessing": standard_artifacts.ModelBlessing(),
+            "infra_blessing": standard_artifacts.InfraBlessing(),
+        }
+        for key, artifact in inputs.items():
+            artifact.uri = str(tmp_path / key)
+        for key, verdict in {"model_blessing": model, "infra_blessing": infra}.items():
+            (tmp_path / key).mkdir(exist_ok=True)
+            rows = [Gate("load", "pass", 1, 2, ""), Gate("last", verdict, 1, 2, "the reason")]
+            write_gates(tmp_path / key, rows)
         pushed = standard_artifacts.PushedModel()
         Executor().Do(
-            {"model": [model], "model_blessing": [blessings[0]], "infra_blessing": [blessings[1]]},
+            {key: [artifact] for key, artifact in inputs.items()},
             {"pushed_model": [pushed]},
             {"push_destination": str(tmp_path / "serving"), "code_digest": ""},
         )
@@ -41,12 +48,22 @@ def test_a_blessed_model_becomes_the_champion(node, tmp_path):
     assert pushed.get_string_custom_property("pushed_destination") == str(version.path)
 
 
-@pytest.mark.parametrize("blessed", [(0, 1), (1, 0)])
-def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, blessed):
-    pushed = node("bad", *blessed)
+@pytest.mark.parametrize("verdicts", [("fail", "pass"), ("pass", "fail")])
+def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, verdicts, caplog):
+    pushed = node("bad", *verdicts)
+    assert "Not pushed: the reason" in caplog.text
     assert pushed.get_int_custom_property("pushed") == 0
     assert not pushed.has_custom_property("pushed_version")
     assert not (tmp_path / "serving").exists()
+
+
+def test_a_warning_does_not_keep_a_model_from_being_served(node, tmp_path):
+    assert node("good", "warn", "pass").get_int_custom_property("pushed") == 1
+
+
+def test_a_retrained_model_of_the_same_size_is_another_model(node, tmp_path):
+    assert node("same").get_int_custom_property("pushed") == 1
+    assert node("came").get_int_custom_property("pushed") == 1
 
 
 def test_the_served_model_is_not_pushed_again(node, tmp_path):

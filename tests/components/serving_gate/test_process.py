@@ -10,7 +10,7 @@ from components.serving_gate.process import ask
 ANSWER = """
 import json, sys
 request = json.load(open(sys.argv[1]))
-open(request["answers"], "a").write('{"name": "load", "passed": true, "value": 1, "bound": 2, "message": "ok"}\\n')
+open(request["answers"], "a").write('{"name": "load", "verdict": "pass", "value": 1, "bound": 2, "message": "ok"}\\n')
 """  # noqa: E501
 
 
@@ -20,7 +20,10 @@ def ask_script(script: str, **settings):
 
 def test_answers_are_read_and_the_process_is_the_last_of_them():
     checks = ask_script(ANSWER)
-    assert [(check.name, check.passed) for check in checks] == [("load", True), ("process", True)]
+    assert [(check.name, check.verdict) for check in checks] == [
+        ("load", "pass"),
+        ("process", "pass"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -32,18 +35,18 @@ def test_answers_are_read_and_the_process_is_the_last_of_them():
 )
 def test_a_crash_is_a_failed_check_and_earlier_answers_are_kept(end, message):
     load, process = ask_script(ANSWER + end)
-    assert load.passed
-    assert not process.passed
+    assert load.verdict == "pass"
+    assert process.verdict == "fail"
     assert process.message == message
 
 
 def test_a_process_that_hangs_is_ended_and_fails():
     load, process = ask_script(ANSWER + "import time; time.sleep(60)", timeout_seconds=1)
-    assert load.passed
-    assert not process.passed
+    assert load.verdict == "pass"
+    assert process.verdict == "fail"
     assert process.message == "not done after 1 s, ended"
 
 
 def test_the_process_sees_no_gpu_and_finds_the_code():
     script = "import os, components.gates; assert os.environ['CUDA_VISIBLE_DEVICES'] == '-1'"
-    assert [check.message for check in ask_script(script) if not check.passed] == []
+    assert [check.message for check in ask_script(script) if check.verdict != "pass"] == []

@@ -49,18 +49,18 @@ for key, entry in inputs.items():
     assert artifact["type"] == {"instanceSchema": ""}, artifact
     assert artifact["metadata"]["seen"] == {"list": ["one", "two"]}, artifact
     print(key, "has files:", local(artifact).is_dir(), flush=True)
-accurate = {"name": "accuracy", "passed": mode != "gate", "value": 0.5, "bound": 0.8,
-            "message": "0.5000, at least 0.8 wanted"}
-checks = {"name": "load", "passed": True, "value": 1.0, "bound": 9.0, "message": "loaded"}
+accurate = {"name": "accuracy", "verdict": "fail" if mode == "gate" else "pass",
+            "value": 0.5, "bound": 0.8, "message": "0.5000, at least 0.8 wanted"}
+checks = {"name": "load", "verdict": "pass", "value": 1.0, "bound": 9.0, "message": "loaded"}
 metrics = {"classes": ["a"], "overall": {"accuracy": 0.5}, "served": {}, "per_class": {},
            "confusion": [[1]]}
 def write(key, file, content): (local(outputs[key]["artifacts"][0]) / file).write_text(content)
 if name == "Evaluator":
-    write("evaluation", "gates.json", json.dumps([accurate]))
+    write("blessing", "gates.json", json.dumps([accurate]))
     write("evaluation", "metrics.json", json.dumps(metrics))
-    write("blessing", "BLESSED" if accurate["passed"] else "NOT_BLESSED", "")
+    write("blessing", "NOT_BLESSED" if mode == "gate" else "BLESSED", "")
 if name == "ServingGate":
-    write("infra_blessing", "checks.json", json.dumps([checks]))
+    write("infra_blessing", "gates.json", json.dumps([checks]))
 if name == "Pusher":
     if not (local(inputs["model_blessing"]["artifacts"][0]) / "BLESSED").exists():
         pathlib.Path(root, "dev/termination-log").write_text("not pushed. accuracy: too low")
@@ -190,7 +190,7 @@ class Recorder:
         self.started.append(node_id)
 
     def node_finished(self, report):
-        self.figures[report.node_id] = report.figure
+        self.figures[report.node_id] = report.summary
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, liste
     rehearsal, result = rehearse()
     assert sorted(listener.started) == sorted(STEPS) and listener.started[-1] == "Pusher"
     assert listener.started.index("BaselineFinder") < listener.started.index("Evaluator")
-    assert result.passed and not result.message
+    assert result.succeeded and not result.message
     assert [gate.name for gate in result.gates] == ["accuracy", "load"]
     assert result.pushed_path == str(tmp_path / "work" / "pvc" / "graft" / "serving" / "7")
     assert Path(result.pushed_path).is_dir()
@@ -259,7 +259,7 @@ def test_artifacts_and_pods_can_be_kept(rehearse):
     rehearsal, _ = rehearse(keep=True, pipeline_root="gs://bucket/root")
     assert len(list((rehearsal.folder / "pods").iterdir())) == len(STEPS)
     stored = rehearsal.folder / "store" / "gcs" / "bucket" / "root" / "tiny"
-    assert len(list(stored.glob("*/Evaluator/*/evaluation/gates.json"))) == 1
+    assert len(list(stored.glob("*/Evaluator/*/blessing/gates.json"))) == 1
 
 
 def test_a_step_that_fails_in_the_middle_ends_the_rehearsal(rehearse, listener):
@@ -277,7 +277,7 @@ def test_a_step_that_is_killed_is_told_as_such(rehearse):
 
 def test_a_gate_that_says_no_is_no_error_of_the_rehearsal(rehearse):
     _, result = rehearse({"where": "Evaluator", "mode": "gate"})
-    assert not result.passed and not result.pushed_path and not result.already_served
+    assert not result.succeeded and not result.pushed_path and not result.already_served
     assert result.message == "Pusher ended with exit code 1: not pushed. accuracy: too low"
 
 

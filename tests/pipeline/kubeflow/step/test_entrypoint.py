@@ -46,10 +46,10 @@ def executor_input(pod, tmp_path):
     local = pod / "minio" / ROOT.removeprefix("minio://")
     (local / "model" / "Format-Serving").mkdir()
     (local / "model" / "Format-Serving" / "saved_model.pb").write_text("a network")
-    accuracy = Gate("accuracy", True, 0.9, 0.8, "0.9000, at least 0.8 wanted")
-    write_gates(local / "model_blessing" / "gates.json", [accuracy])
-    latency = Gate("latency", True, 9.0, 100.0, "9 ms, at most 100 allowed")
-    write_gates(local / "infra_blessing" / "checks.json", [latency])
+    accuracy = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
+    write_gates(local / "model_blessing", [accuracy])
+    latency = Gate("latency", "pass", 9.0, 100.0, "9 ms, at most 100 allowed")
+    write_gates(local / "infra_blessing", [latency])
     for key in ("model_blessing", "infra_blessing"):
         artifacts[key]["metadata"] = {"blessed": 1.0, "display_name": key}
     parameters = {"push_destination": str(tmp_path / "serving"), "code_digest": ""}
@@ -104,8 +104,8 @@ def run(pod, executor_input, capfd):
 def said_no(pod, executor_input):
     """Makes the accuracy gate say no."""
     folder = pod / "minio" / ROOT.removeprefix("minio://") / "model_blessing"
-    gate = Gate("accuracy", False, 0.5, 0.8, "0.5000, at least 0.8 wanted")
-    write_gates(folder / "gates.json", [gate])
+    gate = Gate("accuracy", "fail", 0.5, 0.8, "0.5000, at least 0.8 wanted")
+    write_gates(folder, [gate])
     (blessing,) = executor_input["inputs"]["artifacts"]["model_blessing"]["artifacts"]
     blessing["metadata"]["blessed"] = 0.0
 
