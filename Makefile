@@ -19,8 +19,8 @@ test: $(VENV)/.installed ## Run every test
 	@cat $<
 	@$(BIN)/pytest
 
-test-unit: $(VENV)/.installed ## Run the tests that train nothing and start no processes
-	@$(BIN)/pytest --ignore=tests/e2e -m "not slow"
+test-unit: $(VENV)/.installed ## Run the tests that are not slow
+	@$(BIN)/pytest -m "not slow"
 
 lint: $(VENV)/.installed ## Check style and the direction of imports
 	@$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """Settings of Apache Beam: who runs the nodes that read every picture, and with what options."""
 
 import contextlib
-import difflib
 import io
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -10,6 +9,7 @@ import pydantic
 
 from components.errors import UserError
 from components.settings import Settings
+from components.text import did_you_mean
 
 _Address = Annotated[str, pydantic.Field(pattern=r"^([A-Za-z0-9._-]+:\d{1,5})?$")]
 _Count = Annotated[int, pydantic.Field(ge=1)]
@@ -276,6 +276,5 @@ def _check_known(options: Sequence[str]) -> None:
             reason = complaints.getvalue().strip().rpartition("error: ")[2]
             raise UserError(f"beam.extra: {option}: {reason}") from None
         for name in set(found) - known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean --{near[0]}?)" if near else ""
+            hint = did_you_mean(name, known)
             raise UserError(f"beam.extra: Apache Beam has no option --{name}{hint}")

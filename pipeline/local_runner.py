@@ -1,12 +1,11 @@
 """Runs a recipe on this machine, node by node, and tells a listener about it."""
 
 import datetime
-import errno
 import functools
 import logging
-import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
@@ -24,37 +23,46 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types import Artifact
 
 from components import served_versions
-from components.example_gen.sources import fingerprint, list_unlabelled, open_source
 from components.gates import read_gates
-from components.trainer.fitting import devices
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
+from pipeline import artifact_manifests, preflight
 from pipeline.config import Recipe
+from pipeline.failures import explain
+from pipeline.metadata_database import DATABASE, set_aside_if_damaged
 from pipeline.node_figures import summarize
 from pipeline.node_ids import EVALUATOR, PUSHER, SERVING_GATE
 from pipeline.pipeline import create_pipeline
+from pipeline.preflight import Inspection, Scope
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 from pipeline.schema import write_schema
 
 Outputs = dict[str, list[Artifact]]
 
 
-def run_local(recipe: Recipe, listener: Listener) -> RunResult:
+def run_local(recipe: Recipe, listener: Listener, found: Inspection | None = None) -> RunResult:
     """Runs a recipe with an in-process Beam runner and ML Metadata in SQLite.
 
     Args:
         recipe: what to run.
         listener: told about every node.
+        found: of `preflight.inspect`; None: it is called here.
 
     Raises:
         RunError: a node failed.
         UserError: the recipe asks for something that is not there; nothing has been run.
     """
-    served_versions.check_writable(str(recipe.push_destination.absolute()))
-    return _conclude(_run(recipe, listener))
+    found = found or preflight.inspect(recipe, Scope.MACHINE)
+    destination = str(recipe.push_destination.absolute())
+    served_versions.check_writable(destination)
+    result = _conclude(_run(recipe, listener, found))
+    _check_served(result, destination)
+    return result
 
 
-def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Outputs]:
+def run_up_to(
+    node_id: str, recipe: Recipe, listener: Listener, found: Inspection
+) -> dict[str, Outputs]:
     """Runs one node of a recipe and those that it needs, or takes them from the cache.
 
     A later `run_local` finds them in the cache in turn: they are the very same nodes.
@@ -63,6 +71,7 @@ def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Out
         node_id: the last node to run.
         recipe: what to run.
         listener: told about every node.
+        found: of `preflight.inspect`.
 
     Returns:
         The output artifacts of each of these nodes, by node and key.
@@ -71,39 +80,32 @@ def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Out
         RunError: a node failed.
         UserError: the recipe asks for something that is not there; nothing has been run.
     """
-    return _run(recipe, listener, node_id)
+    return _run(recipe, listener, found, node_id)
 
 
-def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, Outputs]:
-    recipe.beam.check_reach(in_cluster=False)
-    devices.check_device(recipe.training)
-    initial_weights.check_weights_file(recipe.backbone)
+def _run(
+    recipe: Recipe, listener: Listener, found: Inspection, last_node: str = ""
+) -> dict[str, Outputs]:
+    preflight.check_network(recipe)
     destination = recipe.push_destination.absolute()
     folder = recipe.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    source = open_source(recipe.data.source, folder / "sources")
-    unlabelled = ""
-    if recipe.pseudo_labels:
-        unlabelled = fingerprint(list_unlabelled(recipe.pseudo_labels.source))
-    if recipe.distillation:
-        teacher_files.check_teacher(recipe.distillation, source.classes)
-    champion = served_versions.champion(str(destination))
+    if notice := set_aside_if_damaged(folder):
+        listener.noticed(notice)
     database = metadata_store_pb2.ConnectionConfig(
-        sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
-            filename_uri=str(folder / "metadata.sqlite")
-        )
+        sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(filename_uri=str(folder / DATABASE))
     )
     pipeline = create_pipeline(
-        recipe.model_copy(update={"data": recipe.data.model_copy(update={"source": source.root})}),
-        pipeline_root=str(folder / "artifacts"),
+        recipe.replaced(data=recipe.data.replaced(source=found.source.root)),
+        pipeline_root=str(folder / artifact_manifests.ARTIFACTS),
         push_destination=str(destination),
-        schema_file=str(write_schema(source.classes, folder / "schemas")),
-        input_fingerprint=fingerprint(source) + unlabelled,
-        champion_digest=served_versions.content_digest(champion.path) if champion else "",
+        schema_file=str(write_schema(found.source.classes, folder / "schemas")),
+        input_fingerprint=found.fingerprint,
+        served_fingerprint=served_versions.fingerprint(destination),
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
         teacher_fingerprint=teacher_files.fingerprint(recipe.distillation),
     )
-    runner = _Runner(listener, database, recipe.beam.pipeline_args(), last_node)
+    runner = _Runner(listener, folder, database, recipe.beam.pipeline_args(), last_node)
     runner.run(pipeline)
     return runner.outputs
 
@@ -139,6 +141,7 @@ class _Runner(tfx_runner.IrBasedRunner):
     def __init__(
         self,
         listener: Listener,
+        folder: Path,
         database: metadata_store_pb2.ConnectionConfig,
         beam_args: Sequence[str],
         last_node: str = "",
@@ -147,11 +150,13 @@ class _Runner(tfx_runner.IrBasedRunner):
 
         Args:
             listener: told about every node.
+            folder: of the recipe, absolute.
             database: of ML Metadata.
             beam_args: options of Apache Beam.
             last_node: run only this one and those that it needs; empty: all.
         """
         self._listener = listener
+        self._folder = folder
         self._database = database
         self._operators = {
             executable_spec_pb2.BeamExecutableSpec: functools.partial(
@@ -176,6 +181,9 @@ class _Runner(tfx_runner.IrBasedRunner):
             node_id = node.node_info.id
             self._listener.node_started(node_id)
             start = time.monotonic()
+            if node_id == PUSHER:  # what it does depends on the destination, not on its inputs
+                node.execution_options.caching_options.enable_cache = False
+            self._forget_damaged_artifacts(node_id)
             try:
                 info = launcher.Launcher(
                     pipeline_node=node,
@@ -188,10 +196,12 @@ class _Runner(tfx_runner.IrBasedRunner):
                 ).launch()
             except Exception as error:
                 logging.exception("%s failed", node_id)
-                raise RunError(f"{node_id}: {_explain(error)}") from error
+                raise RunError(f"{node_id}: {explain(error)}") from error
             with metadata.Metadata(self._database) as store:
                 outputs = execution_lib.get_output_artifacts(store, info.execution_id)
             self.outputs[node_id] = outputs
+            uris = [artifact.uri for artifacts in outputs.values() for artifact in artifacts]
+            artifact_manifests.write_missing(self._folder, uris)
             self._listener.node_finished(
                 NodeReport(
                     node_id,
@@ -201,16 +211,30 @@ class _Runner(tfx_runner.IrBasedRunner):
                 )
             )
 
+    def _forget_damaged_artifacts(self, node_id: str) -> None:
+        """Keeps the cache from handing out what is not as it was published."""
+        for uri, damage in artifact_manifests.find_damaged(self._folder, node_id).items():
+            self._listener.noticed(f"{node_id}: {uri} is damaged, it is not used: {damage}")
+            with metadata.Metadata(self._database) as store:
+                artifacts = store.store.get_artifacts_by_uri(uri)
+                for artifact in artifacts:
+                    artifact.state = metadata_store_pb2.Artifact.DELETED
+                store.store.put_artifacts(artifacts)
+            artifact_manifests.forget(self._folder, uri)
 
-def _explain(error: Exception) -> str:
-    """One line for the user: a component's own words, and all else with its type."""
-    text = " ".join(str(error).split())
-    # Beam and TensorFlow wrap the operating system's error in types of their own: go by its words.
-    if os.strerror(errno.ENOSPC) in text:
-        return f"the disk is full: free some space and run again ({text[:500]})"
-    if isinstance(error, ValueError):
-        return str(error)
-    return f"{type(error).__name__}: {text[:500]}"
+
+def _check_served(result: RunResult, destination: str) -> None:
+    """Holds the last word of a run to what its destination really serves.
+
+    Raises:
+        RunError: it is not the model that the run says it is.
+    """
+    claimed = result.already_served or Path(result.pushed_path).name
+    champion = served_versions.champion(destination)
+    served = champion.name if champion else ""
+    if claimed and claimed != served:
+        now = f"version {served}" if served else "nothing"
+        raise RunError(f"version {claimed} was served, but {destination} serves {now} by now")
 
 
 def _conclude(outputs: dict[str, Outputs]) -> RunResult:

@@ -10,6 +10,7 @@ from tfx.types import Artifact, artifact_utils, standard_component_specs
 from components import served_versions
 from components.gates import failed, read_gates
 from components.pusher.push import push
+from components.served_versions import ServedState
 
 
 class Executor(stock.Executor):
@@ -28,7 +29,8 @@ class Executor(stock.Executor):
         `already_served` where the same model is served.
 
         Raises:
-            UserError: the destination cannot be written, or its `champion` file is wrong.
+            UserError: the destination cannot be written, its `champion` file is wrong, or it serves
+                something else than the model was compared with.
             OSError: the copy failed; the destination is as it was.
         """
         pushed_model = artifact_utils.get_single_instance(
@@ -57,6 +59,15 @@ class Executor(stock.Executor):
             pushed_model.set_string_custom_property("already_served", champion.name)
             logging.info("Not pushed: version %s in %s is this model", champion.name, destination)
             return
-        version = push(model, Path(destination))
+        version = push(model, Path(destination), _compared(input_dict))
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
         logging.info("Pushed to %s", version)
+
+
+def _compared(input_dict: dict[str, list[Artifact]]) -> ServedState:
+    """What was served when the BaselineFinder looked."""
+    baseline = artifact_utils.get_single_instance(input_dict["baseline"])
+    return ServedState(
+        champion=baseline.get_string_custom_property("version"),
+        highest=int(baseline.get_string_custom_property("highest_version")),
+    )

@@ -7,6 +7,9 @@ import pydantic
 
 from components.errors import UserError
 from components.settings import Settings
+from components.text import did_you_mean
+from components.validation import explain
+from pipeline import node_ids
 from pipeline.kubeflow.image_name import ImageName
 from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes
 
@@ -27,7 +30,15 @@ def _check_mount_path(value: str) -> str:
     return value
 
 
+def _check_step_name(name: str) -> str:
+    if name not in node_ids.ALL:
+        near, known = did_you_mean(name, node_ids.ALL), ", ".join(sorted(node_ids.ALL))
+        raise ValueError(f"no such step{near}. Steps: {known}")
+    return name
+
+
 _Text = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
+StepName = Annotated[str, pydantic.AfterValidator(_check_step_name)]
 MountPath = Annotated[str, pydantic.AfterValidator(_check_mount_path)]
 ObjectName = Annotated[
     str, pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)
@@ -209,7 +220,7 @@ class KubeflowSettings(StepSettings):
         description="further settings under `training` and `head` that a run may change, as "
         "training.batch_size",
     )
-    steps: dict[str, NamedStepSettings] = pydantic.Field(
+    steps: dict[StepName, NamedStepSettings] = pydantic.Field(
         {}, description="by step, goes before what is said for every step"
     )
 
@@ -249,12 +260,9 @@ class KubeflowSettings(StepSettings):
         try:
             step = NamedStepSettings.model_validate({**said, "resources": resources})
         except pydantic.ValidationError as error:
-            (first, *_) = error.errors(include_url=False)
-            where = ".".join(["kubeflow", "steps", name, *map(str, first["loc"])])
-            message = first["msg"].removeprefix("Value error, ")
-            raise UserError(f"{where}: {message}") from error
+            raise UserError(explain(error, NamedStepSettings, f"kubeflow.steps.{name}")) from error
         cache = step.cache if step.cache is not None else name not in NEVER_CACHED
-        return step.model_copy(update={"cache": cache})
+        return step.replaced(cache=cache)
 
     def image_of(self, step: NamedStepSettings) -> str:
         """The image of a step."""

@@ -11,12 +11,20 @@ from pipeline.config import Recipe
 from pipeline.local_runner import NodeReport, RunResult, run_local
 
 
+def pytest_collection_modifyitems(items):
+    """All tests of this folder are slow: each needs a whole run."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
 class Recorder:
     """A listener that keeps what it hears."""
 
     def __init__(self):
         self.node_ids: list[str] = []
         self.reports: dict[str, NodeReport] = {}
+        self.notices: list[str] = []
 
     def run_started(self, node_ids):
         self.node_ids = list(node_ids)
@@ -24,17 +32,21 @@ class Recorder:
     def node_started(self, node_id):
         assert node_id not in self.reports, "a node starts before it ends"
 
+    def noticed(self, text):
+        self.notices.append(text)
+
     def node_finished(self, report):
         self.reports[report.node_id] = report
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A finished run: what it returned, what it reported, and the versions served after it."""
+    """A finished run: what it returned, reported and noticed, and the versions served after it."""
 
     result: RunResult
     reports: dict[str, NodeReport]
     versions: list[str]
+    notices: list[str]
 
     @property
     def executed(self) -> set[str]:
@@ -78,7 +90,7 @@ def run() -> Callable[[Recipe], Run]:
         versions = [
             version.name for version in served_versions.list_versions(recipe.push_destination)
         ]
-        return Run(result, recorder.reports, versions)
+        return Run(result, recorder.reports, versions, recorder.notices)
 
     return run
 

@@ -98,4 +98,5 @@ def test_the_pushed_model_answers_for_pictures_it_has_never_seen(pushed, draw):
 
 
 def test_only_the_whole_version_lies_in_the_serving_folder(recipe, first):
-    assert [path.name for path in recipe.push_destination.iterdir()] == first.versions
+    assert first.versions == ["1"]
+    assert {path.name for path in recipe.push_destination.iterdir()} == {"1", "evidence"}

@@ -26,6 +26,12 @@ def test_the_model_that_is_served_already_is_not_pushed_again(first, second):
     assert second.result.already_served == first.versions[0]
 
 
+def test_a_third_run_takes_all_but_the_last_look_from_the_cache(recipe, run, second):
+    third = run(recipe)
+    assert third.executed == {"Pusher"}
+    assert third.result.already_served == second.versions[0] and not third.notices
+
+
 def test_a_run_of_the_first_nodes_takes_them_from_the_cache_of_the_whole(recipe, recorder, second):
     outputs = run_up_to("Transform", recipe, recorder)
     assert set(outputs) == {"ImageExampleGen", "ImportSchemaGen", "Transform"}
@@ -41,6 +47,23 @@ def test_edited_code_runs_again_and_the_rest_does_not(recipe, run, second, tmp_p
         pipeline, "code_digest", lambda *names: digest.code_digest(*names, root=components)
     )
     assert run(recipe).executed == {"ServingGate", "Pusher"}
+
+
+def test_an_answer_that_is_gone_is_asked_for_again(recipe, run, second):
+    (gates,) = recipe.folder.glob("artifacts/ServingGate/infra_blessing/*/gates.json")
+    gates.unlink()
+    again = run(recipe)
+    assert again.executed == {"ServingGate", "Pusher"} and again.result.succeeded
+    damaged = f"ServingGate: {gates.parent} is damaged, it is not used: gates.json is missing"
+    assert again.notices == [damaged]
+
+
+def test_a_version_that_was_removed_is_served_again(recipe, run, second):
+    shutil.rmtree(recipe.push_destination / second.versions[0])
+    again = run(recipe)
+    assert again.result.succeeded and again.result.pushed_path
+    assert again.versions == ["2"], "a number is never given twice"
+    assert "Trainer" not in again.executed
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.gates import Gate, write_gates
-from pipeline import local_runner
+from pipeline import local_runner, preflight
 from pipeline.config import Recipe
 
 PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
@@ -33,7 +33,8 @@ def fingerprints(tmp_path, pictures, monkeypatch):
             data={"source": str(pictures)},
             **{"backbone": {"weights": "none"}, **settings},
         )
-        local_runner.run_up_to("Transform", recipe, None)
+        found = preflight.inspect(recipe, preflight.Scope.MACHINE)
+        local_runner.run_up_to("Transform", recipe, None, found)
         return made.pop()
 
     return fingerprints
@@ -74,13 +75,13 @@ def test_every_file_that_a_run_reads_changes_one_of_its_fingerprints(
     change(more / "a.jpg", "input_fingerprint")
     change(teacher / "saved_model.pb", "teacher_fingerprint")
     change(weights, "weights_fingerprint")
-    change(served / "saved_model.pb", "champion_digest")
+    change(served / "saved_model.pb", "served_fingerprint")
 
 
 def test_a_destination_that_cannot_be_written_is_told_before_anything_runs(fingerprints, tmp_path):
     (tmp_path / "file").write_text("")
     recipe = Recipe(name="tiny", workspace=str(tmp_path), push={"destination": f"{tmp_path}/file"})
-    with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*/file"):
+    with pytest.raises(ValueError, match=r"push\.destination: .*/file cannot be made"):
         local_runner.run_local(recipe, None)
     assert not (tmp_path / "tiny").exists()
 

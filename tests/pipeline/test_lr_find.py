@@ -45,7 +45,7 @@ def test_the_curve_is_a_picture(suggestion, tmp_path):
 def test_mistakes_are_found_before_any_work(overrides, output, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=says):
-        lr_find.find_rate("digits", overrides, "frozen", tmp_path / output, verbose=False)
+        lr_find.find_rate("digits", overrides, "frozen", tmp_path / output, False, False)
     assert not (tmp_path / output).exists()
 
 

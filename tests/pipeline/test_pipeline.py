@@ -73,6 +73,7 @@ def test_the_gates_are_upstream_of_the_push(nodes):
         "model": node_ids.TRAINER,
         "model_blessing": node_ids.EVALUATOR,
         "infra_blessing": node_ids.SERVING_GATE,
+        "baseline": node_ids.BASELINE_FINDER,
     }
     assert made[node_ids.EVALUATOR].inputs["baseline_model"].producer_component_id == (
         node_ids.BASELINE_FINDER

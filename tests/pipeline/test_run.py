@@ -17,13 +17,13 @@ def run(monkeypatch, tmp_path, capfd):
     """Runs the command on a stand-in; gives its exit code and what it showed."""
 
     def run(result):
-        def run_local(recipe, listener):
+        def run_local(recipe, listener, found):
             if isinstance(result, Exception):
                 raise result
             return result
 
         monkeypatch.setattr(local_runner, "run_local", run_local)
-        code = run_recipe("digits", [f"workspace={tmp_path}"], verbose=False)
+        code = run_recipe("digits", [f"workspace={tmp_path}"], verbose=False, wait=False)
         return code, capfd.readouterr().out
 
     return run

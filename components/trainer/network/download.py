@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from components.errors import UserError
+from components.served_versions import SAVED_MODEL
 
 _TIMEOUT_S = 60
 _CHUNK_BYTES = 1 << 20
@@ -83,7 +84,7 @@ def _download(url: str, path: Path) -> str:
 def _find(folder: Path, url: str) -> Path:
     """The SavedModel in an unpacked archive: at its top, or in the one folder that is there."""
     inside = [folder, *sorted(folder.iterdir())]
-    found = [path for path in inside if (path / "saved_model.pb").is_file()]
+    found = [path for path in inside if (path / SAVED_MODEL).is_file()]
     if not found:
         raise UserError(f"backbone.weights: the archive of {url} holds no SavedModel")
     return found[0]

@@ -8,6 +8,7 @@ import numpy as np
 
 from components.errors import UserError
 from components.fingerprints import files_fingerprint
+from components.served_versions import SAVED_MODEL
 from components.trainer.network import keras_applications
 from components.trainer.settings.trainer import BackboneSettings
 
@@ -69,8 +70,8 @@ def check_weights_file(settings: BackboneSettings) -> None:
         return
     path = Path(settings.weights)
     if path.is_dir():
-        if not (path / "saved_model.pb").is_file():
-            raise UserError(f"backbone.weights: the folder {path} holds no saved_model.pb")
+        if not (path / SAVED_MODEL).is_file():
+            raise UserError(f"backbone.weights: the folder {path} holds no {SAVED_MODEL}")
         if not settings.is_saved_model:
             _checkpoint_of(settings)
     elif settings.is_saved_model:

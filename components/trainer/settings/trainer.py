@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from components.settings import ClassName, Settings
+from components.settings import ClassName, LocalPath, Settings
 from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.phases import (
@@ -31,7 +31,7 @@ class BackboneSettings(Settings):
     image_size: int = pydantic.Field(
         None, ge=32, le=1024, description="pixels per side; null: the size the network was made for"
     )
-    weights: str = pydantic.Field(
+    weights: LocalPath = pydantic.Field(
         "imagenet",
         min_length=1,
         description="`imagenet`, `glyphs` (built in), `none` (from scratch), the path of a "

@@ -5,14 +5,12 @@ resources, volumes, secrets or retries, and with hooks that an open-source backe
 """
 
 import copy
-import difflib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-from components.errors import UserError
 from pipeline.kubeflow.compiler.parameters import ExposedSetting
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec, resources
@@ -46,12 +44,10 @@ def post_process(
         YAML of two documents: the PipelineSpec and the PlatformSpec.
 
     Raises:
-        UserError: no backend would take what was compiled, or the settings name a step that there
-            is not, or contradict themselves.
+        UserError: no backend would take what was compiled, or the settings contradict themselves.
     """
     backend_rules.check_accepted(compiled)
     spec = copy.deepcopy(compiled)
-    check_step_names(settings, spec["root"]["dag"]["tasks"])
     if settings.pipeline_root:
         spec["defaultPipelineRoot"] = settings.pipeline_root
     _add_parameters(spec, parameters)
@@ -79,21 +75,6 @@ def post_process(
         executors[label] = executor_config(settings, step)
     documents = [spec, platform_spec(executors)]
     return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=100)
-
-
-def check_step_names(settings: KubeflowSettings, steps: Collection[str]) -> None:
-    """Stops at settings for a step that is not in the pipeline.
-
-    Raises:
-        UserError: with the nearest name.
-    """
-    for name in settings.steps:
-        if name not in steps:
-            near = difflib.get_close_matches(name, steps, n=1)
-            hint = f" (did you mean `{near[0]}`?)" if near else ""
-            raise UserError(
-                f"kubeflow.steps.{name}: no such step{hint}. Steps: {', '.join(sorted(steps))}"
-            )
 
 
 def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) -> None:

@@ -9,6 +9,7 @@ import pydantic
 
 from components.errors import UserError
 from components.trainer.settings.trainer import TrainerSettings
+from components.validation import Problem, problems
 from pipeline.kubeflow.package.setting_paths import (
     MOUNT_PATHS,
     PUSH_DESTINATION,
@@ -73,14 +74,13 @@ def _with(settings_json: str, paths: dict[str, SettingPath], chosen: dict[str, A
     try:
         return TrainerSettings.model_validate(settings).model_dump_json()
     except pydantic.ValidationError as error:
-        problems = (_explain(e, paths, chosen) for e in error.errors(include_url=False))
-        raise UserError("; ".join(problems)) from None
+        found = problems(error, TrainerSettings)
+        raise UserError("; ".join(_explain(problem, paths, chosen) for problem in found)) from None
 
 
-def _explain(error: dict[str, Any], paths: dict[str, SettingPath], chosen: dict[str, Any]) -> str:
-    message = error["msg"].removeprefix("Value error, ")
-    at = [name for name, path in paths.items() if tuple(path) == error["loc"]]
+def _explain(problem: Problem, paths: dict[str, SettingPath], chosen: dict[str, Any]) -> str:
+    at = [name for name, path in paths.items() if tuple(map(str, path)) == problem.path]
     if not at:  # of values that do not go together
         given = ", ".join(f"{name}={value}" for name, value in chosen.items())
-        return f"run parameters {given}: {message}"
-    return f"run parameter {at[0]}: {message[:1].lower() + message[1:]}, not {chosen[at[0]]!r}"
+        return f"run parameters {given}: {problem.message}"
+    return f"run parameter {at[0]}: {problem.message}"

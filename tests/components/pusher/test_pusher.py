@@ -7,6 +7,7 @@ from components import served_versions
 from components.gates import Gate, write_gates
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
+from components.served_versions import ServedState
 
 
 @pytest.fixture
@@ -15,13 +16,17 @@ def node(tmp_path):
     saved_model = tmp_path / "model" / "Format-Serving"
     saved_model.mkdir(parents=True)
 
-    def run(content: str, model: str = "pass", infra: str = "pass"):
+    def run(content: str, model: str = "pass", infra: str = "pass", compared=None):
         (saved_model / "saved_model.pb").write_text(content)
         inputs = {
             "model": standard_artifacts.Model(),
             "model_blessing": standard_artifacts.ModelBlessing(),
             "infra_blessing": standard_artifacts.InfraBlessing(),
+            "baseline": standard_artifacts.Model(),
         }
+        before = compared or served_versions.served_state(tmp_path / "serving")
+        inputs["baseline"].set_string_custom_property("version", before.champion)
+        inputs["baseline"].set_string_custom_property("highest_version", str(before.highest))
         for key, artifact in inputs.items():
             artifact.uri = str(tmp_path / key)
         for key, verdict in {"model_blessing": model, "infra_blessing": infra}.items():
@@ -76,6 +81,20 @@ def test_the_served_model_is_not_pushed_again(node, tmp_path):
     assert len(served_versions.list_versions(tmp_path / "serving")) == 2
 
 
+def test_a_model_that_was_compared_with_another_version_is_not_pushed(node, tmp_path):
+    compared = ServedState("", 0)
+    node("first", compared=compared)
+    with pytest.raises(ValueError, match=r"then no version, now version 1\); run again"):
+        node("second", compared=compared)
+    assert (tmp_path / "serving" / "1" / "saved_model.pb").read_text() == "first"
+
+
+def test_the_model_that_is_served_needs_no_other_comparison(node):
+    node("same", compared=ServedState("", 0))
+    again = node("same", compared=ServedState("", 0))
+    assert again.get_string_custom_property("already_served") == "1"
+
+
 def test_an_unwritable_destination_is_one_clear_error(node, tmp_path):
     (tmp_path / "serving").write_text("a file")
     with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*serving"):
@@ -87,6 +106,7 @@ def test_the_node_is_named_pusher_and_its_properties_are_strings():
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         infra_blessing=Channel(type=standard_artifacts.InfraBlessing),
+        baseline=Channel(type=standard_artifacts.Model),
         push_destination="serving",
         code_digest="abc",
     )

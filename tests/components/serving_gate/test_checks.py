@@ -69,6 +69,21 @@ def test_a_model_that_answers_otherwise_after_malformed_bytes_is_refused():
         check_malformed(make_client(serve))
 
 
+def test_a_picture_that_is_whole_in_its_first_half_proves_nothing():
+    """Such as a photo with a film behind it: another picture must tell."""
+    film, photo = b"a photo and its film", b"a plain photo"
+    answered = {film, film[: len(film) // 2], photo}
+
+    def serve(picture):
+        if picture not in answered:
+            raise REFUSAL
+        return answers([0.8, 0.2])
+
+    check_malformed(make_client(serve, [film, photo]))
+    with pytest.raises(ContractError, match="half a picture got an answer"):
+        check_malformed(make_client(serve, [film]))
+
+
 def test_a_value_equal_to_its_bound_passes():
     assert _found("latency", (5.0, 5.0, "5 ms")).verdict == "pass"
     assert _found("latency", (5.1, 5.0, "5 ms")).verdict == "fail"

@@ -11,7 +11,12 @@ from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.step import entrypoint
 
 ROOT = "minio://mlpipeline/v2/artifacts/tiny/run-1"
-INPUTS = {"model": "Model", "model_blessing": "ModelBlessing", "infra_blessing": "InfraBlessing"}
+INPUTS = {
+    "model": "Model",
+    "model_blessing": "ModelBlessing",
+    "infra_blessing": "InfraBlessing",
+    "baseline": "Model",
+}
 PUSHER = "components.pusher.executor.Executor"
 BASELINE_FINDER = "components.baseline_finder.executor.Executor"
 
@@ -52,7 +57,12 @@ def executor_input(pod, tmp_path):
     write_gates(local / "infra_blessing", [latency])
     for key in ("model_blessing", "infra_blessing"):
         artifacts[key]["metadata"] = {"blessed": 1.0, "display_name": key}
-    parameters = {"push_destination": str(tmp_path / "serving"), "code_digest": ""}
+    artifacts["baseline"]["metadata"] = {"has_baseline": 0.0, "highest_version": "0"}
+    parameters = {
+        "push_destination": str(tmp_path / "serving"),
+        "served_fingerprint": "",
+        "code_digest": "",
+    }
     return {
         "inputs": {
             "parameterValues": parameters,
@@ -121,7 +131,7 @@ def test_a_blessed_model_is_pushed_and_the_output_has_the_stores_uri(run, pod, t
     assert pushed["uri"] == f"{ROOT}/Pusher/2/pushed_model"
     assert pushed["metadata"]["pushed"] == 1
     assert None not in pushed["metadata"].values()
-    (version,) = (tmp_path / "serving").iterdir()
+    version = tmp_path / "serving" / "1"
     assert (version / "saved_model.pb").read_text() == "a network"
     folder = pod / "minio" / ROOT.removeprefix("minio://") / "Pusher" / "2"
     assert (folder / "pushed_model").is_dir(), "the launcher makes its parent only"
@@ -146,7 +156,7 @@ def test_the_model_that_is_served_already_is_no_failure(run, pod, tmp_path):
     code, output, _ = run()
     assert code == 0 and not message(pod)
     (pushed,) = output["artifacts"]["pushed_model"]["artifacts"]
-    assert pushed["metadata"]["already_served"] == next((tmp_path / "serving").iterdir()).name
+    assert pushed["metadata"]["already_served"] == "1"
 
 
 def test_a_users_mistake_is_one_line_without_traceback(run, pod, tmp_path):
