@@ -16,6 +16,10 @@ ValueRange = Literal["tf", "torch", "caffe", "raw", "unit"]
 ClassName = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
 
 
+# Where `custom_config` of a TFX component holds the block that is for it, as JSON.
+SETTINGS_KEY = "settings"
+
+
 def _expand_home(path: str) -> str:
     expanded = os.path.expanduser(path)  # noqa: PTH111 (a path may be a URL or a word as `digits`)
     if expanded.startswith("~"):

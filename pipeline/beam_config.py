@@ -10,6 +10,7 @@ import pydantic
 from components.errors import UserError
 from components.settings import Settings
 from components.text import did_you_mean
+from pipeline.secret_words import is_secret
 
 _Address = Annotated[str, pydantic.Field(pattern=r"^([A-Za-z0-9._-]+:\d{1,5})?$")]
 _Count = Annotated[int, pydantic.Field(ge=1)]
@@ -19,7 +20,6 @@ _OWN_OPTIONS = ("runner", "direct_running_mode", "direct_num_workers")
 # nobody removes) unless these have an image. Where they are the node's own process, or come with
 # Graft in them, any name will do: Beam does not read it.
 _NOT_PACKED = "--sdk_container_image=none"
-_SECRET_WORDS = ("secret", "password", "token", "access_key", "connection_string")
 
 
 class DirectSettings(Settings):
@@ -211,7 +211,7 @@ class BeamSettings(Settings):
                 raise ValueError(f"write --option=value or --option, not {option!r}")
             if name in _OWN_OPTIONS:
                 raise ValueError(f"--{name} is what beam.runner and its block say; set it there")
-            if any(word in name for word in _SECRET_WORDS):
+            if is_secret(name):
                 raise ValueError(
                     f"--{name} would put a secret into packages and logs: give it to the workers "
                     "through their environment"

@@ -24,6 +24,7 @@ from tfx.types import Artifact
 
 from components import served_versions
 from components.gates import read_gates
+from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
 from pipeline import artifact_manifests, preflight
@@ -31,7 +32,7 @@ from pipeline.config import Recipe
 from pipeline.failures import explain
 from pipeline.metadata_database import DATABASE, set_aside_if_damaged
 from pipeline.node_figures import summarize
-from pipeline.node_ids import EVALUATOR, PUSHER, SERVING_GATE
+from pipeline.node_ids import EVALUATOR, PUSHER, SERVING_GATE, TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.preflight import Inspection, Scope
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
@@ -200,6 +201,9 @@ class _Runner(tfx_runner.IrBasedRunner):
             with metadata.Metadata(self._database) as store:
                 outputs = execution_lib.get_output_artifacts(store, info.execution_id)
             self.outputs[node_id] = outputs
+            if node_id == TRAINER:
+                (model_run,) = outputs["model_run"]
+                resume.discard_published(model_run.uri)
             uris = [artifact.uri for artifacts in outputs.values() for artifact in artifacts]
             artifact_manifests.write_missing(self._folder, uris)
             self._listener.node_finished(

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from components.errors import UserError
 from components.example_gen.sources import Source, fingerprint, list_unlabelled, open_source
-from components.trainer.network.initial_weights import check_weights_file
-from components.trainer.targets.teacher_files import check_teacher
+from components.trainer import checks
 from pipeline.config import Recipe
 
 
@@ -61,23 +60,24 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
         return Inspection()
     _check_folder("workspace", recipe.folder)
     _check_folder("push.destination", recipe.push_destination)
-    check_weights_file(recipe.backbone)
+    checks.check_files(recipe.trainer)
     source = open_source(recipe.data.source, scratch or recipe.folder.absolute() / "sources")
     unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
-    if recipe.distillation:
-        check_teacher(recipe.distillation, source.classes)
+    checks.check_classes(recipe.trainer, source.classes)
     return Inspection(source, unlabelled)
 
 
 def check_network(recipe: Recipe) -> None:
-    """Checks what only TensorFlow tells: devices, and later the layers and the initial weights.
+    """Checks what needs TensorFlow or Beam: devices, layers, weights, which may be fetched.
 
     Raises:
         UserError: see `inspect`.
     """
     from components.trainer.fitting import devices
 
+    recipe.beam.pipeline_args()
     devices.check_device(recipe.training)
+    checks.check_network(recipe.trainer)
 
 
 def _check_folder(key: str, folder: Path) -> None:

@@ -8,7 +8,7 @@ from components import served_versions
 from components.classes import CLASSES_FILE
 from components.errors import UserError
 from components.manifests import find_damage
-from components.served_versions import SAVED_MODEL, Version
+from components.served_versions import SAVED_MODEL_FILE, Version
 
 _VARIABLES = "variables/variables.index"
 
@@ -21,8 +21,8 @@ def check_newest(destination: str) -> None:
     """
     numbers = served_versions.version_numbers(destination)
     newest = Path(destination) / str(numbers[-1]) if numbers else None
-    if newest and not (newest / SAVED_MODEL).is_file():
-        raise UserError(_advice(newest, f"{SAVED_MODEL} is missing"))
+    if newest and not (newest / SAVED_MODEL_FILE).is_file():
+        raise UserError(_advice(newest, f"{SAVED_MODEL_FILE} is missing"))
 
 
 def check_whole(version: Version) -> None:
@@ -46,11 +46,13 @@ def _missing_part(saved_model: Path) -> str:
     from tensorflow.core.protobuf import saved_model_pb2
 
     try:
-        graphs = saved_model_pb2.SavedModel.FromString((saved_model / SAVED_MODEL).read_bytes())
+        graphs = saved_model_pb2.SavedModel.FromString(
+            (saved_model / SAVED_MODEL_FILE).read_bytes()
+        )
         if not graphs.meta_graphs:
-            return f"{SAVED_MODEL} holds no graph"
+            return f"{SAVED_MODEL_FILE} holds no graph"
     except DecodeError:
-        return f"{SAVED_MODEL} cannot be read"
+        return f"{SAVED_MODEL_FILE} cannot be read"
     for name in (_VARIABLES, CLASSES_FILE):
         if not (saved_model / name).is_file():
             return f"{name} is missing"

@@ -13,8 +13,6 @@ from pipeline.config import Recipe, load_recipe
 from pipeline.console import RunDisplay, say
 from pipeline.preflight import Inspection
 
-_SMOOTHED = "smoothed, by how hard the batches are"
-
 
 def find_rate(
     config: str,
@@ -47,11 +45,11 @@ def find_rate(
     check_output(picture)
 
     def work(console: Console, found: Inspection, display: RunDisplay) -> int:
-        from components.trainer import lr_finder
+        from components.trainer import lr_finder, lr_plot
 
         curve = _test(recipe, phase, display, found)
         suggestion = lr_finder.suggest(curve)
-        draw(curve, suggestion, f"{recipe.name}, {phase} phase", picture)
+        lr_plot.draw(curve, suggestion, f"{recipe.name}, {phase} phase", picture)
         say(console, advice(suggestion, recipe.training.key(phase)))
         say(console, f"Curve: {picture}")
         return 0 if suggestion else 1
@@ -128,40 +126,3 @@ def advice(suggestion, key: str) -> str:
         f"Set {key} to {steepest}, where the loss falls fastest, or to {safe}, a tenth of the rate "
         f"at which it is lowest: --set {key}={steepest}"
     )
-
-
-def draw(curve, suggestion, title: str, path: Path) -> None:
-    """Draws the loss over the rate, with the suggested rates marked.
-
-    Args:
-        curve: an `lr_finder.Curve`.
-        suggestion: of `lr_finder.suggest`.
-        title: what was tested.
-        path: the PNG file to write.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    smoothed = curve.smoothed
-    axes.semilogx(
-        curve.rates, curve.losses, ".", color="0.7", markersize=5, label="loss of one batch"
-    )
-    axes.semilogx(curve.rates, smoothed, color="tab:blue", linewidth=2, label=_SMOOTHED)
-    if suggestion:
-        for rate, colour, style, label in (
-            (suggestion.steepest, "tab:green", "-", "where it falls fastest"),
-            (suggestion.safe, "tab:orange", "--", "a tenth of where it is lowest"),
-        ):
-            axes.axvline(rate, color=colour, linestyle=style, label=f"{rate:.1e}, {label}")
-    # Where it diverged, single batches would squeeze the rest of the curve flat.
-    axes.set_ylim(0, 1.4 * max(smoothed))
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel("training loss")
-    axes.set_title(f"Learning rate range test: {title}")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="best")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)

@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from components.example_gen.sources import Source
+from components.trainer import checks
 from pipeline import preflight
 from pipeline.config import load_recipe
 from pipeline.console import make_console, plain, redirect_output, say
@@ -38,6 +39,8 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
         else ""
     )
     say(console, f"{len(source.items):,} files, {decimal(source.total_bytes)}{aside}")
+    for notice in checks.security_notices(recipe.trainer):
+        say(console, f"Note: {notice}", style="yellow")
     if found.unlabelled:
         count = len(found.unlabelled.items)
         say(console, f"{count:,} files without labels in {recipe.pseudo_labels.source}")

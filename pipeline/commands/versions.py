@@ -34,5 +34,5 @@ def list_versions(config: str, overrides: list[str]) -> None:
     for name in served_versions.misnamed_versions(destination):
         say(
             console,
-            f"{destination / name} is no version, servers cannot read its number: rename it",
+            f"{destination / name} is no version: servers cannot read its number",
         )

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from components import features, pixels
-from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL
+from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL_BACKBONE
 from pipeline.config import load_recipe
 from pipeline.pipeline import create_pipeline
 
@@ -44,7 +44,7 @@ def test_the_diagram_is_that_of_the_wired_pipeline(readme):
 
 def test_networks_are_counted(readme):
     (count,) = re.findall(r"one of (\d+) networks of `keras.applications`", readme.text)
-    assert int(count) == len(BACKBONES.keys() - {SAVED_MODEL})
+    assert int(count) == len(BACKBONES.keys() - {SAVED_MODEL_BACKBONE})
 
 
 def test_signatures_are_those_of_the_export(readme):

@@ -18,27 +18,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
-class Recorder:
-    """A listener that keeps what it hears."""
-
-    def __init__(self):
-        self.node_ids: list[str] = []
-        self.reports: dict[str, NodeReport] = {}
-        self.notices: list[str] = []
-
-    def run_started(self, node_ids):
-        self.node_ids = list(node_ids)
-
-    def node_started(self, node_id):
-        assert node_id not in self.reports, "a node starts before it ends"
-
-    def noticed(self, text):
-        self.notices.append(text)
-
-    def node_finished(self, report):
-        self.reports[report.node_id] = report
-
-
 @dataclasses.dataclass(frozen=True)
 class Run:
     """A finished run: what it returned, reported and noticed, and the versions served after it."""
@@ -80,11 +59,11 @@ def recipe(tmp_path_factory, write_pictures) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def run() -> Callable[[Recipe], Run]:
+def run(new_recorder) -> Callable[[Recipe], Run]:
     """Runs a recipe in this process."""
 
     def run(recipe: Recipe) -> Run:
-        recorder = Recorder()
+        recorder = new_recorder()
         result = run_local(recipe, recorder)
         assert list(recorder.reports) == recorder.node_ids
         versions = [
@@ -93,12 +72,6 @@ def run() -> Callable[[Recipe], Run]:
         return Run(result, recorder.reports, versions, recorder.notices)
 
     return run
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    """A listener that has heard nothing yet."""
-    return Recorder()
 
 
 @pytest.fixture(scope="session")

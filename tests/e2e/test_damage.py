@@ -7,18 +7,16 @@ import pytest
 from pipeline import preflight
 from pipeline.local_runner import run_up_to
 
-pytestmark = pytest.mark.slow
-
 NODE = "ImageExampleGen"
 
 
 @pytest.fixture
-def ingest(recipe, recorder, tmp_path):
+def ingest(recipe, new_recorder, tmp_path):
     """Reads the pictures into a workspace of its own: whether it ran, its folder, the notices."""
     recipe = recipe.replaced(workspace=str(tmp_path / "runs"))
 
     def ingest():
-        heard = type(recorder)()
+        heard = new_recorder()
         found = preflight.inspect(recipe, preflight.Scope.MACHINE)
         (artifact,) = run_up_to(NODE, recipe, heard, found)[NODE]["examples"]
         return not heard.reports[NODE].cached, artifact.uri, heard.notices

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import code_digest as digest
-from pipeline import pipeline
+from pipeline import pipeline, preflight
 from pipeline.local_runner import run_up_to
 
 
@@ -33,24 +33,26 @@ def test_a_third_run_takes_all_but_the_last_look_from_the_cache(recipe, run, sec
 
 
 def test_a_run_of_the_first_nodes_takes_them_from_the_cache_of_the_whole(recipe, recorder, second):
-    outputs = run_up_to("Transform", recipe, recorder)
+    found = preflight.inspect(recipe, preflight.Scope.MACHINE)
+    outputs = run_up_to("Transform", recipe, recorder, found)
     assert set(outputs) == {"ImageExampleGen", "ImportSchemaGen", "Transform"}
     assert all(report.cached for report in recorder.reports.values())
 
 
 def test_edited_code_runs_again_and_the_rest_does_not(recipe, run, second, tmp_path, monkeypatch):
-    components = tmp_path / "components"
-    shutil.copytree(Path(digest.__file__).parents[1] / "components", components)
-    with (components / "serving_gate" / "contract.py").open("a") as file:
+    for package in ("components", "pipeline"):
+        shutil.copytree(Path(digest.__file__).parents[1] / package, tmp_path / package)
+    with (tmp_path / "components" / "serving_gate" / "contract.py").open("a") as file:
         file.write("# edited\n")
     monkeypatch.setattr(
-        pipeline, "code_digest", lambda *names: digest.code_digest(*names, root=components)
+        pipeline, "code_digest", lambda *names: digest.code_digest(*names, root=tmp_path)
     )
     assert run(recipe).executed == {"ServingGate", "Pusher"}
 
 
 def test_an_answer_that_is_gone_is_asked_for_again(recipe, run, second):
-    (gates,) = recipe.folder.glob("artifacts/ServingGate/infra_blessing/*/gates.json")
+    answers = recipe.folder.absolute().glob("artifacts/ServingGate/infra_blessing/*/gates.json")
+    gates = min(answers, key=lambda file: int(file.parent.name))  # of the first run
     gates.unlink()
     again = run(recipe)
     assert again.executed == {"ServingGate", "Pusher"} and again.result.succeeded
@@ -58,8 +60,17 @@ def test_an_answer_that_is_gone_is_asked_for_again(recipe, run, second):
     assert again.notices == [damaged]
 
 
-def test_a_version_that_was_removed_is_served_again(recipe, run, second):
-    shutil.rmtree(recipe.push_destination / second.versions[0])
+@pytest.fixture
+def destination(recipe, second, tmp_path):
+    """The folder of the served versions, which is put back as it was after the test."""
+    shutil.copytree(recipe.push_destination, tmp_path / "serving")
+    yield recipe.push_destination
+    shutil.rmtree(recipe.push_destination)
+    shutil.copytree(tmp_path / "serving", recipe.push_destination)
+
+
+def test_a_version_that_was_removed_is_served_again(recipe, run, second, destination):
+    shutil.rmtree(destination / second.versions[0])
     again = run(recipe)
     assert again.result.succeeded and again.result.pushed_path
     assert again.versions == ["2"], "a number is never given twice"

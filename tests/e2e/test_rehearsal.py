@@ -58,7 +58,7 @@ def test_it_ends_as_the_local_run_does(package, recipe, recorder, first, pushed,
     """The served model is that of the local run: it is found as baseline, and made again."""
     serving = tmp_path / "work" / "pvc" / CLAIM / "serving"
     shutil.copytree(pushed, serving / pushed.name)
-    epochs = {"frozen_epochs": str(recipe.training.frozen.epochs)}
+    epochs = {"frozen_epochs": recipe.training.frozen.epochs}
     rehearsal = Rehearsal(load_package(package), tmp_path / "work", epochs)
     result = rehearsal.run(recorder)
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pipeline.config import Recipe, load_recipe
-from pipeline.kubeflow.compiler import checks
+from pipeline.kubeflow.compiler import recipe_checks
 
 pytestmark = pytest.mark.one_line
 
@@ -65,8 +65,8 @@ def recipes(tmp_path) -> list[Recipe]:
 
 def test_the_recipes_can_be_compiled_without_a_warning(recipes):
     for recipe in recipes:
-        checks.check(recipe)
-        assert checks.warnings(recipe) == []
+        recipe_checks.check_recipe(recipe)
+        assert recipe_checks.warnings_for(recipe) == []
     plain, with_gpu = recipes
     assert plain.kubeflow.step("Trainer").gpu is None
     assert with_gpu.kubeflow.step("Trainer").gpu.count == 1

@@ -8,6 +8,7 @@ from tfx.types import standard_artifacts
 from components.gates import Gate, write_gates
 from pipeline import local_runner, preflight
 from pipeline.config import Recipe
+from pipeline.run_result import RunError, RunResult
 
 PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
 FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
@@ -121,3 +122,16 @@ def test_a_run_succeeds_where_no_gate_failed_and_the_model_is_served(outputs):
     assert not dataclasses.replace(result, already_served="").succeeded
     assert dataclasses.replace(result, already_served="", pushed_path="/serving/8").succeeded
     assert not dataclasses.replace(result, gates=[PASS, FAIL]).succeeded
+
+
+def test_the_last_word_of_a_run_is_what_its_destination_serves(tmp_path):
+    pushed = RunResult([PASS], str(tmp_path / "7"), "")
+    with pytest.raises(RunError, match=rf"version 7 was served, but {tmp_path} serves nothing"):
+        local_runner._check_served(pushed, str(tmp_path))
+    write_model(tmp_path / "7")
+    local_runner._check_served(pushed, str(tmp_path))
+    write_model(tmp_path / "8")
+    for result in (pushed, RunResult([PASS], "", "7")):
+        with pytest.raises(RunError, match="serves version 8 by now"):
+            local_runner._check_served(result, str(tmp_path))
+    local_runner._check_served(RunResult([FAIL], "", ""), str(tmp_path))

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from components.trainer.lr_finder import Curve, Suggestion, suggest
+from components.trainer.lr_finder import Curve, Suggestion
 from components.trainer.settings.trainer import TrainingSettings
 from pipeline.commands import lr_find
 from pipeline.config import load_recipe
@@ -24,14 +23,6 @@ def test_the_advice_names_the_key_and_both_rates():
 
 def test_without_a_fall_there_is_no_rate_but_a_hint():
     assert "training.unfrozen.learning_rate" in lr_find.advice(None, "training.unfrozen")
-
-
-@pytest.mark.parametrize("suggestion", [suggest(curve()), None])
-def test_the_curve_is_a_picture(suggestion, tmp_path):
-    path = tmp_path / "new folder" / "curve.png"
-    lr_find.draw(curve(), suggestion, "digits, frozen phase", path)
-    with Image.open(path) as picture:
-        assert picture.format == "PNG" and min(picture.size) > 400
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,12 @@ def folder(tmp_path):
     return tmp_path
 
 
+def overwrite_a_page(file):
+    """Damage that opening the file does not find."""
+    data = file.read_bytes()
+    file.write_bytes(data[:20_480] + b"\xff" * 4096 + data[24_576:])
+
+
 def test_a_whole_database_stays(folder):
     assert set_aside_if_damaged(folder) == ""
     assert {path.name for path in folder.iterdir()} == {DATABASE, "artifacts", "manifests"}
@@ -38,6 +44,7 @@ def test_the_first_run_has_no_database_yet(tmp_path):
         (lambda file: file.write_bytes(b"garbage" * 1000), "is damaged"),
         (lambda file: file.write_bytes(file.read_bytes()[:20_000]), "is damaged"),
         (lambda file: file.write_bytes(file.read_bytes()[:50]), "is damaged"),
+        (lambda file: overwrite_a_page(file), "is damaged"),
     ],
 )
 def test_a_damaged_database_is_set_aside_and_said(folder, spoil, words):

@@ -1,83 +1,81 @@
-"""The wired pipeline: who reads what."""
+"""The wiring: which nodes there are, and which pictures each of them reads."""
 
 import json
 
 import pytest
-from google.protobuf import json_format
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration.portable import partial_run_utils
-from tfx.proto import trainer_pb2
 
-from pipeline import node_ids, pipeline
-from pipeline.config import Recipe
+from components import features
+from pipeline import node_ids
+from pipeline.config import load_recipe
+from pipeline.pipeline import create_pipeline
 
 
-def make(**settings):
-    """The pipeline of a recipe, with the names of the packages in place of their digest."""
-    recipe = Recipe(name="tiny", **settings)
-    return pipeline.create_pipeline(
-        recipe, pipeline_root="artifacts", push_destination="serving", schema_file="schema.pbtxt"
+def make(*overrides: str):
+    """The pipeline of a recipe."""
+    return create_pipeline(
+        load_recipe("digits", overrides),
+        pipeline_root="root",
+        push_destination="serving",
+        schema_file="schema.pbtxt",
     )
 
 
-@pytest.fixture
-def nodes(monkeypatch):
-    """`nodes(...)` gives the nodes of a recipe by name."""
-    monkeypatch.setattr(pipeline, "code_digest", lambda *packages: " ".join(sorted(packages)))
-
-    def nodes(**settings):
-        return {node.id: node for node in make(**settings).components}
-
-    return nodes
+def wired(*overrides: str):
+    """The nodes of a recipe by name."""
+    return {node.id: node for node in make(*overrides).components}
 
 
-def splits(node) -> tuple[list[str], list[str]]:
-    """Splits that the Trainer trains on and validates on."""
-    train = json_format.Parse(node.exec_properties["train_args"], trainer_pb2.TrainArgs())
-    evaluate = json_format.Parse(node.exec_properties["eval_args"], trainer_pb2.EvalArgs())
-    return list(train.splits), list(evaluate.splits)
+@pytest.fixture(scope="module")
+def nodes():
+    return wired()
 
 
-def test_the_nodes_are_those_of_node_ids(nodes):
-    ids = {value for name, value in vars(node_ids).items() if name.isupper()}
-    assert set(nodes()) == ids
+def test_the_names_of_the_nodes(nodes):
+    assert set(nodes) == set(node_ids.ALL) and len(node_ids.ALL) == len(nodes)
 
 
-def test_every_split_has_one_use(nodes):
-    made = nodes()
-    assert splits(made[node_ids.TRAINER]) == (["train"], ["validation"])
-    assert json.loads(made[node_ids.EVALUATOR].exec_properties["example_splits"]) == ["test"]
-    assert made[node_ids.SERVING_GATE].exec_properties["split"] == "test"
-    analyzed = json.loads(made[node_ids.TRANSFORM].exec_properties["splits_config"])
-    assert analyzed["analyze"] == ["train"]
+def splits(node) -> list[str]:
+    text = node.exec_properties["example_splits"]
+    return json.loads(text) if isinstance(text, str) else list(text)
 
 
-def test_unlabelled_pictures_are_for_the_trainer_alone(nodes):
-    made = nodes(pseudo_labels={"source": "more"})
-    assert splits(made[node_ids.TRAINER]) == (["train", "unlabelled"], ["validation"])
-    excluded = made[node_ids.STATISTICS_GEN].exec_properties["exclude_splits"]
-    assert json.loads(excluded) == ["unlabelled"]
-    assert json.loads(made[node_ids.EVALUATOR].exec_properties["example_splits"]) == ["test"]
+def test_each_node_reads_its_own_split(nodes):
+    trainer = nodes[node_ids.TRAINER].exec_properties
+    assert json.loads(trainer["train_args"])["splits"] == [features.TRAIN]
+    assert json.loads(trainer["eval_args"])["splits"] == [features.VALIDATION]
+    assert splits(nodes[node_ids.EVALUATOR]) == [features.TEST]
+    assert nodes[node_ids.SERVING_GATE].exec_properties["split"] == features.TEST
+    config = json.loads(nodes[node_ids.TRANSFORM].exec_properties["splits_config"])
+    assert config["analyze"] == [features.TRAIN]
 
 
-def test_the_digest_of_the_trainer_covers_the_code_of_the_graph_that_it_applies(nodes):
-    made = nodes()
-    digest = json.loads(made[node_ids.TRAINER].exec_properties["custom_config"])["code_digest"]
-    assert digest == "trainer transform"
+def test_unlabelled_pictures_are_for_the_trainer_alone(tmp_path):
+    nodes = wired(f"pseudo_labels.source={tmp_path}")
+    trainer = nodes[node_ids.TRAINER].exec_properties
+    assert json.loads(trainer["train_args"])["splits"] == [features.TRAIN, features.UNLABELLED]
+    statistics = nodes[node_ids.STATISTICS_GEN].exec_properties
+    assert json.loads(statistics["exclude_splits"]) == [features.UNLABELLED]
+    assert splits(nodes[node_ids.EVALUATOR]) == [features.TEST]
 
 
-def test_the_gates_are_upstream_of_the_push(nodes):
-    made = nodes()
-    inputs = made[node_ids.PUSHER].inputs
+@pytest.mark.parametrize("node_id", [node_ids.TRANSFORM, node_ids.TRAINER])
+def test_our_code_in_nodes_of_tfx_carries_its_digest(nodes, node_id):
+    config = json.loads(nodes[node_id].exec_properties["custom_config"])
+    assert len(config["code_digest"]) == 64
+
+
+def test_the_gates_and_what_the_model_was_compared_with_are_upstream_of_the_push(nodes):
+    inputs = nodes[node_ids.PUSHER].inputs
     assert {key: channel.producer_component_id for key, channel in inputs.items()} == {
         "model": node_ids.TRAINER,
         "model_blessing": node_ids.EVALUATOR,
         "infra_blessing": node_ids.SERVING_GATE,
         "baseline": node_ids.BASELINE_FINDER,
     }
-    assert made[node_ids.EVALUATOR].inputs["baseline_model"].producer_component_id == (
-        node_ids.BASELINE_FINDER
-    )
+    compared = nodes[node_ids.EVALUATOR].inputs["baseline_model"]
+    assert compared.producer_component_id == node_ids.BASELINE_FINDER
 
 
 def test_a_partial_run_takes_a_node_and_all_that_it_needs():

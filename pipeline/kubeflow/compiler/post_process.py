@@ -21,9 +21,9 @@ from pipeline.kubeflow.package.setting_paths import (
     SETTING_PATHS,
 )
 from pipeline.kubeflow.quantities import seconds
-from pipeline.kubeflow.settings import TRAINER, KubeflowSettings
-
-_SCHEMA_STEP = "ImportSchemaGen"
+from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.kubeflow.step_settings import LONGEST_RETRYING_S
+from pipeline.node_ids import IMPORT_SCHEMA_GEN, TRAINER
 
 
 def post_process(
@@ -51,7 +51,7 @@ def post_process(
     if settings.pipeline_root:
         spec["defaultPipelineRoot"] = settings.pipeline_root
     _add_parameters(spec, parameters)
-    _add_constant(spec, _SCHEMA_STEP, SCHEMA_TEXT, schema_text)
+    _add_constant(spec, IMPORT_SCHEMA_GEN, SCHEMA_TEXT, schema_text)
     executors = {}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = settings.step(name)
@@ -64,11 +64,13 @@ def post_process(
             container["env"] = [{"name": k, "value": v} for k, v in step.env.items()]
         task["cachingOptions"] = {"enableCache": True} if step.cache else {}
         if step.retries.count:
-            # Without a longest time: that would be counted from the step's first start.
+            # Not a longest wait: Argo counts it from the step's first start. Where it is missing,
+            # backends from 2.14 on write 0, and nothing is ever retried.
             task["retryPolicy"] = {
                 "maxRetryCount": step.retries.count,
                 "backoffDuration": f"{seconds(step.retries.backoff)}s",
                 "backoffFactor": float(step.retries.factor),
+                "backoffMaxDuration": f"{LONGEST_RETRYING_S}s",
             }
         if PUSH_DESTINATION in task.get("inputs", {}).get("parameters", {}):
             _add_constant(spec, name, MOUNT_PATHS, json.dumps(sorted(step.pvcs.values())))

@@ -2,7 +2,7 @@
 
 The first is held to the protos of `kfp-pipeline-spec`. What the two lines of TFX have of these
 differs in a container's resources, so these, like the second document, are held to
-`kubernetes_config`.
+the models of `kubernetes`.
 """
 
 import copy
@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.errors import UserError
+from components.text import one_line
 from components.validation import explain
 from pipeline.kubeflow.package.kubernetes import PlatformSpec, Resources
 from pipeline.yaml_documents import read_documents as read_yaml
@@ -64,7 +65,7 @@ def _check_spec(spec: dict[str, Any]) -> None:
         _parse(known, pipeline_spec_pb2.PipelineSpec())
         deployment = known.get("deploymentSpec", {})
         _parse(deployment, pipeline_spec_pb2.PipelineDeploymentConfig(), "deploymentSpec")
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"document 1 (PipelineSpec): {error}") from error
 
 
@@ -82,7 +83,7 @@ def _check_resources(spec: dict[str, Any]) -> None:
 def _check_platform(platform: dict[str, Any]) -> None:
     try:
         _validate(PlatformSpec, platform, "")
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"document 2 (PlatformSpec): {error}") from error
 
 
@@ -117,4 +118,4 @@ def _explain(text: str, at: str) -> str:
     if "not iterable" in reason or "has no attribute" in reason:
         reason = "a block is expected here"
     where = ".".join(filter(None, [at, where]))
-    return f"{where or 'top level'}: {' '.join(reason.split()).rstrip('.')}"
+    return f"{where or 'top level'}: {one_line(reason).rstrip('.')}"

@@ -59,6 +59,18 @@ def edited(documents, number, path, value):
             "often",
             "retryPolicy.maxRetryCount: ",
         ),
+        (
+            1,
+            (*TASKS, "Trainer", "retryPolicy", "backoffMaxDuration"),
+            GONE,
+            "Trainer.retryPolicy.backoffMaxDuration is missing or 0: backends from 2.14 on would",
+        ),
+        (
+            1,
+            (*TASKS, "Trainer", "retryPolicy", "backoffMaxDuration"),
+            "0s",
+            "Trainer.retryPolicy.backoffMaxDuration is missing or 0",
+        ),
         (1, ("root",), 3, "root: a block is expected here"),
         (1, ("schemaVersion",), 2.1, "schemaVersion: a text is expected here"),
         (1, ("schemaVersion",), "2.0.0", "schema version 2.1.0 only, the package has 2.0.0"),
@@ -138,6 +150,12 @@ def edited(documents, number, path, value):
             "document 2 (PlatformSpec): platforms.kubernetes.deploymentSpec.executors."
             "Trainer_executor.pvcMounts: unknown key",
         ),
+        (
+            2,
+            (*KUBERNETES, "pvcMount", 0, "mountPath"),
+            "/s3/data",
+            "Trainer_executor.pvcMount.0.mountPath: /s3/data is where Kubeflow Pipelines",
+        ),
         (2, (*KUBERNETES, "pvcMount", 0, "path"), "/x", "pvcMount.0.path: unknown key"),
         (
             2,
@@ -146,6 +164,12 @@ def edited(documents, number, path, value):
             "Trainer_executor.activeDeadlineSeconds: input should be a valid integer",
         ),
         (2, (*KUBERNETES[:-1], "Foo"), {}, "no step has the executor Foo, for which document 2"),
+        (
+            2,
+            (*KUBERNETES, "enabledSharedMemory"),
+            {"volumeName": "shm", "size": "2Gi"},
+            "Trainer_executor.enabledSharedMemory: unknown key",
+        ),
         (2, ("platform",), {}, "document 2 (PlatformSpec): platform: unknown key"),
     ],
 )
