@@ -1,6 +1,7 @@
 """Half a picture: what is left of an upload that broke off."""
 
-_GIF = b"GIF8"
+from components.picture_formats import format_of
+
 _HEADER_BYTES = 13  # signature, version, and the logical screen
 _IMAGE, _EXTENSION = 0x2C, 0x21
 _DESCRIPTOR_BYTES = 10
@@ -12,7 +13,7 @@ def first_half(picture: bytes) -> bytes:
     The first frame of a GIF is a whole picture to TensorFlow, so half of an animation's bytes would
     not do.
     """
-    end = _first_frame_end(picture) if picture.startswith(_GIF) else len(picture)
+    end = _first_frame_end(picture) if format_of(picture) == "GIF" else len(picture)
     return picture[: end // 2]
 
 
