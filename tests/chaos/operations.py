@@ -221,7 +221,12 @@ def break_pusher() -> None:
 
 
 def _push(folder: Path) -> None:
-    _push_model(folder, "new")
+    from components import served_versions
+
+    served = served_versions.champion(folder / "serving")
+    digests = [served_versions.content_digest(path) for path in (served.path, folder / "new")]
+    if digests[0] != digests[1]:  # as the Pusher does with what is served already
+        _push_model(folder, "new")
 
 
 def _check_push(folder: Path, done: bool) -> list[str]:
