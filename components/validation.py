@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, get_args
 
 import pydantic
+from pydantic.fields import FieldInfo
 
 from components.text import did_you_mean, one_line
 
@@ -82,7 +83,7 @@ def _known_keys(model: type[pydantic.BaseModel], blocks: list[str]) -> list[str]
     return list(_fields(model))
 
 
-def _fields(model: type[pydantic.BaseModel]) -> dict[str, pydantic.fields.FieldInfo]:
+def _fields(model: type[pydantic.BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a block by their keys."""
     return {
         field.validation_alias or field.alias or name: field

@@ -24,7 +24,7 @@ from pipeline.config import Recipe
 _PREPROCESSING = "components.transform.preprocessing"
 _TRAINING = "components.trainer.run_fn"
 # The ServingGate starts it in a process of its own.
-_SERVING_CLIENT = "components.serving_gate.client"
+_SERVING_CLIENT = "components.serving_gate.__main__"
 
 
 def create_pipeline(
@@ -34,7 +34,7 @@ def create_pipeline(
     push_destination: str,
     schema_file: str,
     input_fingerprint: str = "",
-    champion_digest: str = "",
+    served_fingerprint: str = "",
     weights_fingerprint: str = "",
     teacher_fingerprint: str = "",
     beam_pipeline_args: Sequence[str] = (),
@@ -47,7 +47,7 @@ def create_pipeline(
         push_destination: folder or URI in which the served versions live.
         schema_file: the schema of the examples, see `pipeline.schema`.
         input_fingerprint: changes when the pictures do; makes a cached ImageExampleGen run again.
-        champion_digest: changes when the served model does; makes a cached BaselineFinder run.
+        served_fingerprint: changes when what is served does; makes a cached BaselineFinder run.
         weights_fingerprint: changes when the files of `backbone.weights` do; makes a cached Trainer
             run.
         teacher_fingerprint: the same for those of `distillation.teacher`.
@@ -102,7 +102,7 @@ def create_pipeline(
     trainer.add_upstream_node(validator)
     baseline = BaselineFinder(
         push_destination=push_destination,
-        champion_digest=champion_digest,
+        served_fingerprint=served_fingerprint,
         code_digest=code_digest("components.baseline_finder.executor"),
     )
     evaluator = Evaluator(
@@ -124,6 +124,7 @@ def create_pipeline(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_gate.outputs["infra_blessing"],
+        baseline=baseline.outputs["baseline"],
         push_destination=push_destination,
         code_digest=code_digest("components.pusher.executor"),
     )

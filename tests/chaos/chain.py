@@ -124,7 +124,8 @@ class Scene:
         wrong = []
         models = {
             served_versions.content_digest(folder): folder
-            for folder in (self._runs / "tiny").glob("artifacts/Trainer/model/*/Format-Serving")
+            # Also of those that were set aside with a damaged database.
+            for folder in (self._runs / "tiny").glob("**/Trainer/model/*/Format-Serving")
         }
         versions = served_versions.version_numbers(self._destination)
         for number in versions:

@@ -197,8 +197,9 @@ def _make_models(folder: Path, rng: random.Random) -> None:
         (folder / name / "assets.extra" / "classes.txt").write_text("a\nb\n")
     (folder / "serving").mkdir()
     from components.pusher.push import push
+    from components.served_versions import ServedState
 
-    push(folder / "old", folder / "serving")
+    push(folder / "old", folder / "serving", ServedState("", 0))
 
 
 def break_pusher() -> None:
@@ -207,17 +208,23 @@ def break_pusher() -> None:
 
     from components.pusher import push
 
-    def copy_into_place(model: Path, destination: Path) -> Path:
-        version = destination / str(push._next_version(destination))
+    def copy_into_place(model: Path, destination: Path, compared) -> Path:
+        version = destination / str(compared.highest + 1)
         return Path(shutil.copytree(model, version))
 
     push.push = copy_into_place
 
 
 def _push(folder: Path) -> None:
+    from components import served_versions
     from components.pusher.push import push
 
-    push(folder / "new", folder / "serving")
+    served = served_versions.champion(folder / "serving")
+    # As the Pusher does: what is served already is not pushed again.
+    if served_versions.content_digest(served.path) != served_versions.content_digest(
+        folder / "new"
+    ):
+        push(folder / "new", folder / "serving", served_versions.served_state(folder / "serving"))
 
 
 def _check_push(folder: Path, done: bool) -> list[str]:

@@ -72,14 +72,18 @@ def test_on_a_terminal_the_bar_tells_the_step():
     assert "frozen, epoch 1 of 2" in text and "loss 0.5" in text
 
 
-def test_the_table_marks_the_gates_that_said_no():
-    gates = [Gate("accuracy", False, 0.4, 0.9, "0.4"), Gate("latency", True, 3.0, 9.0, "fast")]
+def test_the_table_marks_every_verdict():
+    gates = [
+        Gate("accuracy", "fail", 0.4, 0.9, "0.4"),
+        Gate("process", "fail", None, None, "crashed"),
+        Gate("latency", "pass", 3.0, 9.0, "fast"),
+        Gate("accuracy against served", "warn", None, -0.01, "not compared"),
+    ]
     file = io.StringIO()
     Console(file=file, width=80).print(gates_table(gates))
-    rows = [
-        line for line in file.getvalue().splitlines() if "accuracy" in line or "latency" in line
-    ]
-    assert "✗" in rows[0] and "✓" in rows[1]
+    lines = file.getvalue().splitlines()
+    marks = [next(mark for mark in "✗✓!" if mark in line) for line in lines if "│ " in line]
+    assert marks == ["✗", "✗", "✓", "!"]
 
 
 def test_noise_inside_a_node_does_not_reach_the_terminal_through_the_bar(tmp_path):
