@@ -38,9 +38,10 @@ def set_aside_if_damaged(folder: Path) -> str:
 
 def _find_damage(folder: Path) -> str:
     database, artifacts = folder / DATABASE, folder / ARTIFACTS
+    # Without artifacts it is that of a first run that was killed before its first node.
+    empty = "is missing or empty" if artifacts.is_dir() and any(artifacts.iterdir()) else ""
     if not database.exists() or not database.stat().st_size:
-        known = artifacts.is_dir() and any(artifacts.iterdir())
-        return "is missing or empty" if known else ""
+        return empty
     try:
         connection = sqlite3.connect(database)
         try:
@@ -52,4 +53,4 @@ def _find_damage(folder: Path) -> str:
         return f"is damaged ({error})"
     if result != "ok":
         return f"is damaged ({result})"
-    return "" if tables else "is empty"
+    return "" if tables else empty

@@ -26,6 +26,8 @@ def test_overrides_reach_nested_keys_and_keep_their_types():
     assert recipe.training.unfrozen.epochs == 3
     assert recipe.training.frozen == load_recipe("digits").training.frozen
     assert recipe.data.source == "/a b/c" and recipe.head.dropout == 0.0
+    rate = load_recipe("digits", ["training.frozen.learning_rate=1e-4"]).training.frozen
+    assert rate.learning_rate == 1e-4
 
 
 PHASES = "training={phases: [{name: head, epochs: 2}, {name: top, fine_tune_at: 130}]}"

@@ -1,5 +1,6 @@
 """A damaged database is set aside with the artifacts that only it knew."""
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -36,6 +37,16 @@ def test_the_first_run_has_no_database_yet(tmp_path):
     assert set_aside_if_damaged(tmp_path / "missing") == ""
 
 
+def test_a_database_of_a_first_run_that_was_killed_at_once_is_not_damaged(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        connection.execute("CREATE TABLE gone (id INTEGER)")
+        connection.execute("DROP TABLE gone")
+    assert (tmp_path / DATABASE).stat().st_size
+    assert set_aside_if_damaged(tmp_path) == ""
+    (tmp_path / "artifacts" / "Trainer").mkdir(parents=True)
+    assert "is missing or empty" in set_aside_if_damaged(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -44,7 +55,7 @@ def test_the_first_run_has_no_database_yet(tmp_path):
         (lambda file: file.write_bytes(b"garbage" * 1000), "is damaged"),
         (lambda file: file.write_bytes(file.read_bytes()[:20_000]), "is damaged"),
         (lambda file: file.write_bytes(file.read_bytes()[:50]), "is damaged"),
-        (lambda file: overwrite_a_page(file), "is damaged"),
+        (overwrite_a_page, "is damaged"),
     ],
 )
 def test_a_damaged_database_is_set_aside_and_said(folder, spoil, words):

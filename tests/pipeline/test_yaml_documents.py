@@ -32,6 +32,14 @@ def test_a_date_is_text():
 
 
 @pytest.mark.parametrize(
+    ("text", "number"), [("1e-4", 1e-4), ("1E5", 1e5), ("-2.5e3", -2500.0), ("3.0e-05", 3e-5)]
+)
+def test_powers_of_ten_are_numbers_with_and_without_a_point(text, number):
+    assert read_document(f"a: {text}") == {"a": number}
+    assert read_document("a: 1e-4b") == {"a": "1e-4b"}
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("a: 1\nb: 2\na: 3\n", "the key a is there twice, in lines 1 and 3"),
