@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from components import picture_formats
 from components.settings import ValueRange
 
 # ImageNet's mean and deviation, as keras.applications.imagenet_utils has them.
@@ -16,8 +17,9 @@ _CAFFE_MEAN_BGR = [103.939, 116.779, 123.68]
 
 
 def decode(image: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
-    """One encoded picture to float32 [*size, 3], 0..255 RGB."""
-    decoded = tf.io.decode_image(image, channels=3, expand_animations=False)
+    """One encoded picture to float32 [*size, 3], 0..255 RGB; JPEG, PNG or a GIF's first frame."""
+    known = picture_formats.only_known(image)
+    decoded = tf.io.decode_image(known, channels=3, expand_animations=False)
     # Antialiased: a photo shrunk tenfold without it keeps one pixel in a hundred, which is noise.
     return tf.ensure_shape(tf.image.resize(decoded, size, antialias=True), [*size, 3])
 

@@ -70,6 +70,7 @@ def test_every_size_and_shape_comes_out_as_a_square(pixels_of, size):
     np.testing.assert_allclose(pixels[0], np.tile([1.0, -1.0, -1.0], (32, 32, 1)), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_labels_become_indices_into_the_vocabulary(analyzed):
     output = tft.TFTransformOutput(analyzed.folder)
     vocabulary = output.vocabulary_by_name("labels")
@@ -94,3 +95,13 @@ def test_every_value_range_is_that_of_keras_own_preprocessing(name, value_range)
 def test_the_unit_range_goes_from_black_0_to_white_1():
     pixels = tf.constant([[[0.0, 51.0, 255.0]]])
     np.testing.assert_allclose(rescale(pixels, "unit"), [[[0.0, 0.2, 1.0]]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("BMP", "RGB"), ("BMP", "P"), ("BMP", "1"), ("WEBP", "RGB"), ("TIFF", "RGB")]
+)
+def test_formats_that_training_never_sees_are_refused(pixels_of, kind, mode):
+    file = io.BytesIO()
+    Image.new(mode, (40, 30)).save(file, kind)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
+        pixels_of([file.getvalue()])
