@@ -7,6 +7,7 @@ trains on pooled features, the unfrozen phase from the last tensor that no learn
 import dataclasses
 import logging
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -170,7 +171,9 @@ def encode(
         _marker(name, folder).unlink()
         for path in damaged:
             discard_damaged(path, f"{_size(path):,} bytes")
-    maps = {key: np.memmap(paths[key], _DTYPE, "w+", shape=shapes[key]) for key in tensors}
+    for key, path in paths.items():
+        _allocate(path, _bytes(shapes[key]))
+    maps = {key: np.memmap(paths[key], _DTYPE, "r+", shape=shapes[key]) for key in tensors}
 
     run = tf.function(lambda pixels: encoder(pixels, training=False), reduce_retracing=True)
     labels = np.zeros(count, np.int64)
@@ -203,6 +206,12 @@ def is_complete(name: str, folder: Path) -> bool:
 
 def _marker(name: str, folder: Path) -> Path:
     return folder / f"{name}-complete"
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Makes a file of `size` bytes, which a full disk refuses now; later it would be a SIGBUS."""
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _size(path: Path) -> int:
