@@ -1,4 +1,4 @@
-"""What the layers that never learn make of every view, computed once and kept on disk.
+"""Cache of the frozen layers' activations: computed once per view and kept on disk.
 
 With `augmentation.views: K` a picture has K views for the whole training. The frozen phase then
 trains on pooled features, the unfrozen phase from the last tensor that no learning layer touches.
@@ -38,7 +38,7 @@ class Cached:
     labels: np.ndarray
 
     def epoch_order(self, epoch: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which view of which picture comes when: every picture once, its K views in K epochs.
+        """The order of an epoch: every picture once, and all of its K views in K epochs.
 
         Returns:
             views, pictures: int64 [pictures] each.
