@@ -1,4 +1,4 @@
-"""The folder in which an interrupted training finds itself again.
+"""The state of a training on disk, from which a killed one resumes.
 
     Trainer/model_run/<run>/              ModelRun artifacts
     Trainer/model_run/.state-<digest>/    state of a training, named by what it depends on
