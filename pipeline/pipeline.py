@@ -97,8 +97,8 @@ def create_pipeline(
             "code_digest": code_digest(_TRAINING),
         },
     )
-    # On a cluster branches run side by side: without this a model could be live before the pictures
-    # are found to be wrong, in a run that then fails.
+    # On a cluster branches run side by side: without this a model could be live in a run that then
+    # fails at the statistics or their validation.
     trainer.add_upstream_node(validator)
     baseline = BaselineFinder(
         push_destination=push_destination,

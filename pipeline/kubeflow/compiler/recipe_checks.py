@@ -37,6 +37,12 @@ def check_recipe(recipe: Recipe) -> None:
                 f"volume of kubeflow.pvcs or in the image{there}"
             )
     _check_push_destination(recipe)
+    state = settings.training_state
+    if state and not _is_mounted(settings, TRAINER, state):
+        raise UserError(
+            f"kubeflow.training_state: {state} is on no volume of the step {TRAINER}, so it would "
+            "be gone with the pod: name a folder below where a claim of kubeflow.pvcs is mounted"
+        )
     exposed_settings(recipe, data_source(recipe), push_destination(recipe))
     if recipe.training.device == "gpu" and not settings.step(TRAINER).gpu:
         raise UserError(

@@ -161,6 +161,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
             "retries={count: 10, backoff: 6h}",
             "kubeflow.retries: 10 retries would wait 256 days, and none is started more than 30 ",
         ),
+        ("training_state=state", "kubeflow.training_state: not an absolute path: state. Write one"),
         ("retries.count=11", "kubeflow.retries.count: input should be less than or equal to 10"),
     ],
 )

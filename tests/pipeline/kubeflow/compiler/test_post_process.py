@@ -146,6 +146,15 @@ def test_the_arguments_change_with_the_environment_as_the_cache_key_has_none(com
     assert one["Trainer"][:-1] == bare["Trainer"]
 
 
+def test_the_trainer_keeps_its_state_on_a_claim(compiled):
+    text = process(compiled, "training_state=/mnt/serving/state")
+    steps = {step.name: step for step in parse_package(text).steps}
+    assert steps["Trainer"].env == {"GRAFT_TRAINING_STATE": "/mnt/serving/state/digits"}
+    assert {name for name, step in steps.items() if step.env} == {"Trainer"}
+    bare = arguments(process(compiled))
+    assert arguments(text) == bare, "where it lies changes no result, and so no cache key"
+
+
 def test_limits_that_are_not_the_requests(compiled):
     text = process(compiled, "resources={requests: {cpu: 1, memory: 2Gi}, limits: {cpu: 3}}")
     resources = {step.name: step.resources for step in parse_package(text).steps}["Pusher"]

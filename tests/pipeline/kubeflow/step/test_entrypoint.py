@@ -3,6 +3,7 @@
 import argparse
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
@@ -199,6 +200,33 @@ def test_beam_hears_of_its_own_options_only(run, monkeypatch):
     )
     run()
     assert heard == [["--direct_num_workers=1"]]
+
+
+def test_a_training_that_is_over_leaves_no_state_on_the_claim(
+    run, pod, executor_input, tmp_path, monkeypatch
+):
+    """The Trainer's own part is played by a stub: its state, and the mark that it has exported."""
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    from components.trainer.fitting import resume
+
+    state = tmp_path / "claim" / ".state-1"
+    state.mkdir(parents=True)
+    monkeypatch.setenv(resume.FOLDER_VARIABLE, str(state.parent))
+    uri = f"{ROOT}/Trainer/2/model_run"
+    model_run = {"uri": uri, "type": artifact_type("ModelRun")}
+    executor_input["outputs"]["artifacts"] = {"model_run": {"artifacts": [model_run]}}
+
+    def train(args, _):
+        given = json.loads(args.json_serialized_invocation_args)["outputs"]
+        (local,) = given["artifacts"]["model_run"]["artifacts"]
+        resume.mark_exported(state, local["uri"])
+        Path(given["outputFile"]).parent.mkdir(parents=True)
+        Path(given["outputFile"]).write_text("{}")
+
+    monkeypatch.setattr(kubeflow_v2_run_executor, "_run_executor", train)
+    assert run()[0] == 0
+    assert not state.exists()
 
 
 def test_kubernetes_keeps_4096_bytes_of_a_message(run, pod, executor_input):
