@@ -243,3 +243,9 @@ def test_any_text_is_a_recipe_or_gets_a_short_list_of_mistakes(text):
             assert all(line.isprintable() or "\u200d" in line for line in str(error).splitlines())
         else:
             assert isinstance(recipe, Recipe)
+
+
+def test_views_of_pictures_that_nothing_changes_are_one():
+    assert Recipe(name="a", augmentation={"views": 4}).trainer.views == 1
+    assert Recipe(name="a", augmentation={"views": 4, "zoom": 0.1}).trainer.views == 4
+    assert Recipe(name="a", augmentation={"zoom": 0.1}).trainer.views is None
