@@ -106,6 +106,7 @@ def test_a_file_of_the_users_own(tmp_path):
         ("evaluation.thresholds.acuracy=0.9", "unknown metric acuracy, did you mean accuracy?"),
         ("name=My Model", "name: string should match pattern"),
         ("backbone.weights=none", "training.frozen.epochs to 0"),
+        ("head.dropout=true", "head.dropout: input should be a valid number, not true"),
         ("head=3", "head: input should be a valid dictionary"),
         ("name.x=3", "--set name.x=3: name is a value, not a block"),
         ("epochs", "--set epochs: write key=value"),
