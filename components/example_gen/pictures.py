@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 # Pillow knows many more, some of which start other programs (EPS).
 _READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
@@ -67,6 +67,7 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
 
 
 def _to_png(image: Image.Image) -> bytes:
+    image = ImageOps.exif_transpose(image)  # a PNG of ours says nothing of an orientation
     if image.mode.startswith("I;16"):
         # Pillow would clip the values; TensorFlow keeps the high byte of a 16-bit PNG.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

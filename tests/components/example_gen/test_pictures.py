@@ -74,6 +74,18 @@ def test_the_rest_becomes_a_png_of_the_same_pixels(smooth_image, encode, kind, m
     np.testing.assert_array_equal(_decode(stored), np.asarray(image.convert("RGB")))
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP"])
+def test_what_is_converted_is_stored_upright(smooth_image, encode, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its left side
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encode(smooth_image(1, 40, 30), kind, exif=exif.tobytes(), **options)
+    stored = check_picture(data, MAX_PIXELS)
+    expected = smooth_image(1, 40, 30).transpose(Image.Transpose.ROTATE_270)
+    np.testing.assert_array_equal(_decode(stored), np.asarray(expected))
+    assert not Image.open(io.BytesIO(stored)).getexif()
+
+
 def test_cmyk_jpeg_has_its_true_colours(encode):
     image = Image.new("RGB", (32, 32), (200, 60, 20))
     image.paste((30, 90, 220), (0, 0, 16, 32))
