@@ -19,15 +19,14 @@ import apache_beam as beam
 import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from tfx.dsl.io import fileio
 
 from components import features, progress
-from components.example_gen import pictures
+from components.example_gen import artifact_folder, pictures
 from components.example_gen.config import DataSettings
-from components.example_gen.sources import Item, Source
+from components.example_gen.source import Item, Source
 from components.example_gen.splits import assign_split
 from components.example_gen.summary import Quarantined, ShardReport
-from components.example_gen.walk import printable
+from components.example_gen.walk import to_utf8
 
 # Small enough to spread over workers and to shuffle, large enough not to drown in files.
 _SHARD_BYTES = 32_000_000
@@ -134,7 +133,7 @@ def write_shard(shard: Shard, plan: Plan) -> None:
                 data = _read(plan.root, item)
                 stored = pictures.check_picture(data, plan.settings.max_pixels)
             except pictures.BadPictureError as error:
-                quarantined.append(Quarantined(printable(item.path), str(error)))
+                quarantined.append(Quarantined(to_utf8(item.path), str(error)))
             else:
                 image_id = hashlib.sha256(data).hexdigest()
                 if image_id in plan.labelled:
@@ -152,15 +151,7 @@ def write_shard(shard: Shard, plan: Plan) -> None:
         reencoded=reencoded,
         copies=copies,
     )
-    write_text(report_path(plan.staging, shard.index), report.to_json())
-
-
-def write_text(path: str, text: str) -> None:
-    """Writes a file that is either whole or absent."""
-    unfinished = f"{path}.{uuid.uuid4().hex}"
-    with fileio.open(unfinished, "w") as file:
-        file.write(text)
-    fileio.rename(unfinished, path, overwrite=True)
+    artifact_folder.write_text(report_path(plan.staging, shard.index), report.to_json())
 
 
 def start_count() -> None:
@@ -193,7 +184,7 @@ def _example(image: bytes, item: Item, image_id: str, split: str) -> bytes:
                 features.LABEL: text(item.label),
                 features.IMAGE_ID: text(image_id),
                 features.SPLIT: text(split),
-                features.PATH: text(printable(item.path)),
+                features.PATH: text(to_utf8(item.path)),
                 features.VIEW: tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
             }
         )

@@ -1,16 +1,16 @@
-"""What a data source holds: lists pictures and their classes without opening a single one."""
+"""Lists the pictures of a data source and their classes, without opening a single one."""
 
-import dataclasses
 import hashlib
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from components import features
 from components.errors import UserError
 from components.example_gen import digits, walk
-from components.example_gen.walk import printable
+from components.example_gen.source import Item, Source
+from components.text import one_line, printable
 
 DIGITS = "digits"
 
@@ -26,61 +26,6 @@ _SPLIT_FOLDERS = {
 }
 _UNLABELLED_LAYOUT = "a folder of pictures, with or without folders in it"
 _LAYOUT = "one folder of pictures per class, or train/, validation/ and test/ that hold those"
-
-
-@dataclasses.dataclass(frozen=True)
-class Item:
-    """One file that claims to be a picture.
-
-    Attributes:
-        path: Relative to the root of its source, as the operating system knows it: a name that is
-            not UTF-8 holds surrogate escapes, so print `printable(path)`.
-        label: Class name, valid UTF-8 in Unicode's composed form (NFC).
-        split: The split whose folder it lies in; None in a source without such folders.
-        size: In bytes; 0 for a link that leads nowhere.
-        mtime_ns: Time of the last change in nanoseconds; 0 for a link that leads nowhere.
-    """
-
-    path: str
-    label: str
-    split: str | None
-    size: int
-    mtime_ns: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A listed data source.
-
-    Attributes:
-        root: Absolute path of the folder that the items' paths start from.
-        classes: Sorted class names; every one has at least one item.
-        items: Sorted by path.
-        ignored: Number of visible files that do not claim to be pictures.
-    """
-
-    root: str
-    classes: tuple[str, ...]
-    items: tuple[Item, ...]
-    ignored: int
-
-    @property
-    def splits(self) -> frozenset[str]:
-        """The splits that the source brings along; empty if it has no such folders."""
-        return frozenset(item.split for item in self.items if item.split is not None)
-
-    @property
-    def total_bytes(self) -> int:
-        """Size of all items."""
-        return sum(item.size for item in self.items)
-
-    def counts(self) -> dict[str | None, dict[str, int]]:
-        """Number of items per split folder (None: no split folders) and class."""
-        counts: dict[str | None, dict[str, int]] = {}
-        for item in self.items:
-            of_split = counts.setdefault(item.split, dict.fromkeys(self.classes, 0))
-            of_split[item.label] += 1
-        return counts
 
 
 def open_source(source: str, workspace: str | os.PathLike) -> Source:
@@ -124,7 +69,7 @@ def list_folder(root: str | os.PathLike) -> Source:
             ignored += ignored_here
             class_folders += [(os.path.join(folder, sub), sub, split) for sub in subfolders]
     elif len(set(splits.values()) - {None}) > 1:
-        others = ", ".join(printable(folder) for folder in folders if splits[folder] is None)
+        others = _listing(folder for folder in folders if splits[folder] is None)
         raise UserError(
             f"data.source {printable(root)} has folders of splits beside others ({others}): "
             "expected either only train/, validation/ and test/, or only folders of classes"
@@ -135,8 +80,9 @@ def list_folder(root: str | os.PathLike) -> Source:
         raise UserError(f"data.source {printable(root)} holds no pictures: expected {_LAYOUT}")
 
     items = []
+    readers: dict[tuple[int, int], str] = {}
     for folder, name, split in class_folders:
-        found, ignored_here = _list_class(root, folder, _class_name(name), split)
+        found, ignored_here = _list_class(root, folder, _class_name(name), split, readers)
         items += found
         ignored += ignored_here
     classes = _check_classes(root, items)
@@ -157,7 +103,7 @@ def list_unlabelled(root: str | os.PathLike) -> Source:
         UserError: If the folder is missing or holds no picture.
     """
     root = _folder(os.fspath(root), "pseudo_labels.source", _UNLABELLED_LAYOUT)
-    items, ignored = _list_pictures(root, "", "", features.UNLABELLED)
+    items, ignored = _list_pictures(root, "", "", features.UNLABELLED, {})
     if not items:
         raise UserError(
             f"pseudo_labels.source {printable(root)} holds no pictures: expected "
@@ -176,13 +122,27 @@ def fingerprint(source: Source) -> str:
 
 
 def _folder(source: str, key: str, layout: str) -> str:
-    """Absolute path of the folder, or a ValueError that says what else it is."""
+    """Absolute path of a folder that a recipe names.
+
+    Args:
+        source: the folder as the recipe has it.
+        key: the recipe's key.
+        layout: what is expected inside.
+
+    Raises:
+        UserError: it is something else.
+    """
     if "://" in source:
-        raise UserError(f"{key} {source} is a remote address: only local folders are supported")
+        raise UserError(
+            f"{key} {printable(source)} is a remote address: only local folders are supported"
+        )
     path = Path(source).expanduser().absolute()
     root = str(path)
     if not path.exists():
-        raise UserError(f"{key} {printable(root)} does not exist: expected {layout}")
+        raise UserError(
+            f"{key} {printable(root)} does not exist: expected {layout}. Name yours in the recipe, "
+            f"or with --set {key}=PATH"
+        )
     if not path.is_dir():
         raise UserError(
             f"{key} {printable(root)} is a file: archives, manifests and TFRecords are not "
@@ -205,9 +165,15 @@ def _subfolders(folder: str) -> tuple[list[str], int]:
     return folders, len(files)
 
 
-def _list_class(root: str, folder: str, label: str, split: str | None) -> tuple[list[Item], int]:
-    """Items of one class folder (relative to `root`), and the number of files ignored."""
-    items, ignored = _list_pictures(root, folder, label, split)
+def _list_class(
+    root: str, folder: str, label: str, split: str | None, readers: dict[tuple[int, int], str]
+) -> tuple[list[Item], int]:
+    """Lists one class folder; see `_list_pictures`.
+
+    Raises:
+        UserError: it holds no pictures.
+    """
+    items, ignored = _list_pictures(root, folder, label, split, readers)
     if not items:
         raise UserError(
             f"class folder {printable(os.path.join(root, folder))} holds no pictures: add some, or "
@@ -216,31 +182,59 @@ def _list_class(root: str, folder: str, label: str, split: str | None) -> tuple[
     return items, ignored
 
 
-def _list_pictures(root: str, folder: str, label: str, split: str | None) -> tuple[list[Item], int]:
-    """Items of a folder (relative to `root`) and those in it, and the number of files ignored."""
+def _list_pictures(
+    root: str, folder: str, label: str, split: str | None, readers: dict[tuple[int, int], str]
+) -> tuple[list[Item], int]:
+    """Lists a folder and those in it.
+
+    Args:
+        root: absolute path of the source.
+        folder: path relative to `root`.
+        label: class of the pictures.
+        split: split of the pictures.
+        readers: class folder by the identity of each folder that was read for it; grows.
+
+    Returns:
+        The pictures, and the number of files that do not claim to be any.
+
+    Raises:
+        UserError: a folder belongs to two classes or splits, by a link.
+    """
     items, ignored = [], 0
     # A link to the root or above it would pull the other classes into this one.
     above = {walk.identity(parent) for parent in Path(root, folder).parents}
-    for entry in walk.files(os.path.join(root, folder), above):
-        broken_link = entry.is_symlink() and not Path(entry.path).exists()
-        if not _is_picture(entry.name) or not (broken_link or entry.is_file()):
-            ignored += 1
-            continue
-        status = None if broken_link else entry.stat()
-        items.append(
-            Item(
-                path=os.path.relpath(entry.path, root),
-                label=label,
-                split=split,
-                size=status.st_size if status else 0,
-                mtime_ns=status.st_mtime_ns if status else 0,
+    for path, files in walk.folders(os.path.join(root, folder), above):
+        reader = readers.setdefault(walk.identity(path), folder)
+        if reader != folder:
+            raise UserError(
+                f"data.source {printable(root)}: the class folders {printable(reader)} and "
+                f"{printable(folder)} are, or hold, one folder by a link ({printable(path)}): "
+                "every picture needs one class and one split, so remove the link"
             )
-        )
+        for entry in files:
+            broken_link = entry.is_symlink() and not Path(entry.path).exists()
+            if not _is_picture(entry.name) or not (broken_link or entry.is_file()):
+                ignored += 1
+                continue
+            status = None if broken_link else entry.stat()
+            items.append(
+                Item(
+                    path=os.path.relpath(entry.path, root),
+                    label=label,
+                    split=split,
+                    size=status.st_size if status else 0,
+                    mtime_ns=status.st_mtime_ns if status else 0,
+                )
+            )
     return items, ignored
 
 
 def _check_classes(root: str, items: Sequence[Item]) -> tuple[str, ...]:
-    """The sorted classes, or a ValueError if nothing can be learnt from them."""
+    """The sorted classes of the items.
+
+    Raises:
+        UserError: they are fewer than two, or a split has one that the train split lacks.
+    """
     by_split: dict[str | None, set[str]] = {}
     for item in items:
         by_split.setdefault(item.split, set()).add(item.label)
@@ -255,21 +249,34 @@ def _check_classes(root: str, items: Sequence[Item]) -> tuple[str, ...]:
         if unknown:
             raise UserError(
                 f"data.source {printable(root)}: {split}/ has the class {unknown[0]!r} that train/ "
-                f"lacks; train/ has {', '.join(classes)}"
+                f"lacks; train/ has {_listing(classes)}"
             )
     if len(classes) < 2:
         raise UserError(
-            f"data.source {printable(root)} has {len(classes)} class ({', '.join(classes)}), at "
+            f"data.source {printable(root)} has {len(classes)} class ({_listing(classes)}), at "
             f"least two are needed: expected {_LAYOUT}"
         )
     return tuple(classes)
 
 
 def _class_name(folder: str) -> str:
-    name = unicodedata.normalize("NFC", printable(folder))
-    if not name.isprintable():  # vocabulary files hold one class per line
-        raise UserError(f"class folder {name!r} has a control character in its name: rename it")
+    """The class that a folder stands for, in composed Unicode (NFC).
+
+    Raises:
+        UserError: the name has a control character, such as the line break that vocabulary files
+            separate classes with, or one that turns the direction of text.
+    """
+    name = unicodedata.normalize("NFC", walk.to_utf8(folder))
+    if printable(name) != name:
+        raise UserError(
+            f"class folder '{printable(name)}' has a control character in its name: rename it"
+        )
     return name
+
+
+def _listing(names: Iterable[str]) -> str:
+    """Names for a message, which is cut where there are very many."""
+    return one_line(", ".join(names))
 
 
 def _is_picture(name: str) -> bool:

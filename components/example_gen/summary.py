@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from components import features
 from components.errors import UserError
 from components.example_gen.config import DataSettings
+from components.text import printable
 
 SUMMARY_FILE = "summary.json"
 QUARANTINE_FILE = "quarantine.jsonl"
@@ -86,6 +87,13 @@ class Summary:
         return cls(**json.loads(text))
 
 
+def sorted_quarantine(reports: Iterable[ShardReport]) -> list[Quarantined]:
+    """The files that all shards set aside, by path."""
+    return sorted(
+        (entry for report in reports for entry in report.quarantined), key=lambda entry: entry.path
+    )
+
+
 def summarise(classes: Sequence[str], ignored: int, reports: Iterable[ShardReport]) -> Summary:
     """Adds up the reports of all shards."""
     reports = list(reports)
@@ -109,35 +117,29 @@ def summarise_unlabelled(
 ) -> dict[str, int]:
     """Adds up the reports of unlabelled pictures.
 
+    Args:
+        reports: of all shards.
+        settings: the limits.
+        source: path of the folder.
+
     Returns:
         `usable`, `copies` (of labelled pictures, left out) and `quarantined`.
 
     Raises:
-        UserError: If too many files were set aside, or none is left.
+        UserError: too many files were set aside, or none is left.
     """
     reports = list(reports)
+    shown = f"pseudo_labels.source {printable(source)}"
     usable = sum(report.counts[features.UNLABELLED].get("", 0) for report in reports)
     copies = sum(report.copies for report in reports)
     quarantined = [entry for report in reports for entry in report.quarantined]
     files = usable + copies + len(quarantined)
-    _check_quarantined(quarantined, files, settings, f"pseudo_labels.source {source}")
+    _check_quarantined(quarantined, files, settings, shown)
     if not usable:
         raise UserError(
-            f"pseudo_labels.source {source} has no picture of its own: all {copies} that can be "
-            "used are labelled ones"
+            f"{shown} has no picture of its own: all {copies} that can be used are labelled ones"
         )
     return {"usable": usable, "copies": copies, "quarantined": len(quarantined)}
-
-
-def _check_quarantined(
-    quarantined: Sequence[Quarantined], files: int, settings: DataSettings, source: str
-) -> None:
-    if len(quarantined) > settings.max_quarantined * files:
-        shown = "; ".join(f"{entry.path}: {entry.reason}" for entry in quarantined[:3])
-        raise UserError(
-            f"{len(quarantined)} of {files} files in {source} cannot be used, more than "
-            f"data.max_quarantined = {settings.max_quarantined:g} allows; the first are {shown}"
-        )
 
 
 def check_usable(
@@ -146,15 +148,16 @@ def check_usable(
     """Stops when the pictures cannot make a model that deserves an evaluation.
 
     Args:
-        summary: What was ingested.
-        quarantined: The files set aside.
-        settings: The limits.
-        source: What messages call the data source.
+        summary: what was ingested.
+        quarantined: the files set aside.
+        settings: the limits.
+        source: path of the data source.
 
     Raises:
-        UserError: If too many files were set aside, a class has too few pictures or none to train
+        UserError: too many files were set aside, a class has too few pictures or none to train
             on, or a split is empty.
     """
+    source = printable(source)
     _check_quarantined(quarantined, summary.total + summary.quarantined, settings, source)
     for label in summary.classes:
         usable = sum(of_split[label] for of_split in summary.counts.values())
@@ -175,3 +178,15 @@ def check_usable(
                 f"the {split} split got none of the {summary.total} pictures in {source}: add "
                 f"pictures or raise data.split.{split}"
             )
+
+
+def _check_quarantined(
+    quarantined: Sequence[Quarantined], files: int, settings: DataSettings, source: str
+) -> None:
+    """Stops when more than `data.max_quarantined` of the files were set aside."""
+    if len(quarantined) > settings.max_quarantined * files:
+        shown = "; ".join(f"{printable(entry.path)}: {entry.reason}" for entry in quarantined[:3])
+        raise UserError(
+            f"{len(quarantined)} of {files} files in {source} cannot be used, more than "
+            f"data.max_quarantined = {settings.max_quarantined:g} allows; the first are {shown}"
+        )

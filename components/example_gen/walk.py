@@ -1,14 +1,21 @@
 """Walks folders as people leave them: hidden clutter, circular links, names not in UTF-8."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
+
+from components.errors import UserError
+from components.text import printable
 
 _CLUTTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
+# Pictures that people sort lie a few folders deep; what is deeper was made by a mistake, and its
+# paths soon are too long for the operating system.
+_DEEPEST = 100
 
-def printable(path: str) -> str:
-    """The path as valid UTF-8: bytes that are not become the replacement character."""
+
+def to_utf8(path: str) -> str:
+    """The path as valid UTF-8: bytes that are not become the replacement character U+FFFD."""
     return os.fsencode(path).decode("utf-8", errors="replace")
 
 
@@ -21,17 +28,41 @@ def visible(folder: str) -> list[os.DirEntry]:
         )
 
 
-def files(folder: str, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry]:
-    """All visible files below the folder; each folder once, so that links cannot make a circle."""
-    key = identity(folder)
-    if key in seen:
-        return
-    seen.add(key)
-    for entry in visible(folder):
-        if is_folder(entry):
-            yield from files(entry.path, seen)
-        else:
-            yield entry
+def folders(
+    top: str, left_out: Container[tuple[int, int]] = ()
+) -> Iterator[tuple[str, list[os.DirEntry]]]:
+    """A folder and all visible ones below it, each once, so that links cannot make a circle.
+
+    Args:
+        top: the folder to begin with.
+        left_out: identities of folders that are passed over, with what is below them.
+
+    Yields:
+        Path of a folder, and the visible files in it.
+
+    Raises:
+        UserError: folders are nested too deep.
+    """
+    seen = set()
+    unread = [(top, 0)]
+    while unread:
+        folder, depth = unread.pop()
+        key = identity(folder)
+        if key in seen or key in left_out:
+            continue
+        seen.add(key)
+        if depth > _DEEPEST:
+            raise UserError(
+                f"folders are nested more than {_DEEPEST} deep in {printable(top)}: move the "
+                "pictures up"
+            )
+        files = []
+        for entry in visible(folder):
+            if is_folder(entry):
+                unread.append((entry.path, depth + 1))
+            else:
+                files.append(entry)
+        yield folder, files
 
 
 def is_folder(entry: os.DirEntry) -> bool:

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from components.example_gen import sources
-from components.example_gen.walk import printable
+from components.example_gen.walk import to_utf8
 
 
 def _touch(root, *paths):
@@ -74,7 +74,7 @@ def test_names_that_are_not_utf8(tmp_path):
     source = sources.list_folder(tmp_path)
     path = next(path for path in _paths(source) if "caf" in path)
     assert (tmp_path / path).exists()
-    assert printable(path) == "a/caf\ufffd.jpg"
+    assert to_utf8(path) == "a/caf\ufffd.jpg"
     assert len(sources.fingerprint(source)) == 64
 
 

@@ -1,0 +1,78 @@
+"""The folder of an Examples artifact: where its files lie and how they get there whole."""
+
+import os
+import shutil
+from collections.abc import Sequence
+
+from tfx.dsl.io import fileio
+
+from components import features
+from components.errors import UserError
+from components.example_gen.summary import QUARANTINE_FILE, SUMMARY_FILE, ShardReport
+from components.files import write_atomically
+from components.text import printable
+
+
+def staging_folder(uri: str) -> str:
+    """Folder inside the artifact for files that are not finished."""
+    return os.path.join(uri, ".staging")
+
+
+def clear(uri: str) -> None:
+    """Removes what an earlier attempt left: a retry may be given the same folder."""
+    for name in (SUMMARY_FILE, QUARANTINE_FILE):
+        if fileio.exists(os.path.join(uri, name)):
+            fileio.remove(os.path.join(uri, name))
+    splits = (*features.SPLITS, features.UNLABELLED)
+    for folder in (staging_folder(uri), *(_split_folder(uri, split) for split in splits)):
+        if fileio.exists(folder):
+            fileio.rmtree(folder)
+
+
+def publish(reports: Sequence[ShardReport], uri: str, splits: Sequence[str]) -> None:
+    """Moves the records of all shards from the staging folder to where TFX looks for them."""
+    for split in splits:
+        folder = _split_folder(uri, split)
+        fileio.makedirs(folder)
+        for index, report in enumerate(reports):
+            name = f"data_tfrecord-{index:05d}-of-{len(reports):05d}.gz"
+            fileio.rename(report.files[split], os.path.join(folder, name))
+
+
+def require_space(total_bytes: int, uri: str) -> None:
+    """Refuses a disk that cannot hold the records, which are about as large as the pictures.
+
+    Args:
+        total_bytes: size of the pictures.
+        uri: folder of the artifact; the space of remote storage is not known.
+
+    Raises:
+        UserError: too little is free.
+    """
+    if "://" in uri:
+        return
+    free = shutil.disk_usage(uri).free
+    if free < total_bytes:
+        raise UserError(
+            f"the pictures take {total_bytes / 1e6:,.1f} MB, but {printable(uri)} has only "
+            f"{free / 1e6:,.1f} MB free: free some space or set another pipeline root"
+        )
+
+
+def read_text(path: str) -> str:
+    """Reads a text file, local or remote."""
+    with fileio.open(path) as file:
+        return file.read()
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file, local or remote, that is either whole or absent."""
+    if "://" in path:
+        with fileio.open(path, "w") as file:  # object stores show a file once it is complete
+            file.write(text)
+    else:
+        write_atomically(path, text)
+
+
+def _split_folder(uri: str, split: str) -> str:
+    return os.path.join(uri, f"Split-{split}")
