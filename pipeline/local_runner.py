@@ -21,6 +21,7 @@ from tfx.types import Artifact
 
 from components import served_versions
 from components.evaluator import results
+from components.example_gen import split_ledger
 from components.example_gen.sources import fingerprint, list_unlabelled, open_source
 from components.gates import read_gates
 from components.serving_gate.executor import CHECKS_FILE
@@ -90,12 +91,17 @@ def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, O
             filename_uri=str(folder / "metadata.sqlite")
         )
     )
+    data = recipe.data.model_copy(update={"source": source.root})
+    inputs = fingerprint(source) + unlabelled
     pipeline = create_pipeline(
-        recipe.model_copy(update={"data": recipe.data.model_copy(update={"source": source.root})}),
+        recipe.model_copy(update={"data": data}),
         pipeline_root=str(folder / "artifacts"),
         push_destination=str(destination),
         schema_file=str(write_schema(source.classes, folder / "schemas")),
-        input_fingerprint=fingerprint(source) + unlabelled,
+        input_fingerprint=inputs,
+        ledger_fingerprint=split_ledger.ledger_fingerprint(
+            data.split_ledger, split_ledger.ledger_inputs(inputs, data.model_dump_json())
+        ),
         champion_digest=served_versions.content_digest(champion.path) if champion else "",
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
         teacher_fingerprint=teacher_files.fingerprint(recipe.distillation),

@@ -28,6 +28,7 @@ def create_pipeline(
     push_destination: str,
     schema_file: str,
     input_fingerprint: str = "",
+    ledger_fingerprint: str = "",
     champion_digest: str = "",
     weights_fingerprint: str = "",
     teacher_fingerprint: str = "",
@@ -41,6 +42,7 @@ def create_pipeline(
         push_destination: folder or URI in which the served versions live.
         schema_file: the schema of the examples, see `pipeline.schema`.
         input_fingerprint: changes when the pictures do; makes a cached ImageExampleGen run again.
+        ledger_fingerprint: the same for the split ledger.
         champion_digest: changes when the served model does; makes a cached BaselineFinder run.
         weights_fingerprint: changes when the files of `backbone.weights` do; makes a cached Trainer
             run.
@@ -52,6 +54,7 @@ def create_pipeline(
         settings=recipe.data.model_dump_json(),
         unlabelled=recipe.pseudo_labels.source if recipe.pseudo_labels else "",
         input_fingerprint=input_fingerprint,
+        ledger_fingerprint=ledger_fingerprint,
         code_digest=code_digest("example_gen"),
     )
     # For the Trainer alone: they have no labels, and what they look like is nobody's promise.

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -14,9 +15,11 @@ from components import features, progress
 from components.example_gen import executor, shards
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataSettings
+from components.example_gen.facts import Facts
 from components.example_gen.summary import Summary
 
 IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+FACTS = {field.name for field in dataclasses.fields(Facts)}
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -47,7 +50,7 @@ def _records(uri, split) -> list[dict]:
         example = tf.train.Example.FromString(record)
         records.append(
             {
-                name: (feature.bytes_list.value or feature.int64_list.value)[0]
+                name: getattr(feature, feature.WhichOneof("kind")).value[0]
                 for name, feature in example.features.feature.items()
             }
         )
@@ -90,6 +93,7 @@ def test_folder_holds_what_is_documented(examples):
     assert found == {
         "summary.json",
         "quarantine.jsonl",
+        "pictures.parquet",
         *(f"Split-{split}" for split in features.SPLITS),
         *(f"Split-{split}/data_tfrecord-00000-of-00001.gz" for split in features.SPLITS),
     }
@@ -100,7 +104,7 @@ def test_records_hold_every_good_picture_once(examples, pictures):
     assert len(_all_records(examples.uri)) == len(records) == 60
     for path, record in records.items():
         data = (pictures / path).read_bytes()
-        assert set(record) == {"image", "label", "image_id", "split", "path", "view"}
+        assert set(record) == {"image", "label", "image_id", "split", "path", "view", *FACTS}
         assert record["image_id"].decode() == hashlib.sha256(data).hexdigest()
         assert record["label"].decode() == path.split("/")[0]
         assert record["view"] == 0
@@ -328,6 +332,7 @@ def test_component():
         "settings": DataSettings().model_dump_json(),
         "unlabelled": "",
         "input_fingerprint": "",
+        "ledger_fingerprint": "",
         "code_digest": "",
     }
     assert node.outputs["examples"].type is standard_artifacts.Examples
