@@ -1,4 +1,4 @@
-"""What ImageExampleGen has to tell in a few words, for the line that it ends with."""
+"""The figures of ImageExampleGen that the console shows when it ends."""
 
 from pathlib import Path
 
@@ -6,10 +6,13 @@ from components.example_gen.summary import SUMMARY_FILE, Summary
 
 
 def describe(outputs: dict[str, list]) -> str:
-    """Pictures per split, classes, and what was set aside.
+    """Numbers of pictures per split, of classes, and of files that were set aside.
 
     Args:
         outputs: the node's output artifacts by key.
+
+    Returns:
+        Text for one line.
     """
     text = Path(outputs["examples"][0].uri, SUMMARY_FILE).read_text(encoding="utf-8")
     summary = Summary.from_json(text)
