@@ -1,6 +1,5 @@
 """Whether a file is a whole picture that the pipeline can decode."""
 
-import dataclasses
 import functools
 import io
 
@@ -10,6 +9,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from components import exif, picture_formats
 from components.example_gen import gif
+from components.example_gen.picture import Picture
 from components.text import one_line
 
 # Pillow knows many more, some of which start other programs (EPS).
@@ -18,32 +18,6 @@ _READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 class BadPictureError(ValueError):
     """A file that cannot be used as a picture; the message says why."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A file that was proven to be a picture.
-
-    Attributes:
-        stored: What to store: the file's bytes, or, where TensorFlow cannot decode the format, the
-            same pixels as an upright RGB PNG.
-        pixels: What the Transform graph decodes from that, uint8 [height, width, 3]; see
-            `stored_orientation`.
-        format: The file's format: `JPEG`, `PNG`, `GIF`, `BMP`, `WEBP` or `TIFF`.
-        orientation: Exif orientation of the file, 1 to 8.
-        is_converted: Whether `stored` is not the file itself.
-    """
-
-    stored: bytes
-    pixels: np.ndarray
-    format: str
-    orientation: int
-    is_converted: bool = False
-
-    @property
-    def stored_orientation(self) -> int:
-        """Exif orientation of the pixels."""
-        return exif.UPRIGHT if self.is_converted else self.orientation
 
 
 def check_picture(data: bytes, max_pixels: int) -> Picture:
