@@ -1,9 +1,12 @@
 """The curated schema, with the data's classes."""
 
+import dataclasses
+
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components import features
+from components.example_gen.facts import Facts
 from pipeline.schema import CURATED, schema_text, write_schema
 
 
@@ -20,6 +23,7 @@ def test_it_describes_every_feature_and_no_other():
         features.SPLIT,
         features.PATH,
         features.VIEW,
+        *(fact.name for fact in dataclasses.fields(Facts)),
     }
 
 
@@ -33,7 +37,7 @@ def test_the_classes_become_the_domain_of_the_label(tmp_path):
 
 def test_without_classes_a_label_may_be_any():
     schema = text_format.Parse(schema_text(), schema_pb2.Schema())
-    assert [domain.name for domain in schema.string_domain] == ["splits"]
+    assert [domain.name for domain in schema.string_domain] == ["splits", "formats"]
     domains = {feature.name: feature.domain for feature in schema.feature}
     assert domains[features.LABEL] == "" and domains[features.SPLIT] == "splits"
     assert {f.name for f in schema.feature} == {f.name for f in read(CURATED).feature}

@@ -109,6 +109,16 @@ def test_ten_per_cent_more_pictures_keep_the_ratios():
     )
 
 
+def test_single_pictures_even_out_what_large_groups_do_to_the_ratios():
+    pictures = _rows("a" * 60)
+    # Their names sort last.
+    groups = ["f" * 63 + str(row // 6) if row < 36 else pictures.ids[row] for row in range(60)]
+    splits = assign_by_ledger(pictures, Grouping(groups, {}), NONE_GIVEN, FRACTIONS, {}).splits
+    counts = collections.Counter(splits)
+    assert [counts[s] for s in ("train", "validation", "test")] == [42, 12, 6]
+    assert len(set(zip(groups, splits, strict=True))) == len(set(groups))
+
+
 def test_many_small_classes_leave_no_split_empty():
     pictures = _rows([f"class {row // 3}" for row in range(60)])
     splits = assign_by_ledger(pictures, _alone(pictures), NONE_GIVEN, FRACTIONS, {}).splits

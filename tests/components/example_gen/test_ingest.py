@@ -340,8 +340,8 @@ def test_the_table_says_what_the_records_say(examples):
 
 @pytest.fixture
 def photos(fill, tmp_path):
-    """Two classes of fifteen larger pictures, and in one of them four altered copies of one."""
-    root = fill(tmp_path / "photos", {"cats": 15, "dogs": 15})
+    """Two classes of thirty larger pictures, and in one of them four altered copies of one."""
+    root = fill(tmp_path / "photos", {"cats": 30, "dogs": 30})
     for path in root.rglob("*.png"):
         with Image.open(path) as image:
             larger = image.resize((80, 60))
@@ -361,13 +361,13 @@ def test_copies_are_in_one_split(photos, tmp_path):
     copies = [rows[f"cats/{name}"] for name in names]
     assert {row["group"] for row in copies} == {min(row["image_id"] for row in copies)}
     assert len({row["split"] for row in copies}) == 1
-    assert len({row["group"] for row in rows.values()}) == 30
+    assert len({row["group"] for row in rows.values()}) == 60
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
     assert summary.duplicates == Duplicates(copies=4, identical=0, contradicting=0, leaking=0)
     assert figures.describe({"examples": [run]}).endswith("; 4 of them are copies")
     # Asked not to, it looks at equal files alone.
     run = _run(photos, tmp_path / "examples", near_duplicates=False)
-    assert len({row["group"] for row in _table(run.uri).values()}) == 34
+    assert len({row["group"] for row in _table(run.uri).values()}) == 64
 
 
 def test_the_same_picture_under_two_labels_stops_the_run(photos, tmp_path):
@@ -379,7 +379,7 @@ def test_the_same_picture_under_two_labels_stops_the_run(photos, tmp_path):
     assert list(tmp_path.glob("examples/*")) == []
     run = _run(photos, tmp_path / "examples", contradicting_labels="keep")
     assert "; 1 are in several classes" in figures.describe({"examples": [run]})
-    assert len(_all_records(run.uri)) == 35
+    assert len(_all_records(run.uri)) == 65
 
 
 def test_leakage_of_given_splits_is_told_and_not_moved(photos, tmp_path):
@@ -427,7 +427,7 @@ def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(photos, fill, tmp_p
     assert len(after) == len(before) + 4
     assert before.items() <= after.items()
     counts = Summary.from_json(Path(second.uri, "summary.json").read_text()).counts
-    for label, total in (("cats", 23), ("dogs", 15)):
+    for label, total in (("cats", 38), ("dogs", 30)):
         for split, share in (("train", 0.8), ("validation", 0.1), ("test", 0.1)):
             assert abs(counts[split][label] - share * total) <= 1
     ledger = pq.read_table(tmp_path / "splits.parquet").to_pydict()
@@ -439,7 +439,7 @@ def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(photos, fill, tmp_p
 def test_pictures_of_no_use_leave_the_ledger_as_it_was(photos, fill, tmp_path):
     ledger = tmp_path / "splits.parquet"
     with pytest.raises(ValueError, match="min_per_class"):
-        _run(photos, tmp_path / "examples", split_ledger=str(ledger), min_per_class=20)
+        _run(photos, tmp_path / "examples", split_ledger=str(ledger), min_per_class=50)
     assert not ledger.exists()
 
 
