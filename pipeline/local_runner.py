@@ -91,10 +91,12 @@ def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, O
         )
     )
     pipeline = create_pipeline(
-        recipe.model_copy(update={"data": recipe.data.model_copy(update={"source": source.root})}),
+        recipe.model_copy(
+            update={"data": recipe.data.model_copy(update={"source": source.location})}
+        ),
         pipeline_root=str(folder / "artifacts"),
         push_destination=str(destination),
-        schema_file=str(write_schema(source.classes, folder / "schemas")),
+        schema_file=str(write_schema(source.classes, folder / "schemas", source.columns)),
         input_fingerprint=fingerprint(source) + unlabelled,
         champion_digest=served_versions.content_digest(champion.path) if champion else "",
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),

@@ -51,14 +51,22 @@ def ingest(
     artifact_folder.clear(uri)
     staging = artifact_folder.staging_folder(uri)
     fileio.makedirs(staging)
-    plan = shards.Plan(source.root, staging, settings, source.splits, len(source.items))
+    plan = shards.Plan(
+        source.root,
+        staging,
+        settings,
+        source.splits,
+        len(source.items),
+        kind=source.kind,
+        columns=source.columns,
+    )
     try:
         more_bytes = unlabelled.total_bytes if unlabelled else 0
         artifact_folder.require_space(source.total_bytes + more_bytes, uri)
         reports = _write_shards(source, plan, make_pipeline)
         summary = summarise(source.classes, source.ignored, reports)
         quarantined = sorted_quarantine(reports)
-        check_usable(summary, quarantined, settings, to_utf8(source.root))
+        check_usable(summary, quarantined, settings, to_utf8(source.location))
         unlabelled_reports = []
         if unlabelled:
             unlabelled_reports = _write_unlabelled(unlabelled, plan, reports, make_pipeline)
@@ -118,6 +126,7 @@ def _write_unlabelled(
         staging=os.path.join(plan.staging, features.UNLABELLED),
         splits=source.splits,
         total=len(source.items),
+        kind=source.kind,
         labelled=shards.image_ids(files),
     )
     fileio.makedirs(plan.staging)

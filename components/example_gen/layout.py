@@ -1,4 +1,4 @@
-"""What the layout of a data source means: which folders are classes and splits, which files count."""
+"""What the layout of a data source means: folders of classes and splits, and pictures."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence

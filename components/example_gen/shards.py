@@ -17,13 +17,11 @@ from collections.abc import Sequence
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from components import features, progress
-from components.example_gen import artifact_folder, pictures
+from components.example_gen import artifact_folder, pictures, readers
 from components.example_gen.config import DataSettings
-from components.example_gen.source import Item, Source
+from components.example_gen.source import FILES, Item, Source
 from components.example_gen.splits import assign_split
 from components.example_gen.summary import Quarantined, ShardReport
 from components.example_gen.walk import to_utf8
@@ -56,6 +54,8 @@ class Plan:
         settings: Limits and shares.
         splits: The splits that the source brings along.
         total: Number of items of all shards.
+        kind: How the pictures are read, see `Source`.
+        columns: Names of the further columns that the records hold.
         labelled: Ids of the labelled pictures, whose copies a source of unlabelled ones loses.
     """
 
@@ -64,6 +64,8 @@ class Plan:
     settings: DataSettings
     splits: frozenset[str]
     total: int
+    kind: str = FILES
+    columns: tuple[str, ...] = ()
     labelled: frozenset[str] = frozenset()
 
     @property
@@ -93,9 +95,19 @@ class WriteShard(beam.DoFn):
     def __init__(self, plan: Plan):
         self._plan = plan
 
+    def setup(self) -> None:
+        # Once for all shards of a worker: the table of contents of a large archive takes seconds.
+        self._opened = contextlib.ExitStack()
+        self._read = self._opened.enter_context(
+            readers.open_reader(self._plan.kind, self._plan.root)
+        )
+
     def process(self, shard: Shard) -> None:
         """Writes one shard."""
-        write_shard(shard, self._plan)
+        write_shard(shard, self._plan, self._read)
+
+    def teardown(self) -> None:
+        self._opened.close()
 
 
 def image_ids(files: Sequence[str]) -> frozenset[str]:
@@ -114,10 +126,15 @@ def report_path(staging: str, index: int) -> str:
     return os.path.join(staging, f"report-{index:05d}.json")
 
 
-def write_shard(shard: Shard, plan: Plan) -> None:
+def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
     """Writes the shard's records into the staging folder and, when they are complete, its report.
 
     May run twice, even at once: each attempt has its own files, the report names those of one.
+
+    Args:
+        shard: what to write.
+        plan: that of all shards.
+        read: gives the bytes of an item.
     """
     attempt = os.path.join(plan.staging, f"{shard.index:05d}-{uuid.uuid4().hex}")
     files = {split: f"{attempt}-{split}.gz" for split in plan.written}
@@ -130,7 +147,8 @@ def write_shard(shard: Shard, plan: Plan) -> None:
         }
         for item in shard.items:
             try:
-                data = _read(plan.root, item)
+                _check_size(item)
+                data = read(item)
                 stored = pictures.check_picture(data, plan.settings.max_pixels)
             except pictures.BadPictureError as error:
                 quarantined.append(Quarantined(to_utf8(item.path), str(error)))
@@ -140,7 +158,7 @@ def write_shard(shard: Shard, plan: Plan) -> None:
                     copies += 1
                 else:
                     split = assign_split(image_id, item.split, plan.splits, plan.settings.split)
-                    writers[split].write(_example(stored, item, image_id, split))
+                    writers[split].write(_example(stored, item, image_id, split, plan.columns))
                     counts[split][item.label] += 1
                     reencoded += stored is not data
             _done.step(plan.total)
@@ -159,24 +177,19 @@ def start_count() -> None:
     _done.reset()
 
 
-def _read(root: str, item: Item) -> bytes:
+def _check_size(item: Item) -> None:
     if item.size > _MAX_BYTES:
         raise pictures.BadPictureError(f"{item.size:,} bytes, more than {_MAX_BYTES:,}")
-    try:
-        with FileSystems.open(
-            os.path.join(root, item.path), compression_type=CompressionTypes.UNCOMPRESSED
-        ) as file:
-            return file.read()
-    except (FileNotFoundError, PermissionError) as error:
-        raise pictures.BadPictureError(f"cannot be read: {error.strerror}") from error
 
 
-def _example(image: bytes, item: Item, image_id: str, split: str) -> bytes:
+def _example(image: bytes, item: Item, image_id: str, split: str, columns: Sequence[str]) -> bytes:
     """One serialised `tf.train.Example`, as `components.features` describes it."""
 
     def text(value: str) -> tf.train.Feature:
         return _bytes(value.encode())
 
+    # Unlabelled pictures, which come from elsewhere, have none of the columns' values.
+    values = itertools.zip_longest(columns, item.columns, fillvalue="")
     example = tf.train.Example(
         features=tf.train.Features(
             feature={
@@ -186,6 +199,7 @@ def _example(image: bytes, item: Item, image_id: str, split: str) -> bytes:
                 features.SPLIT: text(split),
                 features.PATH: text(to_utf8(item.path)),
                 features.VIEW: tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
+                **{features.column_feature(name): text(value) for name, value in values},
             }
         )
     )
