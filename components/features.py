@@ -38,7 +38,7 @@ LABEL_VOCABULARY = "labels"
 # The TFRecord compression of every example file, in the words of tf.data.TFRecordDataset.
 COMPRESSION = "GZIP"
 
-# Signatures and tensors of the exported SavedModel (see components/trainer/serving.py).
+# Signatures and tensors of the exported SavedModel (see components/trainer/export.py).
 SERVING_SIGNATURE = "serving_default"
 EXAMPLES_SIGNATURE = "from_examples"
 TRANSFORM_SIGNATURE = "transform_features"

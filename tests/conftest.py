@@ -145,3 +145,38 @@ def analyzed(tmp_path_factory, write_pictures) -> Analyzed:
         metadata = dataset_metadata.DatasetMetadata(schema)
         _ = metadata | tft_beam.WriteMetadata(str(folder / "graph" / "metadata"), pipeline)
     return Analyzed(str(folder / "graph"), file, pictures)
+
+
+class Recorder:
+    """A listener of runs that keeps what it hears.
+
+    Attributes:
+        node_ids: the nodes, in the order in which they will run.
+        started: those that have begun.
+        reports: of those that have ended, by node.
+    """
+
+    def __init__(self):
+        self.node_ids, self.started, self.reports = [], [], {}
+
+    def run_started(self, node_ids):
+        self.node_ids = list(node_ids)
+
+    def node_started(self, node_id):
+        assert node_id not in self.reports, "a node starts before it ends"
+        self.started.append(node_id)
+
+    def node_finished(self, report):
+        self.reports[report.node_id] = report
+
+
+@pytest.fixture(scope="session")
+def new_recorder() -> type[Recorder]:
+    """Makes listeners, for fixtures that outlive a test."""
+    return Recorder
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """A listener of runs that keeps what it hears."""
+    return Recorder()

@@ -2,7 +2,7 @@
 
 import pydantic
 
-from components.settings import Settings
+from components.settings import LocalPath, Settings
 
 Fraction = pydantic.confloat(ge=0.0, le=1.0)
 
@@ -33,7 +33,7 @@ class SplitSettings(Settings):
 class DataSettings(Settings):
     """The block `data` of a recipe."""
 
-    source: str = pydantic.Field(
+    source: LocalPath = pydantic.Field(
         "digits",
         min_length=1,
         description="`digits` (built in) or a folder with one folder of pictures per class",

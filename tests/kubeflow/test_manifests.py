@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.one_line
+
 REPOSITORY = Path(__file__).parents[2]
 MANIFESTS = REPOSITORY / "kubeflow" / "manifests"
 VALIDATE = REPOSITORY / "tools" / "validate_manifests.py"

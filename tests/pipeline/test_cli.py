@@ -83,10 +83,10 @@ def test_a_workspace_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="skipped: only root can mount a small disk")
 @pytest.mark.parametrize(
-    ("options", "code", "says"),
-    [("size=200k", 2, "No space left on device"), ("size=200k,ro", 2, "Read-only file system")],
+    ("options", "says"),
+    [("size=200k", "No space left on device"), ("size=200k,ro", "Read-only file system")],
 )
-def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, code, says, tmp_path):
+def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, says, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
@@ -96,5 +96,5 @@ def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, code, say
         done = graft("run", "--set", f"workspace={disk}/runs", cwd=tmp_path)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-    assert done.returncode == code and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "Traceback" not in done.stderr
     assert says in done.stderr and len(done.stderr.splitlines()) == 1

@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from components.errors import UserError
+from components.served_versions import SAVED_MODEL_FILE
 
 _TIMEOUT_S = 60
 _CHUNK_BYTES = 1 << 20
@@ -67,10 +68,16 @@ def saved_model(url: str, sha256: str | None, cache: Path) -> Path:
 
 
 def _download(url: str, path: Path) -> str:
-    """Writes what the address gives to a file, and tells its SHA-256."""
+    """Writes what the address gives to a file, and tells its SHA-256.
+
+    Raises:
+        OSError: it cannot be had whole, or https leads to http.
+    """
     digest = hashlib.sha256()
     # The settings admit http and https only.
     with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310
+        if url.lower().startswith("https://") and not answer.url.lower().startswith("https://"):
+            raise OSError(f"it leads to {answer.url}, which anybody on the way could replace")
         while chunk := answer.read(_CHUNK_BYTES):
             digest.update(chunk)
             file.write(chunk)
@@ -83,7 +90,7 @@ def _download(url: str, path: Path) -> str:
 def _find(folder: Path, url: str) -> Path:
     """The SavedModel in an unpacked archive: at its top, or in the one folder that is there."""
     inside = [folder, *sorted(folder.iterdir())]
-    found = [path for path in inside if (path / "saved_model.pb").is_file()]
+    found = [path for path in inside if (path / SAVED_MODEL_FILE).is_file()]
     if not found:
         raise UserError(f"backbone.weights: the archive of {url} holds no SavedModel")
     return found[0]

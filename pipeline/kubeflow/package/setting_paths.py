@@ -3,7 +3,7 @@
 The compiler writes them and the step's entrypoint takes them out again before TFX sees them.
 """
 
-SETTING_PATHS = "run_parameters"
+SETTING_PATHS = "setting_paths"
 """JSON: by run parameter, its `SettingPath` in the settings of the Trainer."""
 
 SCHEMA_TEXT = "schema_text"

@@ -92,7 +92,7 @@ def test_the_settings_are_those_of_the_recipe(package):
     config = json.loads(trainer["custom_config"]["runtimeValue"]["constant"])
     settings = TrainerSettings.model_validate_json(config["settings"])
     assert settings == load_recipe("digits").trainer
-    places = json.loads(trainer["run_parameters"]["runtimeValue"]["constant"])
+    places = json.loads(trainer["setting_paths"]["runtimeValue"]["constant"])
     assert places["frozen_epochs"] == ["training", "frozen", "epochs"]
 
 

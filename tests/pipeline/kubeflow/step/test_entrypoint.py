@@ -101,10 +101,10 @@ def run(pod, executor_input, capfd):
     return run
 
 
-def said_no(pod, executor_input):
+def said_no(pod, executor_input, finding="0.5000, at least 0.8 wanted"):
     """Makes the accuracy gate say no."""
     folder = pod / "minio" / ROOT.removeprefix("minio://") / "model_blessing"
-    gate = Gate("accuracy", False, 0.5, 0.8, "0.5000, at least 0.8 wanted")
+    gate = Gate("accuracy", False, 0.5, 0.8, finding)
     write_gates(folder / "gates.json", [gate])
     (blessing,) = executor_input["inputs"]["artifacts"]["model_blessing"]["artifacts"]
     blessing["metadata"]["blessed"] = 0.0
@@ -177,6 +177,14 @@ def test_without_a_termination_log_the_last_line_is_enough(run, pod, executor_in
     code, _, log = run()
     assert code == 1 and "accuracy" in log.splitlines()[-1]
     assert not (pod / "dev" / "termination-log").exists()
+
+
+def test_kubernetes_keeps_4096_bytes_of_a_message(run, pod, executor_input):
+    said_no(pod, executor_input, "€" * 5000)
+    run()
+    kept = (pod / "dev" / "termination-log").read_bytes()
+    assert 4096 - 4 < len(kept) <= 4096
+    assert kept.decode().startswith("not pushed") and kept.decode().endswith("€")
 
 
 def test_a_baseline_finder_that_finds_none_leaves_an_empty_folder(run, pod, executor_input):

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.config import load_recipe
-from pipeline.kubeflow.compiler import checks
+from pipeline.kubeflow.compiler import recipe_checks
 
 READY = {
     "kubeflow.image": "registry.example.com/graft:1",
@@ -20,9 +20,11 @@ def recipe(**overrides):
 
 
 def test_a_recipe_that_is_ready():
-    checks.check(recipe())
-    assert checks.warnings(recipe()) == []
-    checks.check(recipe(kubeflow__push_destination=None, push__destination="/mnt/serving"))
+    recipe_checks.check_recipe(recipe())
+    assert recipe_checks.warnings_for(recipe()) == []
+    recipe_checks.check_recipe(
+        recipe(kubeflow__push_destination=None, push__destination="/mnt/serving")
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_a_recipe_that_is_ready():
 )
 def test_what_could_only_fail_or_be_lost(overrides, says):
     with pytest.raises(ValueError) as error:
-        checks.check(recipe(**overrides))
+        recipe_checks.check_recipe(recipe(**overrides))
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -119,17 +121,17 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
     ],
 )
 def test_what_is_likelier_to_be_a_mistake(overrides, says):
-    (warning,) = checks.warnings(recipe(**overrides))
+    (warning,) = recipe_checks.warnings_for(recipe(**overrides))
     assert says in warning
 
 
 def test_a_moving_tag_of_an_image_that_nothing_runs_is_no_matter():
-    assert checks.warnings(recipe(kubeflow__gpu_image="graft:main")) == []
+    assert recipe_checks.warnings_for(recipe(kubeflow__gpu_image="graft:main")) == []
 
 
 def test_no_password_gets_into_a_package():
-    checks.check_no_password("https://host:8080/a.tar.gz and mail to team@example.com")
+    recipe_checks.check_no_password("https://host:8080/a.tar.gz and mail to team@example.com")
     with pytest.raises(ValueError) as error:
-        checks.check_no_password('weights: "https://me:geheim@host.example.com/a.tar.gz"')
+        recipe_checks.check_no_password('weights: "https://me:geheim@host.example.com/a.tar.gz"')
     assert "in the URL https://…@host.example.com: keep it in a Kubernetes" in str(error.value)
     assert "geheim" not in str(error.value)
