@@ -61,7 +61,8 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
     _check_folder("workspace", recipe.folder)
     _check_folder("push.destination", recipe.push_destination)
     checks.check_files(recipe.trainer)
-    source = open_source(recipe.data.source, scratch or recipe.folder.absolute() / "sources")
+    workspace = scratch or recipe.folder.absolute() / "sources"
+    source = open_source(recipe.data.source, workspace, recipe.data)
     unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
     checks.check_classes(recipe.trainer, source.classes)
     return Inspection(source, unlabelled)

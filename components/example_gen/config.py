@@ -36,7 +36,14 @@ class DataSettings(Settings):
     source: LocalPath = pydantic.Field(
         "digits",
         min_length=1,
-        description="`digits` (built in) or a folder with one folder of pictures per class",
+        description="`digits` (built in); a folder with one folder of pictures per class; a .zip, "
+        ".tar or .tar.gz of such a folder, or its URL; a manifest (.csv, .tsv, .jsonl) with the "
+        "columns path and label, and if you like split and more",
+    )
+    sha256: str | None = pydantic.Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="of the file that `source` is the URL of: another one is refused",
     )
     split: SplitSettings = SplitSettings()
     min_per_class: int = pydantic.Field(

@@ -6,29 +6,38 @@ from pathlib import Path
 
 from components import features
 from components.errors import UserError
-from components.example_gen import archive, digits, layout, manifest, walk
+from components.example_gen import archive, digits, layout, manifest, remote, walk
+from components.example_gen.config import DataSettings
 from components.example_gen.source import Item, Source
 from components.text import printable
 
 DIGITS = "digits"
+_DEFAULTS = DataSettings()
 
 _UNLABELLED_LAYOUT = "a folder of pictures, with or without folders in it"
 
 
-def open_source(source: str, workspace: str | os.PathLike) -> Source:
+def open_source(
+    source: str, workspace: str | os.PathLike, settings: DataSettings = _DEFAULTS
+) -> Source:
     """Lists the pictures of any kind of data source.
 
     Args:
-        source: `digits`, a folder (`./digits` for a folder of that name), an archive or
-            a manifest.
+        source: `digits`, a folder (`./digits` for a folder of that name), an archive, a manifest,
+            or the URL of an archive.
         workspace: Local folder for what a source has to write before it can be listed.
+        settings: How to read it; its own `source` is not looked at.
 
     Raises:
         UserError: If the source is missing or is not laid out as its kind should be.
     """
     if source == DIGITS:
         return list_folder(digits.write_digits(workspace))
-    path = _local(source, "data.source", layout.LAYOUT)
+    if remote.is_address(source):
+        check_address(source, settings)
+        path = remote.fetch(source, settings.sha256)
+    else:
+        path = _local(source, "data.source", layout.LAYOUT)
     if path.is_dir():
         return list_folder(path)
     if manifest.is_manifest(path.name):
@@ -39,6 +48,22 @@ def open_source(source: str, workspace: str | os.PathLike) -> Source:
         f"data.source {printable(str(path))} is a file of an unknown kind: expected a folder, an "
         f"archive ({', '.join(archive.SUFFIXES)}) or a manifest ({', '.join(manifest.SUFFIXES)})"
     )
+
+
+def check_address(source: str, settings: DataSettings) -> None:
+    """Refuses, before anything is downloaded, what could not be used.
+
+    Raises:
+        UserError: the source is an address, and none of an archive, or its digest is missing.
+    """
+    if not remote.is_address(source):
+        return
+    remote.check_address(source, settings.sha256)
+    if not archive.is_archive(remote.file_name(source)):
+        raise UserError(
+            f"data.source {printable(source)} is the address of no archive: expected one that ends "
+            f"in {', '.join(archive.SUFFIXES)}"
+        )
 
 
 def list_folder(root: str | os.PathLike) -> Source:
@@ -132,9 +157,9 @@ def _local(source: str, key: str, expected: str) -> Path:
     Raises:
         UserError: it is not there, or an address.
     """
-    if "://" in source:
+    if remote.is_address(source):
         raise UserError(
-            f"{key} {printable(source)} is a remote address: only local paths are supported"
+            f"{key} {printable(source)} is a remote address: only local folders are supported"
         )
     path = Path(source).expanduser().absolute()
     if not path.exists():

@@ -3,7 +3,7 @@
 import re
 
 from components.errors import UserError
-from components.example_gen.sources import DIGITS
+from components.example_gen.sources import DIGITS, check_address
 from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
@@ -36,6 +36,7 @@ def check_recipe(recipe: Recipe) -> None:
                 f"{key}: {path} is a path of this machine; in a cluster it must be absolute, on a "
                 f"volume of kubeflow.pvcs or in the image{there}"
             )
+    check_address(data_source(recipe), recipe.data)
     _check_push_destination(recipe)
     exposed_settings(recipe, data_source(recipe), push_destination(recipe))
     if recipe.training.device == "gpu" and not settings.step(TRAINER).gpu:
