@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from components.errors import UserError
 from components.example_gen import layout, walk
 from components.example_gen.decompress import check_expansion, decompressed
-from components.example_gen.source import TAR, ZIP, Item, Source
+from components.example_gen.source import SLICES, ZIP, Item, Source
 from components.text import one_line, printable
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -63,15 +63,15 @@ def list_archive(path: Path, workspace: Path) -> Source:
     """
     shown = printable(str(path))
     if path.name.lower().endswith("gz"):
-        path = decompressed(path, workspace, ".tar")
-    kind = ZIP if path.suffix.lower() == ".zip" else TAR
+        (path,) = decompressed(path, [path], workspace).iterdir()
+    kind = ZIP if path.suffix.lower() == ".zip" else SLICES
     try:
         entries = _zip_entries(path, shown) if kind == ZIP else _tar_entries(path)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(
-            f"data.source {shown} is no {kind} archive, damaged or cut off ({one_line(error)}): "
+            f"data.source {shown} is no such archive, damaged or cut off ({one_line(error)}): "
             "make or download it again"
         ) from error
     except OSError as error:

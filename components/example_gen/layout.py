@@ -131,6 +131,25 @@ def class_name(name: str, shown: str) -> str:
     return composed
 
 
+def split_name(text: str, where: str) -> str:
+    """The split that a word stands for.
+
+    Args:
+        text: as people write it, in any letter case.
+        where: what messages begin with.
+
+    Raises:
+        UserError: it stands for none.
+    """
+    split = SPLIT_NAMES.get(text.strip().lower())
+    if split is None:
+        raise UserError(
+            f"{where}: unknown split '{printable(text.strip())}': expected one of "
+            f"{', '.join(SPLIT_NAMES)}"
+        )
+    return split
+
+
 def listing(names: Iterable[str]) -> str:
     """Names for a message, which is cut where there are very many."""
     return one_line(", ".join(names))

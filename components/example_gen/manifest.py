@@ -11,7 +11,7 @@ from typing import TextIO
 
 from components import features
 from components.errors import UserError
-from components.example_gen.layout import SPLIT_NAMES, check_classes, class_name, listing
+from components.example_gen.layout import check_classes, class_name, listing, split_name
 from components.example_gen.source import Item, Source
 from components.text import one_line, printable
 
@@ -166,13 +166,8 @@ def _checked(row: dict[str, str], where: str) -> dict[str, str]:
     if printable(path) != path:
         raise UserError(f"{where}: the path '{printable(path)}' has a control character")
     checked = row | {_PATH: path, _LABEL: class_name(row[_LABEL].strip(), f"{where}: label")}
-    split = row.get(_SPLIT, "").strip().lower()
-    if split and split not in SPLIT_NAMES:
-        raise UserError(
-            f"{where}: unknown split '{printable(split)}': expected one of {', '.join(SPLIT_NAMES)}"
-        )
-    if split:
-        checked[_SPLIT] = SPLIT_NAMES[split]
+    if row.get(_SPLIT, "").strip():
+        checked[_SPLIT] = split_name(row[_SPLIT], where)
     else:
         checked.pop(_SPLIT, None)
     return checked

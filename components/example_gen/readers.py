@@ -11,7 +11,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components.example_gen.pictures import BadPictureError
-from components.example_gen.source import FILES, TAR, ZIP, Item
+from components.example_gen.source import FILES, SLICES, ZIP, Item
 from components.text import one_line
 
 Read = Callable[[Item], bytes]
@@ -62,14 +62,16 @@ def _zip(root: str) -> Iterator[Read]:
 
 
 @contextlib.contextmanager
-def _tar(root: str) -> Iterator[Read]:
-    with Path(root).open("rb") as archive:
+def _slices(root: str) -> Iterator[Read]:
+    one_file = Path(root).is_file()
 
-        def read(item: Item) -> bytes:
-            archive.seek(item.position)
-            return archive.read(item.size)
+    def read(item: Item) -> bytes:
+        file_name, _, _ = item.path.rpartition("#")
+        with (Path(root) if one_file else Path(root, file_name)).open("rb") as file:
+            file.seek(item.position)
+            return file.read(item.size)
 
-        yield read
+    yield read
 
 
-_READERS = {FILES: _files, ZIP: _zip, TAR: _tar}
+_READERS = {FILES: _files, ZIP: _zip, SLICES: _slices}

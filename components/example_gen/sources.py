@@ -6,7 +6,7 @@ from pathlib import Path
 
 from components import features
 from components.errors import UserError
-from components.example_gen import archive, digits, layout, manifest, remote, walk
+from components.example_gen import archive, digits, layout, manifest, remote, tfrecord, walk
 from components.example_gen.config import DataSettings
 from components.example_gen.source import Item, Source
 from components.text import printable
@@ -23,8 +23,8 @@ def open_source(
     """Lists the pictures of any kind of data source.
 
     Args:
-        source: `digits`, a folder (`./digits` for a folder of that name), an archive, a manifest,
-            or the URL of an archive.
+        source: `digits`, a folder (`./digits` for a folder of that name), an archive, a manifest, a
+            TFRecord or a folder of them, or the URL of an archive or a TFRecord.
         workspace: Local folder for what a source has to write before it can be listed.
         settings: How to read it; its own `source` is not looked at.
 
@@ -38,6 +38,8 @@ def open_source(
         path = remote.fetch(source, settings.sha256)
     else:
         path = _local(source, "data.source", layout.LAYOUT)
+    if tfrecord.holds_tfrecords(path) if path.is_dir() else tfrecord.is_tfrecord(path.name):
+        return tfrecord.list_tfrecords(path, settings.tfrecord, Path(workspace))
     if path.is_dir():
         return list_folder(path)
     if manifest.is_manifest(path.name):
@@ -46,7 +48,8 @@ def open_source(
         return archive.list_archive(path, Path(workspace))
     raise UserError(
         f"data.source {printable(str(path))} is a file of an unknown kind: expected a folder, an "
-        f"archive ({', '.join(archive.SUFFIXES)}) or a manifest ({', '.join(manifest.SUFFIXES)})"
+        f"archive ({', '.join(archive.SUFFIXES)}), a manifest ({', '.join(manifest.SUFFIXES)}) or "
+        "a TFRecord"
     )
 
 
@@ -59,10 +62,11 @@ def check_address(source: str, settings: DataSettings) -> None:
     if not remote.is_address(source):
         return
     remote.check_address(source, settings.sha256)
-    if not archive.is_archive(remote.file_name(source)):
+    name = remote.file_name(source)
+    if not (archive.is_archive(name) or tfrecord.is_tfrecord(name)):
         raise UserError(
-            f"data.source {printable(source)} is the address of no archive: expected one that ends "
-            f"in {', '.join(archive.SUFFIXES)}"
+            f"data.source {printable(source)} is the address of no archive and no TFRecord: "
+            f"expected one that ends in {', '.join(archive.SUFFIXES)} or .tfrecord"
         )
 
 

@@ -5,6 +5,7 @@ import os
 import stat
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -196,18 +197,20 @@ def test_names_that_macos_and_windows_write(tmp_path, monkeypatch):
         assert read(source.items[1]).decode() == "süß/1.jpg"
 
 
-def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path):
-    path = _write(tmp_path / "pets.tar.gz", GOOD)
+@pytest.mark.parametrize("kind", [".tar.gz", ".tgz"])
+def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path, kind):
+    path = _write(tmp_path / f"pets{kind}", GOOD)
     first = _open(path)
-    (unpacked,) = (tmp_path / "workspace").iterdir()
+    (unpacked,) = (tmp_path / "workspace").rglob("*.tar")
     assert str(unpacked) == first.location
-    assert unpacked.name.endswith("-pets.tar")
     inode = unpacked.stat().st_ino
     assert _open(path) == first and unpacked.stat().st_ino == inode
     os.utime(path, ns=(5, 5))
     second = _open(path)
     assert sources.fingerprint(second) != sources.fingerprint(first)
-    assert [str(file) for file in (tmp_path / "workspace").iterdir()] == [second.location]
+    assert [str(file) for file in tmp_path.glob("workspace/*/*")] == [second.location]
+    assert len(list(tmp_path.glob("workspace/*"))) == 1
+    assert Path(second.location).name == "pets.tar"
     # What a run hands to its executor opens as the same source.
     assert sources.open_source(second.location, tmp_path) == second
 

@@ -398,3 +398,30 @@ def test_files_that_a_manifest_names_and_that_are_not_there(fill, tmp_path):
     ):
         _run(source / "labels.csv", tmp_path / "examples")
     assert list(tmp_path.glob("examples/*")) == []
+
+
+def test_tfrecords_give_the_same_ids_splits_and_statistics(plain, from_folder, tmp_path):
+    files = sorted(path for path in plain.rglob("*.*"))
+    for shard in range(2):
+        name = tmp_path / "records" / f"pets.tfrecord-{shard:05d}-of-00002"
+        name.parent.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(str(name)) as writer:
+            for path in files[shard::2]:
+                values = {"image": path.read_bytes(), "label": path.parent.name.encode()}
+                feature = {
+                    name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                    for name, value in values.items()
+                }
+                example = tf.train.Example(features=tf.train.Features(feature=feature))
+                writer.write(example.SerializeToString())
+    run = _run(tmp_path / "records", tmp_path / "examples")
+    assert Path(run.uri, "summary.json").read_bytes() == (
+        Path(from_folder.uri, "summary.json").read_bytes()
+    )
+
+    def by_id(uri):
+        return sorted(
+            (r["image_id"], r["split"], r["label"], r["image"]) for r in _all_records(uri)
+        )
+
+    assert by_id(run.uri) == by_id(from_folder.uri)

@@ -102,7 +102,11 @@ def test_a_cache_that_cannot_be_written(archive, cache, tmp_path):
         ("http://127.0.0.1:1/pets.zip", None, r"data\.sha256 is not set: http://127.* needs the"),
         ("gs://bucket/pets.zip", "0" * 64, "gs://bucket/pets.zip is a remote address: only http"),
         ("https://example.com", "0" * 64, "https://example.com names no file"),
-        ("https://example.com/labels.csv", "0" * 64, r"is the address of no archive: .* in \.zip"),
+        (
+            "https://example.com/labels.csv",
+            "0" * 64,
+            r"is the address of no archive .* in \.zip",
+        ),
     ],
 )
 def test_addresses_that_are_refused_before_anything_is_asked_of_them(
