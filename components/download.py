@@ -1,5 +1,6 @@
 """Downloads a file: whole, the right one, and from where an earlier attempt broke off."""
 
+import errno
 import hashlib
 import http.client
 import urllib.error
@@ -10,8 +11,8 @@ from components import progress
 
 _TIMEOUT_S = 60
 _CHUNK_BYTES = 1 << 20
-# Attempts in a row that bring nothing new before a server is given up.
-_MOST_FUTILE = 2
+# Attempts before a server is given up: in a row that bring nothing new, and at all.
+_MOST_FUTILE, _MOST_ATTEMPTS = 2, 100
 _RANGE_NOT_SATISFIABLE = 416
 
 
@@ -37,8 +38,9 @@ def download(url: str, path: Path, sha256: str | None = None) -> None:
     part = path.with_name(f"{path.name}.part")
     if not sha256:
         part.unlink(missing_ok=True)
-    futile = 0
+    futile, attempts = 0, 0
     while True:
+        attempts += 1
         before = _size(part)
         try:
             _fetch(url, part)
@@ -48,9 +50,12 @@ def download(url: str, path: Path, sha256: str | None = None) -> None:
         except urllib.error.HTTPError as error:
             raise OSError(f"the server answers {error.code} {error.reason}") from error
         except OSError as error:  # URLError and timeouts are kinds of it
+            if error.errno == errno.ENOSPC:
+                part.unlink(missing_ok=True)  # others need the disk too
+                raise
             failure = error
         futile = 0 if _size(part) > before else futile + 1
-        if not sha256 or futile == _MOST_FUTILE:
+        if not sha256 or futile == _MOST_FUTILE or attempts == _MOST_ATTEMPTS:
             raise failure
     if sha256:
         _check(part, sha256)
@@ -85,7 +90,7 @@ def _fetch(url: str, part: Path) -> None:
             while chunk := answer.read(_CHUNK_BYTES):
                 file.write(chunk)
                 progress.report("bytes", file.tell(), total)
-            if total is not None and file.tell() != total:
+            if total is not None and file.tell() < total:
                 raise OSError(f"it ended after {file.tell():,} of {total:,} bytes")
 
 

@@ -1,5 +1,6 @@
 """Downloads from servers that break off, begin anew, or answer with something else."""
 
+import errno
 import hashlib
 import http.server
 import os
@@ -7,6 +8,7 @@ import threading
 
 import pytest
 
+from components import progress
 from components.download import WrongContentError, download
 
 CONTENT = os.urandom(300_000)
@@ -34,6 +36,7 @@ def server():
             if server.says_length:
                 self.send_header("Content-Length", str(len(server.content) - start))
             self.end_headers()
+            start = 0 if server.lies else start
             self.wfile.write(server.content[start : start + server.most_bytes])
 
         def log_message(self, *_):
@@ -42,6 +45,7 @@ def server():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.content, server.ranges, server.status = CONTENT, [], 200
     server.most_bytes, server.ignores_ranges, server.says_length = len(CONTENT), False, True
+    server.lies = False
     server.url = f"http://127.0.0.1:{server.server_port}/pets.zip"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -85,6 +89,32 @@ def test_what_a_killed_process_left_is_completed(server, path):
     path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
     download(server.url, path, SHA256)
     assert path.read_bytes() == CONTENT and server.ranges == ["bytes=1000-"]
+
+
+def test_a_server_that_begins_anew_and_says_that_it_goes_on(server, path):
+    path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
+    server.lies = True
+    with pytest.raises(WrongContentError, match="a file of "):
+        download(server.url, path, SHA256)
+    assert len(server.ranges) == 1 and list(path.parent.iterdir()) == []
+
+
+def test_a_server_of_crumbs_is_given_up(server, path):
+    server.most_bytes = 1
+    with pytest.raises(OSError, match="it ended after 100 of 300,000 bytes"):
+        download(server.url, path, SHA256)
+    assert len(server.ranges) == 100
+
+
+def test_a_full_disk_keeps_nothing(server, path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
+    monkeypatch.setattr(progress, "report", full)
+    with pytest.raises(OSError, match="No space left"):
+        download(server.url, path, SHA256)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_part_that_is_whole_already(server, path):
