@@ -21,6 +21,8 @@ _TURNED_OVER = (False, False, True, True, False, False, True, True)
 
 _JPEG_MAGIC, _PNG_MAGIC = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _JPEG_EXIF, _PNG_EXIF = b"Exif\0\0", b"eXIf"
+# A file that holds neither is upright.
+SEGMENT_NAMES = (_JPEG_EXIF, _PNG_EXIF)
 
 
 def orientation(image: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from components import exif
+from components import exif, picture_formats
 from components.settings import ValueRange
 
 # What `decode_jpeg` can divide width and height by.
@@ -21,7 +21,11 @@ _CAFFE_MEAN_BGR = [103.939, 116.779, 123.68]
 
 
 def decode(image: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
-    """One encoded picture, upright, to float32 [*size, 3], 0..255 RGB."""
+    """One encoded picture, upright, to float32 [*size, 3], 0..255 RGB.
+
+    It is a JPEG, a PNG or a GIF, of which the first frame is taken.
+    """
+    image = picture_formats.only_known(image)
     stored = exif.orientation(image)
     # Resized as it is stored, then turned: that turns the fewest pixels.
     stored_size = tf.where(exif.swaps_sides(stored), size[::-1], size)

@@ -19,6 +19,7 @@ from tfx.types import Artifact
 
 from components import served_versions
 from components.evaluator import results
+from components.example_gen import split_ledger
 from components.gates import read_gates
 from components.serving_gate.executor import CHECKS_FILE
 from components.trainer.fitting import resume
@@ -90,14 +91,19 @@ def _run(
             filename_uri=str(folder / "metadata.sqlite")
         )
     )
+    data = recipe.data.replaced(source=found.source.location)
     pipeline = create_pipeline(
-        recipe.replaced(data=recipe.data.replaced(source=found.source.location)),
+        recipe.replaced(data=data),
         pipeline_root=str(folder / "artifacts"),
         push_destination=str(destination),
         schema_file=str(
             write_schema(found.source.classes, folder / "schemas", found.source.columns)
         ),
         input_fingerprint=found.fingerprint,
+        ledger_fingerprint=split_ledger.ledger_fingerprint(
+            data.split_ledger,
+            split_ledger.ledger_inputs(found.fingerprint, data.model_dump_json()),
+        ),
         champion_digest=served_versions.content_digest(champion.path) if champion else "",
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
         teacher_fingerprint=teacher_files.fingerprint(recipe.distillation),

@@ -1,5 +1,7 @@
 """Settings of ImageExampleGen: where the pictures are and how they are split."""
 
+from typing import Literal
+
 import pydantic
 
 from components.settings import LocalPath, Settings
@@ -62,6 +64,18 @@ class DataSettings(Settings):
     split: SplitSettings = SplitSettings()
     min_per_class: int = pydantic.Field(
         3, ge=1, description="fewer usable pictures in a class stop the run"
+    )
+    split_ledger: str = pydantic.Field(
+        "",
+        description="Parquet file that remembers each picture's split, so that none ever moves and "
+        "the shares are kept exactly; empty: splits are drawn by hash",
+    )
+    near_duplicates: bool = pydantic.Field(
+        True,
+        description="whether pictures that look the same are copies; if not, only equal files are",
+    )
+    contradicting_labels: Literal["stop", "keep"] = pydantic.Field(
+        "stop", description="what to do about copies of a picture in two classes"
     )
     max_quarantined: Fraction = pydantic.Field(
         0.05, description="larger share of undecodable pictures stops the run"

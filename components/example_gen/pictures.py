@@ -1,72 +1,114 @@
 """Whether a file is a whole picture that the pipeline can decode."""
 
+import functools
 import io
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
+
+from components import exif, picture_formats
+from components.example_gen import gif
+from components.example_gen.picture import Picture
+from components.text import one_line
 
 # Pillow knows many more, some of which start other programs (EPS).
 _READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-
-# What the Transform graph decodes as it is. MPO is a JPEG with more pictures behind the first.
-# TensorFlow's BMP decoder takes palette indices for colours, so BMP is not among them.
-_STORED_AS_IS = ("JPEG", "MPO", "PNG", "GIF")
 
 
 class BadPictureError(ValueError):
     """A file that cannot be used as a picture; the message says why."""
 
 
-def check_picture(data: bytes, max_pixels: int) -> bytes:
+def check_picture(data: bytes, max_pixels: int) -> Picture:
     """Proves that the bytes are a picture by decoding them as the Transform graph will.
 
     Args:
-        data: The content of a file.
-        max_pixels: Largest width x height; for a GIF, which is decoded as a whole, of all frames
+        data: the content of a file.
+        max_pixels: largest width x height; for a GIF, which is decoded as a whole, of all frames
             together.
 
-    Returns:
-        The bytes to store: `data` itself, or, where TensorFlow cannot decode the format, the same
-        pixels as an RGB PNG.
-
     Raises:
-        BadPictureError: If they are no picture, too large, damaged or cut off.
+        BadPictureError: they are no picture, too large, damaged or cut off.
     """
     if not data:
         raise BadPictureError("empty file")
+    kind = picture_formats.format_of(data)
+    if kind is None:
+        return _convert(data, max_pixels)
+    # TensorFlow shows the frames that it has got.
+    if kind == "GIF" and not gif.is_whole(data):
+        raise BadPictureError("damaged or cut-off GIF")
+    _check_claimed_size(data, max_pixels)
+    try:
+        pixels = tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+    except tf.errors.OpError as error:
+        raise BadPictureError(f"damaged or cut-off {kind}") from error
+    _check_size(pixels.shape[1], pixels.shape[0], 1, max_pixels)
+    return Picture(data, pixels, kind, _orientation(data))
+
+
+def _orientation(data: bytes) -> int:
+    """What the Transform graph will take for the Exif orientation."""
+    # To ask the graph costs half as much as to decode a small photo.
+    has_exif = any(name in data for name in exif.SEGMENT_NAMES)
+    return int(_orientation_graph()(data)) if has_exif else exif.UPRIGHT
+
+
+@functools.cache
+def _orientation_graph():
+    return tf.function(exif.orientation, input_signature=[tf.TensorSpec([], tf.string)])
+
+
+def _check_claimed_size(data: bytes, max_pixels: int) -> None:
+    """Refuses a picture that says itself that it is too large, before it takes that much memory.
+
+    Pillow does not understand some headers that TensorFlow does (it checks sums that do not concern
+    the pixels); what these say is seen when they are decoded.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=_READABLE) as image:
-            _check_size(image, max_pixels)
-            kind = image.format
-            if kind not in _STORED_AS_IS:
-                return _to_png(image)
+            frames = image.n_frames if image.format == "GIF" else 1
+            size = (image.width, image.height, frames)
+    except Image.DecompressionBombError as error:
+        raise _too_large(error, max_pixels) from error
+    except Exception:  # on damaged files Pillow raises nearly anything
+        return
+    _check_size(*size, max_pixels)
+
+
+def _convert(data: bytes, max_pixels: int) -> Picture:
+    """The first picture of a file that only Pillow reads."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_READABLE) as image:
+            _check_size(image.width, image.height, 1, max_pixels)
+            return _converted(image)
     except BadPictureError:
         raise
     except Image.UnidentifiedImageError:
         raise BadPictureError("not a JPEG, PNG, GIF, BMP, WebP or TIFF picture") from None
     except Image.DecompressionBombError as error:
-        raise BadPictureError(
-            f"more than data.max_pixels = {max_pixels:,} pixels: {error}"
-        ) from error
+        raise _too_large(error, max_pixels) from error
     except Exception as error:  # on damaged files Pillow raises nearly anything
-        raise BadPictureError(f"damaged or cut off: {' '.join(str(error).split())}") from error
-    try:
-        tf.io.decode_image(data, channels=3, expand_animations=False)
-    except tf.errors.OpError as error:
-        raise BadPictureError(f"damaged or cut-off {kind}") from error
-    return data
+        raise BadPictureError(f"damaged or cut off: {one_line(error)}") from error
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    frames = image.n_frames if image.format == "GIF" else 1
-    if image.width * image.height * frames > max_pixels:
-        size = f"{image.width:,} x {image.height:,} pixels"
+def _check_size(width: int, height: int, frames: int, max_pixels: int) -> None:
+    if width * height * frames > max_pixels:
+        size = f"{width:,} x {height:,} pixels"
         size += f" in {frames:,} frames" if frames > 1 else ""
         raise BadPictureError(f"{size}, more than data.max_pixels = {max_pixels:,}")
 
 
-def _to_png(image: Image.Image) -> bytes:
+def _too_large(error: Exception, max_pixels: int) -> BadPictureError:
+    """For what Pillow refuses by itself."""
+    return BadPictureError(f"more than data.max_pixels = {max_pixels:,} pixels: {error}")
+
+
+def _converted(image: Image.Image) -> Picture:
+    """The pixels as TensorFlow would see them, upright, in a PNG."""
+    orientation = image.getexif().get(ExifTags.Base.Orientation, exif.UPRIGHT)
+    kind = image.format
     image = ImageOps.exif_transpose(image)  # a PNG of ours says nothing of an orientation
     if image.mode.startswith("I;16"):
         # Pillow would clip the values; TensorFlow keeps the high byte of a 16-bit PNG.
@@ -75,6 +117,13 @@ def _to_png(image: Image.Image) -> bytes:
         raise BadPictureError(
             "32-bit brightness has no known range: store 8 or 16 bits per channel"
         )
+    image = image.convert("RGB")
     png = io.BytesIO()
-    image.convert("RGB").save(png, "PNG")
-    return png.getvalue()
+    image.save(png, "PNG")
+    return Picture(
+        png.getvalue(),
+        np.asarray(image),
+        kind,
+        orientation if orientation in range(1, 9) else exif.UPRIGHT,
+        is_converted=True,
+    )

@@ -1,10 +1,10 @@
 """Turns a share of the pictures into files of records; runs inside Beam workers.
 
-A shard reads its pictures one by one and appends each to the file of its split, so memory holds one
-picture, and the same source always gives the same files, whatever the runner does.
+A shard reads its pictures one by one, appends each to a file of records and a row to a table, so
+memory holds one picture, and the same source always gives the same files, whatever the runner does.
+Which split a picture belongs to is decided when all have been read (`components.example_gen.deal`).
 """
 
-import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -13,16 +13,14 @@ import math
 import os
 import threading
 import uuid
-from collections.abc import Sequence
 
 import apache_beam as beam
 import tensorflow as tf
 
 from components import features, progress
-from components.example_gen import artifact_folder, pictures, readers
-from components.example_gen.config import DataSettings
+from components.example_gen import artifact_folder, facts, perceptual_hash, pictures, readers
+from components.example_gen.picture_table import StagedWriter
 from components.example_gen.source import FILES, Item, Source
-from components.example_gen.splits import assign_split
 from components.example_gen.summary import Quarantined, ShardReport
 from components.example_gen.walk import to_utf8
 
@@ -31,9 +29,6 @@ _SHARD_BYTES = 32_000_000
 
 # A tf.train.Example ends at 2 GB; no photograph comes near this.
 _MAX_BYTES = 500_000_000
-
-# Level 1: pictures are compressed already.
-_RECORDS = tf.io.TFRecordOptions(compression_type=features.COMPRESSION, compression_level=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,28 +46,18 @@ class Plan:
     Attributes:
         root: Folder that the items' paths start from.
         staging: Folder for unfinished files.
-        settings: Limits and shares.
-        splits: The splits that the source brings along.
+        max_pixels: Width x height above which a picture is set aside.
         total: Number of items of all shards.
         kind: How the pictures are read, see `Source`.
         columns: Names of the further columns that the records hold.
-        labelled: Ids of the labelled pictures, whose copies a source of unlabelled ones loses.
     """
 
     root: str
     staging: str
-    settings: DataSettings
-    splits: frozenset[str]
+    max_pixels: int
     total: int
     kind: str = FILES
     columns: tuple[str, ...] = ()
-    labelled: frozenset[str] = frozenset()
-
-    @property
-    def written(self) -> tuple[str, ...]:
-        """The splits that the items may end in."""
-        unlabelled = features.UNLABELLED in self.splits
-        return (features.UNLABELLED,) if unlabelled else features.SPLITS
 
 
 def plan_shards(source: Source) -> list[Shard]:
@@ -110,24 +95,13 @@ class WriteShard(beam.DoFn):
         self._opened.close()
 
 
-def image_ids(files: Sequence[str]) -> frozenset[str]:
-    """The ids of all pictures in files of records."""
-    spec = {features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string)}
-    records = tf.data.TFRecordDataset(files, features.COMPRESSION).batch(1024)
-    return frozenset(
-        image_id.decode()
-        for batch in records
-        for image_id in tf.io.parse_example(batch, spec)[features.IMAGE_ID].numpy()
-    )
-
-
 def report_path(staging: str, index: int) -> str:
     """Where a finished shard's `ShardReport` lies."""
     return os.path.join(staging, f"report-{index:05d}.json")
 
 
 def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
-    """Writes the shard's records into the staging folder and, when they are complete, its report.
+    """Writes the shard's records and rows to the staging folder and, when all is there, its report.
 
     May run twice, even at once: each attempt has its own files, the report names those of one.
 
@@ -137,37 +111,36 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
         read: gives the bytes of an item.
     """
     attempt = os.path.join(plan.staging, f"{shard.index:05d}-{uuid.uuid4().hex}")
-    files = {split: f"{attempt}-{split}.gz" for split in plan.written}
-    counts = {split: collections.Counter() for split in plan.written}
-    quarantined, reencoded, copies = [], 0, 0
-    with contextlib.ExitStack() as stack:
-        writers = {
-            split: stack.enter_context(tf.io.TFRecordWriter(path, _RECORDS))
-            for split, path in files.items()
-        }
+    files = {"records": f"{attempt}.tfrecord", "rows": f"{attempt}.parquet"}
+    quarantined, reencoded = [], 0
+    with tf.io.TFRecordWriter(files["records"]) as records, StagedWriter(files["rows"]) as rows:
         for item in shard.items:
             try:
                 _check_size(item)
                 data = read(item)
-                stored = pictures.check_picture(data, plan.settings.max_pixels)
+                picture = pictures.check_picture(data, plan.max_pixels)
             except pictures.BadPictureError as error:
                 quarantined.append(Quarantined(to_utf8(item.path), str(error)))
             else:
                 image_id = hashlib.sha256(data).hexdigest()
-                if image_id in plan.labelled:
-                    copies += 1
-                else:
-                    split = assign_split(image_id, item.split, plan.splits, plan.settings.split)
-                    writers[split].write(_example(stored, item, image_id, split, plan.columns))
-                    counts[split][item.label] += 1
-                    reencoded += stored is not data
+                image = facts.reduced(picture)
+                measured = facts.measure(image, picture, len(data))
+                hashed, thumbnail = perceptual_hash.thumbnails(image)
+                hashes = perceptual_hash.hashes(hashed)
+                path = to_utf8(item.path)
+                # Unlabelled pictures come from elsewhere and have nothing in the columns.
+                values = itertools.zip_longest(plan.columns, item.columns, fillvalue="")
+                columns = {features.column_feature(name): value for name, value in values}
+                more = {**dataclasses.asdict(measured), **columns}
+                records.write(_example(picture.stored, image_id, path, item.label, more))
+                rows.write(image_id, path, item.label, item.split, measured, hashes, thumbnail)
+                reencoded += picture.is_converted
             _done.step(plan.total)
     report = ShardReport(
-        files=files,
-        counts={split: dict(of_split) for split, of_split in counts.items()},
+        **files,
+        pictures=len(shard.items) - len(quarantined),
         quarantined=quarantined,
         reencoded=reencoded,
-        copies=copies,
     )
     artifact_folder.write_text(report_path(plan.staging, shard.index), report.to_json())
 
@@ -182,32 +155,28 @@ def _check_size(item: Item) -> None:
         raise pictures.BadPictureError(f"{item.size:,} bytes, more than {_MAX_BYTES:,}")
 
 
-def _example(image: bytes, item: Item, image_id: str, split: str, columns: Sequence[str]) -> bytes:
-    """One serialised `tf.train.Example`, as `components.features` describes it."""
-
-    def text(value: str) -> tf.train.Feature:
-        return _bytes(value.encode())
-
-    # Unlabelled pictures, which come from elsewhere, have none of the columns' values.
-    values = itertools.zip_longest(columns, item.columns, fillvalue="")
-    example = tf.train.Example(
-        features=tf.train.Features(
-            feature={
-                features.IMAGE: _bytes(image),
-                features.LABEL: text(item.label),
-                features.IMAGE_ID: text(image_id),
-                features.SPLIT: text(split),
-                features.PATH: text(to_utf8(item.path)),
-                features.VIEW: tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
-                **{features.column_feature(name): text(value) for name, value in values},
-            }
-        )
-    )
+def _example(
+    image: bytes, image_id: str, path: str, label: str, more: dict[str, str | int | float]
+) -> bytes:
+    """One serialised `tf.train.Example`, as `components.features` describes it, without `split`."""
+    values = {
+        features.IMAGE: image,
+        features.LABEL: label,
+        features.IMAGE_ID: image_id,
+        features.PATH: path,
+        features.VIEW: 0,
+        **more,
+    }
+    example = tf.train.Example()
+    for name, value in values.items():
+        feature = example.features.feature[name]
+        if isinstance(value, float):
+            feature.float_list.value.append(value)
+        elif isinstance(value, int):
+            feature.int64_list.value.append(value)
+        else:
+            feature.bytes_list.value.append(value.encode() if isinstance(value, str) else value)
     return example.SerializeToString(deterministic=True)
-
-
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
 class _Count:

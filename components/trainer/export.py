@@ -62,7 +62,7 @@ class ServingModule(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
     def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `serving_default`: encoded JPEG, PNG, GIF or BMP, string [batch]."""
+        """Signature `serving_default`: encoded JPEG, PNG or GIF, string [batch]."""
         raw = {
             features.IMAGE: image_bytes,
             features.IMAGE_ID: tf.zeros_like(image_bytes),

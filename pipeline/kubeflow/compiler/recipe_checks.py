@@ -38,6 +38,7 @@ def check_recipe(recipe: Recipe) -> None:
             )
     check_address(data_source(recipe), recipe.data)
     _check_push_destination(recipe)
+    _check_split_ledger(recipe)
     exposed_settings(recipe, data_source(recipe), push_destination(recipe))
     if recipe.training.device == "gpu" and not settings.step(TRAINER).gpu:
         raise UserError(
@@ -121,6 +122,16 @@ def _check_push_destination(recipe: Recipe) -> None:
                 f"{key}: {path} is on no volume of the step {step}, so the model would be lost "
                 f"with its pod: name {right}"
             )
+
+
+def _check_split_ledger(recipe: Recipe) -> None:
+    path = recipe.data.split_ledger
+    if path and not _is_mounted(recipe.kubeflow, "ImageExampleGen", path):
+        raise UserError(
+            f"data.split_ledger: {path} is on no volume of the step ImageExampleGen, so what it "
+            "remembers would be lost with the pod: name a file below where a claim of "
+            "kubeflow.pvcs is mounted"
+        )
 
 
 def _paths(recipe: Recipe) -> list[tuple[str, str, str]]:

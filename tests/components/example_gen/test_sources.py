@@ -1,12 +1,18 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unicodedata
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from components.errors import UserError
 from components.example_gen import sources
 from components.example_gen.walk import to_utf8
+from components.text import printable
 
 
 def _touch(root, *paths):
@@ -92,6 +98,83 @@ def test_links(tmp_path):
     assert {item.path for item in source.items if not item.size} == {"a/self.jpg", "b/gone.jpg"}
 
 
+@pytest.mark.parametrize(
+    ("link", "target", "classes"),
+    [
+        ("puppies", "dogs", "dogs and puppies"),
+        ("cats/more", "dogs", "cats and dogs"),
+        ("dogs/more", "elsewhere", "cats and dogs"),
+    ],
+)
+def test_one_folder_is_not_two_classes(tmp_path, link, target, classes):
+    _touch(tmp_path, "data/cats/1.jpg", "data/dogs/1.jpg", "data/elsewhere/1.jpg")
+    data = tmp_path / "data"
+    (data / "elsewhere").rename(tmp_path / "elsewhere")
+    (data / "cats/beside").symlink_to(tmp_path / "elsewhere")
+    (data / link).symlink_to(tmp_path / target if target == "elsewhere" else data / target)
+    with pytest.raises(UserError, match=f"the class folders {classes} are, or hold, one folder"):
+        sources.list_folder(data)
+
+
+def test_one_folder_is_not_two_splits(tmp_path):
+    _touch(tmp_path, "train/cats/1.jpg", "train/dogs/1.jpg")
+    (tmp_path / "test").symlink_to(tmp_path / "train")
+    with pytest.raises(UserError, match="folders test/cats and train/cats are, or hold, one"):
+        sources.list_folder(tmp_path)
+
+
+def test_folders_nested_without_end_are_told(tmp_path):
+    _touch(tmp_path, "a/1.jpg", "b/1.jpg")
+    deep = [tmp_path / "a"]
+    for _ in range(1500):
+        deep.append(deep[-1] / "d")
+        deep[-1].mkdir()
+    try:
+        with pytest.raises(UserError, match=r"nested more than 100 deep in .*/a: move"):
+            sources.list_folder(tmp_path)
+    finally:
+        for folder in reversed(deep[1:]):  # deeper than shutil.rmtree goes
+            folder.rmdir()
+
+
+@pytest.mark.parametrize("depth", [100, 101])
+def test_the_deepest_folder_that_is_read(tmp_path, depth):
+    _touch(tmp_path, f"a/{'d/' * depth}1.jpg", "b/1.jpg")
+    if depth == 100:
+        assert len(sources.list_folder(tmp_path).items) == 2
+    else:
+        with pytest.raises(UserError, match="nested more than 100 deep"):
+            sources.list_folder(tmp_path)
+
+
+# What a file or folder on Linux may be called; `.` hides it.
+names = (
+    st.binary(min_size=1, max_size=24)
+    | st.text("ab\n\r\x1b\u202e\u200d\u0085 é\u0301犬🐕/", min_size=1, max_size=8).map(str.encode)
+).filter(lambda name: not {0, ord("/")} & set(name) and not name.startswith(b"."))
+
+
+@settings(max_examples=150, deadline=None)
+@given(folders=st.lists(names, min_size=1, max_size=3, unique=True), file=names)
+def test_any_names_are_listed_or_refused_in_one_printable_line(folders, file):
+    with tempfile.TemporaryDirectory() as root:
+        for folder in map(os.fsdecode, folders):
+            Path(root, folder).mkdir()
+            Path(root, folder, f"{os.fsdecode(file)}.jpg").touch()
+        try:
+            source = sources.list_folder(root)
+        except UserError as error:
+            assert printable(str(error)) == str(error)
+            assert len(str(error)) < 1500
+        else:
+            assert len(source.items) == len(folders)
+            for name in source.classes:
+                assert printable(name) == name and name.encode()
+            for item in source.items:
+                assert Path(root, item.path).exists()
+                assert to_utf8(item.path).encode()
+
+
 def test_folders_and_pipes_with_picture_names(tmp_path):
     _touch(tmp_path, "a/1.jpg", "b/x.jpg/2.jpg")
     os.mkfifo(tmp_path / "a/pipe.jpg")  # opening it would wait for ever
@@ -122,13 +205,16 @@ def test_folders_and_pipes_with_picture_names(tmp_path):
         (["val/a/1.jpg", "test/b/1.jpg"], "has test and validation but no train"),
         (["train/a/1.jpg", "val/a/1.jpg", "extra/b/1.jpg"], r"beside others \(extra\)"),
         (["a\nb/1.jpg", "c/1.jpg"], r"'a\\nb' has a control character"),
+        (["a\u202eb/1.jpg", "c/1.jpg"], r"'a\\u202eb' has a control character"),
+        (["train/a/1.jpg", "train/b/1.jpg", "x\x1b[2J/c/1.jpg", "val/a/1.jpg"], r"\(x\\x1b\[2J\)"),
+        (["\x1b[2J.jpg", "a/1.jpg", "b/1.jpg"], r"the first is \\x1b\[2J\.jpg"),
     ],
 )
 def test_layouts_that_are_refused(tmp_path, files, message):
     _touch(tmp_path, *files)
     with pytest.raises(ValueError, match=message) as error:
         sources.list_folder(tmp_path)
-    assert "\n" not in str(error.value)
+    assert str(error.value).isprintable()
 
 
 def test_no_such_folder(tmp_path):

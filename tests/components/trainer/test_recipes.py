@@ -32,6 +32,7 @@ OUTPUTS = {
     "hotdog": 2,
     "hotdog_from_scratch": 2,
     "mnist": 10,
+    "photos": 1,
 }
 
 

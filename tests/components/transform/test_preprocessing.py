@@ -75,3 +75,13 @@ def test_labels_become_indices_into_the_vocabulary(analyzed):
     layer = tf.function(output.transform_features_layer())
     labels = layer({"label": tf.constant([b"frame", b"bar"])})["label_xf"].numpy()
     assert [vocabulary[i] for i in labels] == [b"frame", b"bar"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("BMP", "RGB"), ("BMP", "P"), ("BMP", "1"), ("WEBP", "RGB"), ("TIFF", "RGB")]
+)
+def test_formats_that_training_never_sees_are_refused(pixels_of, kind, mode):
+    file = io.BytesIO()
+    Image.new(mode, (40, 30)).save(file, kind)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
+        pixels_of([file.getvalue()])

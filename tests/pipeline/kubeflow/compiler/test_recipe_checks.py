@@ -90,6 +90,10 @@ def test_a_recipe_that_is_ready():
             "pseudo_labels.source: more is a path of this machine",
         ),
         (
+            {"data__split_ledger": "/data/splits.parquet"},
+            "data.split_ledger: /data/splits.parquet is on no volume of the step ImageExampleGen",
+        ),
+        (
             {"training__device": "gpu"},
             "training.device is gpu, but no GPU is asked for: set kubeflow.steps.Trainer.gpu to 1",
         ),

@@ -1,0 +1,65 @@
+import pytest
+
+from components.errors import UserError
+from components.example_gen.config import DataSettings
+from components.example_gen.grouping import Duplicates
+from components.example_gen.summary import (
+    Quarantined,
+    ShardReport,
+    Summary,
+    check_usable,
+    sorted_quarantine,
+    summarise_unlabelled,
+)
+
+
+def _report(quarantined=()) -> ShardReport:
+    return ShardReport("", "", 0, [Quarantined(path, "bad") for path in quarantined], 0)
+
+
+def _check(settings: dict, quarantined=(), **counts) -> None:
+    """`train={"cats": 3}` gives a split's pictures."""
+    found = sorted_quarantine([_report(quarantined)])
+    total = sum(sum(of_split.values()) for of_split in counts.values())
+    summary = Summary(["cats", "dogs"], total, counts, len(found), 0, 0, Duplicates(0, 0, 0, 0))
+    assert Summary.from_json(summary.to_json()) == summary
+    check_usable(summary, found, DataSettings(**settings), "/pictures")
+
+
+def _counts(cats: int, dogs: int) -> dict:
+    rest = {"cats": 1, "dogs": 1}
+    return {"train": {"cats": cats - 2, "dogs": dogs - 2}, "validation": rest, "test": rest}
+
+
+def test_as_many_pictures_as_the_smallest_class_needs_are_enough():
+    _check({"min_per_class": 5}, **_counts(9, 5))
+    with pytest.raises(UserError, match="class 'dogs' in /pictures has 4 usable"):
+        _check({"min_per_class": 5}, **_counts(9, 4))
+
+
+def test_as_many_bad_files_as_are_allowed_are_no_reason_to_stop():
+    settings = {"max_quarantined": 0.1}
+    _check(settings, ["1.jpg", "2.jpg"], **_counts(9, 9))
+    with pytest.raises(UserError, match=r"3 of 21 files .* data\.max_quarantined = 0\.1 allows"):
+        _check(settings, ["1.jpg", "2.jpg", "3.jpg"], **_counts(9, 9))
+
+
+def test_the_same_limit_holds_for_unlabelled_files():
+    settings = DataSettings(max_quarantined=0.1)
+    found = summarise_unlabelled([_report(["1.jpg", "2.jpg"])], 18, 0, settings, "/more")
+    assert found == {"usable": 18, "copies": 0, "quarantined": 2}
+    with pytest.raises(UserError, match=r"3 of 21 files in pseudo_labels\.source /more"):
+        summarise_unlabelled([_report(["1.jpg", "2.jpg", "3.jpg"])], 18, 0, settings, "/more")
+
+
+def test_names_in_messages_cannot_steer_a_terminal():
+    with pytest.raises(UserError) as error:
+        _check({}, ["\x1b[2Jgone\u202egpj.jpg"], **_counts(4, 4))
+    assert "\\x1b[2Jgone\\u202egpj.jpg: bad" in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_quarantine_is_sorted_by_path_and_keeps_the_names_as_they_are():
+    entries = sorted_quarantine([_report(["b\n.jpg"]), _report(["a.jpg"])])
+    assert [entry.path for entry in entries] == ["a.jpg", "b\n.jpg"]
+    assert entries[1].to_json() == '{"path": "b\\n.jpg", "reason": "bad"}'
