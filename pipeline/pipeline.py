@@ -100,6 +100,9 @@ def create_pipeline(
             "code_digest": code_digest(_TRAINING),
         },
     )
+    # On a cluster branches run side by side: without this a model could be live before the pictures
+    # are found to be wrong, in a run that then fails.
+    trainer.add_upstream_node(validator)
     baseline = BaselineFinder(
         push_destination=push_destination,
         champion_digest=champion_digest,

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import os
+import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -94,6 +95,17 @@ def example(image: bytes, label: str) -> bytes:
             }
         )
     ).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def tiny_network() -> Path:
+    """Has three layers in the place of MobileNetV2; gives the file whose `install()` does it."""
+    import keras
+
+    file = Path(__file__).with_name("tiny_network.py")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(keras.applications, "MobileNetV2", runpy.run_path(str(file))["build"])
+        yield file
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """A network of three layers in the place of MobileNetV2, for tests of what happens around one.
 
-What is tested with it must not depend on what a network can learn. `install()` is for processes of
-their own; tests in pytest's process take the fixture `tiny_network`.
+What is tested with it must not depend on what a network can learn. A process of its own calls
+`install()`, by `runpy.run_path` where this file cannot be imported; in pytest's process the fixture
+`tiny_network` puts MobileNetV2 back.
 """
 
 CONSTRUCTOR = "MobileNetV2"

@@ -131,6 +131,7 @@ class _Model:
 class _Variable:
     def __init__(self, value: np.ndarray):
         self.value = value
+        self.shape = value.shape
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.value, dtype)

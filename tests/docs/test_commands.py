@@ -99,7 +99,7 @@ def test_the_search_for_settings_finds_them(key, answer):
 def test_every_setting_that_is_named_exists(page):
     blocks = "|".join(Recipe.model_fields)
     code = " ".join(re.findall(r"`[^`\n]+`", page.text))
-    named = re.findall(rf"(?<![\w./])((?:{blocks})(?:\.[a-zA-Z_]+)+)", code)
+    named = re.findall(rf"(?<![\w./])((?:{blocks})(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+)", code)
     for key in named:
         if not key.endswith((".py", ".yaml")):
             assert exists(Recipe, key.split(".")), key

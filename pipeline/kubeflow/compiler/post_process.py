@@ -5,6 +5,7 @@ resources, volumes, secrets or retries, and with hooks that an open-source backe
 """
 
 import copy
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from pipeline.kubeflow.compiler.parameters import ExposedSetting
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec, resources
 from pipeline.kubeflow.package.setting_paths import (
+    ENVIRONMENT_DIGEST,
     MOUNT_PATHS,
     PUSH_DESTINATION,
     SCHEMA_TEXT,
@@ -22,7 +24,7 @@ from pipeline.kubeflow.package.setting_paths import (
 )
 from pipeline.kubeflow.quantities import seconds
 from pipeline.kubeflow.settings import KubeflowSettings
-from pipeline.kubeflow.step_settings import LONGEST_RETRYING_S
+from pipeline.kubeflow.step_settings import LONGEST_RETRYING_S, NamedStepSettings
 from pipeline.node_ids import IMPORT_SCHEMA_GEN, TRAINER
 
 
@@ -62,6 +64,8 @@ def post_process(
         container["resources"] = resources(step).as_dict()
         if step.env:
             container["env"] = [{"name": k, "value": v} for k, v in step.env.items()]
+        if step.env or step.secret_env:
+            container["args"] = [*container["args"], f"{ENVIRONMENT_DIGEST}={_digest_env(step)}"]
         task["cachingOptions"] = {"enableCache": True} if step.cache else {}
         if step.retries.count:
             # Not a longest wait: Argo counts it from the step's first start. Where it is missing,
@@ -77,6 +81,15 @@ def post_process(
         executors[label] = executor_config(settings, step)
     documents = [spec, platform_spec(executors)]
     return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=100)
+
+
+def _digest_env(step: NamedStepSettings) -> str:
+    """Changes with a step's environment, which the backend's cache key leaves out.
+
+    Of a secret it covers the name and the key, not the value: that one is not known here.
+    """
+    env = json.dumps([step.env, step.secret_env], sort_keys=True)
+    return hashlib.sha256(env.encode()).hexdigest()
 
 
 def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from components.errors import Fault, UserError, fault_of
 from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST
 from pipeline.kubeflow.step import executor_io
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    parser.add_argument(ENVIRONMENT_DIGEST)  # for the backend's cache key; not read here
     options, beam_args = parser.parse_known_args(argv)
     root = os.environ.get(ROOT_VARIABLE, "")
     try:

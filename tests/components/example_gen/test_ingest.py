@@ -250,6 +250,7 @@ def test_what_cannot_be_trained_on_stops_the_run(fill, tmp_path, folders, extra,
     assert list(tmp_path.glob("examples/*")) == []
 
 
+@pytest.mark.slow
 def test_a_crash_leaves_nothing_that_looks_complete(fill, tmp_path, monkeypatch):
     source = fill(tmp_path / "source", {"a": 20, "b": 20})
 
@@ -443,6 +444,7 @@ def test_pictures_of_no_use_leave_the_ledger_as_it_was(photos, fill, tmp_path):
     assert not ledger.exists()
 
 
+@pytest.mark.slow
 def test_digits(tmp_path):
     run = _run("digits", tmp_path / "examples")
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())

@@ -37,14 +37,15 @@ from components.trainer.training_report import (
     TrainingReport,
 )
 
-pytestmark = pytest.mark.slow
+# What is tested happens around the network, whatever that is.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_network")]
 
 SETTINGS = TrainerSettings(
-    backbone=BackboneSettings(alpha=0.35, image_size=32, weights="glyphs"),
+    backbone=BackboneSettings(alpha=0.35, image_size=32),
     training=TrainingSettings(
         batch_size=16,
         frozen=PhaseSettings(epochs=6, learning_rate=0.01),
-        unfrozen=UnfrozenPhaseSettings(epochs=6, learning_rate=1e-4, fine_tune_at=130),
+        unfrozen=UnfrozenPhaseSettings(epochs=6, learning_rate=1e-4, fine_tune_at=1),
     ),
     views=2,
 )
@@ -68,7 +69,7 @@ def phases(folder: Path) -> list[PhaseResult]:
 
 
 @pytest.fixture(scope="module")
-def whole(analyzed, tmp_path_factory) -> Path:
+def whole(analyzed, tiny_network, tmp_path_factory) -> Path:
     """The folder of a training that nobody disturbed."""
     folder = tmp_path_factory.mktemp("whole")
     run_fn(SimpleNamespace(**arguments(analyzed, folder)))
@@ -91,7 +92,7 @@ def test_the_export_takes_no_more_disk_than_was_asked_for(whole):
 
 
 KILLED_AT = """
-import json, os, signal, sys, types
+import json, os, runpy, signal, sys, types
 from components import progress
 from components.trainer.run_fn import run_fn
 
@@ -100,6 +101,7 @@ def kill_at(step):
     if step.task.startswith(sys.argv[2]) and step.done == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
+runpy.run_path(sys.argv[3])["install"]()
 with progress.watched_by(kill_at):
     run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
 """
@@ -107,10 +109,10 @@ with progress.watched_by(kill_at):
 
 @pytest.mark.parametrize("task", ["frozen, epoch 4", "unfrozen, epoch 3"])
 def test_a_killed_training_goes_on_in_the_phase_and_epoch_where_it_was(
-    task, whole, analyzed, tmp_path
+    task, whole, analyzed, tiny_network, tmp_path
 ):
     fn_args = arguments(analyzed, tmp_path)
-    command = [sys.executable, "-c", KILLED_AT, json.dumps(fn_args), task]
+    command = [sys.executable, "-c", KILLED_AT, json.dumps(fn_args), task, str(tiny_network)]
     killed = subprocess.run(command, capture_output=True, timeout=300)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
     (state,) = tmp_path.glob(".state-*")
@@ -126,7 +128,7 @@ def test_a_killed_training_goes_on_in_the_phase_and_epoch_where_it_was(
 
 
 KILLED_IN_EXPORT = """
-import json, os, signal, sys, types
+import json, os, runpy, signal, sys, types
 import tensorflow as tf
 from components.trainer.run_fn import run_fn
 
@@ -138,15 +140,16 @@ def half(module, path, **_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 tf.saved_model.save = half
+runpy.run_path(sys.argv[2])["install"]()
 run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
 """
 
 
 def test_a_kill_or_a_full_disk_while_exporting_costs_no_epoch(
-    whole, analyzed, tmp_path, monkeypatch
+    whole, analyzed, tiny_network, tmp_path, monkeypatch
 ):
     fn_args = arguments(analyzed, tmp_path)
-    command = [sys.executable, "-c", KILLED_IN_EXPORT, json.dumps(fn_args)]
+    command = [sys.executable, "-c", KILLED_IN_EXPORT, json.dumps(fn_args), str(tiny_network)]
     killed = subprocess.run(command, capture_output=True, timeout=300)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
     assert (tmp_path / "model" / "variables").exists(), "it was killed while exporting"
@@ -193,8 +196,8 @@ TAUGHT = SETTINGS.model_copy(
             batch_size=16,
             phases=[
                 {"name": "head", "epochs": 3, "learning_rate": 0.01},
-                {"name": "top", "epochs": 2, "learning_rate": 1e-4, "fine_tune_at": 130},
-                {"name": "deeper", "epochs": 4, "learning_rate": 1e-4, "fine_tune_at": 110},
+                {"name": "top", "epochs": 2, "learning_rate": 1e-4, "fine_tune_at": 2},
+                {"name": "deeper", "epochs": 4, "learning_rate": 1e-4, "fine_tune_at": 1},
             ],
             class_weights={"disc": 2.0},
         )
@@ -207,7 +210,9 @@ def taught(teacher: Path, **changes) -> TrainerSettings:
     return TAUGHT.model_copy(update={"distillation": distillation, **changes})
 
 
-def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(whole, analyzed, tmp_path):
+def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(
+    whole, analyzed, tiny_network, tmp_path
+):
     settings = taught(whole / "model")
     fn_args = arguments(analyzed, tmp_path / "undisturbed", settings)
     run_fn(SimpleNamespace(**fn_args))
@@ -215,7 +220,8 @@ def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(whole, analyzed,
     assert [phase.name for phase in undisturbed] == ["head", "top", "deeper"]
 
     fn_args = arguments(analyzed, tmp_path / "killed", settings)
-    command = [sys.executable, "-c", KILLED_AT, json.dumps(fn_args), "deeper, epoch 3"]
+    arguments_of_kill = [json.dumps(fn_args), "deeper, epoch 3", str(tiny_network)]
+    command = [sys.executable, "-c", KILLED_AT, *arguments_of_kill]
     killed = subprocess.run(command, capture_output=True, timeout=300)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
     tasks = []

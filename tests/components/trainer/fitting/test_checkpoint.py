@@ -56,6 +56,7 @@ def train(path, epochs=8, patience=0, kill_after=None):
     return model, checkpoint
 
 
+@pytest.mark.slow
 def test_the_resumed_curve_is_the_uninterrupted_one_to_the_bit(tmp_path):
     whole_model, whole = train(tmp_path / "whole.npz")
     with pytest.raises(KeyboardInterrupt):
@@ -67,6 +68,7 @@ def test_the_resumed_curve_is_the_uninterrupted_one_to_the_bit(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_the_phase_ends_with_its_best_weights(tmp_path):
     model, checkpoint = train(tmp_path / "state.npz")
     epochs = list(zip(*(checkpoint.history[k] for k in ("val_accuracy", "val_loss")), strict=True))
@@ -76,6 +78,7 @@ def test_the_phase_ends_with_its_best_weights(tmp_path):
     assert model.evaluate(X, Y, verbose=0) == pytest.approx([loss, accuracy], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_finished_phase_is_not_trained_again(tmp_path):
     path = tmp_path / "state.npz"
     first, _ = train(path)
@@ -96,6 +99,7 @@ def test_patience_counts_epochs_since_the_best_across_a_restart(tmp_path):
     assert checkpoint.finished
 
 
+@pytest.mark.slow
 def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
     path = tmp_path / "state.npz"
     with pytest.raises(KeyboardInterrupt):

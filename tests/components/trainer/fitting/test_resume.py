@@ -60,8 +60,9 @@ def test_a_training_of_another_kind_begins_anew_and_removes_what_ended_trainings
 
 
 def test_an_error_keeps_the_state_and_lets_go_of_it(tmp_path):
-    with pytest.raises(OSError), resumable_state(arguments(tmp_path)) as state:
+    with pytest.raises(OSError) as caught, resumable_state(arguments(tmp_path)) as state:
         raise OSError("the disk is full")
+    assert caught.tb, "who keeps the traceback keeps all its variables alive"
     with filelock.FileLock(state / "lock").acquire(timeout=0):
         assert state.is_dir()
 

@@ -46,6 +46,7 @@ def test_mobilenet_v2_at_160_px_learns_as_many_parameters_as_published():
     assert counted.trainable_variables == 56
 
 
+@pytest.mark.slow
 def test_fine_tuning_moves_weights_but_no_moving_statistic():
     model = build_classifier(TINY, HeadSettings(), num_classes=3, steps=10)
     set_learning(model, PhaseSettings(fine_tune_at="all"))
@@ -72,6 +73,7 @@ def test_the_cut_off_backbone_leaves_its_moving_statistics_alone_too():
     assert np.abs(rest.trainable_weights[0].numpy() - kernel).max() > 0
 
 
+@pytest.mark.slow
 def test_a_network_from_scratch_learns_its_statistics_in_few_steps():
     scratch = TINY.model_copy(update={"weights": "none"})
     model = build_classifier(scratch, HeadSettings(), num_classes=3, steps=40)

@@ -103,6 +103,7 @@ def test_a_file_of_weights_is_loaded_at_any_input_size(network, tmp_path):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
+@pytest.mark.slow
 def test_weights_of_another_width_are_refused(network, tmp_path):
     path = tmp_path / "mine.weights.h5"
     network.save_weights(path)
@@ -152,6 +153,7 @@ def graft_model(analyzed, tmp_path_factory):
     return folder, model.get_layer("backbone").network.get_weights()
 
 
+@pytest.mark.slow
 def test_an_earlier_graft_model_gives_its_backbone_at_any_input_size(graft_model):
     folder, weights = graft_model
     check_weights_file(settings(folder))
@@ -161,6 +163,7 @@ def test_an_earlier_graft_model_gives_its_backbone_at_any_input_size(graft_model
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [{"alpha": 0.5}, {"name": "mobilenet_v3_small", "alpha": 1.0}])
 def test_an_earlier_graft_model_of_another_network_is_refused(graft_model, other):
     folder, _ = graft_model

@@ -159,6 +159,7 @@ def graft(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_command_ends_without_traceback_token_or_tensorflow(kfp, package_file, graft):
     kfp.play(("FAILED", {"done": 4, "now": "FAILED"}))
     failed = graft("submit", package_file, "--host", kfp.host, "--wait", "--poll", "0.1")

@@ -128,6 +128,24 @@ def test_resources_environment_and_retries(compiled):
     assert "retryPolicy" not in tasks["Pusher"]
 
 
+def arguments(text):
+    """Arguments of the containers, by step."""
+    return {step.name: step.args for step in parse_package(text).steps}
+
+
+def test_the_arguments_change_with_the_environment_as_the_cache_key_has_none(compiled):
+    bare = arguments(process(compiled))
+    one = arguments(process(compiled, "env={A: 1}"))
+    two = arguments(process(compiled, "env={A: 2}"))
+    secret = arguments(process(compiled, "secret_env={store: {A: key}}"))
+    of_trainer = {args["Trainer"] for args in (bare, one, two, secret)}
+    assert len(of_trainer) == 4
+    assert arguments(process(compiled, "env={A: 1}")) == one
+    of_step = arguments(process(compiled, "steps.Trainer.env={A: 1}"))
+    assert {name for name, args in of_step.items() if args != bare[name]} == {"Trainer"}
+    assert one["Trainer"][:-1] == bare["Trainer"]
+
+
 def test_limits_that_are_not_the_requests(compiled):
     text = process(compiled, "resources={requests: {cpu: 1, memory: 2Gi}, limits: {cpu: 3}}")
     resources = {step.name: step.resources for step in parse_package(text).steps}["Pusher"]
