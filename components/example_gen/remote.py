@@ -40,6 +40,12 @@ def check_address(source: str, sha256: str | None) -> None:
         )
 
 
+def kept_at(url: str, sha256: str) -> Path:
+    """Absolute path that the file at an address has once it has been downloaded."""
+    cache = Path(os.environ.get("GRAFT_CACHE") or "~/.cache/graft").expanduser().absolute()
+    return cache / "sources" / sha256[:32] / file_name(url)
+
+
 def fetch(url: str, sha256: str | None) -> Path:
     """Downloads a data source, unless that has been done already.
 
@@ -57,8 +63,7 @@ def fetch(url: str, sha256: str | None) -> Path:
     """
     check_address(url, sha256)
     shown = printable(url)
-    cache = Path(os.environ.get("GRAFT_CACHE") or "~/.cache/graft").expanduser().absolute()
-    path = cache / "sources" / sha256[:32] / file_name(url)
+    path = kept_at(url, sha256)
     if path.exists():
         return path
     try:
