@@ -6,7 +6,7 @@ LOCKS := requirements/compatible.txt requirements/modern.txt requirements/uv.txt
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit lint lock clean
+.PHONY: help run test test-unit test-chaos lint lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,8 +19,11 @@ test: $(VENV)/.installed ## Run every test
 	@cat $<
 	@$(BIN)/pytest
 
-test-unit: $(VENV)/.installed ## Run the tests that train nothing and start no processes
-	@$(BIN)/pytest --ignore=tests/e2e -m "not slow"
+test-unit: $(VENV)/.installed ## Run the tests that are not slow
+	@$(BIN)/pytest -m "not slow"
+
+test-chaos: $(VENV)/.installed ## Kill, fill the disk and damage at random: 200 trials (an hour)
+	@$(BIN)/python -m tests.chaos --storage 140 --chain 60 2>/dev/null
 
 lint: $(VENV)/.installed ## Check style and the direction of imports
 	@$(BIN)/ruff check .

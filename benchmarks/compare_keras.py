@@ -13,6 +13,8 @@ from pathlib import Path
 
 import measure
 
+from components.trainer.training_report import TrainingReport
+
 RECIPE = "cats_and_dogs"
 SCRIPT, GRAFT = "script", "graft"
 _KERAS_SCRIPT = Path(__file__).parent / "keras_script.py"
@@ -75,19 +77,16 @@ def run_graft(args: argparse.Namespace, seed: int, folder: Path) -> Result:
         *args.set,
     ]
     run = measure.run_graft(RECIPE, overrides, folder)
-    training = json.loads(
-        measure.only(run.artifacts, "Trainer/model_run/*/training.json").read_text()
-    )
+    training = TrainingReport.read(measure.only(run.artifacts, "Trainer/model_run/[0-9]*"))
     metrics = json.loads(
         measure.only(run.artifacts, "Evaluator/evaluation/*/metrics.json").read_text()
     )
-    accuracies = {phase["name"]: phase["val_accuracy"] for phase in training["phases"]}
     return {
         "seconds": run.watched.seconds,
         "peak_mib": run.watched.peak_private_mib,
-        "kept": accuracies[training["kept"]],
+        "kept": training.kept_phase.val_accuracy,
         "test": metrics["overall"]["accuracy"],
-        "histories": {p["name"]: p["history"]["val_accuracy"] for p in training["phases"]},
+        "histories": {p.name: p.history["val_accuracy"] for p in training.phases},
         "trainer_seconds": next(node.seconds for node in run.nodes if node.name == "Trainer"),
         "nodes": {node.name: round(node.seconds, 2) for node in run.nodes},
     }

@@ -12,11 +12,14 @@ An example on disk is one picture, as a `tf.train.Example` in a gzip-compressed 
 | `view`     | int64 | 0 on disk: the picture as it is; v > 0 asks for its v-th augmentation |
 
 Beside these it has the facts of the picture, `width` to `colourfulness`, which
-`components.example_gen.facts` describes: whole numbers are int64, others float, `format` is bytes.
+`components.example_gen.facts` describes (whole numbers are int64, others float, `format` is bytes),
+and each further column of a manifest, UTF-8 text: see `column_feature`.
 
 The Transform graph turns a batch of them into `image_xf` (float32 [batch, size, size, 3] in the
 backbone's value range) and `label_xf` (int64 [batch], index into the vocabulary `labels`).
 """
+
+import re
 
 IMAGE = "image"
 LABEL = "label"
@@ -37,7 +40,7 @@ LABEL_VOCABULARY = "labels"
 # The TFRecord compression of every example file, in the words of tf.data.TFRecordDataset.
 COMPRESSION = "GZIP"
 
-# Signatures and tensors of the exported SavedModel (see components/trainer/serving.py).
+# Signatures and tensors of the exported SavedModel (see components/trainer/export.py).
 SERVING_SIGNATURE = "serving_default"
 EXAMPLES_SIGNATURE = "from_examples"
 TRANSFORM_SIGNATURE = "transform_features"
@@ -52,3 +55,8 @@ CLASSES = "classes"
 def transformed_name(name: str) -> str:
     """Name of a feature after Transform."""
     return f"{name}_xf"
+
+
+def column_feature(column: str) -> str:
+    """Name of the feature that holds a manifest's further column."""
+    return "column_" + re.sub(r"\W", "_", column, flags=re.ASCII)

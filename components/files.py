@@ -1,14 +1,39 @@
 """Writing files that others read."""
 
+import contextlib
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """Opens a local file for writing that is there whole or not at all, also after a power cut.
+
+    It gets the mode that the umask gives, unlike a temporary file.
+
+    Args:
+        path: in a folder that exists.
+
+    Raises:
+        OSError: it cannot be written; what was there is as it was.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
-    """Writes a local file so that it is there whole or not at all.
-
-    It gets the mode that the umask gives, unlike a temporary file.
+    """Writes a local file so that it is there whole or not at all, see `atomic_file`.
 
     Args:
         path: in a folder that exists.
@@ -17,10 +42,5 @@ def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
     Raises:
         OSError: it cannot be written; what was there is as it was.
     """
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)

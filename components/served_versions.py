@@ -14,7 +14,7 @@ from pathlib import Path
 
 from components.errors import UserError
 
-SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL_FILE = "saved_model.pb"
 CHAMPION_FILE = "champion"
 _BLOCK_BYTES = 1 << 20
 
@@ -46,7 +46,7 @@ def list_versions(destination: str | os.PathLike) -> list[Version]:
         UserError: the file `champion` names a version that is not there.
     """
     folders = [Path(destination) / str(number) for number in version_numbers(destination)]
-    folders = [folder for folder in folders if (folder / SAVED_MODEL).is_file()]
+    folders = [folder for folder in folders if (folder / SAVED_MODEL_FILE).is_file()]
     champion_name = _champion_name(Path(destination), [folder.name for folder in folders])
     return [_version(folder, folder.name == champion_name) for folder in folders]
 

@@ -31,6 +31,11 @@ def one_line(text: object, longest: int = _LONGEST_LINE) -> str:
     return line if len(line) <= longest else f"{line[: longest - 2]} …"
 
 
+def lines(text: object, longest: int = _LONGEST_LINE) -> list[str]:
+    """The lines of a text, each like `one_line`, without the empty ones."""
+    return [one_line(line, longest) for line in str(text).splitlines() if line.strip()]
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` (did you mean `x`?)` with the nearest of the known words; empty if none is near."""
     near = difflib.get_close_matches(word, list(known), n=1)

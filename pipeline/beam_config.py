@@ -1,7 +1,6 @@
 """Settings of Apache Beam: who runs the nodes that read every picture, and with what options."""
 
 import contextlib
-import difflib
 import io
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -10,6 +9,8 @@ import pydantic
 
 from components.errors import UserError
 from components.settings import Settings
+from components.text import did_you_mean
+from pipeline.secret_words import is_secret
 
 _Address = Annotated[str, pydantic.Field(pattern=r"^([A-Za-z0-9._-]+:\d{1,5})?$")]
 _Count = Annotated[int, pydantic.Field(ge=1)]
@@ -19,7 +20,6 @@ _OWN_OPTIONS = ("runner", "direct_running_mode", "direct_num_workers")
 # nobody removes) unless these have an image. Where they are the node's own process, or come with
 # Graft in them, any name will do: Beam does not read it.
 _NOT_PACKED = "--sdk_container_image=none"
-_SECRET_WORDS = ("secret", "password", "token", "access_key", "connection_string")
 
 
 class DirectSettings(Settings):
@@ -211,7 +211,7 @@ class BeamSettings(Settings):
                 raise ValueError(f"write --option=value or --option, not {option!r}")
             if name in _OWN_OPTIONS:
                 raise ValueError(f"--{name} is what beam.runner and its block say; set it there")
-            if any(word in name for word in _SECRET_WORDS):
+            if is_secret(name):
                 raise ValueError(
                     f"--{name} would put a secret into packages and logs: give it to the workers "
                     "through their environment"
@@ -276,6 +276,5 @@ def _check_known(options: Sequence[str]) -> None:
             reason = complaints.getvalue().strip().rpartition("error: ")[2]
             raise UserError(f"beam.extra: {option}: {reason}") from None
         for name in set(found) - known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean --{near[0]}?)" if near else ""
+            hint = did_you_mean(name, known)
             raise UserError(f"beam.extra: Apache Beam has no option --{name}{hint}")

@@ -35,16 +35,23 @@ VerboseOption = Annotated[
         "--verbose", "-v", help="Shows the log of TensorFlow, TFX and Beam instead of filing it."
     ),
 ]
+WaitOption = Annotated[
+    bool,
+    typer.Option("--wait", help="Waits while another run of this recipe goes on."),
+]
 
 
 @app.command()
 def run(
-    config: ConfigArgument = DEFAULT_RECIPE, set_: SetOption = None, verbose: VerboseOption = False
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    wait: WaitOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Runs a recipe: from pictures to a served model, or to the gate that said no (exit code 1)."""
     from pipeline.commands.run import run_recipe
 
-    raise typer.Exit(run_recipe(config, set_ or [], verbose))
+    raise typer.Exit(run_recipe(config, set_ or [], verbose, wait))
 
 
 @app.command("lr-find")
@@ -66,6 +73,7 @@ def lr_find(
             "--output", "-o", help="PNG file for the curve.", show_default="in the recipe's folder"
         ),
     ] = None,
+    wait: WaitOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Suggests a learning rate: trains with a growing one for 100 steps and draws the loss.
@@ -75,7 +83,7 @@ def lr_find(
     """
     from pipeline.commands.lr_find import find_rate
 
-    raise typer.Exit(find_rate(config, set_ or [], phase, output, verbose))
+    raise typer.Exit(find_rate(config, set_ or [], phase, output, verbose, wait))
 
 
 @app.command("compile")
@@ -142,7 +150,10 @@ def rehearse(
 
 @app.command()
 def validate(config: ConfigArgument, set_: SetOption = None) -> None:
-    """Checks a recipe without running it; prints it in full, and what its data source holds."""
+    """Checks all that a run needs without running it; prints the recipe in full, and its pictures.
+
+    Weights from the internet are fetched, as a run would do.
+    """
     from pipeline.commands.validate import validate_recipe
 
     validate_recipe(config, set_ or [])
@@ -308,21 +319,29 @@ def submit(
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
+    """Entry point: whatever goes wrong is told in a line, with an exit code that says whose it is.
+
+    2 is the user's mistake, 1 what the surroundings did, 70 a bug, 130 Ctrl-C, 143 SIGTERM.
+    """
     import os
     import sys
 
+    from pipeline.processes import stop_on_signals
+
     # Before the first import of TensorFlow, which reads it once.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    stop_on_signals()
     try:
         app()
-    except ValueError as error:
-        print(f"graft: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:  # a full disk, a folder that cannot be written, …
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"graft: {where}{error.strerror or error}", file=sys.stderr)
-        sys.exit(2)
+    except Exception as error:
+        from components.errors import Fault
+        from pipeline.failures import exit_code, explain, report_request, write_traceback
+
+        code = exit_code(error)
+        print(f"graft: {explain(error)}", file=sys.stderr)
+        if code == Fault.GRAFT.value:
+            print(f"graft: {report_request(write_traceback(error))}", file=sys.stderr)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,106 @@
-"""A digest of the code behind an import path.
+"""A digest of the code behind a node: Graft's own, and the versions of the libraries below it.
 
-The cache key of a TFX node holds its execution properties and inputs, not the code that an import
-path leads to (tensorflow/tfx#2247). With the digest among the properties, edited code runs again.
+The cache key of a TFX node holds its execution properties and inputs, neither the code that an
+import path leads to (tensorflow/tfx#2247) nor the versions of libraries. With the digest among the
+properties, a node whose code has changed runs again.
 """
 
+import ast
+import functools
 import hashlib
+import importlib.metadata
+from collections.abc import Iterator
 from pathlib import Path
 
-_COMPONENTS = Path(__file__).parents[1] / "components"
+from packaging.requirements import Requirement
+
+_ROOT = Path(__file__).parents[1]
+_DISTRIBUTION = "graft-pipeline"
+_EXTRAS = ("", "gpu")
+# What code reads beside itself: the weights of the built-in network.
+_DATA = "*.npz"
 
 
-def code_digest(*packages: str, root: Path = _COMPONENTS) -> str:
-    """SHA-256 over the files of some component packages and the leaves that all of them import.
+def code_digest(*modules: str, root: Path = _ROOT) -> str:
+    """SHA-256 over what modules import of Graft, the data beside that, and library versions.
 
     Args:
-        packages: names of folders in `components/`.
-        root: the folder `components/`.
+        modules: where the node's code begins, as `components.trainer.run_fn`.
+        root: the folder with `components/` and `pipeline/`.
 
     Returns:
         64 hexadecimal digits.
     """
-    files = set(root.glob("*.py"))
-    for package in packages:
-        files.update(
-            p for p in (root / package).rglob("*") if p.is_file() and "__pycache__" not in p.parts
-        )
+    files = import_closure(*modules, root=root)
+    rooms = {root.joinpath(*file.relative_to(root).parts[:2]) for file in files}
+    data = {file for room in rooms if room.is_dir() for file in room.rglob(_DATA)}
     digest = hashlib.sha256()
-    for file in sorted(files):
+    for file in sorted(files | data):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(root).as_posix()}\0{content}\n".encode())
+    for name, version in sorted(library_versions().items()):
+        digest.update(f"{name}=={version}\n".encode())
     return digest.hexdigest()
+
+
+def import_closure(*modules: str, root: Path = _ROOT) -> set[Path]:
+    """Files of modules below a folder and of all that these import, directly or not.
+
+    Imports inside functions count too. Code is read, never run.
+
+    Args:
+        modules: dotted names.
+        root: the folder that the names start from; what is not below it is left out.
+    """
+    found: set[Path] = set()
+    names, seen = list(modules), set()
+    while names:
+        name = names.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        file = _file_of(name, root)
+        if file:
+            found.add(file)
+            names += _imports(file)
+            names.append(name.rpartition(".")[0])  # importing a module runs its packages first
+    return found
+
+
+def _file_of(module: str, root: Path) -> Path | None:
+    """The file of a module; None if it is not below `root`, or is a name inside a module."""
+    path = root.joinpath(*module.split("."))
+    candidates = (path.with_name(f"{path.name}.py"), path / "__init__.py") if module else ()
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _imports(file: Path) -> Iterator[str]:
+    """Dotted names that a file imports; those of what it takes out of a module are among them."""
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@functools.cache
+def library_versions() -> dict[str, str]:
+    """Installed versions of the libraries that Graft needs, and of those that they need."""
+    versions: dict[str, str] = {}
+    names = [_DISTRIBUTION]
+    while names:
+        name = names.pop()
+        if name in versions:
+            continue
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:  # for another system, or an extra
+            continue
+        versions[name] = distribution.version
+        for requirement in map(Requirement, distribution.requires or ()):
+            extras = (*_EXTRAS, *requirement.extras)
+            marker = requirement.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
+                names.append(requirement.name.lower().replace("_", "-"))
+    return versions

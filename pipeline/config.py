@@ -4,19 +4,20 @@ Each component owns the model of its block; this module puts them together, load
 overrides and words the errors.
 """
 
-import difflib
+import copy
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pydantic
-import yaml
 
+from components.errors import UserError
 from components.evaluator.config import EvaluationSettings
 from components.example_gen.config import DataSettings
 from components.pusher.config import PushSettings
 from components.serving_gate.config import ServingGateSettings
-from components.settings import Settings
+from components.settings import LocalPath, Settings
+from components.text import did_you_mean, one_line
 from components.trainer.settings.backbones import BACKBONES
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.pseudo_labels import PseudoLabelSettings
@@ -27,13 +28,17 @@ from components.trainer.settings.trainer import (
     TrainingSettings,
 )
 from components.transform.config import AugmentationSettings, TransformSettings
+from components.validation import explain
 from pipeline.beam_config import BeamSettings
 from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.yaml_documents import read_document
 
 RECIPES = Path(__file__).parent / "configs"
+# Keys at the top of a file that begin so are nobody's settings.
+_FREE = "x-"
 
 
-class RecipeError(ValueError):
+class RecipeError(UserError):
     """A recipe that cannot be used; the text is for its author, one problem per line."""
 
 
@@ -48,7 +53,7 @@ class Recipe(Settings):
     seed: int = pydantic.Field(
         0, ge=0, lt=2**31, description="one seed for everything that is random"
     )
-    workspace: str = pydantic.Field(
+    workspace: LocalPath = pydantic.Field(
         "runs", min_length=1, description="folder for all that runs leave behind"
     )
     data: DataSettings = DataSettings()
@@ -76,7 +81,7 @@ class Recipe(Settings):
             image_size=self.backbone.image_size,
             value_range=BACKBONES[self.backbone.name].value_range,
             # The graph draws any view; how many the Trainer asks for is not its business.
-            augmentation=self.augmentation.model_copy(update={"views": None}),
+            augmentation=self.augmentation.replaced(views=None),
             seed=self.seed,
         )
 
@@ -131,97 +136,58 @@ def load_recipe(config: str, overrides: Iterable[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except pydantic.ValidationError as error:
-        raise RecipeError(
-            "\n".join(_explain(e) for e in error.errors(include_url=False))
-        ) from error
+        raise RecipeError(explain(error, Recipe)) from error
 
 
 def _read(path: Path, config: str) -> dict[str, Any]:
+    """The values of a file, without its keys `x-…`, which are places for anchors."""
+    name = one_line(config, 200)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_document(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        near = _did_you_mean(config, recipe_names())
+        near = did_you_mean(config, recipe_names())
         raise RecipeError(
-            f"there is no recipe or file {config}{near}. Recipes: {', '.join(recipe_names())}"
+            f"there is no recipe or file {name}{near}. Recipes: {', '.join(recipe_names())}"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise RecipeError(f"{name} cannot be read: {error.strerror}") from error
+    except UserError as error:
+        raise RecipeError(f"{name}: {error}") from error
+    except ValueError as error:  # not UTF-8, or a path with a null byte
+        raise RecipeError(f"{name} cannot be read: {one_line(error)}") from error
     if not isinstance(values, dict):
-        raise RecipeError(f"{path} must be a mapping of blocks such as `data:` and `training:`")
-    return values
+        raise RecipeError(f"{name} must be a mapping of blocks such as `data:` and `training:`")
+    return {key: value for key, value in values.items() if not str(key).startswith(_FREE)}
 
 
 def _override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
+    shown = f"--set {one_line(override, 200)}"
     if not equals or not key:
-        raise RecipeError(f"--set {override}: write key=value, as in training.unfrozen.epochs=3")
+        raise RecipeError(f"{shown}: write key=value, as in training.unfrozen.epochs=3")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"--set {override}: the value is not YAML") from error
+        value = read_document(text)
+    except UserError as error:
+        raise RecipeError(f"{shown}: {error}") from error
     *blocks, last = key.split(".")
     for block in blocks:
         if isinstance(values, list):
-            values = _named(values, block, override)
+            values = _named(values, block, shown)
         else:
-            values = values.setdefault(block, {})
+            # A block that an anchor gave to several places is changed in this one alone.
+            values[block] = copy.copy(values.get(block, {}))
+            values = values[block]
         if not isinstance(values, dict | list):
-            raise RecipeError(f"--set {override}: {block} is a value, not a block")
+            raise RecipeError(f"{shown}: {block} is a value, not a block")
     if isinstance(values, list):
-        raise RecipeError(f"--set {override}: {blocks[-1]} is a list, not a block")
+        raise RecipeError(f"{shown}: {blocks[-1]} is a list, not a block")
     values[last] = value
 
 
-def _named(blocks: list[Any], name: str, override: str) -> Any:
+def _named(blocks: list[Any], name: str, shown: str) -> Any:
     """The block of a list that has a name."""
-    named = {block.get("name"): block for block in blocks if isinstance(block, dict)}
+    named = {str(block.get("name")): block for block in blocks if isinstance(block, dict)}
     if name not in named:
-        known = ", ".join(map(str, named)) or "nothing with a name"
-        raise RecipeError(f"--set {override}: the list holds no {name}; it holds {known}")
+        known = one_line(", ".join(named)) or "nothing with a name"
+        raise RecipeError(f"{shown}: the list holds no {name}; it holds {known}")
     return named[name]
-
-
-def _explain(error: dict[str, Any]) -> str:
-    """One line for one of pydantic's errors: which key, what is wrong, what would be right."""
-    # Tags of a union, which are in brackets, are no keys.
-    parts = [part for part in map(str, error["loc"]) if not part.startswith("(")]
-    *blocks, last = parts or [""]
-    key = ".".join([*blocks, last])
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(blocks)
-        near = _did_you_mean(last, known)
-        return f"{key}: unknown key{near or '. Known: ' + ', '.join(known)}"
-    message = error["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    given = error["input"]
-    shown = (
-        f", not {given!r}" if error["type"] != "value_error" and not isinstance(given, dict) else ""
-    )
-    return f"{key}: {message}{shown}" if key else f"{message}{shown}"
-
-
-def _known_keys(blocks: list[str]) -> list[str]:
-    model = Recipe
-    for block in blocks:
-        field = _fields(model).get(block)  # none: a place in a list, or a key of the user's own
-        model = _block_model(field.annotation) if field else model
-    return list(_fields(model))
-
-
-def _fields(model: type[Settings]) -> dict[str, pydantic.fields.FieldInfo]:
-    """The fields of a block by their keys in a recipe."""
-    return {field.validation_alias or name: field for name, field in model.model_fields.items()}
-
-
-def _block_model(annotation: Any) -> type[Settings]:
-    """The settings in an annotation such as `tuple[PhaseSettings, ...] | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, Settings):
-        return annotation
-    return next(filter(None, map(_block_model, get_args(annotation))), None)
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean `{near[0]}`?)" if near else ""

@@ -21,7 +21,24 @@ from rich.table import Table
 
 from components.gates import Gate
 from components.progress import Progress as Step
+from components.text import printable
 from pipeline.run_result import NodeReport, RunResult
+
+
+def make_console(**options) -> Console:
+    """A console that takes `:name:` in a path for what it is, not for an emoji."""
+    return Console(emoji=False, **options)
+
+
+def plain(text: object) -> str:
+    """A text from outside, to stand in rich's markup: printable, and never markup itself."""
+    return escape(printable(str(text)))
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Prints lines of text from outside as they are, however long they are."""
+    for line in text.splitlines():
+        console.print(plain(line), style=style, soft_wrap=True, highlight=False)
 
 
 class RunDisplay:
@@ -68,7 +85,9 @@ class RunDisplay:
         if self._step is None or self._progress.tasks[-1].description != step.task:
             self._end_step()
             self._step = self._progress.add_task(step.task, detail="")
-        self._progress.update(self._step, completed=step.done, total=step.total, detail=step.detail)
+        self._progress.update(
+            self._step, completed=step.done, total=step.total, detail=plain(step.detail)
+        )
 
     def _end_step(self) -> None:
         if self._step is not None:
@@ -82,7 +101,7 @@ class RunDisplay:
         how = "cached" if report.cached else "run"
         self._console.print(
             f"[green]✓[/] {report.node_id:<{self._width}}  {report.seconds:7.1f} s  {how:<6}  "
-            f"{escape(report.figure)}",
+            f"{plain(report.figure)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -136,7 +155,7 @@ def redirect_output(log_file: Path | None) -> Iterator[Console]:
     """
     if log_file is None:
         with _logging_to(logging.StreamHandler()):
-            yield Console()
+            yield make_console()
         return
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -148,7 +167,7 @@ def redirect_output(log_file: Path | None) -> Iterator[Console]:
         stack.enter_context(_descriptor_to(1, log.fileno()))
         stack.enter_context(_descriptor_to(2, log.fileno()))
         stack.enter_context(_logging_to(logging.StreamHandler(log)))
-        yield Console(file=terminal)
+        yield make_console(file=terminal)
 
 
 @contextlib.contextmanager
@@ -162,11 +181,18 @@ def _descriptor_to(descriptor: int, target: int) -> Iterator[None]:
         os.close(saved)
 
 
+class _Formatter(logging.Formatter):
+    """Writes names of files and classes so that they cannot steer the terminal that shows them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(printable, super().format(record).split("\n")))
+
+
 @contextlib.contextmanager
 def _logging_to(handler: logging.Handler) -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     try:

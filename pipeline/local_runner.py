@@ -1,10 +1,8 @@
 """Runs a recipe on this machine, node by node, and tells a listener about it."""
 
 import datetime
-import errno
 import functools
 import logging
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,37 +20,44 @@ from tfx.types import Artifact
 from components import served_versions
 from components.evaluator import results
 from components.example_gen import split_ledger
-from components.example_gen.sources import fingerprint, list_unlabelled, open_source
 from components.gates import read_gates
 from components.serving_gate.executor import CHECKS_FILE
-from components.trainer.fitting import devices
+from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
+from pipeline import preflight
 from pipeline.config import Recipe
+from pipeline.failures import explain
 from pipeline.node_figures import main_figure
+from pipeline.node_ids import TRAINER
 from pipeline.pipeline import create_pipeline
+from pipeline.preflight import Inspection, Scope
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 from pipeline.schema import write_schema
 
 Outputs = dict[str, list[Artifact]]
 
 
-def run_local(recipe: Recipe, listener: Listener) -> RunResult:
+def run_local(recipe: Recipe, listener: Listener, found: Inspection | None = None) -> RunResult:
     """Runs a recipe with an in-process Beam runner and ML Metadata in SQLite.
 
     Args:
         recipe: what to run.
         listener: told about every node.
+        found: of `preflight.inspect`; None: it is called here.
 
     Raises:
         RunError: a node failed.
         UserError: the recipe asks for something that is not there; nothing has been run.
     """
+    found = found or preflight.inspect(recipe, Scope.MACHINE)
     served_versions.check_writable(str(recipe.push_destination.absolute()))
-    return _conclude(_run(recipe, listener))
+    return _conclude(_run(recipe, listener, found))
 
 
-def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Outputs]:
+def run_up_to(
+    node_id: str, recipe: Recipe, listener: Listener, found: Inspection
+) -> dict[str, Outputs]:
     """Runs one node of a recipe and those that it needs, or takes them from the cache.
 
     A later `run_local` finds them in the cache in turn: they are the very same nodes.
@@ -61,6 +66,7 @@ def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Out
         node_id: the last node to run.
         recipe: what to run.
         listener: told about every node.
+        found: of `preflight.inspect`.
 
     Returns:
         The output artifacts of each of these nodes, by node and key.
@@ -69,38 +75,34 @@ def run_up_to(node_id: str, recipe: Recipe, listener: Listener) -> dict[str, Out
         RunError: a node failed.
         UserError: the recipe asks for something that is not there; nothing has been run.
     """
-    return _run(recipe, listener, node_id)
+    return _run(recipe, listener, found, node_id)
 
 
-def _run(recipe: Recipe, listener: Listener, last_node: str = "") -> dict[str, Outputs]:
-    recipe.beam.check_reach(in_cluster=False)
-    devices.check_device(recipe.training)
-    initial_weights.check_weights_file(recipe.backbone)
+def _run(
+    recipe: Recipe, listener: Listener, found: Inspection, last_node: str = ""
+) -> dict[str, Outputs]:
+    preflight.check_network(recipe)
     destination = recipe.push_destination.absolute()
     folder = recipe.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    source = open_source(recipe.data.source, folder / "sources")
-    unlabelled = ""
-    if recipe.pseudo_labels:
-        unlabelled = fingerprint(list_unlabelled(recipe.pseudo_labels.source))
-    if recipe.distillation:
-        teacher_files.check_teacher(recipe.distillation, source.classes)
     champion = served_versions.champion(str(destination))
     database = metadata_store_pb2.ConnectionConfig(
         sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
             filename_uri=str(folder / "metadata.sqlite")
         )
     )
-    data = recipe.data.model_copy(update={"source": source.root})
-    inputs = fingerprint(source) + unlabelled
+    data = recipe.data.replaced(source=found.source.location)
     pipeline = create_pipeline(
-        recipe.model_copy(update={"data": data}),
+        recipe.replaced(data=data),
         pipeline_root=str(folder / "artifacts"),
         push_destination=str(destination),
-        schema_file=str(write_schema(source.classes, folder / "schemas")),
-        input_fingerprint=inputs,
+        schema_file=str(
+            write_schema(found.source.classes, folder / "schemas", found.source.columns)
+        ),
+        input_fingerprint=found.fingerprint,
         ledger_fingerprint=split_ledger.ledger_fingerprint(
-            data.split_ledger, split_ledger.ledger_inputs(inputs, data.model_dump_json())
+            data.split_ledger,
+            split_ledger.ledger_inputs(found.fingerprint, data.model_dump_json()),
         ),
         champion_digest=served_versions.content_digest(champion.path) if champion else "",
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
@@ -190,10 +192,13 @@ class _Runner(tfx_runner.IrBasedRunner):
                 ).launch()
             except Exception as error:
                 logging.exception("%s failed", node_id)
-                raise RunError(f"{node_id}: {_explain(error)}") from error
+                raise RunError(f"{node_id}: {explain(error)}") from error
             with metadata.Metadata(self._database) as store:
                 outputs = execution_lib.get_output_artifacts(store, info.execution_id)
             self.outputs[node_id] = outputs
+            if node_id == TRAINER:
+                (model_run,) = outputs["model_run"]
+                resume.discard_published(model_run.uri)
             self._listener.node_finished(
                 NodeReport(
                     node_id,
@@ -213,17 +218,6 @@ def _with_upstream(
         if node.node_info.id in needed:
             needed.update(node.upstream_nodes)
     return [node for node in nodes if node.node_info.id in needed]
-
-
-def _explain(error: Exception) -> str:
-    """One line for the user: a component's own words, and all else with its type."""
-    text = " ".join(str(error).split())
-    # Beam and TensorFlow wrap the operating system's error in types of their own: go by its words.
-    if os.strerror(errno.ENOSPC) in text:
-        return f"the disk is full: free some space and run again ({text[:500]})"
-    if isinstance(error, ValueError):
-        return str(error)
-    return f"{type(error).__name__}: {text[:500]}"
 
 
 def _conclude(outputs: dict[str, Outputs]) -> RunResult:

@@ -17,8 +17,14 @@ from components.evaluator.eval_config import make_eval_config
 from components.example_gen.component import ImageExampleGen
 from components.pusher.component import Pusher
 from components.serving_gate.component import ServingGate
+from components.settings import SETTINGS_KEY
 from pipeline.code_digest import code_digest
 from pipeline.config import Recipe
+
+_PREPROCESSING = "components.transform.preprocessing"
+_TRAINING = "components.trainer.run_fn"
+# The ServingGate starts it in a process of its own.
+_SERVING_CLIENT = "components.serving_gate.client"
 
 
 def create_pipeline(
@@ -55,9 +61,9 @@ def create_pipeline(
         unlabelled=recipe.pseudo_labels.source if recipe.pseudo_labels else "",
         input_fingerprint=input_fingerprint,
         ledger_fingerprint=ledger_fingerprint,
-        code_digest=code_digest("example_gen"),
+        code_digest=code_digest("components.example_gen.executor"),
     )
-    # For the Trainer alone: they have no labels, and what they look like is nobody's promise.
+    # For the Trainer alone: they have no labels, and nobody has said what they look like.
     unlabelled = [features.UNLABELLED] if recipe.pseudo_labels else []
     schema = ImportSchemaGen(schema_file=schema_file)
     statistics = StatisticsGen(
@@ -72,32 +78,35 @@ def create_pipeline(
     transform = Transform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
-        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+        preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN]),
         materialize=False,
         disable_statistics=True,
         custom_config={
-            "settings": recipe.transform.model_dump_json(),
-            "code_digest": code_digest("transform"),
+            SETTINGS_KEY: recipe.transform.model_dump_json(),
+            "code_digest": code_digest(_PREPROCESSING),
         },
     )
     trainer = Trainer(
         examples=examples.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
-        run_fn="components.trainer.run_fn.run_fn",
+        run_fn=f"{_TRAINING}.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN, *unlabelled]),
         eval_args=trainer_pb2.EvalArgs(splits=[features.VALIDATION]),
         custom_config={
-            "settings": recipe.trainer.model_dump_json(),
+            SETTINGS_KEY: recipe.trainer.model_dump_json(),
             "weights_fingerprint": weights_fingerprint,
             "teacher_fingerprint": teacher_fingerprint,
-            "code_digest": code_digest("trainer", "transform"),
+            "code_digest": code_digest(_TRAINING),
         },
     )
+    # On a cluster branches run side by side: without this a model could be live before the pictures
+    # are found to be wrong, in a run that then fails.
+    trainer.add_upstream_node(validator)
     baseline = BaselineFinder(
         push_destination=push_destination,
         champion_digest=champion_digest,
-        code_digest=code_digest("baseline_finder", "pusher"),
+        code_digest=code_digest("components.baseline_finder.executor"),
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
@@ -105,21 +114,21 @@ def create_pipeline(
         baseline_model=baseline.outputs["baseline"],
         eval_config=make_eval_config(recipe.evaluation),
         example_splits=[features.TEST],
-        code_digest=code_digest("evaluator"),
+        code_digest=code_digest("components.evaluator.executor"),
     )
     serving_gate = ServingGate(
         model=trainer.outputs["model"],
         examples=examples.outputs["examples"],
         settings=recipe.serving_gate,
         split=features.TEST,
-        code_digest=code_digest("serving_gate"),
+        code_digest=code_digest("components.serving_gate.executor", _SERVING_CLIENT),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_gate.outputs["infra_blessing"],
         push_destination=push_destination,
-        code_digest=code_digest("pusher"),
+        code_digest=code_digest("components.pusher.executor"),
     )
     return Pipeline(
         pipeline_name=recipe.name,

@@ -4,11 +4,17 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
+from components.errors import Fault, fault_of
 from components.gates import Gate
 
 
 class RunError(Exception):
     """A run that could not go on; the text is for its user."""
+
+    @property
+    def fault(self) -> Fault:
+        """Whose fault it is: that of the error that it was raised from."""
+        return fault_of(self.__cause__) if self.__cause__ else Fault.SURROUNDINGS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import os
+import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -96,6 +97,17 @@ def example(image: bytes, label: str) -> bytes:
     ).SerializeToString()
 
 
+@pytest.fixture(scope="module")
+def tiny_network() -> Path:
+    """Has three layers in the place of MobileNetV2; gives the file whose `install()` does it."""
+    import keras
+
+    file = Path(__file__).with_name("tiny_network.py")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(keras.applications, "MobileNetV2", runpy.run_path(str(file))["build"])
+        yield file
+
+
 @dataclasses.dataclass(frozen=True)
 class Analyzed:
     """What Transform made of some pictures: its output, the example file, and the pictures.
@@ -157,3 +169,38 @@ def analyzed(tmp_path_factory, write_pictures) -> Analyzed:
         metadata = dataset_metadata.DatasetMetadata(schema)
         _ = metadata | tft_beam.WriteMetadata(str(folder / "graph" / "metadata"), pipeline)
     return Analyzed(str(folder / "graph"), file, pictures)
+
+
+class Recorder:
+    """A listener of runs that keeps what it hears.
+
+    Attributes:
+        node_ids: the nodes, in the order in which they will run.
+        started: those that have begun.
+        reports: of those that have ended, by node.
+    """
+
+    def __init__(self):
+        self.node_ids, self.started, self.reports = [], [], {}
+
+    def run_started(self, node_ids):
+        self.node_ids = list(node_ids)
+
+    def node_started(self, node_id):
+        assert node_id not in self.reports, "a node starts before it ends"
+        self.started.append(node_id)
+
+    def node_finished(self, report):
+        self.reports[report.node_id] = report
+
+
+@pytest.fixture(scope="session")
+def new_recorder() -> type[Recorder]:
+    """Makes listeners, for fixtures that outlive a test."""
+    return Recorder
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """A listener of runs that keeps what it hears."""
+    return Recorder()

@@ -12,11 +12,11 @@ weights as float16 to components/trainer/weights/glyphs.npz, whose README.md has
 """
 
 import functools
+import io
 import math
 import multiprocessing
 import os
 import string
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,8 @@ from typing import Annotated
 import numpy as np
 import typer
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from components.files import write_atomically
 
 WEIGHTS_FILE = Path(__file__).parents[1] / "components" / "trainer" / "weights" / "glyphs.npz"
 
@@ -253,17 +255,10 @@ def save_weights(backbone, path: Path) -> None:
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{name} does not fit into float16; train with another seed or rate")
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            np.savez_compressed(file, **arrays)
-            file.flush()
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink()
-            raise
+    write_atomically(path, file.getvalue())
 
 
 def load_weights(backbone, path: Path) -> None:

@@ -26,7 +26,7 @@ import yaml
 
 MANIFESTS = Path(__file__).parents[1] / "kubeflow" / "manifests"
 # What somebody may apply, and the oldest and the newest Kubernetes that it is checked against.
-BUILT = ("training", "serving", "overlays/gpu", "overlays/canary")
+BUILT = ("training", "serving", "overlays/gpu", "overlays/canary", "overlays/canary-knative")
 PLAIN = ("files-pod.yaml",)
 VERSIONS = ("1.29", "1.37")
 

@@ -28,7 +28,7 @@ class ImageExampleGenSpec(component_spec.ComponentSpec):
 
 
 class ImageExampleGen(base_beam_component.BaseBeamComponent):
-    """Reads a folder of pictures per class (or a built-in source) into three splits.
+    """Reads labelled pictures, from any source that `data.source` may name, into three splits.
 
     Unlabelled pictures go through the same checks into a fourth, `unlabelled`, which is for the
     Trainer alone. Copies of labelled pictures are left out of it. Copies of a picture are always in

@@ -27,7 +27,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         settings = DataSettings.model_validate_json(exec_properties["settings"])
         examples = artifact_utils.get_single_instance(output_dict[features.EXAMPLES])
         with tempfile.TemporaryDirectory() as workspace:
-            source = sources.open_source(exec_properties["source"], workspace)
+            source = sources.open_source(exec_properties["source"], workspace, settings)
             folder = exec_properties.get("unlabelled")
             unlabelled = sources.list_unlabelled(folder) if folder else None
             inputs = ledger_inputs(

@@ -67,7 +67,9 @@ def ingest(
     try:
         artifact_folder.require_space(sum(one.total_bytes for one in sources), uri)
         reports = [
-            _write_shards(one, os.path.join(staging, str(index)), settings, make_pipeline)
+            _write_shards(
+                one, source.columns, os.path.join(staging, str(index)), settings, make_pipeline
+            )
             for index, one in enumerate(sources)
         ]
         tables = [report.rows for of_source in reports for report in of_source]
@@ -92,13 +94,21 @@ def ingest(
 
 def _write_shards(
     source: Source,
+    columns: tuple[str, ...],
     staging: str,
     settings: DataSettings,
     make_pipeline: Callable[[], beam.Pipeline],
 ) -> list[ShardReport]:
     """Reads a source and writes the records and rows of its shards into the staging folder."""
     fileio.makedirs(staging)
-    plan = shards.Plan(source.root, staging, settings.max_pixels, len(source.items))
+    plan = shards.Plan(
+        source.root,
+        staging,
+        settings.max_pixels,
+        len(source.items),
+        kind=source.kind,
+        columns=columns,
+    )
     planned = shards.plan_shards(source)
     shards.start_count()
     with make_pipeline() as pipeline:
@@ -156,9 +166,9 @@ def _check(
         Quarantined(pictures.paths[row], reason) for row, reason in assignment.set_aside.items()
     ]
     summary = summarise(source, of_source, len(quarantined), pictures, groups, splits)
-    check_usable(summary, quarantined, settings, to_utf8(source.root))
+    check_usable(summary, quarantined, settings, to_utf8(source.location))
     if settings.contradicting_labels == "stop":
-        check_labels(contradictions(pictures, groups), to_utf8(source.root))
+        check_labels(contradictions(pictures, groups), to_utf8(source.location))
     for one, its_reports in zip(unlabelled, of_unlabelled, strict=True):
         root = to_utf8(one.root)
         usable = splits.count(features.UNLABELLED)

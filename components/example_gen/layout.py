@@ -1,4 +1,4 @@
-"""What the layout of a data source means: which folders are classes and splits, which files count."""
+"""What the layout of a data source means: folders of classes and splits, and pictures."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -129,6 +129,25 @@ def class_name(name: str, shown: str) -> str:
             f"{shown} '{printable(composed)}' has a control character in its name: rename it"
         )
     return composed
+
+
+def split_name(text: str, where: str) -> str:
+    """The split that a word stands for.
+
+    Args:
+        text: as people write it, in any letter case.
+        where: what messages begin with.
+
+    Raises:
+        UserError: it stands for none.
+    """
+    split = SPLIT_NAMES.get(text.strip().lower())
+    if split is None:
+        raise UserError(
+            f"{where}: unknown split '{printable(text.strip())}': expected one of "
+            f"{', '.join(SPLIT_NAMES)}"
+        )
+    return split
 
 
 def listing(names: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ memory holds one picture, and the same source always gives the same files, whate
 Which split a picture belongs to is decided when all have been read (`components.example_gen.deal`).
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -15,13 +16,11 @@ import uuid
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from components import features, progress
-from components.example_gen import artifact_folder, facts, perceptual_hash, pictures
+from components.example_gen import artifact_folder, facts, perceptual_hash, pictures, readers
 from components.example_gen.picture_table import StagedWriter
-from components.example_gen.source import Item, Source
+from components.example_gen.source import FILES, Item, Source
 from components.example_gen.summary import Quarantined, ShardReport
 from components.example_gen.walk import to_utf8
 
@@ -49,12 +48,16 @@ class Plan:
         staging: Folder for unfinished files.
         max_pixels: Width x height above which a picture is set aside.
         total: Number of items of all shards.
+        kind: How the pictures are read, see `Source`.
+        columns: Names of the further columns that the records hold.
     """
 
     root: str
     staging: str
     max_pixels: int
     total: int
+    kind: str = FILES
+    columns: tuple[str, ...] = ()
 
 
 def plan_shards(source: Source) -> list[Shard]:
@@ -77,9 +80,19 @@ class WriteShard(beam.DoFn):
     def __init__(self, plan: Plan):
         self._plan = plan
 
+    def setup(self) -> None:
+        # Once for all shards of a worker: the table of contents of a large archive takes seconds.
+        self._opened = contextlib.ExitStack()
+        self._read = self._opened.enter_context(
+            readers.open_reader(self._plan.kind, self._plan.root)
+        )
+
     def process(self, shard: Shard) -> None:
         """Writes one shard."""
-        write_shard(shard, self._plan)
+        write_shard(shard, self._plan, self._read)
+
+    def teardown(self) -> None:
+        self._opened.close()
 
 
 def report_path(staging: str, index: int) -> str:
@@ -87,10 +100,15 @@ def report_path(staging: str, index: int) -> str:
     return os.path.join(staging, f"report-{index:05d}.json")
 
 
-def write_shard(shard: Shard, plan: Plan) -> None:
+def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
     """Writes the shard's records and rows to the staging folder and, when all is there, its report.
 
     May run twice, even at once: each attempt has its own files, the report names those of one.
+
+    Args:
+        shard: what to write.
+        plan: that of all shards.
+        read: gives the bytes of an item.
     """
     attempt = os.path.join(plan.staging, f"{shard.index:05d}-{uuid.uuid4().hex}")
     files = {"records": f"{attempt}.tfrecord", "rows": f"{attempt}.parquet"}
@@ -98,7 +116,8 @@ def write_shard(shard: Shard, plan: Plan) -> None:
     with tf.io.TFRecordWriter(files["records"]) as records, StagedWriter(files["rows"]) as rows:
         for item in shard.items:
             try:
-                data = _read(plan.root, item)
+                _check_size(item)
+                data = read(item)
                 picture = pictures.check_picture(data, plan.max_pixels)
             except pictures.BadPictureError as error:
                 quarantined.append(Quarantined(to_utf8(item.path), str(error)))
@@ -109,7 +128,11 @@ def write_shard(shard: Shard, plan: Plan) -> None:
                 hashed, thumbnail = perceptual_hash.thumbnails(image)
                 hashes = perceptual_hash.hashes(hashed)
                 path = to_utf8(item.path)
-                records.write(_example(picture.stored, image_id, path, item.label, measured))
+                # Unlabelled pictures come from elsewhere and have nothing in the columns.
+                values = itertools.zip_longest(plan.columns, item.columns, fillvalue="")
+                columns = {features.column_feature(name): value for name, value in values}
+                more = {**dataclasses.asdict(measured), **columns}
+                records.write(_example(picture.stored, image_id, path, item.label, more))
                 rows.write(image_id, path, item.label, item.split, measured, hashes, thumbnail)
                 reencoded += picture.is_converted
             _done.step(plan.total)
@@ -127,19 +150,14 @@ def start_count() -> None:
     _done.reset()
 
 
-def _read(root: str, item: Item) -> bytes:
+def _check_size(item: Item) -> None:
     if item.size > _MAX_BYTES:
         raise pictures.BadPictureError(f"{item.size:,} bytes, more than {_MAX_BYTES:,}")
-    try:
-        with FileSystems.open(
-            os.path.join(root, item.path), compression_type=CompressionTypes.UNCOMPRESSED
-        ) as file:
-            return file.read()
-    except (FileNotFoundError, PermissionError) as error:
-        raise pictures.BadPictureError(f"cannot be read: {error.strerror}") from error
 
 
-def _example(image: bytes, image_id: str, path: str, label: str, measured: facts.Facts) -> bytes:
+def _example(
+    image: bytes, image_id: str, path: str, label: str, more: dict[str, str | int | float]
+) -> bytes:
     """One serialised `tf.train.Example`, as `components.features` describes it, without `split`."""
     values = {
         features.IMAGE: image,
@@ -147,7 +165,7 @@ def _example(image: bytes, image_id: str, path: str, label: str, measured: facts
         features.IMAGE_ID: image_id,
         features.PATH: path,
         features.VIEW: 0,
-        **dataclasses.asdict(measured),
+        **more,
     }
     example = tf.train.Example()
     for name, value in values.items():

@@ -2,8 +2,10 @@
 
 import dataclasses
 
-# The kinds of data source, by how a picture is read from them.
-FILES, ZIP, TAR, TFRECORD = "files", "zip", "tar", "tfrecord"
+# How a picture is read: from a file of its own, as an entry of a zip, or from its place in a larger
+# file, such as a tar or a TFRecord. Where a folder holds several of these, an item's path is the
+# name of one, `#` and a number.
+FILES, ZIP, SLICES = "files", "zip", "slices"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,9 +18,9 @@ class Item:
         label: Class name, valid UTF-8 in Unicode's composed form (NFC).
         split: The split whose folder it lies in; None in a source without such folders.
         size: In bytes; 0 for a link that leads nowhere.
-        mtime_ns: Time of the last change in nanoseconds, of the archive where it lies in one; 0 for
-            a link that leads nowhere, and for a file that a manifest names and that is not there.
-        position: Where it begins in an archive: number of a zip's entry, byte of a tar or TFRecord.
+        mtime_ns: Time of the last change in nanoseconds, of the larger file where it lies in one; 0
+            for a link that leads nowhere, and for a file that a manifest names and that is gone.
+        position: Where it is in a larger file: number of a zip's entry, first byte in any other.
         columns: Values of the source's further columns; empty in a source without any.
     """
 
@@ -36,11 +38,11 @@ class Source:
     """A listed data source.
 
     Attributes:
-        root: Absolute path of the folder or the archive that the items' paths start from.
+        root: Absolute path of the folder or the larger file that the items' paths start from.
         classes: Sorted class names; every one has at least one item.
         items: Sorted by path.
         ignored: Number of visible files that do not claim to be pictures.
-        kind: How its pictures are read: `FILES`, `ZIP`, `TAR` or `TFRECORD`.
+        kind: How its pictures are read: `FILES`, `ZIP` or `SLICES`.
         manifest: Absolute path of the manifest that names the pictures; empty without one.
         columns: Names of the manifest's further columns.
         repeated: Number of a manifest's rows that say again what an earlier one said.

@@ -2,13 +2,13 @@
 
 import pydantic
 
-from components.settings import Settings
+from components.settings import LocalPath, Settings
 
 
 class PushSettings(Settings):
     """The block `push` of a recipe."""
 
-    destination: str = pydantic.Field(
+    destination: LocalPath = pydantic.Field(
         "",
         description="folder of the served versions, on this machine or a mounted volume; "
         "empty: `serving` beside the recipe's runs",

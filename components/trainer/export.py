@@ -1,6 +1,9 @@
 """The SavedModel that is served: encoded pictures in, class names out."""
 
+import math
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -8,7 +11,13 @@ import tensorflow_transform as tft
 
 from components import features
 from components.classes import write_classes
+from components.errors import UserError
 from components.trainer.network import saved_model
+from components.trainer.network.outputs import logits_per_class
+
+# For the graph, the vocabulary and the names of the variables. That of a MobileNetV2 takes 1.1 MB;
+# the largest networks have ten times its layers.
+_GRAPH_BYTES = 64 << 20
 
 
 class ServingModule(tf.Module):
@@ -43,10 +52,7 @@ class ServingModule(tf.Module):
         self._network = network
 
     def _predict(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = self._network(pixels)
-        if logits.shape[-1] == 1:
-            logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
-        probabilities = tf.nn.softmax(logits)
+        probabilities = tf.nn.softmax(logits_per_class(self._network(pixels)))
         best = tf.argmax(probabilities, axis=1)
         return {
             features.PREDICTED_LABEL: tf.gather(self._classes, best),
@@ -76,6 +82,37 @@ class ServingModule(tf.Module):
         """Signature `transform_features`: serialized examples to `label_xf` int64 [batch]."""
         spec = {features.LABEL: self._spec[features.LABEL]}
         return dict(self._layer(tf.io.parse_example(examples, spec)))
+
+
+def export_bytes(model: keras.Model) -> int:
+    """Disk that the export of a model takes, rather more than less."""
+    variables = [v for loaded in saved_model.loaded_parts(model) for v in loaded.variables]
+    weights = sum(
+        math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
+        for variable in [*model.weights, *variables]
+    )
+    return weights + _GRAPH_BYTES
+
+
+def require_export_space(model: keras.Model, path: str) -> None:
+    """Finds a disk that is too small for the export before the training that it would lose.
+
+    Args:
+        model: to be exported.
+        path: folder or URI to be written to; nothing is known of an object store's space.
+
+    Raises:
+        UserError: the disk is too small.
+    """
+    if "://" in path:
+        return
+    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    needed, free = export_bytes(model), shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"the trained model takes {needed / 1e6:,.0f} MB, but {folder} has only "
+            f"{free / 1e6:,.0f} MB free: free some space and run again"
+        )
 
 
 def export(

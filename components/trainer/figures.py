@@ -1,9 +1,6 @@
 """What the Trainer has to tell in a few words, for the line that it ends with."""
 
-import json
-from pathlib import Path
-
-from components.trainer.fitting.phases import TRAINING_FILE
+from components.trainer.training_report import TrainingReport
 
 
 def describe(outputs: dict[str, list]) -> str:
@@ -12,11 +9,10 @@ def describe(outputs: dict[str, list]) -> str:
     Args:
         outputs: the node's output artifacts by key.
     """
-    text = Path(outputs["model_run"][0].uri, TRAINING_FILE).read_text(encoding="utf-8")
-    training = json.loads(text)
-    phases = ", ".join(f"{p['name']} {p['val_accuracy']:.4f}" for p in training["phases"])
-    text = f"validation accuracy: {phases}; kept: {training['kept']}"
-    if labels := training["pseudo_labels"]:
-        taken = ", ".join(f"{number:,} {name}" for name, number in labels["taken"].items())
-        text += f"; labelled itself: {taken} of {labels['unlabelled']:,}"
+    report = TrainingReport.read(outputs["model_run"][0].uri)
+    phases = ", ".join(f"{phase.name} {phase.val_accuracy:.4f}" for phase in report.phases)
+    text = f"validation accuracy: {phases}; kept: {report.kept}"
+    if labels := report.pseudo_labels:
+        taken = ", ".join(f"{number:,} {name}" for name, number in labels.taken.items())
+        text += f"; labelled itself: {taken} of {labels.unlabelled:,}"
     return text

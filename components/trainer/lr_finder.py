@@ -8,22 +8,22 @@ batches do not bend the curve.
 
 import dataclasses
 import math
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
-from components import features, progress
+from components import progress
 from components.errors import UserError
-from components.trainer.fitting import devices
 from components.trainer.fitting.callbacks import ReportProgress
-from components.trainer.fitting.losses import class_weights
 from components.trainer.fitting.phases import compile_for_phase
-from components.trainer.inputs.examples import ExampleReader, count_labels
-from components.trainer.network.classifier import build_classifier, set_learning
-from components.trainer.settings.trainer import PhaseSettings, TrainerSettings, TrainingSettings
+from components.trainer.network.classifier import set_learning
+from components.trainer.settings.trainer import PhaseSettings, TrainerSettings
+from components.trainer.targets.labels import with_weights
+from components.trainer.training_setup import TrainingSetup, open_inputs, set_up_training
 
 LOWEST_RATE = 1e-6
 HIGHEST_RATE = 10.0
@@ -57,9 +57,9 @@ class Curve:
 
     @property
     def smoothed(self) -> np.ndarray:
-        """The losses without the luck of the draw: float64 [steps].
+        """The losses without the noise of which pictures were in which batch: float64 [steps].
 
-        Each is averaged with its neighbours, and divided by how hard these batches were before the
+        Each is averaged with its neighbours, and divided by the loss of the same batches before the
         first step. Where a network is good already, an easy batch and a hard one differ by more
         than any rate changes.
         """
@@ -113,7 +113,7 @@ def range_test(
     for step, batch in zip(range(steps), batches(), strict=False):
         model.reset_metrics()  # or the loss is a mean over all batches so far
         untrained.append(model.test_on_batch(*batch, return_dict=True)["loss"])
-        progress.report("range test, before", step + 1, steps, "how hard each batch is")
+        progress.report("range test, before", step + 1, steps, "loss of each batch")
     losses: list[float] = []
     for rate, batch in zip(rates, batches(), strict=False):
         model.optimizer.learning_rate = rate
@@ -133,7 +133,7 @@ def range_test(
 
 
 def diverged(losses: Sequence[float], untrained: Sequence[float]) -> bool:
-    """Whether the running mean of the losses has left its lowest value far below.
+    """Whether the running mean of the losses is far above its lowest value.
 
     Args:
         losses: so far.
@@ -166,8 +166,9 @@ def phase_curve(
 ) -> Curve:
     """Runs the range test of a phase, on fresh views through the whole network.
 
-    The phases before it are trained for one epoch each, at their own rates: random weights in the
-    head would send the backbone astray at every rate.
+    Network, initial bias, losses and weights are those of the training (see `training_setup`). The
+    phases before it are trained for one epoch each, at their own rates: random weights in the head
+    would send the backbone astray at every rate.
 
     Args:
         settings: of the Trainer.
@@ -178,42 +179,40 @@ def phase_curve(
     Raises:
         UserError: a setting cannot be met here: no GPU, no weights, a class that is not there.
     """
-    training, phases = settings.training, settings.training.phases
-    keras.utils.set_random_seed(settings.seed)
-    strategy = devices.prepare(training)
-    tft_output = tft.TFTransformOutput(transform_graph)
-    classes = [c.decode() for c in tft_output.vocabulary_by_name(features.LABEL_VOCABULARY)]
-    files = tf.io.gfile.glob(train_pattern)
-    labels = count_labels(files)
-    counts = {name: labels[name] for name in classes}
-    by_class = class_weights(training, counts) or dict.fromkeys(range(len(classes)), 1.0)
-    weight_of = tf.constant([by_class[index] for index in range(len(classes))])
-    reader = ExampleReader(tft_output, training.batch_size)
+    phases = settings.training.phases
+    inputs = open_inputs(settings, transform_graph, train_pattern)
+    with tempfile.TemporaryDirectory() as state:
+        setup = set_up_training(inputs, inputs.labelled_files, Path(state))
+    splits = setup.splits
 
     def batches(phase: PhaseSettings, epoch: int) -> tf.data.Dataset:
-        sized = reader.with_batch_size(phase.batch_size)
-        pairs = sized.training_batches(files, labels.total(), settings.seed, epoch)
-        return pairs.map(lambda pixels, label: (pixels, label, tf.gather(weight_of, label)))
-
-    with strategy.scope():
-        model = build_classifier(
-            settings.backbone, settings.head, len(classes), STEPS, list(counts.values())
+        reader = inputs.reader.with_batch_size(phase.batch_size)
+        return with_weights(
+            reader.training_batches(
+                splits.train_files, splits.train_count, settings.seed, epoch, splits.train_targets
+            ),
+            setup.class_weights,
         )
+
+    with inputs.strategy.scope():
         before = list(phases)[: list(phases).index(name)]
         for epoch, earlier in enumerate(before):
-            _compile(model, phases[earlier], training)
-            model.fit(
+            _compile(setup, phases[earlier], settings)
+            setup.model.fit(
                 batches(phases[earlier], epoch),
-                steps_per_epoch=math.ceil(labels.total() / phases[earlier].batch_size),
+                steps_per_epoch=math.ceil(splits.train_count / phases[earlier].batch_size),
                 callbacks=[ReportProgress(f"{earlier} first")],
+                shuffle=False,  # the dataset has its own order, and Keras 3.15 warns
                 verbose=0,
             )
-        _compile(model, phases[name], training)
-        return range_test(model, lambda: batches(phases[name], len(before)))
+        _compile(setup, phases[name], settings)
+        return range_test(setup.model, lambda: batches(phases[name], len(before)))
 
 
-def _compile(model: keras.Model, phase: PhaseSettings, settings: TrainingSettings) -> None:
-    """Readies a model for a phase, its rate left constant."""
-    phase = phase.model_copy(update={"schedule": "constant", "warmup_epochs": 0.0})
-    set_learning(model, phase)
-    compile_for_phase(model, phase, 1, settings)
+def _compile(setup: TrainingSetup, phase: PhaseSettings, settings: TrainerSettings) -> None:
+    """Readies the network for a phase, its rate left constant."""
+    phase = phase.replaced(schedule="constant", warmup_epochs=0.0)
+    set_learning(setup.model, phase)
+    compile_for_phase(
+        setup.model, phase, 1, settings.training, settings.distillation, setup.class_weights
+    )

@@ -1,35 +1,31 @@
 """Entry point of the Trainer component."""
 
 import dataclasses
-import functools
-import json
 import logging
-import math
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
-from components.trainer.export import export
-from components.trainer.fitting import devices
-from components.trainer.fitting.losses import class_weights
-from components.trainer.fitting.phases import TRAINING_FILE, PhaseResult, as_json, run_phases
-from components.trainer.fitting.resume import resumable_state
-from components.trainer.inputs.examples import ExampleReader, count_examples, count_labels
-from components.trainer.inputs.phase_inputs import Splits, phase_inputs
+from components.settings import SETTINGS_KEY
+from components.trainer.export import export, export_bytes, require_export_space
+from components.trainer.fitting.phases import run_phases
+from components.trainer.fitting.resume import mark_exported, resumable_state
+from components.trainer.inputs.phase_inputs import phase_inputs
 from components.trainer.network import initial_weights, keras_applications
 from components.trainer.network.classifier import build_classifier
 from components.trainer.settings.trainer import TrainerSettings
 from components.trainer.targets import pseudo_labels
-from components.trainer.targets.teacher import teacher_targets
+from components.trainer.training_report import PhaseResult, TrainingReport
+from components.trainer.training_setup import TrainingInputs, open_inputs, set_up_training
 
-SETTINGS = "settings"
 # Names what the second training, on pseudo-labels too, leaves behind.
 _AGAIN = "pseudo-labels"
+# In the folder of a training's state: what is large and only the training needs.
+_ACTIVATIONS = "activations"
 
 
 def run_fn(fn_args) -> None:
@@ -41,43 +37,32 @@ def run_fn(fn_args) -> None:
 
     Raises:
         UserError: a setting cannot be met here: no GPU, no weights, a class that is not there, a
-            loss that is not finite.
+            loss that is not finite, a disk that is too small.
     """
-    settings = TrainerSettings.model_validate_json(fn_args.custom_config[SETTINGS])
-    strategy = devices.prepare(settings.training)
-    tft_output = tft.TFTransformOutput(fn_args.transform_output)
-    classes = [c.decode() for c in tft_output.vocabulary_by_name(features.LABEL_VOCABULARY)]
-    # Sorted: what is kept of the pictures on disk goes by their order.
-    train_files, validation_files = (
-        sorted(tf.io.gfile.glob(pattern)) for pattern in (fn_args.train_files, fn_args.eval_files)
+    settings = TrainerSettings.model_validate_json(fn_args.custom_config[SETTINGS_KEY])
+    inputs = open_inputs(
+        settings, fn_args.transform_output, fn_args.train_files, fn_args.eval_files
     )
-    labelled, unlabelled = pseudo_labels.split_files(train_files)
-    reader = ExampleReader(tft_output, settings.training.batch_size)
-    train = functools.partial(_train, settings, strategy, reader, classes, validation_files)
-    taken = None
     with resumable_state(fn_args) as state:
-        trained = train(labelled, state, fn_args.model_run_dir)
-        phases = trained.phases
-        if settings.pseudo_labels:
-            taken = pseudo_labels.label_pictures(
-                trained.model, reader, unlabelled, classes, settings.pseudo_labels, state
+        trained, report = _train_rounds(inputs, fn_args, state)
+        for phase in report.phases:
+            logging.info(
+                "%s: validation accuracy %.4f in %.1f s",
+                phase.name,
+                phase.val_accuracy,
+                phase.seconds,
             )
-            _tell(taken, settings)
-        if taken and taken.total:
-            again = state / _AGAIN
-            again.mkdir(exist_ok=True)
-            folder = os.path.join(fn_args.model_run_dir, _AGAIN)
-            second = train([*labelled, taken.file], again, folder).renamed(f"{{}} with {_AGAIN}")
-            phases = [*phases, *second.phases]
-            trained = max(trained, second, key=lambda one: one.kept.rank)
-    for phase in phases:
-        logging.info(
-            "%s: validation accuracy %.4f in %.1f s", phase.name, phase.val_accuracy, phase.seconds
+        report.write(fn_args.model_run_dir)
+        # Before the state goes: a kill while exporting costs the export alone.
+        export(
+            _in_float32(trained.model, settings, len(inputs.classes)),
+            tft.TFTransformOutput(fn_args.transform_output),
+            inputs.classes,
+            fn_args.serving_model_dir,
         )
-    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, TRAINING_FILE), "w") as file:
-        json.dump(as_json(phases, trained.kept, taken), file, indent=1)
-    served = _in_float32(trained.model, settings, len(classes))
-    export(served, tft_output, classes, fn_args.serving_model_dir)
+        mark_exported(state, fn_args.model_run_dir)
+        for folder in sorted(state.rglob(_ACTIVATIONS)):
+            shutil.rmtree(folder)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,62 +79,82 @@ class _Trained:
         return _Trained(self.model, phases, phases[self.phases.index(self.kept)])
 
 
+def _train_rounds(inputs: TrainingInputs, fn_args, state: Path) -> tuple[_Trained, TrainingReport]:
+    """Trains once, or with pseudo-labels twice, and takes the better training."""
+    settings, destination = inputs.settings, fn_args.serving_model_dir
+    trained = _train(inputs, inputs.labelled_files, state, fn_args.model_run_dir, destination)
+    phases, counts = trained.phases, None
+    if settings.pseudo_labels:
+        taken = pseudo_labels.label_pictures(
+            trained.model,
+            inputs.reader,
+            inputs.unlabelled_files,
+            inputs.classes,
+            settings.pseudo_labels,
+            state,
+        )
+        counts = taken.counts
+        _tell(taken, settings)
+        if counts.total:
+            again = state / _AGAIN
+            again.mkdir(exist_ok=True)
+            folder = os.path.join(fn_args.model_run_dir, _AGAIN)
+            files = [*inputs.labelled_files, taken.file]
+            second = _train(inputs, files, again, folder, destination)
+            second = second.renamed(f"{{}} with {_AGAIN}")
+            phases = [*phases, *second.phases]
+            trained = max(trained, second, key=lambda one: one.kept.rank)
+    return trained, TrainingReport(phases, trained.kept.name, counts)
+
+
 def _train(
-    settings: TrainerSettings,
-    strategy: tf.distribute.Strategy,
-    reader: ExampleReader,
-    classes: Sequence[str],
-    validation_files: Sequence[str],
+    inputs: TrainingInputs,
     train_files: Sequence[str],
     state: Path,
     log_dir: str,
+    destination: str,
 ) -> _Trained:
     """Trains phase after phase from the initial weights, or from where a killed run left them."""
-    training = settings.training
-    labels = count_labels(train_files)
-    counts = {name: labels[name] for name in classes}
-    weights = class_weights(training, counts)
-    # What the loss sees of each class, which the weights change.
-    priors = [n * (weights[i] if weights else 1.0) for i, n in enumerate(counts.values())]
-    targets = None
-    if settings.distillation:
-        targets = teacher_targets(settings.distillation, train_files, classes, state)
-    splits = Splits(
-        train_files, labels.total(), validation_files, count_examples(validation_files), targets
-    )
-    steps = sum(
-        math.ceil(splits.train_count / phase.batch_size) * phase.epochs
-        for phase in training.phases.values()
-    )
-    keras.utils.set_random_seed(settings.seed)
-    with strategy.scope():
-        model = build_classifier(settings.backbone, settings.head, len(classes), steps, priors)
-        inputs = phase_inputs(
-            model, training.phases, reader, splits, settings.views, settings.seed, state
+    settings = inputs.settings
+    setup = set_up_training(inputs, train_files, state)
+    require_export_space(setup.model, destination)
+    activations = state / _ACTIVATIONS
+    activations.mkdir(exist_ok=True)
+    with inputs.strategy.scope():
+        by_phase = phase_inputs(
+            setup.model,
+            settings.training.phases,
+            inputs.reader,
+            setup.splits,
+            settings.views,
+            settings.seed,
+            activations,
+            reserved_bytes=export_bytes(setup.model),
         )
         results, kept = run_phases(
-            model,
-            inputs,
-            training,
-            splits.train_count,
+            setup.model,
+            by_phase,
+            settings.training,
+            setup.splits.train_count,
             log_dir,
             state,
-            weights,
+            setup.class_weights,
             settings.distillation,
         )
-    return _Trained(model, results, kept)
+    return _Trained(setup.model, results, kept)
 
 
 def _tell(taken: pseudo_labels.PseudoLabels, settings: TrainerSettings) -> None:
     """Says how many unlabelled pictures the model was sure of."""
+    counts = taken.counts
     logging.info(
         "Pseudo-labels: %d of %d unlabelled pictures reach probability %g (%s)",
-        taken.total,
-        taken.unlabelled,
+        counts.total,
+        counts.unlabelled,
         settings.pseudo_labels.threshold,
-        ", ".join(f"{number} {name}" for name, number in taken.taken.items()),
+        ", ".join(f"{number} {name}" for name, number in counts.taken.items()),
     )
-    if not taken.total:
+    if not counts.total:
         logging.warning(
             "pseudo_labels.threshold: no unlabelled picture reaches it, so the model stays as the "
             "labelled ones made it"

@@ -5,10 +5,9 @@ import tensorflow_transform as tft
 
 from components import features
 from components.pixels import decode, rescale
+from components.settings import SETTINGS_KEY
 from components.transform.augment import augment
 from components.transform.config import TransformSettings
-
-SETTINGS = "settings"
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[str, tf.Tensor]:
@@ -23,7 +22,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[
         `image_xf` float32 [batch, size, size, 3] in the backbone's value range, and `label_xf`
         int64 [batch].
     """
-    settings = TransformSettings.model_validate_json(custom_config[SETTINGS])
+    settings = TransformSettings.model_validate_json(custom_config[SETTINGS_KEY])
     image_hash = tf.strings.to_hash_bucket_fast(inputs[features.IMAGE_ID], 2**31 - 1)
     size = settings.image_size
     pixels = tf.map_fn(

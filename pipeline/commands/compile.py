@@ -6,18 +6,16 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Column, Table
 
 from components.errors import UserError
 from components.files import write_atomically
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import redirect_output
-from pipeline.kubeflow.compiler import checks
-from pipeline.kubeflow.package.documents import Package, Step, parse_package
+from pipeline.console import make_console, plain, redirect_output, say
+from pipeline.kubeflow.compiler import recipe_checks
+from pipeline.kubeflow.package.documents import SUFFIXES, Package, Step, parse_package
 
 STDOUT = Path("-")
-_SUFFIXES = (".yaml", ".yml")
 
 
 def compile_recipe(config: str, overrides: list[str], output: Path | None, verbose: bool) -> None:
@@ -35,21 +33,19 @@ def compile_recipe(config: str, overrides: list[str], output: Path | None, verbo
     recipe = load_recipe(config, overrides)
     output = output or Path(f"{recipe.name}.package.yaml")
     check_output(output, config)
-    checks.check(recipe)  # before TFX is imported, which takes a while
+    recipe_checks.check_recipe(recipe)  # before TFX is imported, which takes a while
     text = _compile(recipe, verbose)
     if output == STDOUT:
         sys.stdout.write(text)
     else:
         write_atomically(output, text)
-    console = Console(stderr=output == STDOUT)
+    console = make_console(stderr=output == STDOUT)
     show_package(console, parse_package(text))
     if output != STDOUT:
         size = decimal(len(text.encode()))
-        console.print(f"{escape(str(output))}: {size}", soft_wrap=True, highlight=False)
-    for warning in checks.warnings(recipe):
-        Console(stderr=True).print(
-            f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True, highlight=False
-        )
+        say(console, f"{output}: {size}")
+    for warning in recipe_checks.warnings_for(recipe):
+        say(make_console(stderr=True), f"Warning: {warning}", style="yellow")
 
 
 def _compile(recipe: Recipe, verbose: bool) -> str:
@@ -74,7 +70,7 @@ def check_output(output: Path, config: str) -> None:
     """
     if output == STDOUT:
         return
-    if output.suffix not in _SUFFIXES:
+    if output.suffix not in SUFFIXES:
         raise UserError(f"--output {output}: a package is a file that ends in .yaml")
     if not output.parent.is_dir():
         raise UserError(f"--output {output}: there is no folder {output.parent}")
@@ -84,24 +80,24 @@ def check_output(output: Path, config: str) -> None:
 
 def show_package(console: Console, package: Package) -> None:
     """Prints the steps with what they ask for, and the parameters of a run."""
-    console.print(f"[bold]{escape(package.name)}[/], Kubeflow Pipelines v2", highlight=False)
+    console.print(f"[bold]{plain(package.name)}[/], Kubeflow Pipelines v2", highlight=False)
     steps = Table(Column("step", no_wrap=True), "CPU", "memory", "GPU", "cached", "retries")
     for step in package.steps:
         steps.add_row(
-            escape(step.name),
+            plain(step.name),
             _range(step, "Cpu"),
             _range(step, "Memory"),
-            escape(step.gpu) or "–",
+            plain(step.gpu) or "–",
             "yes" if step.cached else "no",
             str(step.retries or "–"),
         )
     console.print(steps)
     for image, names in _images(package).items():
-        console.print(f"{names}: {escape(image)}", soft_wrap=True, highlight=False)
+        console.print(f"{names}: {plain(image)}", soft_wrap=True, highlight=False)
     parameters = Table("parameter of a run", "type", "default")
     for parameter in package.parameters:
         default = "" if parameter.default is None else str(parameter.default)
-        parameters.add_row(escape(parameter.name), parameter.type, escape(default))
+        parameters.add_row(plain(parameter.name), parameter.type, plain(default))
     console.print(parameters)
 
 

@@ -4,16 +4,19 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import tempfile
 from pathlib import Path
 
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Table
 
-from components import served_versions
+from components.errors import UserError
+from pipeline import preflight
 from pipeline.beam_config import BeamSettings
-from pipeline.config import load_recipe
-from pipeline.console import redirect_output
+from pipeline.config import Recipe, load_recipe
+from pipeline.console import plain, redirect_output
+from pipeline.failures import explain
+from pipeline.preflight import Scope
 
 # A run keeps the pictures once more, as they came, plus models and logs.
 _MIN_FREE_BYTES = 2 << 30
@@ -33,15 +36,15 @@ def examine(config: str, overrides: list[str], verbose: bool) -> int:
         checks = [
             _python(),
             _tfx(),
-            *_tensorflow(recipe.training),
+            _tensorflow(),
+            _gpus(),
             _beam(recipe.beam),
             _disk(recipe.folder),
-            _writable("workspace", recipe.folder),
-            _writable("push destination", recipe.push_destination),
+            _recipe(recipe),
         ]
         table = Table("", "what", "found", title=f"Recipe {recipe.name}", title_justify="left")
         for passed, what, found in checks:
-            table.add_row("[green]✓[/]" if passed else "[red]✗[/]", what, escape(found))
+            table.add_row("[green]✓[/]" if passed else "[red]✗[/]", what, plain(found))
         console.print(table)
     return 0 if all(passed for passed, _, _ in checks) else 1
 
@@ -65,29 +68,22 @@ def _tfx() -> Check:
     return True, "TFX", f"{version}, {line}"
 
 
-def _tensorflow(training) -> list[Check]:
+def _tensorflow() -> Check:
     import keras
     import tensorflow as tf
 
-    from components.trainer.fitting.devices import check_device
+    return True, "TensorFlow", f"{tf.__version__}, Keras {keras.__version__}"
 
-    gpus = [
-        tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in _gpus(tf)
+
+def _gpus() -> Check:
+    """A GPU that the recipe demands and that is not there is told by the recipe's own check."""
+    import tensorflow as tf
+
+    names = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+        for gpu in tf.config.list_physical_devices("GPU")
     ]
-    try:
-        check_device(training)
-        enough = True
-    except ValueError:
-        enough = False
-    found = ", ".join(gpus) or "none: training runs on the CPU"
-    return [
-        (True, "TensorFlow", f"{tf.__version__}, Keras {keras.__version__}"),
-        (enough, "GPUs", found if enough else "none, but training.device is `gpu`"),
-    ]
-
-
-def _gpus(tf) -> list:
-    return tf.config.list_physical_devices("GPU")
+    return True, "GPUs", ", ".join(names) or "none: training runs on the CPU"
 
 
 def _beam(beam: BeamSettings) -> Check:
@@ -105,9 +101,13 @@ def _disk(folder: Path) -> Check:
     )
 
 
-def _writable(what: str, folder: Path) -> Check:
+def _recipe(recipe: Recipe) -> Check:
+    """Whether all that the recipe names is there: folders, pictures, weights, devices."""
     try:
-        served_versions.check_writable(folder)
-    except ValueError as error:
-        return False, f"Writable: {what}", str(error)
-    return True, f"Writable: {what}", str(folder.absolute())
+        with tempfile.TemporaryDirectory() as scratch:
+            found = preflight.inspect(recipe, Scope.MACHINE, Path(scratch))
+        preflight.check_network(recipe)
+    except (UserError, OSError) as error:
+        return False, "The recipe's needs", explain(error)
+    pictures, classes = len(found.source.items), len(found.source.classes)
+    return True, "The recipe's needs", f"{pictures:,} pictures of {classes} classes"

@@ -4,18 +4,23 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
-from components import features, progress
+from components import features
 from components.errors import UserError
+from pipeline import node_ids
+from pipeline.commands.local_run import run_locally
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import RunDisplay, log_path, redirect_output
-
-_SMOOTHED = "smoothed, by how hard the batches are"
+from pipeline.console import RunDisplay, say
+from pipeline.preflight import Inspection
 
 
 def find_rate(
-    config: str, overrides: list[str], phase: str | None, output: Path | None, verbose: bool
+    config: str,
+    overrides: list[str],
+    phase: str | None,
+    output: Path | None,
+    verbose: bool,
+    wait: bool,
 ) -> int:
     """Runs the learning rate range test of a phase, prints what it suggests, draws the curve.
 
@@ -25,9 +30,10 @@ def find_rate(
         phase: name of one of the recipe's phases; None: the first.
         output: the PNG file; None: in the recipe's folder.
         verbose: leaves the log on the terminal.
+        wait: until another run of this recipe has ended.
 
     Returns:
-        The exit code: 0, or 1 when a node failed or the loss fell at no rate.
+        The exit code: 0, 1 when a node failed or the loss fell at no rate, 70 after a bug of Graft.
 
     Raises:
         UserError: the recipe has no such phase or cannot be used.
@@ -37,38 +43,28 @@ def find_rate(
     check_phase(recipe, phase)
     picture = output or recipe.folder / f"lr-{phase}.png"
     check_output(picture)
-    log_file = None if verbose else log_path(recipe.folder)
-    with redirect_output(log_file) as console:
-        _print(console, f"{recipe.name}, {phase} phase")
-        if log_file:
-            _print(console, f"Log: {log_file}")
-        console.print("[dim]Starting TensorFlow and TFX …[/]")
-        from components.trainer import lr_finder
-        from pipeline.local_runner import RunError
 
-        try:
-            with RunDisplay(console) as display, progress.watched_by(display.step):
-                curve = _test(recipe, phase, display)
-        except RunError as error:
-            console.print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-            if log_file:
-                _print(console, f"The log has the details: {log_file}")
-            return 1
+    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+        from components.trainer import lr_finder, lr_plot
+
+        curve = _test(recipe, phase, display, found)
         suggestion = lr_finder.suggest(curve)
-        draw(curve, suggestion, f"{recipe.name}, {phase} phase", picture)
-        _print(console, advice(suggestion, recipe.training.key(phase)))
-        _print(console, f"Curve: {picture}")
-    return 0 if suggestion else 1
+        lr_plot.draw(curve, suggestion, f"{recipe.name}, {phase} phase", picture)
+        say(console, advice(suggestion, recipe.training.key(phase)))
+        say(console, f"Curve: {picture}")
+        return 0 if suggestion else 1
+
+    return run_locally(recipe, f"{recipe.name}, {phase} phase", work, verbose=verbose, wait=wait)
 
 
-def _test(recipe: Recipe, phase: str, display: RunDisplay):
+def _test(recipe: Recipe, phase: str, display: RunDisplay, found: Inspection):
     """Makes or finds the examples and the transform graph, and runs the test on them."""
     from components.trainer import lr_finder
     from pipeline.local_runner import NodeReport, run_up_to
 
-    outputs = run_up_to("Transform", recipe, display)
-    (examples,) = outputs["ImageExampleGen"]["examples"]
-    (graph,) = outputs["Transform"]["transform_graph"]
+    outputs = run_up_to(node_ids.TRANSFORM, recipe, display, found)
+    (examples,) = outputs[node_ids.IMAGE_EXAMPLE_GEN]["examples"]
+    (graph,) = outputs[node_ids.TRANSFORM]["transform_graph"]
     display.node_started("Range test")
     start = time.monotonic()
     train_files = f"{examples.uri}/Split-{features.TRAIN}/*"
@@ -130,44 +126,3 @@ def advice(suggestion, key: str) -> str:
         f"Set {key} to {steepest}, where the loss falls fastest, or to {safe}, a tenth of the rate "
         f"at which it is lowest: --set {key}={steepest}"
     )
-
-
-def draw(curve, suggestion, title: str, path: Path) -> None:
-    """Draws the loss over the rate, with the suggested rates marked.
-
-    Args:
-        curve: an `lr_finder.Curve`.
-        suggestion: of `lr_finder.suggest`.
-        title: what was tested.
-        path: the PNG file to write.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    smoothed = curve.smoothed
-    axes.semilogx(
-        curve.rates, curve.losses, ".", color="0.7", markersize=5, label="loss of one batch"
-    )
-    axes.semilogx(curve.rates, smoothed, color="tab:blue", linewidth=2, label=_SMOOTHED)
-    if suggestion:
-        for rate, colour, style, label in (
-            (suggestion.steepest, "tab:green", "-", "where it falls fastest"),
-            (suggestion.safe, "tab:orange", "--", "a tenth of where it is lowest"),
-        ):
-            axes.axvline(rate, color=colour, linestyle=style, label=f"{rate:.1e}, {label}")
-    # Where it diverged, single batches would squeeze the rest of the curve flat.
-    axes.set_ylim(0, 1.4 * max(smoothed))
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel("training loss")
-    axes.set_title(f"Learning rate range test: {title}")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="best")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(escape(text), soft_wrap=True, highlight=False)

@@ -34,8 +34,8 @@ def predict_pictures(
         UserError: there is no model to ask.
     """
     path = model or _champion(config, overrides)
-    if not (path / served_versions.SAVED_MODEL).is_file():
-        raise UserError(f"--model: {path} holds no {served_versions.SAVED_MODEL}")
+    if not (path / served_versions.SAVED_MODEL_FILE).is_file():
+        raise UserError(f"--model: {path} holds no {served_versions.SAVED_MODEL_FILE}")
     with redirect_output(None if verbose else Path("/dev/null")) as console:
         import tensorflow as tf
 

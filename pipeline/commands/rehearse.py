@@ -1,14 +1,15 @@
 """`graft rehearse`."""
 
-import signal
-import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-
-from components.errors import UserError
-from pipeline.console import RunDisplay, log_path, redirect_output, show_result
+from components.errors import Fault
+from pipeline.console import RunDisplay, log_path, plain, redirect_output, say, show_result
+from pipeline.failures import exit_code, explain, report_request
+from pipeline.kubeflow.package.backend_rules import run_parameter_values
+from pipeline.kubeflow.package.documents import load_package
+from pipeline.kubeflow.package.run_arguments import parse_arguments
+from pipeline.kubeflow.step.run_parameters import check_run_parameters
+from pipeline.run_result import RunError
 
 
 def rehearse_package(
@@ -30,51 +31,39 @@ def rehearse_package(
         verbose: leaves this process' log on the terminal. Those of the steps always go to files.
 
     Returns:
-        The exit code: 0 when every gate said yes, 1 when one said no or a step failed.
+        The exit code: 0 when every gate said yes, 1 when one said no or a step failed, 70 after a
+        bug of Graft.
 
     Raises:
         UserError: the backend would not accept the package or a parameter; nothing has been run.
     """
-    given = dict(_split(override) for override in overrides)
-    # Ended from outside it must end its step too, which a mere signal would not let it do.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    from pipeline.kubeflow.package.documents import load_package
-
     package = load_package(path)
+    given = parse_arguments(package, overrides)
+    check_run_parameters(package.spec, run_parameter_values(package.spec, given))
     work = work or Path("runs") / package.name / "rehearsal"
-    with redirect_output(None if verbose else log_path(work)) as console:
+    log_file = None if verbose else log_path(work)
+    with redirect_output(log_file) as console:
         console.print(
-            f"[bold]{escape(package.name)}[/]: {len(package.steps)} steps, one process each, "
+            f"[bold]{plain(package.name)}[/]: {len(package.steps)} steps, one process each, "
             "under the rules of a Kubeflow Pipelines backend"
         )
         console.print("[dim]Starting TensorFlow and TFX …[/]")
         from pipeline.kubeflow.emulator import rehearsal
 
         run = rehearsal.Rehearsal(package, work, given, pipeline_root)
-        _say(console, f"Logs: {escape(str(run.folder / 'logs'))}")
+        say(console, f"Logs: {run.folder / 'logs'}")
         try:
             with RunDisplay(console) as display:
                 result = run.run(display, keep)
-        except rehearsal.StepError as error:
-            _say(console, f"[red]✗[/] {escape(str(error))}")
-            _say(console, f"[dim]The end of {escape(str(error.log_file))}:[/]")
-            _say(console, escape(error.tail))
-            return 1
-        except rehearsal.RunError as error:
-            _say(console, f"[red]✗[/] {escape(str(error))}")
-            return 1
+        except RunError as error:
+            say(console, f"✗ {explain(error)}", style="red")
+            if isinstance(error, rehearsal.StepError):
+                say(console, f"The end of {error.log_file}:", style="dim")
+                say(console, error.tail)
+            if error.fault is Fault.GRAFT:
+                say(console, report_request(log_file or "above"))
+            return exit_code(error)
         if result.message:
-            _say(console, f"[red]✗[/] {escape(result.message)}")
+            say(console, f"✗ {result.message}", style="red")
         show_result(console, result, run.destination)
     return 0 if result.passed else 1
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, soft_wrap=True, highlight=False)
-
-
-def _split(override: str) -> tuple[str, str]:
-    name, equals, value = override.partition("=")
-    if not equals or not name:
-        raise UserError(f"--param {override}: write key=value, as in frozen_epochs=3")
-    return name, value

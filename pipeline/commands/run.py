@@ -1,52 +1,43 @@
 """`graft run`."""
 
-from rich.markup import escape
+from rich.console import Console
 
-from components import progress
+from pipeline.commands.local_run import run_locally
 from pipeline.config import load_recipe
-from pipeline.console import RunDisplay, log_path, redirect_output, show_result
+from pipeline.console import RunDisplay, show_result
+from pipeline.preflight import Inspection
 
 
-def run_recipe(config: str, overrides: list[str], verbose: bool) -> int:
+def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> int:
     """Runs a recipe and shows how it goes.
 
     Args:
         config: name or path of the recipe.
         overrides: `key=value`, see `load_recipe`.
         verbose: leaves the log on the terminal.
+        wait: until another run of this recipe has ended.
 
     Returns:
-        The exit code: 0 when every gate said yes, 1 when one said no or a node failed.
+        The exit code: 0 when every gate said yes, 1 when one said no or a node failed, 70 after a
+        bug of Graft.
 
     Raises:
         UserError: the recipe cannot be run; nothing has been done.
     """
     recipe = load_recipe(config, overrides)
-    log_file = None if verbose else log_path(recipe.folder)
-    with redirect_output(log_file) as console:
-        console.print(f"[bold]{recipe.name}[/]: {escape(recipe.data.source)} on {_network(recipe)}")
-        if log_file:
-            console.print(f"Log: {escape(str(log_file))}", soft_wrap=True, highlight=False)
-        console.print("[dim]Starting TensorFlow and TFX …[/]")
-        from pipeline.local_runner import RunError, run_local
 
-        try:
-            with RunDisplay(console) as display, progress.watched_by(display.step):
-                result = run_local(recipe, display)
-        except RunError as error:
-            console.print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-            if log_file:
-                console.print(
-                    f"The log has the details: {escape(str(log_file))}",
-                    soft_wrap=True,
-                    highlight=False,
-                )
-            return 1
+    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+        from pipeline.local_runner import run_local
+
+        result = run_local(recipe, display, found)
         show_result(console, result, recipe.push_destination)
-    return 0 if result.passed else 1
+        return 0 if result.passed else 1
+
+    title = f"{recipe.name}: {recipe.data.source} on {_network(recipe)}"
+    return run_locally(recipe, title, work, verbose=verbose, wait=wait)
 
 
 def _network(recipe) -> str:
     backbone = recipe.backbone
     name, size = f"{backbone.name} alpha {backbone.alpha:g}", f"{backbone.image_size} px"
-    return f"{name} at {size}, weights {escape(backbone.weights)}"
+    return f"{name} at {size}, weights {backbone.weights}"

@@ -1,27 +1,27 @@
 """`graft submit`."""
 
-import contextlib
 import dataclasses
 import datetime
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from components.errors import UserError
 from pipeline.config import load_recipe
-from pipeline.console import redirect_output
-from pipeline.kubeflow.client import cron, run_arguments
+from pipeline.console import plain, redirect_output
+from pipeline.kubeflow.client import cron
 from pipeline.kubeflow.client.credentials import (
     crosses_network_in_clear,
     find_host,
     find_token,
     mounted_namespace,
 )
-from pipeline.kubeflow.package.documents import Package, load_package
+from pipeline.kubeflow.package.artifact_paths import check_pipeline_root
+from pipeline.kubeflow.package.backend_rules import run_parameter_values
+from pipeline.kubeflow.package.documents import Package, is_package, load_package, parse_package
+from pipeline.kubeflow.package.run_arguments import parse_arguments
+from pipeline.kubeflow.step.run_parameters import check_run_parameters
 
 _LOG_LINES = 30
 
@@ -60,52 +60,50 @@ def submit_package(target: str, overrides: list[str], options: Options) -> int:
         The exit code: 0; with `wait` 1 when the run failed or took too long, 130 after Ctrl-C.
 
     Raises:
-        UserError: something is wrong with what the user gave, or with the host.
+        UserError: an option, the package or the recipe is wrong; nothing was sent.
+        ApiError: the host cannot be reached, or refuses a request.
     """
     schedule = _check(options)
     host, token = find_host(options.host), find_token(options.token_file)
     with redirect_output(None if options.verbose else Path("/dev/null")) as console:
-        with _package_file(target, overrides, console) as path:
-            package = load_package(path)
-            arguments = run_arguments.run_arguments(package, options.params)
-            # kfp takes half a second to import, which a mistake above need not wait for.
-            from pipeline.kubeflow.client.api import Job, PipelinesApi
+        package = _package(target, overrides, console)
+        arguments = parse_arguments(package, options.params)
+        check_run_parameters(package.spec, run_parameter_values(package.spec, arguments))
+        # Late: a mistake above need not wait for the import.
+        from pipeline.kubeflow.client.api import Job, PipelinesApi
 
-            api = PipelinesApi(
-                host, token, options.ca_cert, options.namespace or mounted_namespace()
-            )
-            if token and crosses_network_in_clear(host):
-                _print(
-                    console, f"[yellow]{escape(host)} is not https: others can read the token[/]"
-                )
-            api.check()
-            experiment = options.experiment or package.name
-            experiment_id, new = api.experiment(experiment)
-            job = Job(
-                path,
-                options.run_name or _default_name(package, schedule),
-                arguments,
-                options.pipeline_root,
-                options.service_account,
-                options.use_cache,
-            )
-            _print(
-                console,
-                f"[bold]{escape(package.name)}[/]: {len(package.steps)} steps, "
-                f"{'new ' if new else ''}experiment {escape(experiment)} at {escape(host)}",
-            )
-            if schedule:
-                _schedule(api, experiment_id, job, schedule, options.replace, console)
-                return 0
-            run_id = api.create_run(experiment_id, job)
+        api = PipelinesApi(host, token, options.ca_cert, options.namespace or mounted_namespace())
+        if token and crosses_network_in_clear(host):
+            _print(console, f"[yellow]{plain(host)} is not https: others can read the token[/]")
+        api.check()
+        experiment = options.experiment or package.name
+        experiment_id, new = api.experiment(experiment)
+        job = Job(
+            package,
+            options.run_name or _default_name(package, schedule),
+            arguments,
+            options.pipeline_root,
+            options.service_account,
+            options.use_cache,
+        )
+        _print(
+            console,
+            f"[bold]{plain(package.name)}[/]: {len(package.steps)} steps, "
+            f"{'new ' if new else ''}experiment {plain(experiment)} at {plain(host)}",
+        )
+        if schedule:
+            _schedule(api, experiment_id, job, schedule, options.replace, console)
+            return 0
+        run_id = api.create_run(experiment_id, job)
         link = api.link(f"runs/details/{run_id}")
-        _print(console, f"Run {escape(job.name)}: {escape(link)}")
+        _print(console, f"Run {plain(job.name)}: {plain(link)}")
         return _wait(api, run_id, link, package, options, console) if options.wait else 0
 
 
 def _check(options: Options) -> str | None:
     """Finds options that do not go together; returns the cron expression as it is sent."""
-    run_arguments.check_pipeline_root(options.pipeline_root)
+    if options.pipeline_root:
+        check_pipeline_root(options.pipeline_root)
     if options.ca_cert and not options.ca_cert.is_file():
         raise UserError(f"--ca-cert {options.ca_cert}: there is no such file")
     if options.timeout_seconds is not None and not options.wait:
@@ -117,24 +115,19 @@ def _check(options: Options) -> str | None:
     return cron.six_fields(options.cron) if options.cron else None
 
 
-@contextlib.contextmanager
-def _package_file(target: str, overrides: list[str], console: Console) -> Iterator[Path]:
+def _package(target: str, overrides: list[str], console: Console) -> Package:
     path = Path(target)
-    if run_arguments.is_package(path):
+    if is_package(path):
         if overrides:
             raise UserError(
                 f"--set changes a recipe, and {target} is compiled: use --param, or compile again"
             )
-        yield path
-        return
+        return load_package(path)
     recipe = load_recipe(target, overrides)
     console.print("[dim]Starting TFX to compile …[/]")
     from pipeline.kubeflow.compiler.compile_package import compile_package
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"{recipe.name}.yaml")
-        path.write_text(compile_package(recipe), encoding="utf-8")
-        yield path
+    return parse_package(compile_package(recipe))
 
 
 def _default_name(package: Package, schedule: str | None) -> str:
@@ -158,11 +151,11 @@ def _schedule(api, experiment_id: str, job, schedule: str, replace: bool, consol
     how = f"replaces {len(there)}" if there else "new"
     _print(
         console,
-        f"Schedule {escape(job.name)} ({how}): {schedule}"
+        f"Schedule {plain(job.name)} ({how}): {schedule}"
         + ("" if schedule.startswith("@") else " (second minute hour day month weekday)")
         + ", in the cluster's time zone, which is UTC as a rule",
     )
-    _print(console, escape(api.link(f"recurringrun/details/{schedule_id}")))
+    _print(console, plain(api.link(f"recurringrun/details/{schedule_id}")))
 
 
 def _times(schedule) -> str:
@@ -171,10 +164,11 @@ def _times(schedule) -> str:
 
 
 def _wait(api, run_id: str, link: str, package: Package, options: Options, console: Console) -> int:
+    from pipeline.kubeflow.client.connection import ApiError
     from pipeline.kubeflow.client.run_display import StepsDisplay
     from pipeline.kubeflow.client.run_watch import WaitTimeoutError, wait_for
 
-    goes_on = f"The run goes on: {escape(link)}"
+    goes_on = f"The run goes on: {plain(link)}"
     try:
         with StepsDisplay(console, [step.name for step in package.steps]) as display:
             run = wait_for(
@@ -189,7 +183,7 @@ def _wait(api, run_id: str, link: str, package: Package, options: Options, conso
     except WaitTimeoutError:
         _print(console, f"[red]✗[/] Not done in {options.timeout_seconds:g} seconds. {goes_on}")
         return 1
-    except ValueError:
+    except (ApiError, UserError):  # the latter: the token's file cannot be read any more
         _print(console, goes_on)
         raise
     if display.status.succeeded:
@@ -205,20 +199,20 @@ def _explain_failure(api, run, run_id: str, package: Package, status, link: str,
     failed = status.failed_steps
     names = [step.name for step in package.steps]
     if not failed:
-        said = escape(status.message) or "no step failed, so the run's page has to say why"
-        _print(console, f"[red]✗[/] {status.state.capitalize()}: {said}: {escape(link)}")
+        said = plain(status.message) or "no step failed, so the run's page has to say why"
+        _print(console, f"[red]✗[/] {status.state.capitalize()}: {said}: {plain(link)}")
     for step in failed:
         where = " before its container started" if step.driver_failed else ""
         number = f"step {names.index(step.name) + 1} of {len(names)}"
         said = (
-            f": {escape(step.message or status.message)}" if step.message or status.message else ""
+            f": {plain(step.message or status.message)}" if step.message or status.message else ""
         )
-        _print(console, f"[red]✗[/] [bold]{escape(step.name)}[/] ({number}) failed{where}{said}")
+        _print(console, f"[red]✗[/] [bold]{plain(step.name)}[/] ({number}) failed{where}{said}")
         pods = pod_names(run, package, step.name, step.driver_failed)
         log = next(filter(None, (api.log_tail(run_id, pod) for pod in pods)), None)
         if log is None:
             _print(
-                console, f"Its log cannot be had from here; the run's page has it: {escape(link)}"
+                console, f"Its log cannot be had from here; the run's page has it: {plain(link)}"
             )
             continue
         console.print("[dim]The end of its log:[/]")

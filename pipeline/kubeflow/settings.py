@@ -1,186 +1,32 @@
-"""Settings of a package for Kubeflow Pipelines: image, resources, volumes, secrets per step."""
+"""The block `kubeflow` of a recipe: image and parameters of a package, and how its steps run."""
 
 import copy
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 
 from components.errors import UserError
-from components.settings import Settings
+from components.text import did_you_mean
+from components.validation import explain
+from pipeline import node_ids
 from pipeline.kubeflow.image_name import ImageName
-from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes
-
-TRAINER = "Trainer"
-
-# What they do lies outside the run: pictures may have changed, another model may be served, a
-# push must not be taken for done because an earlier one was. And a gate's no is no accident.
-NEVER_CACHED = ("ImageExampleGen", "BaselineFinder", "Pusher")
-_PUSHER = "Pusher"
-
-_SECRET_WORDS = {"PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY"}
+from pipeline.kubeflow.quantities import cores, memory_bytes
+from pipeline.kubeflow.step_settings import (
+    NEVER_CACHED,
+    NamedStepSettings,
+    ObjectName,
+    StepSettings,
+)
 
 
-def _check_mount_path(value: str) -> str:
-    parts = value.split("/")
-    if not value.startswith("/") or value == "/" or {".", ".."} & set(parts) or "" in parts[1:]:
-        raise ValueError(f"not a folder to mount at: {value}. Write an absolute path, as /mnt/data")
-    return value
+def _check_step_name(name: str) -> str:
+    if name not in node_ids.ALL:
+        near, known = did_you_mean(name, node_ids.ALL), ", ".join(sorted(node_ids.ALL))
+        raise ValueError(f"no such step{near}. Steps: {known}")
+    return name
 
 
-_Text = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
-MountPath = Annotated[str, pydantic.AfterValidator(_check_mount_path)]
-ObjectName = Annotated[
-    str, pydantic.Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)
-]
-# A pod's volume has the name of its claim or secret, and may have no dots in it.
-VolumeName = Annotated[
-    str, pydantic.Field(pattern="^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
-]
-VariableName = Annotated[str, pydantic.Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
-
-
-class Amounts(Settings):
-    """CPU and memory of a container."""
-
-    cpu: Cpu | None = pydantic.Field(None, description="cores: 2, 0.5 or 500m")
-    memory: Memory | None = pydantic.Field(None, description="2Gi or 500M")
-
-
-class ResourceSettings(Settings):
-    """What a container is promised, and what it may take at most."""
-
-    requests: Amounts = Amounts()
-    limits: Amounts = Amounts()
-
-    @pydantic.model_validator(mode="after")
-    def _check(self) -> "ResourceSettings":
-        for name, number in (("cpu", cores), ("memory", memory_bytes)):
-            request, limit = getattr(self.requests, name), getattr(self.limits, name)
-            if request and limit and number(request) > number(limit):
-                raise ValueError(f"requests.{name} {request} is more than limits.{name} {limit}")
-        return self
-
-
-class GpuSettings(Settings):
-    """GPUs of a step; `gpu: 1` is short for `gpu: {count: 1}`."""
-
-    count: int = pydantic.Field(1, ge=1, le=64)
-    resource: str = pydantic.Field(
-        "nvidia.com/gpu",
-        pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$",
-        description="as the cluster's nodes name it",
-    )
-
-
-class RetrySettings(Settings):
-    """How often a step that failed is tried again."""
-
-    count: int = pydantic.Field(0, ge=0, le=10)
-    backoff: Duration = pydantic.Field("60s", description="wait before the first of them")
-    factor: int = pydantic.Field(2, ge=1, le=10, description="every further wait is longer by it")
-
-
-class TolerationSettings(Settings):
-    """A taint that a step's pod puts up with."""
-
-    key: str = ""
-    operator: Literal["Equal", "Exists"] = "Equal"
-    value: _Text = ""
-    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = pydantic.Field(
-        "", description="empty: all of them"
-    )
-    toleration_seconds: int | None = pydantic.Field(None, ge=0)
-
-    @pydantic.model_validator(mode="after")
-    def _check(self) -> "TolerationSettings":
-        if self.operator == "Exists" and self.value:
-            raise ValueError("operator Exists takes no value")
-        if self.operator == "Equal" and not self.key:
-            raise ValueError("operator Equal needs a key")
-        return self
-
-
-class SecurityContextSettings(Settings):
-    """As whom a container runs; needs a backend of version 2.16 or newer."""
-
-    run_as_user: int = pydantic.Field(ge=1, le=2**31 - 1, description="numeric, and not root")
-    run_as_group: int | None = pydantic.Field(None, ge=1, le=2**31 - 1)
-
-
-class StepSettings(Settings):
-    """How a step runs."""
-
-    resources: ResourceSettings = ResourceSettings()
-    env: dict[VariableName, _Text] = pydantic.Field({}, description="value by name; no secrets")
-    secret_env: dict[ObjectName, dict[VariableName, str]] = pydantic.Field(
-        {}, description="by secret: the key in it by the name of the environment variable"
-    )
-    secret_volumes: dict[VolumeName, MountPath] = pydantic.Field(
-        {}, description="mount path by secret"
-    )
-    pvcs: dict[VolumeName, MountPath] = pydantic.Field(
-        {}, description="mount path by persistent volume claim"
-    )
-    shared_memory: Memory | None = pydantic.Field(None, description="size of /dev/shm")
-    node_selector: dict[str, _Text] = pydantic.Field({}, description="value by label of nodes")
-    tolerations: tuple[TolerationSettings, ...] = ()
-    retries: RetrySettings = RetrySettings()
-    timeout: Duration | None = pydantic.Field(None, description="after which the pod is ended")
-    security_context: SecurityContextSettings | None = pydantic.Field(
-        None, description="null: the image's own user; otherwise needs a backend from 2.16 on"
-    )
-    cache: bool | None = pydantic.Field(
-        None,
-        description="whether outputs of an earlier run may be taken; null: yes, but not for "
-        f"{', '.join(NEVER_CACHED[:-1])} and {NEVER_CACHED[-1]}",
-    )
-
-    @pydantic.field_validator("retries", mode="before")
-    @classmethod
-    def _retry_count(cls, value: Any) -> Any:
-        return {"count": value} if type(value) is int else value
-
-    @pydantic.field_validator("env")
-    @classmethod
-    def _check_env(cls, env: dict[str, str]) -> dict[str, str]:
-        for name in env:
-            words = name.upper().split("_")
-            if words[-1] not in ("FILE", "PATH") and (
-                words[-1] == "KEY" or _SECRET_WORDS & set(words)
-            ):
-                raise ValueError(
-                    f"the value of {name} would be readable in the package, and the name is one of "
-                    f"a secret: keep it in a Kubernetes secret and name that one instead, as "
-                    f"secret_env: {{SECRET: {{{name}: KEY_IN_THE_SECRET}}}}"
-                )
-        return env
-
-    @pydantic.model_validator(mode="after")
-    def _check_places(self) -> "StepSettings":
-        paths = [*self.pvcs.values(), *self.secret_volumes.values()]
-        for path in paths:
-            if paths.count(path) > 1:
-                raise ValueError(f"two volumes are mounted at {path}")
-        for name in self.pvcs.keys() & self.secret_volumes.keys():
-            raise ValueError(
-                f"{name} is both a claim and a secret: volumes need names of their own"
-            )
-        names = [*self.env, *(name for of_secret in self.secret_env.values() for name in of_secret)]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"the environment variable {name} is set twice")
-        return self
-
-
-class NamedStepSettings(StepSettings):
-    """How the step runs that it is named for."""
-
-    gpu: GpuSettings | None = pydantic.Field(None, description="null: none")
-
-    @pydantic.field_validator("gpu", mode="before")
-    @classmethod
-    def _gpu_count(cls, value: Any) -> Any:
-        return {"count": value} if type(value) is int else value
+StepName = Annotated[str, pydantic.AfterValidator(_check_step_name)]
 
 
 class KubeflowSettings(StepSettings):
@@ -209,7 +55,7 @@ class KubeflowSettings(StepSettings):
         description="further settings under `training` and `head` that a run may change, as "
         "training.batch_size",
     )
-    steps: dict[str, NamedStepSettings] = pydantic.Field(
+    steps: dict[StepName, NamedStepSettings] = pydantic.Field(
         {}, description="by step, goes before what is said for every step"
     )
 
@@ -219,7 +65,7 @@ class KubeflowSettings(StepSettings):
         if isinstance(values, dict) and "gpu" in values:
             raise ValueError(
                 "gpu is for a step, so that the others leave the GPUs to it: "
-                f"steps: {{{TRAINER}: {{gpu: 1}}}}"
+                f"steps: {{{node_ids.TRAINER}: {{gpu: 1}}}}"
             )
         return values
 
@@ -242,19 +88,16 @@ class KubeflowSettings(StepSettings):
         everywhere = self.model_dump(exclude_unset=True, include=set(StepSettings.model_fields))
         if name in NEVER_CACHED and everywhere.get("cache"):
             del everywhere["cache"]
-        if name == _PUSHER:
+        if name == node_ids.PUSHER:
             everywhere.pop("retries", None)
         said = _merged(everywhere, own.model_dump(exclude_unset=True))
         resources = _resources(said.get("resources", {}), _DEFAULTS.get(name, _DEFAULT))
         try:
             step = NamedStepSettings.model_validate({**said, "resources": resources})
         except pydantic.ValidationError as error:
-            (first, *_) = error.errors(include_url=False)
-            where = ".".join(["kubeflow", "steps", name, *map(str, first["loc"])])
-            message = first["msg"].removeprefix("Value error, ")
-            raise UserError(f"{where}: {message}") from error
+            raise UserError(explain(error, NamedStepSettings, f"kubeflow.steps.{name}")) from error
         cache = step.cache if step.cache is not None else name not in NEVER_CACHED
-        return step.model_copy(update={"cache": cache})
+        return step.replaced(cache=cache)
 
     def image_of(self, step: NamedStepSettings) -> str:
         """The image of a step."""
@@ -267,7 +110,7 @@ _DEFAULT = {
     "limits": {"cpu": "4", "memory": "4Gi"},
 }
 _DEFAULTS = {
-    TRAINER: {
+    node_ids.TRAINER: {
         "requests": {"cpu": "2", "memory": "4Gi"},
         "limits": {"cpu": "8", "memory": "16Gi"},
     },

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.one_line
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 

@@ -11,21 +11,11 @@ from pipeline.config import Recipe
 from pipeline.local_runner import NodeReport, RunResult, run_local
 
 
-class Recorder:
-    """A listener that keeps what it hears."""
-
-    def __init__(self):
-        self.node_ids: list[str] = []
-        self.reports: dict[str, NodeReport] = {}
-
-    def run_started(self, node_ids):
-        self.node_ids = list(node_ids)
-
-    def node_started(self, node_id):
-        assert node_id not in self.reports, "a node starts before it ends"
-
-    def node_finished(self, report):
-        self.reports[report.node_id] = report
+def pytest_collection_modifyitems(items):
+    """All tests of this folder are slow: each needs a whole run."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +60,11 @@ def recipe(tmp_path_factory, write_pictures) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def run() -> Callable[[Recipe], Run]:
+def run(new_recorder) -> Callable[[Recipe], Run]:
     """Runs a recipe in this process."""
 
     def run(recipe: Recipe) -> Run:
-        recorder = Recorder()
+        recorder = new_recorder()
         result = run_local(recipe, recorder)
         assert list(recorder.reports) == recorder.node_ids
         versions = [
@@ -83,12 +73,6 @@ def run() -> Callable[[Recipe], Run]:
         return Run(result, recorder.reports, versions)
 
     return run
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    """A listener that has heard nothing yet."""
-    return Recorder()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_data_validation as tfdv
 
 from components.classes import read_classes
+from components.trainer.training_report import TrainingReport
 
 NODES = {
     "ImageExampleGen",
@@ -77,12 +78,15 @@ def test_no_pixels_are_materialised(artifacts):
 
 
 def test_the_trainer_tells_both_phases(artifacts):
-    training = json.loads(only(artifacts, "Trainer/model_run/*/training.json").read_text())
-    frozen, unfrozen = training["phases"]
-    assert (frozen["name"], unfrozen["name"]) == ("frozen", "unfrozen")
-    assert len(unfrozen["history"]["val_accuracy"]) == 1
-    kept = {"frozen": frozen, "unfrozen": unfrozen}[training["kept"]]
-    assert kept["val_accuracy"] == max(frozen["val_accuracy"], unfrozen["val_accuracy"])
+    report = TrainingReport.read(only(artifacts, "Trainer/model_run/[0-9]*"))
+    frozen, unfrozen = report.phases
+    assert (frozen.name, unfrozen.name) == ("frozen", "unfrozen")
+    assert len(unfrozen.history["val_accuracy"]) == 1
+    assert report.kept_phase.val_accuracy == max(frozen.val_accuracy, unfrozen.val_accuracy)
+
+
+def test_once_published_the_state_of_the_training_is_gone(artifacts):
+    assert not list((artifacts / "Trainer" / "model_run").glob(".state-*"))
 
 
 def test_the_pushed_model_answers_for_pictures_it_has_never_seen(pushed, draw):

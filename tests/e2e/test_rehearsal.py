@@ -1,6 +1,5 @@
 """A compiled package, run under the rules of a Kubeflow Pipelines backend."""
 
-import dataclasses
 import shutil
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.compile_package import compile_package
 from pipeline.kubeflow.emulator.rehearsal import Rehearsal
 from pipeline.kubeflow.package.documents import load_package
-
-pytestmark = pytest.mark.slow
 
 STOCK = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 CLAIM = "graft"
@@ -57,34 +54,18 @@ def edited(package, tmp_path):
     return edited
 
 
-@dataclasses.dataclass
-class Recorder:
-    """A listener that keeps the steps' figures."""
-
-    figures: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    def run_started(self, node_ids):
-        pass
-
-    def node_started(self, node_id):
-        pass
-
-    def node_finished(self, report):
-        self.figures[report.node_id] = report.figure
-
-
-def test_it_ends_as_the_local_run_does(package, recipe, first, pushed, tmp_path):
+def test_it_ends_as_the_local_run_does(package, recipe, recorder, first, pushed, tmp_path):
     """The served model is that of the local run: it is found as baseline, and made again."""
     serving = tmp_path / "work" / "pvc" / CLAIM / "serving"
     shutil.copytree(pushed, serving / pushed.name)
-    recorder = Recorder()
-    epochs = {"frozen_epochs": str(recipe.training.frozen.epochs)}
+    epochs = {"frozen_epochs": recipe.training.frozen.epochs}
     rehearsal = Rehearsal(load_package(package), tmp_path / "work", epochs)
     result = rehearsal.run(recorder)
 
-    assert recorder.figures["BaselineFinder"] == f"served now: {pushed.name}"
+    figures = {step: report.figure for step, report in recorder.reports.items()}
+    assert figures["BaselineFinder"] == f"served now: {pushed.name}"
     for step in ("ImageExampleGen", "ExampleValidator", "Trainer", "Evaluator"):
-        assert recorder.figures[step] == first.reports[step].figure, step
+        assert figures[step] == first.reports[step].figure, step
     assert result.passed
     gates = {gate.name: gate for gate in result.gates}
     assert list(gates) == [gate.name for gate in first.result.gates]

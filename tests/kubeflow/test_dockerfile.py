@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_line
+
 REPOSITORY = Path(__file__).parents[2]
 DOCKERFILE = REPOSITORY / "kubeflow" / "Dockerfile"
 BASE = "python:3.11@sha256:0"

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.one_line
+
 REPOSITORY = Path(__file__).parents[2]
 MANIFESTS = REPOSITORY / "kubeflow" / "manifests"
+OVERLAYS = sorted((MANIFESTS / "overlays").iterdir())
 VALIDATE = REPOSITORY / "tools" / "validate_manifests.py"
 UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+
+README = (REPOSITORY / "kubeflow" / "README.md").read_text("utf-8")
 
 needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not in PATH")
 
@@ -78,8 +83,10 @@ def test_all_speak_of_the_same_model():
     name, model = service["metadata"]["name"], service["spec"]["predictor"]["model"]
     for probe in ("startupProbe", "readinessProbe"):
         assert model[probe]["httpGet"] == {"path": f"/v1/models/{name}", "port": 8080}
-    versions = (MANIFESTS / "components/canary/models.config").read_text()
-    assert f'name: "{name}"' in versions
+    versions = sorted(MANIFESTS.rglob("models.config"))
+    assert len(versions) == 3
+    for path in versions:
+        assert f'name: "{name}"' in path.read_text()
     policy = yaml.safe_load((MANIFESTS / "serving/network-policy.yaml").read_text())
     assert policy["spec"]["podSelector"]["matchLabels"] == {
         "serving.kserve.io/inferenceservice": name
@@ -146,7 +153,7 @@ def test_the_secrets_stay_out_of_git():
 
 @needs_kubectl
 def test_everything_lands_in_one_namespace():
-    for name in ("training", "serving", "overlays/gpu", "overlays/canary"):
+    for name in ("training", "serving", *(f"overlays/{path.name}" for path in OVERLAYS)):
         objects = _build(name)
         assert {o["metadata"]["namespace"] for o in objects.values()} == {"kubeflow"}
         assert "Namespace" not in objects, "deleting the manifests must not delete the namespace"
@@ -162,9 +169,75 @@ def test_a_gpu_is_asked_for_where_it_is_chosen_only():
     assert "nvidia.com/gpu" not in plain["resources"]["limits"]
 
 
+def test_the_version_of_tensorflow_serving_can_load_what_graft_exports():
+    text = (MANIFESTS / "serving/inference-service.yaml").read_text()
+    model = _documents(text)["InferenceService"]["spec"]["predictor"]["model"]
+    # The default of KServe does not know an operation that the exports hold.
+    assert tuple(map(int, model["runtimeVersion"].split("."))) >= (2, 19, 1)
+    assert "DisableCopyOnRead" in text and "DisableCopyOnRead" in README
+
+
 @needs_kubectl
-def test_a_new_version_in_the_canary_is_a_new_revision(tmp_path):
-    before = _build("overlays/canary")
+def test_a_sidecar_that_could_call_nobody_is_not_injected():
+    """Istio's would never become ready behind a policy without egress."""
+    for name in ("serving", *(f"overlays/{path.name}" for path in OVERLAYS)):
+        objects = _build(name)
+        if "NetworkPolicy" not in objects:
+            continue
+        assert objects["NetworkPolicy"]["spec"]["egress"] == []
+        spec = objects["InferenceService"]["spec"]
+        for predictor in (spec["predictor"], *(c["predictor"] for c in spec.get("canary", ()))):
+            assert predictor["labels"]["sidecar.istio.io/inject"] == "false", name
+
+
+@needs_kubectl
+def test_a_canary_without_knative_differs_in_its_version_only():
+    service = _build("overlays/canary")["InferenceService"]
+    mode = {"serving.kserve.io/deploymentMode": "Standard"}  # KServe refuses a canary in any other
+    assert service["metadata"]["annotations"] == mode
+    stable, (canary,) = service["spec"]["predictor"], service["spec"]["canary"]
+    new = canary["predictor"]
+    assert canary["trafficPercent"] == 10 and "canaryTrafficPercent" not in stable
+    assert new["model"] == stable["model"], "KServe inherits nothing"
+    shared = ("securityContext", "serviceAccountName", "automountServiceAccountToken", "labels")
+    assert {key: new[key] for key in shared} == {key: stable[key] for key in shared}
+    assert new["name"] and new["minReplicas"] <= stable["minReplicas"]
+    assert not {"maxReplicas", "scaleMetric", "scaleTarget"} & set(new), "refused by KServe"
+    names = [p["volumes"][0]["configMap"]["name"] for p in (stable, new)]
+    assert [name.rpartition("-")[0] for name in names] == ["graft-stable", "graft-new"]
+    (mount,) = stable["model"]["volumeMounts"]
+    assert stable["model"]["args"] == [f"--model_config_file={mount['mountPath']}/models.config"]
+
+
+@needs_kubectl
+def test_another_version_in_the_canary_is_a_rollout_of_its_pods_only(tmp_path):
+    def config_maps(root):
+        spec = _build("overlays/canary", root)["InferenceService"]["spec"]
+        predictors = (spec["predictor"], spec["canary"][0]["predictor"])
+        return [predictor["volumes"][0]["configMap"]["name"] for predictor in predictors]
+
+    copy = shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    stable, new = config_maps(copy)
+    config = copy / "components/canary/new/models.config"
+    config.write_text(config.read_text().replace("versions: 2", "versions: 3"))
+    assert config_maps(copy)[0] == stable and config_maps(copy)[1] != new
+
+
+@needs_kubectl
+def test_knative_gets_no_pod_level_security_context():
+    """It refuses one, unless its operator has switched a feature on; the container has its own."""
+    predictor = _build("overlays/canary-knative")["InferenceService"]["spec"]["predictor"]
+    assert "securityContext" not in predictor
+    context = predictor["model"]["securityContext"]
+    assert context["runAsNonRoot"] is True and context["runAsUser"] == 1000
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert context["allowPrivilegeEscalation"] is False
+
+
+@needs_kubectl
+def test_a_new_version_in_the_canary_is_a_new_revision_of_knative(tmp_path):
+    before = _build("overlays/canary-knative")
     predictor = before["InferenceService"]["spec"]["predictor"]
     assert predictor["canaryTrafficPercent"] == 10
     assert before["InferenceService"]["metadata"]["annotations"] == {
@@ -178,9 +251,9 @@ def test_a_new_version_in_the_canary_is_a_new_revision(tmp_path):
     assert "models.config" in before["ConfigMap"]["data"]
 
     copy = shutil.copytree(MANIFESTS, tmp_path / "manifests")
-    config = copy / "components/canary/models.config"
+    config = copy / "components/canary-knative/models.config"
     config.write_text(config.read_text().replace("versions: 1", "versions: 1795363772"))
-    after = _build("overlays/canary", copy)["InferenceService"]["spec"]["predictor"]
+    after = _build("overlays/canary-knative", copy)["InferenceService"]["spec"]["predictor"]
     assert after["volumes"][0]["configMap"]["name"] != volume["configMap"]["name"]
 
 

@@ -169,7 +169,7 @@ def test_a_mistake_names_its_key_and_what_would_be_right(overrides, says):
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ("--paralelism=2", "has no option --paralelism (did you mean --parallelism?)"),
+        ("--paralelism=2", "has no option --paralelism (did you mean `parallelism`?)"),
         (
             "--parallelism=two",
             "--parallelism=two: argument --parallelism: invalid int value: 'two'",

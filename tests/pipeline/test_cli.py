@@ -68,6 +68,24 @@ def test_validate_prints_the_whole_recipe_and_what_the_source_holds(tmp_path, wr
     assert [path.name for path in tmp_path.iterdir()] == ["ein Ordner"]
 
 
+def test_validate_tells_what_a_manifest_holds(tmp_path, write_pictures):
+    pictures = write_pictures(tmp_path / "pictures", per_class=2)
+    rows = [f"{path.relative_to(pictures)},{path.parent.name}" for path in pictures.rglob("*.*")]
+    rows += [rows[0], "bar/gone.png,bar"]
+    lines = ["path,label,Taken by", *(f"{row},me" for row in rows)]
+    (pictures / "labels.csv").write_text("\n".join(lines))
+    source = pictures / "labels.csv"
+    done = graft("validate", "digits", "--set", f"data.source={source}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for says in (
+        "7 files",
+        "Further columns, as features of the examples: Taken by as column_Taken_by",
+        "1 row(s) say again what an earlier one said",
+        "1 file(s) are not there and will be set aside, as bar/gone.png",
+    ):
+        assert says in " ".join(done.stdout.split())
+
+
 def test_versions_list_of_an_empty_destination(tmp_path):
     done = graft("versions", "list", cwd=tmp_path)
     assert done.returncode == 0 and "Nothing is served" in done.stdout
@@ -83,10 +101,10 @@ def test_a_workspace_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="skipped: only root can mount a small disk")
 @pytest.mark.parametrize(
-    ("options", "code", "says"),
-    [("size=200k", 2, "No space left on device"), ("size=200k,ro", 2, "Read-only file system")],
+    ("options", "says"),
+    [("size=200k", "No space left on device"), ("size=200k,ro", "Read-only file system")],
 )
-def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, code, says, tmp_path):
+def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, says, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
@@ -96,5 +114,5 @@ def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, code, say
         done = graft("run", "--set", f"workspace={disk}/runs", cwd=tmp_path)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-    assert done.returncode == code and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "Traceback" not in done.stderr
     assert says in done.stderr and len(done.stderr.splitlines()) == 1

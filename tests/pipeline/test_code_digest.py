@@ -1,46 +1,103 @@
-"""The digest that makes edited code run again."""
+"""The digest that makes changed code run again."""
 
 import shutil
 from pathlib import Path
 
+import grimp
 import pytest
 
 from pipeline import code_digest as module
-from pipeline.code_digest import code_digest
+from pipeline.code_digest import code_digest, import_closure, library_versions
+
+ROOT = Path(module.__file__).parents[1]
+TRAINING, TRANSFORM = "components.trainer.run_fn", "components.transform.preprocessing"
+ENTRIES = (
+    TRAINING,
+    TRANSFORM,
+    "components.example_gen.executor",
+    "components.evaluator.executor",
+    "components.serving_gate.executor",
+    "components.serving_gate.client",
+    "components.baseline_finder.executor",
+    "components.pusher.executor",
+)
+
+
+@pytest.fixture(scope="module")
+def graph():
+    """The imports, as import-linter's library finds them."""
+    return grimp.build_graph("components", "pipeline", cache_dir=None)
 
 
 @pytest.fixture
-def components(tmp_path) -> Path:
+def root(tmp_path) -> Path:
     """A copy of the components' sources."""
-    original = Path(module.__file__).parents[1] / "components"
     ignore = shutil.ignore_patterns("__pycache__")
-    return Path(shutil.copytree(original, tmp_path / "components", ignore=ignore))
+    shutil.copytree(ROOT / "components", tmp_path / "components", ignore=ignore)
+    return tmp_path
 
 
-def test_a_copy_has_the_same_digest_and_packages_have_different_ones(components):
-    assert code_digest("transform", root=components) == code_digest("transform")
-    assert code_digest("transform") != code_digest("trainer")
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_it_covers_all_that_the_code_imports(entry, graph):
+    def name(file: Path) -> str:
+        return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+    covered = {name(file) for file in import_closure(entry)}
+    imported = {entry, *graph.find_upstream_modules(entry)}
+    packages = {part.rpartition(".")[0] for part in imported} - {""}
+    assert covered >= imported
+    # A package runs before what is in it, and may import in turn.
+    assert covered - imported <= packages | {p.rpartition(".")[0] for p in packages}
+
+
+def test_the_nodes_that_carry_a_digest_begin_where_it_begins():
+    text = (ROOT / "pipeline" / "pipeline.py").read_text()
+    assert text.count("code_digest(") == 7
+    assert all(f'"{entry}"' in text for entry in ENTRIES)
+
+
+def test_a_copy_has_the_same_digest_and_other_code_another_one(root):
+    assert code_digest(TRANSFORM, root=root) == code_digest(TRANSFORM)
+    assert code_digest(TRANSFORM) != code_digest(TRAINING)
 
 
 @pytest.mark.parametrize(
-    ("edited", "changes"),
+    ("entry", "edited", "changes"),
     [
-        ("transform/augment.py", True),
-        ("features.py", True),  # everyone imports it
-        ("trainer/model.py", False),
-        ("transform/__pycache__/augment.pyc", False),
+        (TRANSFORM, "transform/augment.py", True),
+        (TRANSFORM, "features.py", True),  # a leaf that it imports
+        (TRANSFORM, "trainer/run_fn.py", False),
+        (TRANSFORM, "served_versions.py", False),  # a leaf that it does not
+        (TRANSFORM, "trainer/weights/glyphs.npz", False),
+        (TRAINING, "trainer/fitting/losses.py", True),
+        (TRAINING, "pixels.py", True),
+        (TRAINING, "trainer/weights/glyphs.npz", True),
+        (TRAINING, "trainer/weights/README.md", False),
+        (TRAINING, "trainer/lr_finder.py", False),  # no part of a training
     ],
 )
-def test_it_follows_the_package_and_the_leaves(components, edited, changes):
-    before = code_digest("transform", root=components)
-    file = components / edited
-    file.parent.mkdir(exist_ok=True)
-    with file.open("a") as opened:
-        opened.write("# edited\n")
-    assert (code_digest("transform", root=components) != before) == changes
+def test_it_follows_code_and_weights_and_nothing_else(root, entry, edited, changes):
+    before = code_digest(entry, root=root)
+    with (root / "components" / edited).open("a") as file:
+        file.write("# edited\n")
+    assert (code_digest(entry, root=root) != before) == changes
 
 
-def test_a_renamed_file_changes_it(components):
-    before = code_digest("transform", root=components)
-    (components / "transform" / "augment.py").rename(components / "transform" / "renamed.py")
-    assert code_digest("transform", root=components) != before
+def test_a_renamed_file_changes_it(root):
+    before = code_digest(TRANSFORM, root=root)
+    weights = root / "components" / "transform"
+    (weights / "augment.py").rename(weights / "renamed.py")
+    assert code_digest(TRANSFORM, root=root) != before
+
+
+def test_another_version_of_a_library_changes_it(monkeypatch):
+    before = code_digest(TRANSFORM)
+    newer = {**library_versions(), "pillow": "999"}
+    monkeypatch.setattr(module, "library_versions", lambda: newer)
+    assert code_digest(TRANSFORM) != before
+
+
+def test_the_libraries_are_those_that_a_run_needs_and_no_tools():
+    versions = library_versions()
+    assert {"tfx", "tensorflow", "keras", "apache-beam", "numpy", "pillow"} <= versions.keys()
+    assert not versions.keys() & {"pytest", "ruff", "import-linter", "pre-commit"}

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from components.trainer.lr_finder import Curve, Suggestion, suggest
+from components.trainer.lr_finder import Curve, Suggestion
 from components.trainer.settings.trainer import TrainingSettings
 from pipeline.commands import lr_find
 from pipeline.config import load_recipe
@@ -26,14 +25,6 @@ def test_without_a_fall_there_is_no_rate_but_a_hint():
     assert "training.unfrozen.learning_rate" in lr_find.advice(None, "training.unfrozen")
 
 
-@pytest.mark.parametrize("suggestion", [suggest(curve()), None])
-def test_the_curve_is_a_picture(suggestion, tmp_path):
-    path = tmp_path / "new folder" / "curve.png"
-    lr_find.draw(curve(), suggestion, "digits, frozen phase", path)
-    with Image.open(path) as picture:
-        assert picture.format == "PNG" and min(picture.size) > 400
-
-
 @pytest.mark.parametrize(
     ("overrides", "output", "says"),
     [
@@ -45,7 +36,7 @@ def test_the_curve_is_a_picture(suggestion, tmp_path):
 def test_mistakes_are_found_before_any_work(overrides, output, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=says):
-        lr_find.find_rate("digits", overrides, "frozen", tmp_path / output, verbose=False)
+        lr_find.find_rate("digits", overrides, "frozen", tmp_path / output, False, False)
     assert not (tmp_path / output).exists()
 
 

@@ -48,3 +48,11 @@ def test_the_path_follows_the_content_because_tfx_caches_by_path(tmp_path):
     assert write_schema(["a", "b"], tmp_path) == first
     assert write_schema(["a", "c"], tmp_path) != first
     assert sorted(p.name for p in tmp_path.rglob("*.*")) == ["schema.pbtxt"] * 2
+
+
+def test_a_manifests_further_columns_are_features(tmp_path):
+    schema = read(write_schema(["a", "b"], tmp_path, ["Site name"]))
+    (column,) = [f for f in schema.feature if f.name == "column_Site_name"]
+    (path,) = [f for f in schema.feature if f.name == features.PATH]
+    column.name = path.name
+    assert column == path

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_line
+
 CHOOSE_LINE = Path(__file__).parents[2] / "tools" / "choose_line.sh"
 # What the scripts call of a real machine.
 NEEDED = ("cat", "chmod", "dirname", "head", "ls", "sort")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_line
+
 TOOLS = Path(__file__).parents[2] / "tools"
 
 

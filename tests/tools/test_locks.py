@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_line
+
 REPOSITORY = Path(__file__).parents[2]
 LOCKS = sorted(REPOSITORY.joinpath("requirements").glob("*.txt"))
 

@@ -1,36 +1,16 @@
 """Keeps the best epoch of a phase, ends the phase when it stops getting better, survives a kill."""
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from components.files import atomic_file
+from components.trainer import kept_files
+from components.trainer.ranking import ranks
+
 _META = "meta"
-
-
-def rank(val_accuracy: float, val_loss: float) -> tuple[float, float]:
-    """Orders epochs, and phases, from worse to better.
-
-    Accuracy first: a network that fine-tunes goes on classifying better when its loss has begun to
-    grow, because it gets surer of its few mistakes (Guo et al., "On Calibration of Modern Neural
-    Networks", arXiv:1706.04599). Among equals the lower loss.
-    """
-    return val_accuracy, -val_loss
-
-
-def ranks(history: Mapping[str, Sequence[float]]) -> list[tuple[float, float]]:
-    """The rank of each epoch.
-
-    With class weights it goes by the weighted accuracy: by the plain one, an epoch that overlooks a
-    rare class would win, and undo what the weights are for.
-
-    Args:
-        history: figure by name, one float per epoch.
-    """
-    accuracy = history.get("val_weighted_accuracy", history["val_accuracy"])
-    return [*map(rank, accuracy, history["val_loss"])]
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -40,7 +20,7 @@ class Checkpoint(keras.callbacks.Callback):
     and how the epochs before it went.
 
     Attributes:
-        history: figure by name, one float per epoch, those before a restart included.
+        history: values by metric, one float per epoch, those before a restart included.
         best_epoch: index of the best epoch, see `ranks`.
     """
 
@@ -72,15 +52,25 @@ class Checkpoint(keras.callbacks.Callback):
         return self.next_epoch >= self._epochs or (self.next_epoch > 0 and waited >= self._patience)
 
     def restore(self, model: keras.Model) -> None:
-        """Puts a compiled model back where a killed run left it; does nothing if there was none."""
-        if not self._path.exists():
+        """Puts a compiled model back where a killed run left it; does nothing if there was none.
+
+        A damaged file counts as none: it is named in a warning, and the phase begins anew.
+        """
+        state = kept_files.read_arrays(self._path)
+        if state is None:
             return
-        with np.load(self._path, allow_pickle=False) as state:
+        variables = _variables(model)
+        try:
             meta = json.loads(str(state[_META]))
-            for index, variable in enumerate(_variables(model)):
-                variable.assign(state[f"now-{index}"])
-            self._best_weights = [state[f"best-{i}"] for i in range(len(model.weights))]
-        self.history, self.best_epoch = meta["history"], meta["best_epoch"]
+            history, best_epoch = meta["history"], meta["best_epoch"]
+            now = [_of_shape(state[f"now-{i}"], v) for i, v in enumerate(variables)]
+            best = [_of_shape(state[f"best-{i}"], w) for i, w in enumerate(model.weights)]
+        except kept_files.DAMAGE as error:
+            kept_files.discard_damaged(self._path, error)
+            return
+        for variable, value in zip(variables, now, strict=True):
+            variable.assign(value)
+        self.history, self.best_epoch, self._best_weights = history, best_epoch, best
 
     def end_with_best(self, model: keras.Model) -> None:
         """Gives the model the weights of its best epoch."""
@@ -100,12 +90,21 @@ class Checkpoint(keras.callbacks.Callback):
         meta = json.dumps({"history": self.history, "best_epoch": self.best_epoch})
         now = {f"now-{i}": np.asarray(v) for i, v in enumerate(_variables(self.model))}
         best = {f"best-{i}": w for i, w in enumerate(self._best_weights)}
-        unfinished = self._path.with_suffix(".tmp")
-        with unfinished.open("wb") as file:
+        with atomic_file(self._path) as file:
             np.savez(file, **{_META: np.array(meta)}, **now, **best)
-        unfinished.replace(self._path)
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:
     """All that an epoch changes: weights, the state of dropout's random numbers, the optimizer."""
     return [*model.variables, *model.optimizer.variables]
+
+
+def _of_shape(value: np.ndarray, variable: keras.Variable) -> np.ndarray:
+    """The value, if it fits the variable.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if value.shape != tuple(variable.shape):
+        raise ValueError(f"it holds {value.shape} where {tuple(variable.shape)} belongs")
+    return value

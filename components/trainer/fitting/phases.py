@@ -1,13 +1,11 @@
 """Phase after phase: by default one that trains the head, one the backbone's last layers too."""
 
-import dataclasses
 import errno
 import math
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,13 +13,12 @@ import tensorflow as tf
 
 from components.errors import UserError
 from components.trainer.fitting.callbacks import ReportProgress, StopWhenNotFinite
-from components.trainer.fitting.checkpoint import Checkpoint, ranks
+from components.trainer.fitting.checkpoint import Checkpoint
 from components.trainer.fitting.losses import make_loss
 from components.trainer.fitting.metrics import Accuracy, WeightedAccuracy
 from components.trainer.fitting.optimizers import make_optimizer
 from components.trainer.inputs.phase_inputs import PhaseInput
 from components.trainer.network.classifier import (
-    ParameterCount,
     backbone_variables,
     count_parameters,
     set_learning,
@@ -29,46 +26,8 @@ from components.trainer.network.classifier import (
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.trainer import PhaseSettings, TrainingSettings
 from components.trainer.targets.distillation import DistillationLoss
-from components.trainer.targets.labels import labels_of
-from components.trainer.targets.pseudo_labels import PseudoLabels
-
-# In the ModelRun artifact, beside the TensorBoard logs.
-TRAINING_FILE = "training.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class PhaseResult:
-    """What a phase came to.
-
-    Attributes:
-        name: as in the recipe; `frozen` and `unfrozen` by default.
-        parameters: how much of the network learned.
-        history: `loss`, `accuracy`, `val_loss` and `val_accuracy`, with class weights also
-            `weighted_accuracy` and `val_weighted_accuracy`, one float per epoch each.
-        best_epoch: index of the epoch whose weights the phase ended with.
-        seconds: wall time.
-    """
-
-    name: str
-    parameters: ParameterCount
-    history: dict[str, list[float]]
-    best_epoch: int
-    seconds: float
-
-    @property
-    def val_accuracy(self) -> float:
-        """Validation accuracy of the weights that the phase ended with."""
-        return self.history["val_accuracy"][self.best_epoch]
-
-    @property
-    def val_loss(self) -> float:
-        """Validation loss of the weights that the phase ended with."""
-        return self.history["val_loss"][self.best_epoch]
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """Orders phases from worse to better."""
-        return ranks(self.history)[self.best_epoch]
+from components.trainer.targets.labels import with_weights
+from components.trainer.training_report import PhaseResult
 
 
 def run_phases(
@@ -78,7 +37,7 @@ def run_phases(
     train_count: int,
     log_dir: str,
     state: Path,
-    class_weight: Mapping[int, float] | None = None,
+    class_weights: np.ndarray | None = None,
     distillation: DistillationSettings | None = None,
 ) -> tuple[list[PhaseResult], PhaseResult]:
     """Trains phase after phase and leaves the model with the weights of the best one.
@@ -90,8 +49,8 @@ def run_phases(
         train_count: training pictures per epoch.
         log_dir: folder for TensorBoard, one sub-folder per phase.
         state: folder in which an interrupted training finds itself again.
-        class_weight: how much a training picture counts, by index of its class; None: all the
-            same. Validation loss and accuracy are without it; the best epoch is chosen with it.
+        class_weights: how much a training picture of each class counts, float [classes]; None: all
+            the same. Validation loss and accuracy are without it; the best epoch is chosen with it.
         distillation: how much a teacher's answers count; None: there are none.
 
     Returns:
@@ -107,9 +66,11 @@ def run_phases(
         checkpoint = Checkpoint(state / f"{name}.npz", phase.epochs, phase.early_stopping.patience)
         start = time.monotonic()
         steps = math.ceil(train_count / phase.batch_size)
-        compile_for_phase(inputs[name].model, phase, steps, settings, distillation, class_weight)
+        compile_for_phase(inputs[name].model, phase, steps, settings, distillation, class_weights)
         folder = os.path.join(log_dir, name)
-        _fit(name, settings.key(name), inputs[name], phase, steps, checkpoint, folder, class_weight)
+        _fit(
+            name, settings.key(name), inputs[name], phase, steps, checkpoint, folder, class_weights
+        )
         result = PhaseResult(
             name=name,
             parameters=count_parameters(model),
@@ -130,7 +91,7 @@ def compile_for_phase(
     steps: int,
     settings: TrainingSettings,
     distillation: DistillationSettings | None = None,
-    class_weight: Mapping[int, float] | None = None,
+    class_weights: np.ndarray | None = None,
 ) -> None:
     """Compiles a model that gives logits.
 
@@ -140,8 +101,8 @@ def compile_for_phase(
         steps: per epoch.
         settings: the block `training`, for the loss.
         distillation: how much a teacher's answers count in it; None: there are none.
-        class_weight: how much a picture counts in the choice of the best epoch, by index of its
-            class; None: all the same.
+        class_weights: how much a picture of each class counts in the choice of the best epoch,
+            float [classes]; None: all the same.
     """
     outputs = model.output_shape[-1]
     loss = make_loss(settings, outputs)
@@ -149,8 +110,8 @@ def compile_for_phase(
         optimizer=make_optimizer(phase, steps, backbone_variables(model)),
         loss=DistillationLoss(loss, distillation) if distillation else loss,
         metrics=[
-            Accuracy(outputs),
-            *([WeightedAccuracy(outputs, class_weight)] if class_weight else []),
+            Accuracy(),
+            *([] if class_weights is None else [WeightedAccuracy(class_weights)]),
         ],
         # XLA takes minutes to compile a backbone on a CPU, far longer than a small training.
         jit_compile=False,
@@ -165,7 +126,7 @@ def _fit(
     steps: int,
     checkpoint: Checkpoint,
     log_dir: str,
-    class_weight: Mapping[int, float] | None,
+    class_weights: np.ndarray | None,
 ) -> None:
     """Trains one phase, from where an interrupted one left it, to the weights of its best epoch."""
     model = phase_input.model
@@ -180,12 +141,13 @@ def _fit(
     try:
         if not checkpoint.finished:
             model.fit(
-                _weighted(phase_input.training(checkpoint.next_epoch), class_weight),
+                with_weights(phase_input.training(checkpoint.next_epoch), class_weights),
                 initial_epoch=checkpoint.next_epoch,
                 epochs=phase.epochs,
                 steps_per_epoch=steps,
                 validation_data=phase_input.validation,
                 callbacks=callbacks,
+                shuffle=False,  # the dataset has its own order, and Keras 3.15 warns
                 verbose=0,
             )
     except tf.errors.ResourceExhaustedError as error:
@@ -196,34 +158,3 @@ def _fit(
             f"device's memory; try {max(1, phase.batch_size // 2)}"
         ) from error
     checkpoint.end_with_best(model)
-
-
-def _weighted(
-    batches: tf.data.Dataset, class_weight: Mapping[int, float] | None
-) -> tf.data.Dataset:
-    """Batches of (input, target, weight); Keras' own `class_weight` knows no teacher's answers."""
-    if class_weight is None:
-        return batches
-    weights = tf.constant([class_weight[index] for index in range(len(class_weight))])
-    return batches.map(lambda x, y: (x, y, tf.gather(weights, tf.cast(labels_of(y), tf.int64))))
-
-
-def as_json(
-    results: list[PhaseResult], kept: PhaseResult, taken: PseudoLabels | None = None
-) -> dict[str, Any]:
-    """What `TRAINING_FILE` holds.
-
-    Args:
-        results: all phases that were run.
-        kept: the one whose weights were kept.
-        taken: pictures that a model labelled; None: none were asked for.
-    """
-    labels = {"unlabelled": taken.unlabelled, "taken": taken.taken} if taken else None
-    return {
-        "kept": kept.name,
-        "pseudo_labels": labels,
-        "phases": [
-            {**dataclasses.asdict(r), "val_accuracy": r.val_accuracy, "val_loss": r.val_loss}
-            for r in results
-        ],
-    }

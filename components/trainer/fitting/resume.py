@@ -1,37 +1,130 @@
-"""The folder in which an interrupted training finds itself again."""
+"""The folder in which an interrupted training finds itself again.
+
+    Trainer/model_run/<run>/              ModelRun artifacts
+    Trainer/model_run/.state-<digest>/    state of a training, named by what it depends on
+        lock                              held by the process that trains from it
+        exported                          the ModelRun artifact whose model has been exported
+    Trainer/model_run/.state.lock         held while states are taken or removed
+
+A state belongs to the process that holds its lock; the operating system lets go of the lock when
+that process ends, however it ends. Others remove a state only when they can take its lock.
+"""
 
 import contextlib
 import hashlib
 import json
+import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
+
+from components import progress
+from components.files import write_atomically
+
 _PREFIX = ".state-"
+_FOLDER_LOCK = ".state.lock"
+_LOCK = "lock"
+_EXPORTED = "exported"
+_POLL_S = 0.5
 
 
 @contextlib.contextmanager
 def resumable_state(fn_args) -> Iterator[Path]:
     """A folder that outlives a killed training and is found by the next one of the same kind.
 
-    It lies beside the folders of the runs, named by a digest of what the training depends on. A
-    training that ends removes it; one that begins removes what others of other kinds left.
+    It lies beside the folders of the runs, named by a digest of what the training depends on, and
+    stays when the training ends: only the next run can see that its artifacts were published (see
+    `discard_published`). A training that begins removes the states of others that have ended. While
+    another process trains from the same state it waits.
 
     Args:
         fn_args: what `run_fn` is given.
     """
-    if "://" in fn_args.model_run_dir:  # an object store: memory maps need a disk
+    if _is_remote(fn_args.model_run_dir):  # an object store: memory maps need a disk
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
     inputs = [fn_args.custom_config, fn_args.transform_output, fn_args.train_files]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
     parent = Path(fn_args.model_run_dir).parent
+    parent.mkdir(parents=True, exist_ok=True)
     state = parent / f"{_PREFIX}{key}"
-    for other in parent.glob(f"{_PREFIX}*"):
-        if other != state:
-            shutil.rmtree(other)
-    state.mkdir(parents=True, exist_ok=True)
-    yield state
-    shutil.rmtree(state)
+    lock = _take(state)
+    try:
+        yield state
+    finally:
+        lock.release()
+
+
+def mark_exported(state: Path, model_run_dir: str) -> None:
+    """Notes in a state that its model has been exported, and for which ModelRun artifact."""
+    write_atomically(state / _EXPORTED, model_run_dir)
+
+
+def discard_published(model_run_dir: str) -> None:
+    """Removes the state behind a ModelRun artifact that has been published: nobody resumes it.
+
+    Args:
+        model_run_dir: path or URI of the artifact.
+    """
+    if _is_remote(model_run_dir):
+        return
+    parent = Path(model_run_dir).parent
+    exported = [state for state in _states(parent) if _exported_as(state) == model_run_dir]
+    if exported:
+        with filelock.FileLock(parent / _FOLDER_LOCK):
+            for state in exported:
+                _remove_unless_held(state)
+
+
+def _take(state: Path) -> filelock.BaseFileLock:
+    """Waits until nobody trains from a state, takes it and removes the others that have ended."""
+    parent, waited = state.parent, 0
+    while True:
+        # States are taken and removed under this lock alone, so none goes while it is being taken.
+        with filelock.FileLock(parent / _FOLDER_LOCK):
+            state.mkdir(exist_ok=True)
+            lock = _lock_of(state)
+            with contextlib.suppress(filelock.Timeout):
+                lock.acquire(timeout=0)
+                for other in _states(parent):
+                    if other != state:
+                        _remove_unless_held(other)
+                return lock
+        if not waited:
+            logging.warning("Another process trains from %s: waiting until it has ended", state)
+        waited += 1
+        progress.report("waiting", waited, None, "another process trains the same")
+        time.sleep(_POLL_S)
+
+
+def _states(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.glob(f"{_PREFIX}*") if path.is_dir())
+
+
+def _lock_of(state: Path) -> filelock.BaseFileLock:
+    return filelock.FileLock(state / _LOCK)
+
+
+def _exported_as(state: Path) -> str | None:
+    try:
+        return (state / _EXPORTED).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def _remove_unless_held(state: Path) -> None:
+    """Removes a state whose owner is gone; call it while holding the folder's lock."""
+    with (
+        contextlib.suppress(filelock.Timeout, FileNotFoundError),
+        _lock_of(state).acquire(timeout=0),
+    ):
+        shutil.rmtree(state)
+
+
+def _is_remote(path: str) -> bool:
+    return "://" in path

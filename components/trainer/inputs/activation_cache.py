@@ -6,6 +6,7 @@ trains on pooled features, the unfrozen phase from the last tensor that no learn
 
 import dataclasses
 import logging
+import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,10 +17,11 @@ import tensorflow as tf
 
 from components import progress
 from components.errors import UserError
+from components.files import atomic_file
+from components.trainer.kept_files import discard_damaged, read_array
 
 # float16 halves the disk and keeps 11 bits; activations lie far inside its range.
 _DTYPE = np.float16
-_COMPLETE = "complete"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,13 +102,16 @@ class Cached:
         return dataset.map(lambda x, y: (tf.cast(x, tf.float32), y)).prefetch(2)
 
 
-def require_space(tensors: Mapping[str, keras.KerasTensor], views: int, folder: Path) -> None:
+def require_space(
+    tensors: Mapping[str, keras.KerasTensor], views: int, folder: Path, reserved_bytes: int = 0
+) -> None:
     """Announces what the cache will take, and stops before any work if that is not there.
 
     Args:
         tensors: what is kept, by name.
         views: how many views of pictures, over all splits.
         folder: where they are kept.
+        reserved_bytes: what must be left beside them.
 
     Raises:
         UserError: the disk is too small.
@@ -114,17 +119,17 @@ def require_space(tensors: Mapping[str, keras.KerasTensor], views: int, folder: 
     needed = sum(views * bytes_per_view(tensor) for tensor in tensors.values())
     free = shutil.disk_usage(folder).free
     logging.info("Frozen-prefix cache: %d views, %.0f MB in %s", views, needed / 1e6, folder)
-    if needed > free:
+    if needed + reserved_bytes > free:
         raise UserError(
-            f"augmentation.views: keeping {views:,} views takes {needed / 1e6:,.0f} MB, but "
-            f"{folder} has only {free / 1e6:,.0f} MB free. Lower augmentation.views, or leave it "
-            "out to draw fresh views in every epoch"
+            f"augmentation.views: keeping {views:,} views takes {needed / 1e6:,.0f} MB, and the "
+            f"model {reserved_bytes / 1e6:,.0f} MB, but {folder} has only {free / 1e6:,.0f} MB "
+            "free. Lower augmentation.views, or leave it out to draw fresh views in every epoch"
         )
 
 
 def bytes_per_view(tensor: keras.KerasTensor) -> int:
     """Disk that one view of one picture takes."""
-    return int(np.prod(tensor.shape[1:])) * np.dtype(_DTYPE).itemsize
+    return _bytes(tensor.shape[1:])
 
 
 def encode(
@@ -152,14 +157,20 @@ def encode(
         The kept activations of each tensor.
     """
     paths = {key: folder / f"{name}-{key}.f16" for key in tensors}
-    labels_path, complete = folder / f"{name}-labels.npy", folder / f"{name}-{_COMPLETE}"
-    mode = "r+" if complete.exists() else "w+"
-    maps = {
-        key: np.memmap(paths[key], _DTYPE, mode, shape=(views, count, *tensor.shape[1:]))
-        for key, tensor in tensors.items()
-    }
-    if complete.exists():
-        return {key: Cached(kept, np.load(labels_path)) for key, kept in maps.items()}
+    shapes = {key: (views, count, *tensor.shape[1:]) for key, tensor in tensors.items()}
+    labels_path = folder / f"{name}-labels.npy"
+    if is_complete(name, folder):
+        labels = read_array(labels_path)
+        damaged = [path for key, path in paths.items() if _size(path) != _bytes(shapes[key])]
+        if labels is not None and not damaged:
+            return {
+                key: Cached(np.memmap(path, _DTYPE, "r+", shape=shapes[key]), labels)
+                for key, path in paths.items()
+            }
+        _marker(name, folder).unlink()
+        for path in damaged:
+            discard_damaged(path, f"{_size(path):,} bytes")
+    maps = {key: np.memmap(paths[key], _DTYPE, "w+", shape=shapes[key]) for key in tensors}
 
     run = tf.function(lambda pixels: encoder(pixels, training=False), reduce_retracing=True)
     labels = np.zeros(count, np.int64)
@@ -174,6 +185,29 @@ def encode(
         progress.report(f"encoding, {name}", done, total, "once per view")
     for kept in maps.values():
         kept.flush()
-    np.save(labels_path, labels)
-    complete.touch()
+    with atomic_file(labels_path) as file:
+        np.save(file, labels)
+    _marker(name, folder).touch()
     return {key: Cached(kept, labels) for key, kept in maps.items()}
+
+
+def is_complete(name: str, folder: Path) -> bool:
+    """Whether an earlier attempt has encoded a split to its end.
+
+    Args:
+        name: of the split.
+        folder: where the activations are kept.
+    """
+    return _marker(name, folder).exists()
+
+
+def _marker(name: str, folder: Path) -> Path:
+    return folder / f"{name}-complete"
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _bytes(shape: tuple[int, ...]) -> int:
+    return math.prod(shape) * np.dtype(_DTYPE).itemsize

@@ -111,6 +111,8 @@ class ExampleReader:
 
 def count_examples(files: Sequence[str]) -> int:
     """Counts the records: steps per epoch come from the data, never from a constant."""
+    if not files:
+        return 0
     return int(records(files).batch(1024).reduce(0, lambda n, batch: n + tf.size(batch)))
 
 

@@ -72,6 +72,7 @@ def phase_inputs(
     views: int | None,
     seed: int,
     folder: Path,
+    reserved_bytes: int = 0,
 ) -> dict[str, PhaseInput]:
     """The input of every phase.
 
@@ -83,6 +84,7 @@ def phase_inputs(
         views: views of a training picture for the whole training, or None for fresh ones.
         seed: fixes order and views.
         folder: for what is kept on disk.
+        reserved_bytes: what must be left on that disk.
 
     Raises:
         UserError: the disk is too small for that.
@@ -103,14 +105,19 @@ def phase_inputs(
         for name in tensors
     }
     distinct = {name: tensors[name] for name in kept_as.values()}
-    total = splits.train_count * views + splits.validation_count
-    activation_cache.require_space(distinct, total, folder)
-    encoder = keras.Model(model.get_layer("backbone").network.input, distinct)
-    kept = {}
-    for name, files, count, numbers in (
+    parts = (
         (features.TRAIN, splits.train_files, splits.train_count, range(1, views + 1)),
         (features.VALIDATION, splits.validation_files, splits.validation_count, (0,)),
-    ):
+    )
+    to_encode = sum(
+        len(numbers) * count
+        for name, _, count, numbers in parts
+        if not activation_cache.is_complete(name, folder)
+    )
+    activation_cache.require_space(distinct, to_encode, folder, reserved_bytes)
+    encoder = keras.Model(model.get_layer("backbone").network.input, distinct)
+    kept = {}
+    for name, files, count, numbers in parts:
         kept[name] = activation_cache.encode(
             name,
             encoder,

@@ -1,7 +1,5 @@
 """The classifier: a pretrained backbone under a new head, and which of its layers learn."""
 
-import dataclasses
-import difflib
 import math
 from collections.abc import Sequence
 
@@ -9,6 +7,7 @@ import keras
 import numpy as np
 
 from components.errors import UserError
+from components.text import did_you_mean
 from components.trainer.network import initial_weights
 from components.trainer.settings.trainer import (
     ALL_LAYERS,
@@ -16,6 +15,7 @@ from components.trainer.settings.trainer import (
     HeadSettings,
     PhaseSettings,
 )
+from components.trainer.training_report import ParameterCount
 
 
 @keras.saving.register_keras_serializable(package="graft")
@@ -68,7 +68,7 @@ def build_classifier(
         UserError: the weights cannot be had or do not fit, or there are too many classes for one
             logit.
     """
-    outputs = _outputs(head, num_classes)
+    outputs = head.outputs(num_classes)
     network = initial_weights.pretrained_network(backbone)
     if backbone.from_scratch:
         _shorten_normalization_memory(network, steps)
@@ -86,16 +86,6 @@ def build_classifier(
     if head.class_prior_bias and priors is not None:
         last.bias.assign(_prior_bias(priors, outputs))
     return model
-
-
-def _outputs(head: HeadSettings, num_classes: int) -> int:
-    """Width of the logits."""
-    if head.output == "logit" and num_classes > 2:
-        raise UserError(
-            f"head.output: `logit` is for two classes, but the data has {num_classes}: "
-            "choose `auto` or `softmax`"
-        )
-    return 1 if num_classes == 2 and head.output != "softmax" else num_classes
 
 
 def _prior_bias(priors: Sequence[float], outputs: int) -> np.ndarray:
@@ -138,8 +128,10 @@ def learning_layers(network: keras.Model, phase: PhaseSettings) -> set[keras.lay
         return set(network.layers[at:])
     names = [layer.name for layer in network.layers]
     if at not in names:
-        near = ", ".join(difflib.get_close_matches(at, names, n=3) or names[-3:])
-        raise UserError(f"fine_tune_at: {network.name} has no layer {at}; it has {near}, …")
+        raise UserError(
+            f"fine_tune_at: {network.name} has no layer {at}{did_you_mean(at, names)}. "
+            f"Its last layers are {', '.join(names[-3:])}"
+        )
     return set(network.layers[names.index(at) :])
 
 
@@ -184,15 +176,6 @@ def tail_from(model: keras.Model, tensor: keras.KerasTensor) -> keras.Model:
     for layer in head:
         x = layer(x)
     return keras.Model(inputs, x)
-
-
-@dataclasses.dataclass(frozen=True)
-class ParameterCount:
-    """How much of a network learns: scalars, and the variables that hold them."""
-
-    trainable: int
-    total: int
-    trainable_variables: int
 
 
 def count_parameters(model: keras.Model) -> ParameterCount:

@@ -3,13 +3,11 @@
 import hashlib
 import tarfile
 import tempfile
-import urllib.request
 from pathlib import Path
 
+from components.download import WrongContentError, download
 from components.errors import UserError
-
-_TIMEOUT_S = 60
-_CHUNK_BYTES = 1 << 20
+from components.served_versions import SAVED_MODEL_FILE
 
 
 def saved_model(url: str, sha256: str | None, cache: Path) -> Path:
@@ -43,11 +41,11 @@ def saved_model(url: str, sha256: str | None, cache: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=cache) as work:
         archive, unpacked = Path(work, "archive"), Path(work, "unpacked")
         try:
-            digest = _download(url, archive)
-        except OSError as error:  # URLError and timeouts are kinds of it
+            download(url, archive, sha256)
+        except OSError as error:
             raise UserError(f"backbone.weights: {url} cannot be downloaded ({error})") from error
-        if sha256 and digest != sha256:
-            raise UserError(f"backbone.sha256 is {sha256}, but {url} gives an archive of {digest}")
+        except WrongContentError as error:
+            raise UserError(f"backbone.sha256 is {sha256}, but {url} gives {error}") from error
         try:
             with tarfile.open(archive) as tar:
                 # Refuses what would land outside the folder, and devices.
@@ -66,24 +64,10 @@ def saved_model(url: str, sha256: str | None, cache: Path) -> Path:
     return _find(folder, url)
 
 
-def _download(url: str, path: Path) -> str:
-    """Writes what the address gives to a file, and tells its SHA-256."""
-    digest = hashlib.sha256()
-    # The settings admit http and https only.
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310
-        while chunk := answer.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            file.write(chunk)
-        expected = answer.headers.get("Content-Length")
-        if expected is not None and file.tell() != int(expected):
-            raise OSError(f"it ended after {file.tell()} of {expected} bytes")
-    return digest.hexdigest()
-
-
 def _find(folder: Path, url: str) -> Path:
     """The SavedModel in an unpacked archive: at its top, or in the one folder that is there."""
     inside = [folder, *sorted(folder.iterdir())]
-    found = [path for path in inside if (path / "saved_model.pb").is_file()]
+    found = [path for path in inside if (path / SAVED_MODEL_FILE).is_file()]
     if not found:
         raise UserError(f"backbone.weights: the archive of {url} holds no SavedModel")
     return found[0]

@@ -8,6 +8,8 @@ import numpy as np
 
 from components.errors import UserError
 from components.fingerprints import files_fingerprint
+from components.served_versions import SAVED_MODEL_FILE
+from components.text import one_line
 from components.trainer.network import keras_applications
 from components.trainer.settings.trainer import BackboneSettings
 
@@ -29,7 +31,7 @@ def pretrained_network(settings: BackboneSettings):
     if settings.is_saved_model:
         from components.trainer.network import saved_model
 
-        return saved_model.as_network(_saved_model_folder(settings), settings.image_size)
+        return saved_model.as_network(saved_model_folder(settings), settings.image_size)
     if settings.weights == "imagenet":
         try:
             return keras_applications.build(
@@ -37,7 +39,7 @@ def pretrained_network(settings: BackboneSettings):
             )
         except Exception as error:  # Keras raises a bare Exception, and its text holds the URL
             raise UserError(
-                f"backbone.weights: imagenet: they cannot be downloaded ({_one_line(error)}). "
+                f"backbone.weights: imagenet: they cannot be downloaded ({one_line(error)}). "
                 "Set backbone.weights to the path of a .weights.h5 file instead"
             ) from error
     check_weights_file(settings)
@@ -69,8 +71,8 @@ def check_weights_file(settings: BackboneSettings) -> None:
         return
     path = Path(settings.weights)
     if path.is_dir():
-        if not (path / "saved_model.pb").is_file():
-            raise UserError(f"backbone.weights: the folder {path} holds no saved_model.pb")
+        if not (path / SAVED_MODEL_FILE).is_file():
+            raise UserError(f"backbone.weights: the folder {path} holds no {SAVED_MODEL_FILE}")
         if not settings.is_saved_model:
             _checkpoint_of(settings)
     elif settings.is_saved_model:
@@ -92,7 +94,12 @@ def fingerprint(settings: BackboneSettings) -> str:
     return files_fingerprint(Path(settings.weights))
 
 
-def _saved_model_folder(settings: BackboneSettings) -> Path:
+def saved_model_folder(settings: BackboneSettings) -> Path:
+    """The SavedModel in the place of a backbone: the recipe's folder, or a download, kept once.
+
+    Raises:
+        UserError: it is not there or cannot be downloaded.
+    """
     if not settings.is_url:
         check_weights_file(settings)
         return Path(settings.weights)
@@ -112,7 +119,7 @@ def _checkpoint_of(settings: BackboneSettings):
         checkpoint = tf.train.load_checkpoint(str(path / "variables" / "variables"))
     except (tf.errors.OpError, ValueError) as error:
         raise UserError(
-            f"backbone.weights: the variables of {path} cannot be read ({_one_line(error)})"
+            f"backbone.weights: the variables of {path} cannot be read ({one_line(error)})"
         ) from error
     if not checkpoint.has_tensor(_VARIABLE.format(0)):
         raise UserError(
@@ -142,7 +149,7 @@ def _load_file(network, settings: BackboneSettings) -> None:
     except Exception as error:  # OSError, ValueError, KeyError, …: h5py and Keras raise them all
         raise UserError(
             f"backbone.weights: {settings.weights} does not hold the weights of {settings.name} "
-            f"with alpha {settings.alpha:g} and without its top ({_one_line(error)})"
+            f"with alpha {settings.alpha:g} and without its top ({one_line(error)})"
         ) from error
 
 
@@ -155,7 +162,3 @@ def _load_glyphs(network) -> None:
         raise UserError(
             f"backbone.weights: glyphs: {GLYPHS} is damaged; reinstall Graft ({error})"
         ) from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from components.errors import UserError
-from components.trainer.settings.backbones import SAVED_MODEL
+from components.text import one_line
+from components.trainer.settings.backbones import SAVED_MODEL_BACKBONE
 
 # TensorFlow Serving's word, and TensorFlow Hub's.
 _SIGNATURES = ("serving_default", "default")
@@ -55,14 +56,14 @@ def as_network(folder: Path, image_size: int) -> keras.Model:
         loaded = tf.saved_model.load(str(folder), tags)
     except Exception as error:  # OSError, ValueError, tf.errors.…: damaged files raise them all
         raise UserError(
-            f"backbone.weights: {folder} cannot be loaded ({_one_line(error)})"
+            f"backbone.weights: {folder} cannot be loaded ({one_line(error)})"
         ) from error
     try:
         layer = SavedModelLayer(loaded, image_size, name="features")
     except ValueError as error:
         raise UserError(f"backbone.weights: {folder} {error}") from error
     pixels = keras.Input((image_size, image_size, 3))
-    return keras.Model(pixels, layer(pixels), name=SAVED_MODEL)
+    return keras.Model(pixels, layer(pixels), name=SAVED_MODEL_BACKBONE)
 
 
 def loaded_parts(model: keras.Model) -> list:
@@ -90,7 +91,7 @@ def _feature_function(loaded, image_size: int) -> tuple[Callable, list[int]]:
             concrete = tf.function(candidate).get_concrete_function(batch)
             features = concrete(tf.zeros([2, *batch.shape[1:]]))
         except (TypeError, ValueError, tf.errors.OpError) as error:
-            errors.append(_one_line(error))
+            errors.append(one_line(error))
             continue
         if not tf.is_tensor(features) or len(features.shape) not in (2, 4):
             errors.append("gives neither [batch, features] nor [batch, height, width, channels]")
@@ -112,7 +113,3 @@ def _of_signature(signature, name: str) -> Callable:
     if len(outputs) > 1 and output != "default":
         raise UserError(f"has a signature {name} of several outputs: {', '.join(outputs)}")
     return lambda pixels: signature(**{inputs[0]: pixels})[output]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

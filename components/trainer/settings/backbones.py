@@ -4,7 +4,7 @@ import dataclasses
 
 from components.settings import ValueRange
 
-SAVED_MODEL = "saved_model"
+SAVED_MODEL_BACKBONE = "saved_model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,5 +73,5 @@ BACKBONES = {
     "vgg19": Backbone("VGG19", 224, "caffe"),
     "xception": Backbone("Xception", 299, "tf", min_size=71),
     # No network of Keras' own: see components/trainer/network/saved_model.py.
-    SAVED_MODEL: Backbone("", 224, "unit"),
+    SAVED_MODEL_BACKBONE: Backbone("", 224, "unit"),
 }

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pydantic
 
-from components.settings import ClassName, Settings, ValueRange
+from components.settings import ClassName, LocalPath, Settings, ValueRange
 
 
 class DistillationSettings(Settings):
@@ -16,7 +16,7 @@ class DistillationSettings(Settings):
     or one output of another name. Every model that Graft serves is one.
     """
 
-    teacher: str = pydantic.Field(
+    teacher: LocalPath = pydantic.Field(
         min_length=1,
         description="folder of a SavedModel, or of served versions, of which the one that is "
         "served teaches",

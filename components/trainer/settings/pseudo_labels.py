@@ -2,7 +2,7 @@
 
 import pydantic
 
-from components.settings import Settings
+from components.settings import LocalPath, Settings
 
 
 class PseudoLabelSettings(Settings):
@@ -13,7 +13,7 @@ class PseudoLabelSettings(Settings):
     models on the validation split is kept.
     """
 
-    source: str = pydantic.Field(
+    source: LocalPath = pydantic.Field(
         min_length=1,
         description="folder of unlabelled pictures; what the folders in it are called does not "
         "matter",

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from components.settings import ClassName, Settings
-from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL
+from components.errors import UserError
+from components.settings import ClassName, LocalPath, Settings
+from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL_BACKBONE
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.phases import (
     ListedPhaseSettings,
@@ -31,7 +32,7 @@ class BackboneSettings(Settings):
     image_size: int = pydantic.Field(
         None, ge=32, le=1024, description="pixels per side; null: the size the network was made for"
     )
-    weights: str = pydantic.Field(
+    weights: LocalPath = pydantic.Field(
         "imagenet",
         min_length=1,
         description="`imagenet`, `glyphs` (built in), `none` (from scratch), the path of a "
@@ -42,6 +43,11 @@ class BackboneSettings(Settings):
         None,
         pattern="^[0-9a-f]{64}$",
         description="of the .tar.gz that `weights` is the URL of: another one is refused",
+    )
+    trust_url: bool = pydantic.Field(
+        False,
+        description="whether an https URL in `weights` may go without sha256: a SavedModel is a "
+        "program, and this runs whatever the server gives",
     )
 
     @pydantic.model_validator(mode="before")
@@ -77,7 +83,21 @@ class BackboneSettings(Settings):
             raise ValueError(f"weights may be a URL for the name saved_model only, not {self.name}")
         if self.sha256 and not self.is_url:
             raise ValueError("sha256 is for weights that are a URL")
+        self._check_trust()
         return self
+
+    def _check_trust(self) -> None:
+        """A SavedModel is a program: what is downloaded must be the one that was meant."""
+        if not self.is_url or self.sha256:
+            return
+        program = "a SavedModel is a program, and this recipe would run whatever the URL gives"
+        if not self.weights.lower().startswith("https://"):
+            raise ValueError(f"{program}: over http, set sha256 to the digest of the .tar.gz")
+        if not self.trust_url:
+            raise ValueError(
+                f"{program}: set sha256 to the digest of the .tar.gz, or trust_url to true if you "
+                "trust the server"
+            )
 
     @property
     def from_scratch(self) -> bool:
@@ -87,7 +107,7 @@ class BackboneSettings(Settings):
     @property
     def is_saved_model(self) -> bool:
         """True where the network is a feature vector from elsewhere, which never learns."""
-        return self.name == SAVED_MODEL
+        return self.name == SAVED_MODEL_BACKBONE
 
     @property
     def is_url(self) -> bool:
@@ -115,6 +135,22 @@ class HeadSettings(Settings):
         description="the logits' bias begins at the classes' shares of the train split, which "
         "saves epochs where they differ much",
     )
+
+    def outputs(self, num_classes: int) -> int:
+        """Width of the logits: 1 is the logit of the second of two classes.
+
+        Args:
+            num_classes: at least 2.
+
+        Raises:
+            UserError: there are too many classes for one logit.
+        """
+        if self.output == "logit" and num_classes > 2:
+            raise UserError(
+                f"head.output: `logit` is for two classes, but the data has {num_classes}: "
+                "choose `auto` or `softmax`"
+            )
+        return 1 if num_classes == 2 and self.output != "softmax" else num_classes
 
 
 # The tags keep a mistake in one from being told as a mistake in both.

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from components.trainer.network.outputs import logits_per_class
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.targets.labels import labels_of
 
@@ -46,10 +47,7 @@ class DistillationLoss(keras.losses.Loss):
         hard = self._of_labels.call(labels, y_pred)
         if len(y_true.shape) < 2 or y_true.shape[-1] == 1:
             return hard
-        logits = y_pred
-        if logits.shape[-1] == 1:  # the logit of the second of two classes
-            logits = ops.concatenate([ops.zeros_like(logits), logits], axis=1)
         teacher = ops.log_softmax(y_true[:, 1:] / self._temperature)
-        student = ops.log_softmax(logits / self._temperature)
+        student = ops.log_softmax(logits_per_class(y_pred) / self._temperature)
         divergence = ops.sum(ops.exp(teacher) * (teacher - student), axis=1)
         return (1.0 - self._weight) * hard + self._weight * self._temperature**2 * divergence

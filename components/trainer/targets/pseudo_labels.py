@@ -11,8 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from components import features, progress
+from components.files import write_atomically
+from components.trainer import kept_files
 from components.trainer.inputs.examples import ExampleReader, count_examples, records
+from components.trainer.network.outputs import logits_per_class
 from components.trainer.settings.pseudo_labels import PseudoLabelSettings
+from components.trainer.training_report import PseudoLabelCounts
 
 _RECORDS_FILE = "pseudo-labels.gz"
 _COUNTS_FILE = "pseudo-labels.json"
@@ -24,18 +28,11 @@ class PseudoLabels:
 
     Attributes:
         file: TFRecord of the pictures that were taken, with the model's labels as theirs.
-        unlabelled: how many pictures there were.
-        taken: how many of them were taken, by class.
+        counts: how many these are.
     """
 
     file: str
-    unlabelled: int
-    taken: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        """How many were taken."""
-        return sum(self.taken.values())
+    counts: PseudoLabelCounts
 
 
 def split_files(files: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -64,15 +61,14 @@ def label_pictures(
         folder: for the records of those that are taken.
     """
     counts_path, path = folder / _COUNTS_FILE, folder / _RECORDS_FILE
-    if counts_path.exists():
-        return PseudoLabels(str(path), **json.loads(counts_path.read_text(encoding="utf-8")))
+    if (kept := _read(counts_path, path)) is not None:
+        return kept
     count = count_examples(files)
     run = tf.function(lambda pixels: model(pixels, training=False), reduce_retracing=True)
-    probabilities = np.zeros((0, len(classes)), np.float32)
-    answers = [probabilities]
+    answers = [np.zeros((0, len(classes)), np.float32)]
     done = 0
     for pixels, _ in reader.view_batches(files, count):
-        answers.append(_probabilities(run(pixels)))
+        answers.append(tf.nn.softmax(logits_per_class(run(pixels))).numpy())
         done += len(answers[-1])
         progress.report("labelling", done, count, "pictures without labels")
     probabilities = np.concatenate(answers)
@@ -92,15 +88,20 @@ def label_pictures(
             taken[name] += 1
             example.features.feature[features.LABEL].bytes_list.value[:] = [name.encode()]
             writer.write(example.SerializeToString(deterministic=True))
-    counts = {"unlabelled": count, "taken": dict(taken)}
-    unfinished = counts_path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(counts), encoding="utf-8")
-    unfinished.replace(counts_path)
-    return PseudoLabels(str(path), **counts)
+    counts = PseudoLabelCounts(count, dict(taken))
+    write_atomically(counts_path, json.dumps(dataclasses.asdict(counts)))
+    return PseudoLabels(str(path), counts)
 
 
-def _probabilities(logits: tf.Tensor) -> np.ndarray:
-    """float32 [batch, classes]."""
-    if logits.shape[-1] == 1:  # of the second of two classes
-        logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
-    return tf.nn.softmax(logits).numpy()
+def _read(counts_path: Path, path: Path) -> PseudoLabels | None:
+    """What an earlier attempt took; None if there was none or its files are damaged."""
+    if not counts_path.exists():
+        return None
+    try:
+        counts = PseudoLabelCounts(**json.loads(counts_path.read_text(encoding="utf-8")))
+        if count_examples([str(path)]) == counts.total:
+            return PseudoLabels(str(path), counts)
+        kept_files.discard_damaged(counts_path, f"{path} does not hold {counts.total} pictures")
+    except (TypeError, tf.errors.OpError, *kept_files.DAMAGE) as error:
+        kept_files.discard_damaged(counts_path, error)
+    return None

@@ -10,8 +10,12 @@ import tensorflow as tf
 from components import features, progress
 from components.classes import CLASSES_FILE
 from components.errors import UserError
+from components.files import atomic_file
 from components.pixels import decode, rescale
+from components.text import one_line
 from components.trainer.inputs.examples import labelled_pictures
+from components.trainer.kept_files import read_array
+from components.trainer.network.outputs import logits_per_class, probabilities_per_class
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.targets.distillation import as_targets
 from components.trainer.targets.teacher_files import (
@@ -50,8 +54,8 @@ def teacher_targets(
         UserError: the teacher cannot be loaded or asked, or does not know a class.
     """
     path = cache / _TARGETS_FILE
-    if path.exists():
-        return np.load(path, allow_pickle=False)
+    if (kept := read_array(path)) is not None:
+        return kept
     check_teacher(settings, classes)
     folder = teacher_folder(settings)
     ask = load_teacher(settings, folder)
@@ -73,10 +77,8 @@ def teacher_targets(
     targets = as_targets(np.array(labels, np.int64), np.concatenate(answers))
     right = np.mean(targets[:, 1:].argmax(axis=1) == targets[:, 0])
     logging.info("Teacher %s: right on %.4f of %d training pictures", folder, right, len(targets))
-    unfinished = path.with_suffix(".tmp")
-    with unfinished.open("wb") as file:
+    with atomic_file(path) as file:
         np.save(file, targets)
-    unfinished.replace(path)
     return targets
 
 
@@ -90,8 +92,9 @@ def load_teacher(settings: DistillationSettings, folder: Path) -> Callable[[tf.T
     try:
         loaded = tf.saved_model.load(str(folder))
     except Exception as error:  # OSError, ValueError, tf.errors.…: damaged files raise them all
-        why = " ".join(str(error).split())[:300]
-        raise UserError(f"distillation.teacher: {folder} cannot be loaded ({why})") from error
+        raise UserError(
+            f"distillation.teacher: {folder} cannot be loaded ({one_line(error)})"
+        ) from error
     signature = loaded.signatures.get(_SIGNATURE)
     if signature is None:
         raise UserError(f"distillation.teacher: {folder} has no signature {_SIGNATURE}")
@@ -102,12 +105,9 @@ def load_teacher(settings: DistillationSettings, folder: Path) -> Callable[[tf.T
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def ask(pictures: tf.Tensor) -> tf.Tensor:
         answer = tf.cast(signature(**{name: prepare(pictures)})[output], tf.float32)
-        if answer.shape[-1] == 1:  # of the second of two classes
-            other = tf.zeros_like(answer) if is_logits else 1.0 - answer
-            answer = tf.concat([other, answer], axis=1)
         if is_logits:
-            return tf.nn.log_softmax(answer)
-        return tf.math.log(tf.maximum(answer, _LEAST_PROBABILITY))
+            return tf.nn.log_softmax(logits_per_class(answer))
+        return tf.math.log(tf.maximum(probabilities_per_class(answer), _LEAST_PROBABILITY))
 
     ask.loaded = loaded  # a signature alone does not keep its variables alive
     return ask

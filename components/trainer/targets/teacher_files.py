@@ -1,6 +1,5 @@
 """Where the teacher of a distillation lies and what it knows, told without loading it."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from components import served_versions
 from components.classes import CLASSES_FILE, read_classes
 from components.errors import UserError
 from components.fingerprints import files_fingerprint
+from components.text import did_you_mean, one_line
 from components.trainer.settings.distillation import DistillationSettings
 
 
@@ -18,13 +18,13 @@ def teacher_folder(settings: DistillationSettings) -> Path:
         UserError: there is none.
     """
     folder = Path(settings.teacher)
-    if (folder / served_versions.SAVED_MODEL).is_file():
+    if (folder / served_versions.SAVED_MODEL_FILE).is_file():
         return folder
     version = served_versions.champion(folder) if folder.is_dir() else None
     if version is None:
         what = "holds no" if folder.is_dir() else "is no folder that could hold a"
         raise UserError(
-            f"distillation.teacher: {folder} {what} {served_versions.SAVED_MODEL}, nor served "
+            f"distillation.teacher: {folder} {what} {served_versions.SAVED_MODEL_FILE}, nor served "
             "versions of a model"
         )
     return version.path
@@ -44,9 +44,9 @@ def check_teacher(settings: DistillationSettings, classes: Sequence[str]) -> Non
     known = teacher_classes(settings, folder)
     for name in classes:
         if name not in known:
-            near = ", ".join(difflib.get_close_matches(name, known, n=3) or known[:3])
             raise UserError(
-                f"distillation.teacher: {folder} does not know the class {name}; it knows {near}"
+                f"distillation.teacher: {folder} does not know the class {name}"
+                f"{did_you_mean(name, known)}. It knows {one_line(', '.join(known))}"
             )
 
 

@@ -1,17 +1,19 @@
-"""Kubeflow Pipelines at one host: what Graft asks of its API."""
+"""The requests to Kubeflow Pipelines that Graft needs, one method each."""
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import kfp_server_api
 import urllib3
 
+from components.errors import UserError
+from pipeline.kubeflow.client.connection import ApiError, Connection, NotKfpError
 from pipeline.kubeflow.client.credentials import Token
-from pipeline.kubeflow.client.kfp_client import NOT_KFP, ApiError, Client
+from pipeline.kubeflow.package.documents import Package
 
+_API = "/apis/v2beta1"
 _TAIL_BYTES = 1 << 16
 
 
@@ -20,31 +22,41 @@ class Job:
     """What a run or a schedule is made of.
 
     Attributes:
-        package: file with the package.
-        name: of the run or schedule.
+        package: the package to run.
+        name: display name of the run or schedule.
         arguments: values of run parameters; the others keep their defaults.
         pipeline_root: URI for the artifacts; None: the package's or the server's own.
-        service_account: of Kubernetes, for the pods; None: the server's own.
+        service_account: Kubernetes service account of the pods; None: the server's own.
         use_cache: False: every step runs; True: as the package says.
     """
 
-    package: Path
+    package: Package
     name: str
     arguments: dict[str, str | int | float]
     pipeline_root: str | None = None
     service_account: str | None = None
     use_cache: bool = True
 
-    def for_kfp(self) -> dict[str, Any]:
-        """The arguments that `run_pipeline` and `create_recurring_run` of kfp's client share."""
-        return {
-            "job_name": self.name,
-            "pipeline_package_path": str(self.package),
-            "params": self.arguments,
-            "pipeline_root": self.pipeline_root,
-            "service_account": self.service_account,
-            "enable_caching": None if self.use_cache else False,
+    def body(self, experiment_id: str) -> dict[str, Any]:
+        """The fields that V2beta1Run and V2beta1RecurringRun have in common, as JSON."""
+        spec = self.package.spec
+        if not self.use_cache:
+            root = spec["root"]
+            tasks = {
+                name: {**task, "cachingOptions": {}} for name, task in root["dag"]["tasks"].items()
+            }
+            spec = {**spec, "root": {**root, "dag": {**root["dag"], "tasks": tasks}}}
+        documents = {"pipeline_spec": spec, "platform_spec": self.package.platform}
+        config: dict[str, Any] = {"parameters": self.arguments}
+        if self.pipeline_root:
+            config["pipeline_root"] = self.pipeline_root
+        body = {
+            "display_name": self.name,
+            "experiment_id": experiment_id,
+            "pipeline_spec": documents if self.package.platform else spec,
+            "runtime_config": config,
         }
+        return {**body, "service_account": self.service_account} if self.service_account else body
 
 
 class PipelinesApi:
@@ -57,56 +69,50 @@ class PipelinesApi:
         ca_cert: Path | None = None,
         namespace: str | None = None,
     ):
-        """Asks nothing yet.
+        """Prepares the connection; `check` sends the first request.
 
         Args:
             host: http or https URL.
-            token: gives the bearer token.
-            ca_cert: PEM file, see `Client`.
-            namespace: of the user's runs, where there are several users.
+            token: returns the bearer token.
+            ca_cert: PEM file, see `Connection`.
+            namespace: of the user's runs, on a server with several users.
         """
-        self._client, self._namespace = Client(host, token, ca_cert), namespace
-        self._host, self._rest = host, self._client.rest
+        self._connection, self._namespace = Connection(host, token, ca_cert), namespace
 
     def check(self) -> None:
-        """Asks for a sign of life, and whether there are several users.
+        """Asks whether the server is healthy, and whether it has several users.
 
         Raises:
-            ApiError: there is no Kubeflow Pipelines at the host that answers us.
+            ApiError: no Kubeflow Pipelines answers at the host.
+            UserError: it has several users, and no namespace was given.
         """
-        health = self._ask(
-            self._rest.call_api,
-            "/apis/v2beta1/healthz",
-            "GET",
-            response_type="object",
-            auth_settings=["Bearer"],
-            _return_http_data_only=True,
-        )
-        if not isinstance(health, dict):
-            raise ApiError(f"{self._host} {NOT_KFP}")
+        health = self._connection.request("GET", f"{_API}/healthz")
         if not health.get("multi_user"):
             self._namespace = None  # it has one namespace, and takes no other
         elif not self._namespace:
-            raise ApiError(
-                f"--namespace: {self._host} has several users, so name the namespace of your runs"
+            raise UserError(
+                f"--namespace: {self._connection.host} has several users, so name the namespace "
+                "of your runs"
             )
 
     def experiment(self, name: str) -> tuple[str, bool]:
-        """Finds an experiment, or makes it.
+        """Finds an experiment, or creates it.
 
         Returns:
             Its id, and whether it is new.
         """
-        try:
-            found = self._ask(
-                self._client.get_experiment, experiment_name=name, namespace=self._namespace
-            )
-            return found.experiment_id, False
-        except ValueError as error:
-            if not str(error).startswith("No experiment is found"):  # kfp's way to say so
-                raise
-            made = self._ask(self._client.create_experiment, name, namespace=self._namespace)
-        return self._id(made.experiment_id), True
+        path, answer = f"{_API}/experiments", "V2beta1Experiment"
+        query = {"filter": _named(name), "namespace": self._namespace}
+        found = self._connection.request(
+            "GET", path, query=query, answer="V2beta1ListExperimentsResponse"
+        )
+        if found.experiments:
+            return self._id(found.experiments[0].experiment_id), False
+        body = {"display_name": name}
+        if self._namespace:
+            body["namespace"] = self._namespace
+        created = self._connection.request("POST", path, body=body, answer=answer)
+        return self._id(created.experiment_id), True
 
     def create_run(self, experiment_id: str, job: Job) -> str:
         """Starts a run.
@@ -114,57 +120,60 @@ class PipelinesApi:
         Returns:
             Its id.
         """
-        run = self._ask(self._client.run_pipeline, experiment_id, **job.for_kfp())
+        run = self._connection.request(
+            "POST", f"{_API}/runs", body=job.body(experiment_id), answer="V2beta1Run"
+        )
         return self._id(run.run_id)
 
     def get_run(self, run_id: str) -> kfp_server_api.V2beta1Run:
-        """How a run goes."""
-        run = self._ask(self._client.get_run, run_id)
+        """The run with its state and those of its steps."""
+        run = self._connection.request("GET", f"{_API}/runs/{run_id}", answer="V2beta1Run")
         self._id(run.run_id)
         return run
 
     def schedules(self, experiment_id: str, name: str) -> list[kfp_server_api.V2beta1RecurringRun]:
         """The schedules of an experiment that have this name."""
-        only = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-        answer = self._ask(
-            self._client.list_recurring_runs,
-            experiment_id=experiment_id,
-            filter=json.dumps({"predicates": [only]}),
-            page_size=100,
+        answer = self._connection.request(
+            "GET",
+            f"{_API}/recurringruns",
+            query={"experiment_id": experiment_id, "filter": _named(name), "page_size": 100},
+            answer="V2beta1ListRecurringRunsResponse",
         )
         return answer.recurring_runs or []
 
     def create_schedule(self, experiment_id: str, job: Job, cron: str) -> str:
-        """Starts a run by the clock: one at a time, and none for a time that has gone by.
+        """Creates a schedule of runs: one at a time, and none for times that have gone by.
 
         Args:
-            experiment_id: of the runs.
-            job: what they are.
+            experiment_id: experiment of the runs.
+            job: what runs.
             cron: six fields, see `cron.six_fields`.
 
         Returns:
             The schedule's id.
         """
-        schedule = self._ask(
-            self._client.create_recurring_run,
-            experiment_id,
-            cron_expression=cron,
-            max_concurrency=1,
-            no_catchup=True,
-            **job.for_kfp(),
+        body = {
+            **job.body(experiment_id),
+            "trigger": {"cron_schedule": {"cron": cron}},
+            "mode": "ENABLE",
+            "max_concurrency": 1,
+            "no_catchup": True,
+        }
+        schedule = self._connection.request(
+            "POST", f"{_API}/recurringruns", body=body, answer="V2beta1RecurringRun"
         )
         return self._id(schedule.recurring_run_id)
 
     def delete_schedule(self, schedule_id: str) -> None:
-        """Ends a schedule; its runs stay."""
-        self._ask(self._client.delete_recurring_run, schedule_id)
+        """Deletes a schedule; its runs stay."""
+        self._connection.request("DELETE", f"{_API}/recurringruns/{schedule_id}")
 
     def link(self, page: str) -> str:
-        """Where a page of the user interface is, such as `runs/details/<id>`."""
-        return f"{self._client._get_url_prefix()}/#/{page}"
+        """URL of a page of the user interface, such as `runs/details/<id>`."""
+        return f"{self._connection.host}/#/{page}"
 
     def log_tail(self, run_id: str, pod: str) -> str | None:
-        """The end of what a pod wrote.
+        """The end of a pod's log.
 
         Neither address is part of the documented API: the first is the API server's, the second is
         that of the server of the user interface, which hands on only the documented rest.
@@ -172,28 +181,16 @@ class PipelinesApi:
         Returns:
             At most 64 KiB of text; None if there is no such pod any more, or no way to its log.
         """
-        addresses = (
-            (f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", []),
-            ("/k8s/pod/logs", self._log_query(run_id, pod)),
-        )
-        for path, query in addresses:
-            try:
-                answer = self._ask(
-                    self._rest.call_api,
-                    path,
-                    "GET",
-                    query_params=query,
-                    auth_settings=["Bearer"],
-                    _preload_content=False,
-                    _return_http_data_only=True,
-                )
-            except ApiError:
-                continue
+        query = {"podname": pod, "runid": run_id, "podnamespace": self._namespace}
+        for path, options in (
+            (f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", None),
+            ("/k8s/pod/logs", query),
+        ):
             tail = b""
             try:
-                for chunk in answer.stream(_TAIL_BYTES):
+                for chunk in self._connection.stream(path, options).stream(_TAIL_BYTES):
                     tail = (tail + chunk)[-_TAIL_BYTES:]
-            except urllib3.exceptions.HTTPError:
+            except (ApiError, urllib3.exceptions.HTTPError):
                 continue
             text = tail.decode(errors="replace")
             # A server that finds no log says so with status 200, and a web page is no log.
@@ -201,18 +198,14 @@ class PipelinesApi:
                 return text
         return None
 
-    def _log_query(self, run_id: str, pod: str) -> list[tuple[str, str]]:
-        query = [("podname", pod), ("runid", run_id)]
-        return [*query, ("podnamespace", self._namespace)] if self._namespace else query
-
-    def _ask(self, call: Callable, *args, **options) -> Any:
-        try:
-            return call(*args, **options)
-        except kfp_server_api.ApiException as error:
-            raise self._client.explain(error) from error
-
     def _id(self, given: str | None) -> str:
         """Every object has an id; what has none was read from something else."""
         if not given:
-            raise ApiError(f"{self._host} {NOT_KFP}")
+            raise NotKfpError(self._connection.host)
         return given
+
+
+def _named(name: str) -> str:
+    """The API's filter for objects of this name, as JSON."""
+    only = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+    return json.dumps({"predicates": [only]})

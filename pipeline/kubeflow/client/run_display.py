@@ -29,7 +29,7 @@ def _now() -> datetime.datetime:
 class StepsDisplay:
     """A table that keeps itself up to date; where there is no terminal, a line per change.
 
-    A `Listener` of `run_watch`.
+    A `RunObserver`.
     """
 
     def __init__(

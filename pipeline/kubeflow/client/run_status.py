@@ -10,6 +10,8 @@ import enum
 from collections.abc import Sequence
 from typing import Any
 
+from components.text import one_line
+
 DRIVER = "-driver"
 _ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 # Unset times come as the years 1 and 1970.
@@ -17,7 +19,7 @@ _NO_TIME_BEFORE = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 class State(enum.Enum):
-    """Of a step."""
+    """How far a step is, as it is shown to the user."""
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -34,7 +36,7 @@ class StepStatus:
 
     Attributes:
         name: of the step.
-        state: where it is.
+        state: how far it is.
         started: when it began; None if it has not.
         ended: when it ended; None if it has not.
         message: what the API says about a failure; mostly nothing, the log does.
@@ -134,10 +136,10 @@ def _time(value: datetime.datetime | None) -> datetime.datetime | None:
 
 
 def _error_of(thing: Any) -> str:
-    """What is said about an error: by the object itself, else by the last of its states."""
+    """The message of an object's error, else of the last of its earlier states that has one."""
     states = reversed(getattr(thing, "state_history", None) or [])
     for holder in (thing, *states):
         error = getattr(holder, "error", None)
         if error is not None and error.message:
-            return " ".join(error.message.split())
+            return one_line(error.message)
     return ""

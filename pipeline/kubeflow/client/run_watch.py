@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pipeline.kubeflow.client.kfp_client import UnavailableError
+from pipeline.kubeflow.client.connection import UnavailableError
 
 # Seconds. A node or a proxy that restarts is back within minutes; a training goes on for hours.
 _LONGEST_PAUSE = 60.0
@@ -15,19 +15,19 @@ class WaitTimeoutError(Exception):
     """The run has not ended in the time that it was given."""
 
 
-class Listener(Protocol):
-    """Sees how the run goes."""
+class RunObserver(Protocol):
+    """Told about every answer, and about every question without one."""
 
     def update(self, run: Any) -> bool:
-        """An answer of the API; returns whether the run has ended."""
+        """Takes the run as the API describes it; returns whether it has ended."""
 
     def no_answer(self, why: str) -> None:
-        """There was none; it is asked again."""
+        """Takes the reason why the server did not answer; it will be asked again."""
 
 
 def wait_for(
     get_run: Callable[[], Any],
-    listener: Listener,
+    observer: RunObserver,
     *,
     poll_seconds: float,
     timeout_seconds: float | None = None,
@@ -39,19 +39,19 @@ def wait_for(
 
     Args:
         get_run: asks the API.
-        listener: told every answer.
+        observer: told about every answer.
         poll_seconds: between two questions; with no answer twice as long each time, up to a minute.
-        timeout_seconds: how long to wait at most.
-        patience_seconds: how long to go on without any answer.
-        sleep: for tests.
-        clock: for tests, in seconds.
+        timeout_seconds: how long to wait at most; None: without limit.
+        patience_seconds: how long to go on since the last answer.
+        sleep: replaced by tests.
+        clock: seconds; replaced by tests.
 
     Returns:
         The run as it ended.
 
     Raises:
         WaitTimeoutError: the time is over.
-        ApiError: the API says no, or has said nothing for too long.
+        ApiError: the API refuses, or has not answered for longer than the patience.
     """
     start = answered = clock()
     pause = poll_seconds
@@ -61,11 +61,11 @@ def wait_for(
         except UnavailableError as error:
             if clock() - answered > patience_seconds:
                 raise
-            listener.no_answer(str(error))
+            observer.no_answer(str(error))
             pause = min(2 * pause, max(_LONGEST_PAUSE, poll_seconds))
         else:
             answered, pause = clock(), poll_seconds
-            if listener.update(run):
+            if observer.update(run):
                 return run
         if timeout_seconds is not None:
             left = start + timeout_seconds - clock()

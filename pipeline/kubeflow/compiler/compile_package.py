@@ -3,7 +3,7 @@
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 
 from pipeline.config import Recipe
-from pipeline.kubeflow.compiler import checks, parameters
+from pipeline.kubeflow.compiler import parameters, recipe_checks
 from pipeline.kubeflow.compiler.post_process import post_process
 from pipeline.pipeline import create_pipeline
 from pipeline.schema import schema_text
@@ -27,8 +27,8 @@ def compile_package(recipe: Recipe) -> str:
     Raises:
         UserError: the recipe cannot run in a cluster; the text says which setting is at fault.
     """
-    checks.check(recipe)
-    source, destination = checks.data_source(recipe), checks.push_destination(recipe)
+    recipe_checks.check_recipe(recipe)
+    source, destination = recipe_checks.data_source(recipe), recipe_checks.push_destination(recipe)
     pipeline = create_pipeline(
         recipe.model_copy(
             update={
@@ -54,7 +54,7 @@ def compile_package(recipe: Recipe) -> str:
         parameters.exposed_settings(recipe, source, destination),
         schema_text(),  # without classes: they are those of the source that a run chooses
     )
-    checks.check_no_password(text)
+    recipe_checks.check_no_password(text)
     return text
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from components.errors import UserError
 from pipeline.config import Recipe
 from pipeline.kubeflow.package.setting_paths import PUSH_DESTINATION, SettingPath
+from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PUSHER
 
 _TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
 _FREE_BLOCKS = ("training", "head")  # what other steps do does not hang on these
@@ -62,7 +63,7 @@ def exposed_settings(
             data_source,
             "where the pictures are",
             "data.source",
-            properties=(("ImageExampleGen", "source"),),
+            properties=((IMAGE_EXAMPLE_GEN, "source"),),
         ),
         ExposedSetting(
             PUSH_DESTINATION,
@@ -70,8 +71,8 @@ def exposed_settings(
             "folder of the served versions, on a mounted volume",
             "push.destination",
             properties=(
-                ("BaselineFinder", PUSH_DESTINATION),
-                ("Pusher", PUSH_DESTINATION),
+                (BASELINE_FINDER, PUSH_DESTINATION),
+                (PUSHER, PUSH_DESTINATION),
             ),
         ),
     ]

@@ -5,27 +5,27 @@ resources, volumes, secrets or retries, and with hooks that an open-source backe
 """
 
 import copy
-import difflib
+import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-from components.errors import UserError
 from pipeline.kubeflow.compiler.parameters import ExposedSetting
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec, resources
 from pipeline.kubeflow.package.setting_paths import (
+    ENVIRONMENT_DIGEST,
     MOUNT_PATHS,
     PUSH_DESTINATION,
     SCHEMA_TEXT,
     SETTING_PATHS,
 )
 from pipeline.kubeflow.quantities import seconds
-from pipeline.kubeflow.settings import TRAINER, KubeflowSettings
-
-_SCHEMA_STEP = "ImportSchemaGen"
+from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.kubeflow.step_settings import LONGEST_RETRYING_S, NamedStepSettings
+from pipeline.node_ids import IMPORT_SCHEMA_GEN, TRAINER
 
 
 def post_process(
@@ -46,16 +46,14 @@ def post_process(
         YAML of two documents: the PipelineSpec and the PlatformSpec.
 
     Raises:
-        UserError: no backend would take what was compiled, or the settings name a step that there
-            is not, or contradict themselves.
+        UserError: no backend would take what was compiled, or the settings contradict themselves.
     """
     backend_rules.check_accepted(compiled)
     spec = copy.deepcopy(compiled)
-    check_step_names(settings, spec["root"]["dag"]["tasks"])
     if settings.pipeline_root:
         spec["defaultPipelineRoot"] = settings.pipeline_root
     _add_parameters(spec, parameters)
-    _add_constant(spec, _SCHEMA_STEP, SCHEMA_TEXT, schema_text)
+    _add_constant(spec, IMPORT_SCHEMA_GEN, SCHEMA_TEXT, schema_text)
     executors = {}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = settings.step(name)
@@ -66,13 +64,17 @@ def post_process(
         container["resources"] = resources(step).as_dict()
         if step.env:
             container["env"] = [{"name": k, "value": v} for k, v in step.env.items()]
+        if step.env or step.secret_env:
+            container["args"] = [*container["args"], f"{ENVIRONMENT_DIGEST}={_digest_env(step)}"]
         task["cachingOptions"] = {"enableCache": True} if step.cache else {}
         if step.retries.count:
-            # Without a longest time: that would be counted from the step's first start.
+            # Not a longest wait: Argo counts it from the step's first start. Where it is missing,
+            # backends from 2.14 on write 0, and nothing is ever retried.
             task["retryPolicy"] = {
                 "maxRetryCount": step.retries.count,
                 "backoffDuration": f"{seconds(step.retries.backoff)}s",
                 "backoffFactor": float(step.retries.factor),
+                "backoffMaxDuration": f"{LONGEST_RETRYING_S}s",
             }
         if PUSH_DESTINATION in task.get("inputs", {}).get("parameters", {}):
             _add_constant(spec, name, MOUNT_PATHS, json.dumps(sorted(step.pvcs.values())))
@@ -81,19 +83,13 @@ def post_process(
     return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=100)
 
 
-def check_step_names(settings: KubeflowSettings, steps: Collection[str]) -> None:
-    """Stops at settings for a step that is not in the pipeline.
+def _digest_env(step: NamedStepSettings) -> str:
+    """Changes with a step's environment, which the backend's cache key leaves out.
 
-    Raises:
-        UserError: with the nearest name.
+    Of a secret it covers the name and the key, not the value: that one is not known here.
     """
-    for name in settings.steps:
-        if name not in steps:
-            near = difflib.get_close_matches(name, steps, n=1)
-            hint = f" (did you mean `{near[0]}`?)" if near else ""
-            raise UserError(
-                f"kubeflow.steps.{name}: no such step{hint}. Steps: {', '.join(sorted(steps))}"
-            )
+    env = json.dumps([step.env, step.secret_env], sort_keys=True)
+    return hashlib.sha256(env.encode()).hexdigest()
 
 
 def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) -> None:

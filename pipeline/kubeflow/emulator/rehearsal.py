@@ -74,7 +74,7 @@ class Rehearsal:
         self,
         package: Package,
         work: Path,
-        given: Mapping[str, str],
+        given: Mapping[str, Any],
         pipeline_root: str = "",
     ):
         """Checks what can be checked before anything runs.
@@ -82,7 +82,7 @@ class Rehearsal:
         Args:
             package: what to run.
             work: folder for everything; `pvc/<claim>/` in it outlives the run.
-            given: values for parameters of the run, as text.
+            given: values of run parameters by name, see `parse_arguments`.
             pipeline_root: URI below which artifacts go; empty: the package's, else the backend's.
 
         Raises:

@@ -29,3 +29,21 @@ def local_path(uri: str, root: str = "") -> str:
             return f"{root}{folder}{uri.removeprefix(scheme)}"
     known = ", ".join(FOLDERS)
     raise UserError(f"artifact store of {uri}: the pipeline root must begin with one of {known}")
+
+
+def check_pipeline_root(root: str) -> None:
+    """Stops at a pipeline root that the pods of the steps could not share.
+
+    Args:
+        root: URI of the folder for a run's artifacts.
+
+    Raises:
+        UserError: it names no bucket of an object store that the launcher knows.
+    """
+    scheme, _, place = root.partition("://")
+    if f"{scheme}://" not in FOLDERS or not place.strip("/"):
+        right = ", ".join(f"{known}bucket/folder" for known in FOLDERS)
+        raise UserError(
+            f"--pipeline-root {root}: write the URI of a folder in an object store that every pod "
+            f"reaches: {right}"
+        )

@@ -51,16 +51,16 @@ def check_accepted(spec: Mapping[str, Any]) -> None:
             raise UserError(f"task {name}: has a condition (triggerPolicy); Graft evaluates none")
 
 
-def run_parameter_values(spec: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+def run_parameter_values(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a run: what was given, and the defaults of the rest.
 
     Args:
         spec: a PipelineSpec.
-        given: values as text by name.
+        given: values by name.
 
     Raises:
-        UserError: a name that the package does not have, a value of the wrong type, or a parameter
-            with neither value nor default.
+        UserError: a name that the package does not have, or a parameter with neither value nor
+            default.
     """
     definitions = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     for name in given:
@@ -70,7 +70,7 @@ def run_parameter_values(spec: Mapping[str, Any], given: Mapping[str, str]) -> d
     values = {}
     for name, definition in definitions.items():
         if name in given:
-            values[name] = _parse(name, given[name], definition["parameterType"])
+            values[name] = given[name]
         elif "defaultValue" in definition:
             values[name] = definition["defaultValue"]
         elif not definition.get("isOptional"):
@@ -175,18 +175,6 @@ def record(key: str, artifact: Mapping[str, Any], number: int) -> dict[str, Any]
         "type": {"instanceSchema": ""},
         "metadata": {"display_name": key, "store_session_info": "null", **metadata},
     }
-
-
-def _parse(name: str, text: str, kind: str) -> Any:
-    if kind == "STRING":
-        return text
-    if kind not in _NUMBERS:
-        raise UserError(f"run parameter {name} is a {kind}: Graft's are strings and numbers")
-    try:
-        return int(text) if kind == "NUMBER_INTEGER" else float(text)
-    except ValueError:
-        wanted = "a whole number" if kind == "NUMBER_INTEGER" else "a number"
-        raise UserError(f"run parameter {name}={text}: {wanted} is wanted") from None
 
 
 def _task_parameters(

@@ -2,11 +2,15 @@
 
 import dataclasses
 import graphlib
+import re
 from pathlib import Path
 from typing import Any
 
 from components.errors import UserError
 from pipeline.kubeflow.package import backend_rules, schema
+
+SUFFIXES = (".yaml", ".yml")
+"""Of the files that kfp and the user interface take for packages."""
 
 _FORM_TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": (int, float)}
 
@@ -85,6 +89,24 @@ class Package:
     parameters: tuple[RunParameter, ...]
 
 
+def is_package(path: Path) -> bool:
+    """Whether a file is a package, whole or not, rather than a recipe.
+
+    Raises:
+        UserError: it is a package, but kfp and the user interface do not read files of that name.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        return False  # and as a recipe it cannot be read either, which is said there
+    keys = "pipelineInfo|pipelineSpec|deploymentSpec|schemaVersion|components"
+    if not re.search(rf"^(?:{keys}):", text, re.MULTILINE):
+        return False
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"{path}: rename the package so that its name ends in .yaml")
+    return True
+
+
 def load_package(path: Path) -> Package:
     """Reads a package.
 
@@ -104,7 +126,7 @@ def load_package(path: Path) -> Package:
         raise UserError(f"{path} cannot be read: {error}") from error
     try:
         return parse_package(text)
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
 
@@ -122,7 +144,7 @@ def parse_package(text: str) -> Package:
         _check_references(spec, platform)
         backend_rules.check_accepted(spec)
         parameters = _parameters(spec)
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"document 1 (PipelineSpec): {error}") from error
     return Package(
         spec,
@@ -152,9 +174,19 @@ def _check_references(spec: dict[str, Any], platform: dict[str, Any]) -> None:
     labels = {_executor_of(name, task, components, spec) for name, task in tasks.items()}
     for name, task in tasks.items():
         _check_inputs(spec, name, task)
+        if task.get("retryPolicy", {}).get("maxRetryCount") and not _longest(task["retryPolicy"]):
+            raise UserError(
+                f"root.dag.tasks.{name}.retryPolicy.backoffMaxDuration is missing or 0: backends "
+                "from 2.14 on would never retry the step; write 2592000s"
+            )
     for label in _executors(platform) if platform else ():
         if label not in labels:
             raise UserError(f"no step has the executor {label}, for which document 2 has a block")
+
+
+def _longest(policy: dict[str, Any]) -> float:
+    """Seconds from a step's first start within which it is retried."""
+    return float(policy.get("backoffMaxDuration", "0s").removesuffix("s"))
 
 
 def _executor_of(

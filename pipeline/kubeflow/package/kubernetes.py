@@ -10,8 +10,10 @@ from typing import Any, Literal
 import pydantic
 from pydantic.alias_generators import to_camel
 
+from pipeline.kubeflow.mounts import SHARED_MEMORY, MountPath, VolumeName
 from pipeline.kubeflow.quantities import Cpu, Memory, seconds
-from pipeline.kubeflow.settings import KubeflowSettings, NamedStepSettings
+from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.kubeflow.step_settings import NamedStepSettings
 
 
 class _Message(pydantic.BaseModel):
@@ -52,8 +54,8 @@ class _Parameter(_Message):
 
 
 class _PvcMount(_Message):
-    constant: str
-    mount_path: str
+    constant: VolumeName
+    mount_path: MountPath
     pvc_name_parameter: _Parameter
     sub_path: str | None = None
 
@@ -70,9 +72,9 @@ class _SecretAsEnv(_Message):
 
 
 class _SecretAsVolume(_Message):
-    secret_name: str
+    secret_name: VolumeName
     secret_name_parameter: _Parameter
-    mount_path: str
+    mount_path: MountPath
 
 
 class _ImagePullSecret(_Message):
@@ -92,9 +94,11 @@ class _Toleration(_Message):
     toleration_seconds: int | None = None
 
 
-class _SharedMemory(_Message):
+class _EmptyDirMount(_Message):
     volume_name: str
-    size: Memory
+    mount_path: str
+    medium: str | None = None
+    size_limit: Memory | None = None
 
 
 class _SecurityContext(_Message):
@@ -113,7 +117,7 @@ class ExecutorConfig(_Message):
     image_pull_secret: list[_ImagePullSecret] = []
     active_deadline_seconds: int | None = None
     tolerations: list[_Toleration] = []
-    enabled_shared_memory: _SharedMemory | None = None
+    empty_dir_mounts: list[_EmptyDirMount] = []
     security_context: _SecurityContext | None = None
     # Graft writes none of these, and leaves them alone where somebody has added them.
     pod_metadata: dict[str, Any] | None = None
@@ -124,7 +128,6 @@ class ExecutorConfig(_Message):
     generic_ephemeral_volume: list[dict[str, Any]] = []
     node_affinity: list[dict[str, Any]] = []
     pod_affinity: list[dict[str, Any]] = []
-    empty_dir_mounts: list[dict[str, Any]] = []
 
 
 class _Deployment(_Message):
@@ -210,8 +213,17 @@ def executor_config(settings: KubeflowSettings, step: NamedStepSettings) -> Exec
         ],
         active_deadline_seconds=seconds(step.timeout) if step.timeout else None,
         tolerations=[_Toleration(**toleration.model_dump()) for toleration in step.tolerations],
-        enabled_shared_memory=step.shared_memory
-        and _SharedMemory(volume_name="shm", size=step.shared_memory),
+        # The field enabledSharedMemory, made for this, is read by no backend.
+        empty_dir_mounts=[
+            _EmptyDirMount(
+                volume_name=SHARED_MEMORY[0],
+                mount_path=SHARED_MEMORY[1],
+                medium="Memory",
+                size_limit=step.shared_memory,
+            )
+        ]
+        if step.shared_memory
+        else [],
         security_context=user
         and _SecurityContext(
             run_as_user=user.run_as_user, run_as_group=user.run_as_group, run_as_non_root=True

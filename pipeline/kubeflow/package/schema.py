@@ -2,7 +2,7 @@
 
 The first is held to the protos of `kfp-pipeline-spec`. What the two lines of TFX have of these
 differs in a container's resources, so these, like the second document, are held to
-`kubernetes_config`.
+the models of `kubernetes`.
 """
 
 import copy
@@ -10,31 +10,22 @@ import re
 from typing import Any
 
 import pydantic
-import yaml
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.errors import UserError
+from components.text import one_line
+from components.validation import explain
 from pipeline.kubeflow.package.kubernetes import PlatformSpec, Resources
+from pipeline.yaml_documents import read_documents as read_yaml
 
 _FIELD = re.compile(r"Failed to parse (\S+) field: ")
 _UNKNOWN = re.compile(r'has no field named "(.*?)" at "(.*?)"\.\s*Available Fields.*?"\[(.*)\]"')
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that is there twice is an error: by its rules the last one would win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"the key {key_node.value} is there twice",
-                    problem_mark=key_node.start_mark,
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
+# A package of ten steps has about 30 kB.
+_MOST_BYTES = 2_000_000
 
 
 def read_documents(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -49,10 +40,7 @@ def read_documents(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         UserError: not YAML, not such documents, an unknown field, or a value of the wrong type.
     """
-    try:
-        loaded = list(yaml.load_all(text, Loader=_Loader))
-    except yaml.YAMLError as error:
-        raise UserError(f"not YAML: {' '.join(str(error).split())}") from error
+    loaded = read_yaml(text, _MOST_BYTES)
     documents = [document for document in loaded if document is not None]
     if not documents or len(documents) > 2:
         raise UserError(f"a package has one or two YAML documents, not {len(documents)}")
@@ -77,7 +65,7 @@ def _check_spec(spec: dict[str, Any]) -> None:
         _parse(known, pipeline_spec_pb2.PipelineSpec())
         deployment = known.get("deploymentSpec", {})
         _parse(deployment, pipeline_spec_pb2.PipelineDeploymentConfig(), "deploymentSpec")
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"document 1 (PipelineSpec): {error}") from error
 
 
@@ -95,7 +83,7 @@ def _check_resources(spec: dict[str, Any]) -> None:
 def _check_platform(platform: dict[str, Any]) -> None:
     try:
         _validate(PlatformSpec, platform, "")
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"document 2 (PlatformSpec): {error}") from error
 
 
@@ -103,12 +91,7 @@ def _validate(model: type[pydantic.BaseModel], values: Any, at: str) -> None:
     try:
         model.model_validate(values)
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(filter(None, [at, *map(str, first["loc"])]))
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{where}: unknown field") from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}: {message[:1].lower() + message[1:]}") from None
+        raise UserError(explain(error, model, at)) from None
 
 
 def _parse(values: Any, message: Message, at: str = "") -> None:
@@ -135,4 +118,4 @@ def _explain(text: str, at: str) -> str:
     if "not iterable" in reason or "has no attribute" in reason:
         reason = "a block is expected here"
     where = ".".join(filter(None, [at, where]))
-    return f"{where or 'top level'}: {' '.join(reason.split()).rstrip('.')}"
+    return f"{where or 'top level'}: {one_line(reason).rstrip('.')}"

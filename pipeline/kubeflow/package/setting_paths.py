@@ -3,7 +3,7 @@
 The compiler writes them and the step's entrypoint takes them out again before TFX sees them.
 """
 
-SETTING_PATHS = "run_parameters"
+SETTING_PATHS = "setting_paths"
 """JSON: by run parameter, its `SettingPath` in the settings of the Trainer."""
 
 SCHEMA_TEXT = "schema_text"
@@ -11,6 +11,9 @@ SCHEMA_TEXT = "schema_text"
 
 MOUNT_PATHS = "mount_paths"
 """JSON: list of the folders at which the step's volumes are mounted."""
+
+ENVIRONMENT_DIGEST = "--environment_digest"
+"""Option of a step's command: changes with its environment variables, and so does its cache key."""
 
 PUSH_DESTINATION = "push_destination"
 """Run parameter and execution property: folder of the served versions."""

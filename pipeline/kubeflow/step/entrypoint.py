@@ -2,7 +2,7 @@
 
 Stands between the launcher of an open-source Kubeflow Pipelines backend and TFX's own container
 entrypoint: gives input artifacts their types back, hands TFX the launcher's local folders instead
-of URIs and the launcher URIs instead of folders, folds the parameters of the run into the Trainer's
+of URIs and the launcher URIs instead of folders, puts the parameters of the run into the Trainer's
 settings, and ends a run whose model was not pushed as failed.
 
 The last line that a failing step writes begins with `graft: ` and says why; in a cluster the
@@ -17,9 +17,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
+from components.errors import Fault, UserError, fault_of
+from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST
 from pipeline.kubeflow.step import executor_io
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
@@ -27,7 +29,7 @@ _TERMINATION_LOG = "/dev/termination-log"
 _TERMINATION_LOG_BYTES = 4096  # Kubernetes keeps no more
 
 
-class _NotPushedError(Exception):
+class _NotPushedError(UserError):
     """A gate said no; the text names it."""
 
 
@@ -45,14 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    parser.add_argument(ENVIRONMENT_DIGEST)  # for the backend's cache key; not read here
     options, beam_args = parser.parse_known_args(argv)
     root = os.environ.get(ROOT_VARIABLE, "")
     try:
         _run(options, beam_args, root)
     except Exception as error:
-        if not _is_for_the_user(error):
+        if fault_of(error) is Fault.GRAFT:
             traceback.print_exc()
-        _leave_message(_one_line(error), root)
+        _leave_message("; ".join(explain(error).splitlines()), root)
         return 1
     return 0
 
@@ -86,32 +89,13 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
         raise _NotPushedError(reason)
 
 
-def _is_for_the_user(error: Exception) -> bool:
-    """Whether the text says it all: it is our own, not raised somewhere inside a library."""
-    if not isinstance(error, _NotPushedError | ValueError):
-        return False
-    package = _innermost(error.__traceback__).tb_frame.f_globals["__name__"].partition(".")[0]
-    return package in ("components", "pipeline", "__main__")
-
-
-def _innermost(place: TracebackType) -> TracebackType:
-    while place.tb_next:
-        place = place.tb_next
-    return place
-
-
-def _one_line(error: Exception) -> str:
-    if _is_for_the_user(error):
-        return "; ".join(str(error).splitlines())
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-
-
 def _leave_message(message: str, root: str) -> None:
     sys.stdout.flush()  # what is still in its buffer would come after the last line
     print(f"graft: {message}", file=sys.stderr, flush=True)
     file = Path(f"{root}{_TERMINATION_LOG}")
     if os.access(file, os.W_OK):
-        file.write_bytes(message.encode()[:_TERMINATION_LOG_BYTES])
+        kept = message.encode()[:_TERMINATION_LOG_BYTES].decode(errors="ignore")  # whole letters
+        file.write_text(kept, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
 from components.errors import UserError
+from components.settings import SETTINGS_KEY
 from components.trainer.settings.trainer import TrainerSettings
+from components.validation import Problem, problems
 from pipeline.kubeflow.package.setting_paths import (
     MOUNT_PATHS,
     PUSH_DESTINATION,
@@ -18,7 +21,7 @@ from pipeline.kubeflow.package.setting_paths import (
 )
 from pipeline.kubeflow.package.volumes import on_volume
 
-_CONFIG, _SETTINGS, _SCHEMA_FILE = "custom_config", "settings", "schema_file"
+_CONFIG, _SCHEMA_FILE = "custom_config", "schema_file"
 
 
 def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
@@ -45,9 +48,37 @@ def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
         paths = json.loads(values.pop(SETTING_PATHS))
         chosen = {name: _whole(values.pop(name)) for name in paths}
         config = json.loads(values[_CONFIG])
-        config[_SETTINGS] = _with(config[_SETTINGS], paths, chosen)
+        config[SETTINGS_KEY] = _with(config[SETTINGS_KEY], paths, chosen)
         values[_CONFIG] = json.dumps(config)
     return values
+
+
+def check_run_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Applies the parameters of a run to every step's properties, as the pods will an hour later.
+
+    Args:
+        spec: the package's PipelineSpec.
+        values: of all run parameters, by name.
+
+    Raises:
+        UserError: as `apply_run_parameters`, or the package contradicts itself.
+    """
+    for step, task in spec["root"]["dag"]["tasks"].items():
+        sources = task.get("inputs", {}).get("parameters", {})
+        if not {SETTING_PATHS, MOUNT_PATHS} & sources.keys():
+            continue
+        handed = {
+            name: values[source["componentInputParameter"]]
+            if "componentInputParameter" in source
+            else source["runtimeValue"]["constant"]
+            for name, source in sources.items()
+        }
+        try:
+            apply_run_parameters(handed)
+        except (LookupError, TypeError, json.JSONDecodeError):
+            raise UserError(
+                f"{step}: the package's {SETTING_PATHS} do not fit its settings: compile it again"
+            ) from None
 
 
 def _check_on_volume(path: str, mount_paths: list[str]) -> None:
@@ -73,14 +104,13 @@ def _with(settings_json: str, paths: dict[str, SettingPath], chosen: dict[str, A
     try:
         return TrainerSettings.model_validate(settings).model_dump_json()
     except pydantic.ValidationError as error:
-        problems = (_explain(e, paths, chosen) for e in error.errors(include_url=False))
-        raise UserError("; ".join(problems)) from None
+        found = problems(error, TrainerSettings)
+        raise UserError("; ".join(_explain(problem, paths, chosen) for problem in found)) from None
 
 
-def _explain(error: dict[str, Any], paths: dict[str, SettingPath], chosen: dict[str, Any]) -> str:
-    message = error["msg"].removeprefix("Value error, ")
-    at = [name for name, path in paths.items() if tuple(path) == error["loc"]]
+def _explain(problem: Problem, paths: dict[str, SettingPath], chosen: dict[str, Any]) -> str:
+    at = [name for name, path in paths.items() if tuple(map(str, path)) == problem.path]
     if not at:  # of values that do not go together
         given = ", ".join(f"{name}={value}" for name, value in chosen.items())
-        return f"run parameters {given}: {message}"
-    return f"run parameter {at[0]}: {message[:1].lower() + message[1:]}, not {chosen[at[0]]!r}"
+        return f"run parameters {given}: {problem.message}"
+    return f"run parameter {at[0]}: {problem.message}"

@@ -250,6 +250,7 @@ def test_what_cannot_be_trained_on_stops_the_run(fill, tmp_path, folders, extra,
     assert list(tmp_path.glob("examples/*")) == []
 
 
+@pytest.mark.slow
 def test_a_crash_leaves_nothing_that_looks_complete(fill, tmp_path, monkeypatch):
     source = fill(tmp_path / "source", {"a": 20, "b": 20})
 
@@ -443,6 +444,7 @@ def test_pictures_of_no_use_leave_the_ledger_as_it_was(photos, fill, tmp_path):
     assert not ledger.exists()
 
 
+@pytest.mark.slow
 def test_digits(tmp_path):
     run = _run("digits", tmp_path / "examples")
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
@@ -471,3 +473,96 @@ def test_component():
     }
     assert node.outputs["examples"].type is standard_artifacts.Examples
     assert node.executor_spec.executor_class is executor.Executor
+
+
+def _archive(source: Path, path: Path) -> Path:
+    """The folder inside one more, as a zip or a tar."""
+    kind = {".zip": "zip", ".tar": "tar", ".gz": "gztar"}[path.suffix]
+    name = str(path).removesuffix(".gz").removesuffix(path.suffix).removesuffix(".tar")
+    return Path(shutil.make_archive(name, kind, source.parent, source.name))
+
+
+def _manifest(source: Path, path: Path) -> Path:
+    rows = [f"{found.relative_to(source)},{found.parent.name}" for found in source.rglob("*.*")]
+    path.write_text("path,label\n" + "\n".join(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, fill):
+    """Forty pictures and a broken one."""
+    root = fill(tmp_path_factory.mktemp("plain") / "pets", {"cats": 20, "süße Hunde": 20})
+    (root / "cats/broken.png").write_bytes(b"no picture")
+    return root
+
+
+@pytest.fixture(scope="module")
+def from_folder(plain, tmp_path_factory):
+    return _run(plain, tmp_path_factory.mktemp("run") / "examples")
+
+
+@pytest.mark.parametrize("kind", ["manifest.csv", "pets.zip", "pets.tar", "pets.tar.gz"])
+def test_every_kind_of_source_gives_the_same_bytes(plain, from_folder, tmp_path, kind):
+    if kind == "manifest.csv":
+        pictures = shutil.copytree(plain, tmp_path / "pets")
+        source = _manifest(pictures, pictures / "labels.csv")
+    else:
+        source = _archive(plain, tmp_path / kind)
+    run = _run(source, tmp_path / "examples")
+    for path in Path(from_folder.uri).rglob("*.*"):
+        assert path.read_bytes() == Path(run.uri, path.relative_to(from_folder.uri)).read_bytes()
+
+
+def test_further_columns_of_a_manifest(fill, tmp_path):
+    source = fill(tmp_path / "source", {"a": 12, "b": 12})
+    more = fill(tmp_path / "more", {"x": 1, "y": 1, "new": 3})
+    rows = [f"{label}/{i}.png,{label},site {i % 2}" for label in "ab" for i in range(12)]
+    (source / "labels.csv").write_text("path,label,Site name\n" + "\n".join(rows))
+    run = _run(source / "labels.csv", tmp_path / "examples", unlabelled=more)
+    sites = {
+        record["path"].decode(): record["column_Site_name"] for record in _all_records(run.uri)
+    }
+    assert sites == {path: site.encode() for path, _, site in (row.split(",") for row in rows)}
+    # Those that come from elsewhere have nothing there, so that one schema fits both.
+    path = str(next(Path(run.uri, "Split-unlabelled").iterdir()))
+    for record in tf.data.TFRecordDataset(path, features.COMPRESSION).as_numpy_iterator():
+        example = tf.train.Example.FromString(record)
+        assert example.features.feature["column_Site_name"].bytes_list.value == [b""]
+
+
+def test_files_that_a_manifest_names_and_that_are_not_there(fill, tmp_path):
+    source = fill(tmp_path / "source", {"a": 12, "b": 12})
+    rows = [f"{label}/{i}.png,{label}" for label in "ab" for i in range(13)]
+    (source / "labels.csv").write_text("path,label\n" + "\n".join(rows))
+    with pytest.raises(
+        ValueError, match=r"2 of 26 files in .*labels.csv cannot be used.* a/12.png: cannot be read"
+    ):
+        _run(source / "labels.csv", tmp_path / "examples")
+    assert list(tmp_path.glob("examples/*")) == []
+
+
+def test_tfrecords_give_the_same_ids_splits_and_statistics(plain, from_folder, tmp_path):
+    files = sorted(path for path in plain.rglob("*.*"))
+    for shard in range(2):
+        name = tmp_path / "records" / f"pets.tfrecord-{shard:05d}-of-00002"
+        name.parent.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(str(name)) as writer:
+            for path in files[shard::2]:
+                values = {"image": path.read_bytes(), "label": path.parent.name.encode()}
+                feature = {
+                    name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                    for name, value in values.items()
+                }
+                example = tf.train.Example(features=tf.train.Features(feature=feature))
+                writer.write(example.SerializeToString())
+    run = _run(tmp_path / "records", tmp_path / "examples")
+    assert Path(run.uri, "summary.json").read_bytes() == (
+        Path(from_folder.uri, "summary.json").read_bytes()
+    )
+
+    def by_id(uri):
+        return sorted(
+            (r["image_id"], r["split"], r["label"], r["image"]) for r in _all_records(uri)
+        )
+
+    assert by_id(run.uri) == by_id(from_folder.uri)

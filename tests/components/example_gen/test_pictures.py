@@ -129,6 +129,23 @@ def test_cut_off(smooth_image, encode, kind, options, keep):
         check_picture(data[: int(len(data) * keep)], MAX_PIXELS)
 
 
+@pytest.mark.parametrize("keep", [0.3, 0.5, 0.8, 0.95])
+def test_a_cut_off_animation_is_no_picture(smooth_image, encode, keep):
+    # Of some of these TensorFlow, and of others Pillow, shows the first frames.
+    frames = [smooth_image(seed) for seed in range(4)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(BadPictureError, match="damaged or cut-off GIF"):
+        check_picture(data[: int(len(data) * keep)], MAX_PIXELS)
+
+
+def test_a_png_with_a_wrong_sum_beside_its_pixels_is_a_picture(smooth_image, encode):
+    # Pillow refuses it; the graph would serve it.
+    data = encode(smooth_image(3), "PNG", dpi=(72, 72)).replace(b"pHYs", b"pHYt")
+    assert check_picture(data, MAX_PIXELS) is data
+    with pytest.raises(BadPictureError, match=r"40 x 30 pixels, more than data\.max_pixels"):
+        check_picture(data, 40 * 30 - 1)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("missing", [1, 2, 3, 8, 12])
 def test_cut_off_just_before_the_end(smooth_image, encode, kind, missing):

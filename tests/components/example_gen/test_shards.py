@@ -1,6 +1,6 @@
 import pytest
 
-from components.example_gen import shards, sources
+from components.example_gen import readers, shards, sources
 from components.example_gen.summary import ShardReport
 
 
@@ -13,7 +13,8 @@ def _write(source, staging) -> ShardReport:
     """Writes the whole source as one shard."""
     (shard,) = shards.plan_shards(source)
     plan = shards.Plan(source.root, str(staging), 10**6, len(source.items))
-    shards.write_shard(shard, plan)
+    with readers.open_reader(plan.kind, plan.root) as read:
+        shards.write_shard(shard, plan, read)
     with open(shards.report_path(str(staging), shard.index)) as file:
         return ShardReport.from_json(file.read())
 

@@ -39,6 +39,7 @@ def gate(model, examples, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_sound_model_is_blessed_as_the_stock_pusher_expects(gate, tmp_path):
     blessing = gate(latency_requests=3)
     assert model_utils.is_infra_validated(blessing)

@@ -1,11 +1,20 @@
 """The learning rate range test: on a problem whose answer is known, and on curves made by hand."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
 
+from components import progress
+from components.classes import write_classes
 from components.trainer import lr_finder
 from components.trainer.lr_finder import Curve, diverged, range_test, suggest
+from components.trainer.settings.distillation import DistillationSettings
+from components.trainer.settings.trainer import TrainerSettings
+from components.trainer.targets.distillation import DistillationLoss
 
 
 def toy(rate: float = 0.1) -> keras.Model:
@@ -110,3 +119,73 @@ def test_the_loss_diverges_at_four_times_its_lowest():
 
 def test_hard_batches_are_no_divergence():
     assert not diverged([*[0.1] * 40, *[3.0] * 10], [*[0.1] * 40, *[3.0] * 10])
+
+
+def constant_teacher(folder, classes):
+    """A SavedModel that gives every picture the same logits."""
+    module = tf.Module()
+    module.answer = tf.function(
+        lambda pictures: {"logits": tf.tile([[3.0, 2.0, 1.0]], [tf.size(pictures), 1])},
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
+    tf.saved_model.save(module, str(folder), signatures=module.answer)
+    write_classes(folder, classes)
+    return DistillationSettings(teacher=str(folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("taught", [False, True])
+def test_a_phase_is_tested_as_it_would_be_trained(taught, uneven, analyzed, tmp_path, monkeypatch):
+    """Network, losses, weights and targets are those of the training."""
+    settings = TrainerSettings(
+        backbone={"alpha": 0.35, "image_size": 32, "weights": "glyphs"},
+        head={"class_prior_bias": True},
+        training={
+            "batch_size": 4,
+            "class_weights": {"disc": 3.0},
+            "phases": [
+                {"name": "head", "epochs": 2, "learning_rate": 1e-9, "optimizer": "sgd"},
+                {"name": "top", "fine_tune_at": 130, "schedule": "cosine", "warmup_epochs": 1},
+                {"name": "never"},
+            ],
+        },
+        distillation=constant_teacher(tmp_path, ["disc", "bar", "frame"]) if taught else None,
+        seed=1,
+    )
+    tested = []
+
+    def range_test(model, batches):
+        tested.append((model, list(itertools.islice(batches(), 5)), next(iter(batches()))))
+        return "curve"
+
+    monkeypatch.setattr(lr_finder, "range_test", range_test)
+    tasks = []
+    with progress.watched_by(lambda step: tasks.append(step.task)):
+        curve = lr_finder.phase_curve(settings, "top", analyzed.folder, uneven.train)
+    assert curve == "curve"
+    heads = [task for task in tasks if task.startswith("head")]
+    assert heads == ["head first, epoch 1 of 1"] * 5, "one epoch of the phase before"
+
+    ((model, epoch, again),) = tested
+    classes = tft.TFTransformOutput(analyzed.folder).vocabulary_by_name("labels")
+    # 9 bars, 3 discs that count three times, 5 frames.
+    seen = np.log([{b"bar": 9, b"disc": 9, b"frame": 5}[name] for name in classes])
+    bias = np.asarray(model.get_layer("logits").bias)
+    np.testing.assert_allclose(bias, seen - seen.mean(), atol=1e-5)
+    assert isinstance(model.loss, DistillationLoss) == taught
+    assert float(model.optimizer.learning_rate) == pytest.approx(3e-4), "no schedule"
+    network = model.get_layer("backbone").network
+    assert [layer.trainable for layer in network.layers] == [i >= 130 for i in range(154)]
+
+    for one, other in zip(epoch[0], again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    targets = np.concatenate([batch[1] for batch in epoch])
+    labels = (targets[:, 0] if taught else targets).astype(int)
+    assert len(labels) == 17
+    weights = np.concatenate([batch[2] for batch in epoch])
+    expected = [3.0 if classes[label] == b"disc" else 1.0 for label in labels]
+    assert weights.tolist() == expected
+    if taught:
+        logits = [{b"disc": 3.0, b"bar": 2.0, b"frame": 1.0}[name] for name in classes]
+        expected = np.tile(tf.nn.log_softmax(logits), (17, 1))
+        np.testing.assert_allclose(targets[:, 1:], expected, atol=1e-5)

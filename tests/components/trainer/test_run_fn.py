@@ -1,6 +1,8 @@
 """`run_fn` as the Trainer calls it, and what a SIGKILL does to it."""
 
+import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -9,8 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import tensorflow as tf
 
 from components import progress
+from components.errors import UserError
+from components.trainer import run_fn as entry_point
+from components.trainer.export import export_bytes
+from components.trainer.fitting.resume import discard_published
+from components.trainer.network.classifier import build_classifier
 from components.trainer.run_fn import run_fn
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.pseudo_labels import PseudoLabelSettings
@@ -21,15 +29,23 @@ from components.trainer.settings.trainer import (
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
+from components.trainer.targets.pseudo_labels import PseudoLabels
+from components.trainer.training_report import (
+    ParameterCount,
+    PhaseResult,
+    PseudoLabelCounts,
+    TrainingReport,
+)
 
-pytestmark = pytest.mark.slow
+# What is tested happens around the network, whatever that is.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_network")]
 
 SETTINGS = TrainerSettings(
-    backbone=BackboneSettings(alpha=0.35, image_size=32, weights="glyphs"),
+    backbone=BackboneSettings(alpha=0.35, image_size=32),
     training=TrainingSettings(
         batch_size=16,
         frozen=PhaseSettings(epochs=6, learning_rate=0.01),
-        unfrozen=UnfrozenPhaseSettings(epochs=6, learning_rate=1e-4, fine_tune_at=130),
+        unfrozen=UnfrozenPhaseSettings(epochs=6, learning_rate=1e-4, fine_tune_at=1),
     ),
     views=2,
 )
@@ -48,26 +64,35 @@ def arguments(analyzed, folder: Path, settings=SETTINGS) -> dict:
     }
 
 
-def phases(folder: Path) -> list[dict]:
-    return json.loads((folder / "run" / "training.json").read_text())["phases"]
+def phases(folder: Path) -> list[PhaseResult]:
+    return TrainingReport.read(folder / "run").phases
 
 
 @pytest.fixture(scope="module")
-def whole(analyzed, tmp_path_factory) -> Path:
+def whole(analyzed, tiny_network, tmp_path_factory) -> Path:
     """The folder of a training that nobody disturbed."""
     folder = tmp_path_factory.mktemp("whole")
     run_fn(SimpleNamespace(**arguments(analyzed, folder)))
     return folder
 
 
-def test_it_exports_a_model_and_leaves_no_state_behind(whole):
+def test_it_exports_a_model_and_keeps_its_checkpoints_until_that_is_published(whole):
     assert (whole / "model" / "saved_model.pb").is_file()
-    assert [p["name"] for p in phases(whole)] == ["frozen", "unfrozen"]
-    assert not list(whole.glob(".state-*"))
+    assert [phase.name for phase in phases(whole)] == ["frozen", "unfrozen"]
+    (state,) = whole.glob(".state-*")
+    left = {path.name for path in state.iterdir()}
+    assert left == {"frozen.npz", "unfrozen.npz", "lock", "exported"}, "activations are large"
+
+
+def test_the_export_takes_no_more_disk_than_was_asked_for(whole):
+    used = sum(path.stat().st_size for path in (whole / "model").rglob("*") if path.is_file())
+    settings = SETTINGS.backbone
+    model = build_classifier(settings, SETTINGS.head, num_classes=3, steps=1)
+    assert used < export_bytes(model) < used + (64 << 20)
 
 
 KILLED_AT = """
-import json, os, signal, sys, types
+import json, os, runpy, signal, sys, types
 from components import progress
 from components.trainer.run_fn import run_fn
 
@@ -76,6 +101,7 @@ def kill_at(step):
     if step.task.startswith(sys.argv[2]) and step.done == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
+runpy.run_path(sys.argv[3])["install"]()
 with progress.watched_by(kill_at):
     run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
 """
@@ -83,10 +109,10 @@ with progress.watched_by(kill_at):
 
 @pytest.mark.parametrize("task", ["frozen, epoch 4", "unfrozen, epoch 3"])
 def test_a_killed_training_goes_on_in_the_phase_and_epoch_where_it_was(
-    task, whole, analyzed, tmp_path
+    task, whole, analyzed, tiny_network, tmp_path
 ):
     fn_args = arguments(analyzed, tmp_path)
-    command = [sys.executable, "-c", KILLED_AT, json.dumps(fn_args), task]
+    command = [sys.executable, "-c", KILLED_AT, json.dumps(fn_args), task, str(tiny_network)]
     killed = subprocess.run(command, capture_output=True, timeout=300)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
     (state,) = tmp_path.glob(".state-*")
@@ -95,10 +121,73 @@ def test_a_killed_training_goes_on_in_the_phase_and_epoch_where_it_was(
     with progress.watched_by(lambda step: tasks.append(step.task)):
         run_fn(SimpleNamespace(**fn_args))
     assert tasks[0].startswith(task), "no encoding and no epoch is done twice"
-    assert not state.exists()
+    assert not (state / "activations").exists()
     for ours, theirs in zip(phases(tmp_path), phases(whole), strict=True):
-        for name, values in theirs["history"].items():
-            assert ours["history"][name] == values, name
+        for name, values in theirs.history.items():
+            assert ours.history[name] == values, name
+
+
+KILLED_IN_EXPORT = """
+import json, os, runpy, signal, sys, types
+import tensorflow as tf
+from components.trainer.run_fn import run_fn
+
+def half(module, path, **_):
+    os.makedirs(os.path.join(path, "variables"))
+    with open(os.path.join(path, "variables", "variables.data-00000-of-00001"), "wb") as file:
+        file.write(b"half")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+tf.saved_model.save = half
+runpy.run_path(sys.argv[2])["install"]()
+run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
+"""
+
+
+def test_a_kill_or_a_full_disk_while_exporting_costs_no_epoch(
+    whole, analyzed, tiny_network, tmp_path, monkeypatch
+):
+    fn_args = arguments(analyzed, tmp_path)
+    command = [sys.executable, "-c", KILLED_IN_EXPORT, json.dumps(fn_args), str(tiny_network)]
+    killed = subprocess.run(command, capture_output=True, timeout=300)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    assert (tmp_path / "model" / "variables").exists(), "it was killed while exporting"
+    assert not (tmp_path / "model" / "saved_model.pb").exists()
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    tasks = []
+    with progress.watched_by(lambda step: tasks.append(step.task)):
+        with monkeypatch.context() as patch, pytest.raises(OSError):
+            patch.setattr(tf.saved_model, "save", full)
+            run_fn(SimpleNamespace(**fn_args))
+        for key, name in (("model_run_dir", "run2"), ("serving_model_dir", "model2")):
+            fn_args[key] = str(tmp_path / name)
+            (tmp_path / name).mkdir()
+        run_fn(SimpleNamespace(**fn_args))
+    assert tasks == [], "no encoding and no epoch is done twice"
+    report = TrainingReport.read(tmp_path / "run2")
+    assert [p.history for p in report.phases] == [p.history for p in phases(whole)]
+    variables = "variables/variables.data-00000-of-00001"
+    exported = (tmp_path / "model2" / variables).read_bytes()
+    assert exported == (whole / "model" / variables).read_bytes()
+    discard_published(str(tmp_path / "run2"))
+    assert not list(tmp_path.glob(".state-*"))
+
+
+def test_a_disk_without_space_for_the_export_is_found_before_training(
+    analyzed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10_000_000))
+    tasks = []
+    with (
+        progress.watched_by(lambda step: tasks.append(step.task)),
+        pytest.raises(UserError, match=r"the trained model takes \d+ MB, but .* only 10 MB free"),
+    ):
+        run_fn(SimpleNamespace(**arguments(analyzed, tmp_path)))
+    assert tasks == []
 
 
 TAUGHT = SETTINGS.model_copy(
@@ -107,8 +196,8 @@ TAUGHT = SETTINGS.model_copy(
             batch_size=16,
             phases=[
                 {"name": "head", "epochs": 3, "learning_rate": 0.01},
-                {"name": "top", "epochs": 2, "learning_rate": 1e-4, "fine_tune_at": 130},
-                {"name": "deeper", "epochs": 4, "learning_rate": 1e-4, "fine_tune_at": 110},
+                {"name": "top", "epochs": 2, "learning_rate": 1e-4, "fine_tune_at": 2},
+                {"name": "deeper", "epochs": 4, "learning_rate": 1e-4, "fine_tune_at": 1},
             ],
             class_weights={"disc": 2.0},
         )
@@ -121,15 +210,18 @@ def taught(teacher: Path, **changes) -> TrainerSettings:
     return TAUGHT.model_copy(update={"distillation": distillation, **changes})
 
 
-def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(whole, analyzed, tmp_path):
+def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(
+    whole, analyzed, tiny_network, tmp_path
+):
     settings = taught(whole / "model")
     fn_args = arguments(analyzed, tmp_path / "undisturbed", settings)
     run_fn(SimpleNamespace(**fn_args))
     undisturbed = phases(tmp_path / "undisturbed")
-    assert [phase["name"] for phase in undisturbed] == ["head", "top", "deeper"]
+    assert [phase.name for phase in undisturbed] == ["head", "top", "deeper"]
 
     fn_args = arguments(analyzed, tmp_path / "killed", settings)
-    command = [sys.executable, "-c", KILLED_AT, json.dumps(fn_args), "deeper, epoch 3"]
+    arguments_of_kill = [json.dumps(fn_args), "deeper, epoch 3", str(tiny_network)]
+    command = [sys.executable, "-c", KILLED_AT, *arguments_of_kill]
     killed = subprocess.run(command, capture_output=True, timeout=300)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
     tasks = []
@@ -137,7 +229,7 @@ def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(whole, analyzed,
         run_fn(SimpleNamespace(**fn_args))
     assert tasks[0] == "deeper, epoch 3 of 4", "nobody is asked and nothing encoded twice"
     for ours, theirs in zip(phases(tmp_path / "killed"), undisturbed, strict=True):
-        assert ours["history"] == theirs["history"]
+        assert ours.history == theirs.history
 
 
 @pytest.mark.parametrize("views", [2, None])
@@ -159,7 +251,7 @@ def test_a_teacher_changes_the_training_loss_and_not_how_validation_is_judged(
         with progress.watched_by(steps.append):
             run_fn(SimpleNamespace(**arguments(analyzed, tmp_path / name, settings)))
         asked[name] = [step.done for step in steps if step.task == "asking the teacher"]
-        histories[name] = phases(tmp_path / name)[0]["history"]
+        histories[name] = phases(tmp_path / name)[0].history
     assert asked == {"alone": [], "taught": [32, 48]}, "once per picture"
     alone, student = histories["alone"], histories["taught"]
     assert student["val_loss"] == pytest.approx(alone["val_loss"], rel=1e-5)
@@ -182,51 +274,80 @@ def with_unlabelled(analyzed, folder: Path, threshold: float) -> dict:
 
 def test_pseudo_labels_are_a_second_training_and_the_better_one_is_kept(whole, analyzed, tmp_path):
     run_fn(SimpleNamespace(**with_unlabelled(analyzed, tmp_path, threshold=0.5)))
-    training = json.loads((tmp_path / "run" / "training.json").read_text())
-    names = [phase["name"] for phase in training["phases"]]
+    report = TrainingReport.read(tmp_path / "run")
     again = ["frozen with pseudo-labels", "unfrozen with pseudo-labels"]
-    assert names == ["frozen", "unfrozen", *again]
-    for ours, theirs in zip(training["phases"][:2], phases(whole), strict=True):
-        assert ours["history"] == theirs["history"], "the first training is as without"
-    best = max((p["val_accuracy"], -p["val_loss"]) for p in training["phases"])
-    (kept,) = (p for p in training["phases"] if p["name"] == training["kept"])
-    assert (kept["val_accuracy"], -kept["val_loss"]) == best
-    labels = training["pseudo_labels"]
-    assert labels["unlabelled"] == 48 and 24 < sum(labels["taken"].values()) <= 48
-    assert not list(tmp_path.glob(".state-*"))
+    assert [phase.name for phase in report.phases] == ["frozen", "unfrozen", *again]
+    for ours, theirs in zip(report.phases, phases(whole), strict=False):
+        assert ours.history == theirs.history, "the first training is as without"
+    assert report.kept_phase.rank == max(phase.rank for phase in report.phases)
+    labels = report.pseudo_labels
+    assert labels.unlabelled == 48 and 24 < labels.total <= 48
+    assert not list(tmp_path.rglob("activations"))
+
+
+@pytest.mark.parametrize(("second", "kept"), [(0.9, "second"), (0.7, "first")])
+def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, monkeypatch):
+    def phase(accuracy):
+        history = {"val_accuracy": [accuracy], "val_loss": [1.0]}
+        return PhaseResult("only", ParameterCount(1, 1, 1), history, 0, 1.0)
+
+    trainings = [
+        entry_point._Trained(name, [result], result)
+        for name, result in (("first", phase(0.8)), ("second", phase(second)))
+    ]
+    given = []
+
+    def train(inputs, files, *_):
+        given.append(files)
+        return trainings[len(given) - 1]
+
+    labels = PseudoLabels("taken.gz", PseudoLabelCounts(3, {"a": 2, "b": 0}))
+    monkeypatch.setattr(entry_point, "_train", train)
+    monkeypatch.setattr(entry_point.pseudo_labels, "label_pictures", lambda *_: labels)
+    settings = TrainerSettings(pseudo_labels=PseudoLabelSettings(source="x"))
+    inputs = SimpleNamespace(
+        settings=settings, labelled_files=["a.gz"], reader=None, unlabelled_files=[], classes=[]
+    )
+    fn_args = SimpleNamespace(model_run_dir="run", serving_model_dir="model")
+    trained, report = entry_point._train_rounds(inputs, fn_args, tmp_path)
+    assert given == [["a.gz"], ["a.gz", "taken.gz"]]
+    assert trained.model == kept
+    assert [phase.name for phase in report.phases] == ["only", "only with pseudo-labels"]
+    assert report.kept == {"first": "only", "second": "only with pseudo-labels"}[kept]
+    assert report.pseudo_labels == labels.counts
 
 
 def test_without_a_sure_answer_the_model_stays_as_the_labels_made_it(
     whole, analyzed, tmp_path, caplog
 ):
     run_fn(SimpleNamespace(**with_unlabelled(analyzed, tmp_path, threshold=0.9999999)))
-    assert [p["history"] for p in phases(tmp_path)] == [p["history"] for p in phases(whole)]
+    assert [p.history for p in phases(tmp_path)] == [p.history for p in phases(whole)]
     assert "no unlabelled picture reaches it" in caplog.text
 
 
-def test_a_weight_for_a_class_that_is_not_there_stops_before_any_work(analyzed, tmp_path):
-    training = SETTINGS.training.model_copy(update={"class_weights": {"disk": 2.0}})
-    settings = SETTINGS.model_copy(update={"training": training})
-    with pytest.raises(ValueError, match="no class disk; there is disc"):
-        run_fn(SimpleNamespace(**arguments(analyzed, tmp_path, settings)))
-
-
-def test_the_head_begins_at_what_the_loss_sees_of_each_class(analyzed, tmp_path, monkeypatch):
-    class BuiltError(Exception):
-        pass
-
-    def capture(backbone, head, num_classes, steps, priors):
-        raise BuiltError(num_classes, steps, sorted(priors))
-
-    monkeypatch.setattr("components.trainer.run_fn.build_classifier", capture)
-    training = SETTINGS.training.model_copy(
-        update={
-            "class_weights": {"disc": 3.0},
-            "frozen": PhaseSettings(epochs=2, batch_size=10),
-        }
+def test_training_and_validation_read_their_own_files(uneven, analyzed, tmp_path):
+    training = TrainingSettings(
+        batch_size=17,
+        phases=[{"name": "head", "epochs": 1, "optimizer": "sgd", "learning_rate": 1e-9}],
     )
-    settings = SETTINGS.model_copy(update={"training": training})
-    with pytest.raises(BuiltError) as built:
-        run_fn(SimpleNamespace(**arguments(analyzed, tmp_path, settings)))
-    # 48 pictures: 2 epochs of 5 steps, then 6 of 3.
-    assert built.value.args == (3, 2 * 5 + 6 * 3, [16, 16, 48])
+    settings = SETTINGS.model_copy(update={"training": training, "views": 1})
+    fn_args = arguments(analyzed, tmp_path, settings)
+    fn_args.update(train_files=[uneven.train], eval_files=[uneven.validation])
+    run_fn(SimpleNamespace(**fn_args))
+    (head,) = phases(tmp_path)
+    # Shares of 17 and of 6 pictures.
+    for name, count in (("accuracy", 17), ("val_accuracy", 6)):
+        right = head.history[name][0] * count
+        assert right == pytest.approx(round(right), abs=1e-3), name
+    assert head.history["val_accuracy"][0] == validation_accuracy(tmp_path / "model", uneven)
+
+
+def validation_accuracy(model: Path, uneven) -> float:
+    signature = tf.saved_model.load(str(model)).signatures["from_examples"]
+    records = list(tf.data.TFRecordDataset(uneven.validation, "GZIP").as_numpy_iterator())
+    labels = [
+        tf.train.Example.FromString(record).features.feature["label"].bytes_list.value[0]
+        for record in records
+    ]
+    given = signature(tf.constant(records))["label"].numpy()
+    return pytest.approx(sum(one == other for one, other in zip(given, labels, strict=True)) / 6)

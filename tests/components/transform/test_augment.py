@@ -1,5 +1,7 @@
 """Augmentation is a pure function of (picture, view), and its ranges mean what they say."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -88,12 +90,66 @@ def test_shift_moves_by_at_most_the_fraction_and_in_both_directions(picture):
     assert min(columns) < 14 and max(columns) > 18
 
 
-def test_rotation_keeps_the_centre_and_the_brightness_of_a_disc():
-    rows, cols = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
-    disc = np.repeat(np.where(rows**2 + cols**2 < 100, 200.0, 20.0)[..., None], 3, -1)
-    pixels = run(disc.astype(np.float32), rotation=0.5)
-    # A disc about the centre looks the same however far it is turned.
-    assert np.abs(pixels - disc).mean() < 6.0
+CENTRE = (SIZE - 1) / 2
+
+
+def spot(x, y):
+    """float32 [32, 32, 3]: a soft bright spot, x to the right and y down from the centre."""
+    rows, cols = np.mgrid[:SIZE, :SIZE] - CENTRE
+    light = 255.0 * np.exp(-((cols - x) ** 2 + (rows - y) ** 2) / 8)
+    return np.repeat(light[..., None], 3, -1).astype(np.float32)
+
+
+def place(pixels):
+    """Where the spot is, x to the right and y down from the centre."""
+    rows, cols = np.mgrid[:SIZE, :SIZE] - CENTRE
+    light = pixels[..., 0] / pixels[..., 0].sum()
+    return float((light * cols).sum()), float((light * rows).sum())
+
+
+def places(x, y, **settings):
+    """Where 40 views have the spot."""
+    views = range(1, 41)
+    return [place(run(spot(x, y), view, fill_mode="constant", **settings)) for view in views]
+
+
+def test_rotation_turns_about_the_centre_by_at_most_the_fraction_of_a_turn_either_way():
+    turned = places(8, 0, rotation=0.1)
+    np.testing.assert_allclose([np.hypot(x, y) for x, y in turned], 8, atol=0.3)
+    degrees = [np.degrees(np.arctan2(y, x)) for x, y in turned]
+    assert -37 < min(degrees) < -27 and 27 < max(degrees) < 37
+    turned_by = np.degrees(np.arctan2(*reversed(place(run(spot(0, 8), 1, rotation=0.1))))) - 90
+    assert turned_by == pytest.approx(degrees[0], abs=1.5), "all points by the same angle"
+
+
+def test_shear_slants_upright_lines_by_at_most_its_degrees_and_keeps_level_ones():
+    slanted = places(0, 8, shear=20)
+    degrees = [np.degrees(np.arctan2(x, 8)) for x, _ in slanted]
+    assert -21 < min(degrees) < -14 and 14 < max(degrees) < 21
+    np.testing.assert_allclose(places(8, 0, shear=20), [(8, 0)] * 40, atol=0.1)
+
+
+def test_width_and_height_are_shifted_by_draws_of_their_own():
+    x, y = np.transpose(places(0, 0, width_shift=0.25, height_shift=0.125))
+    assert -8.2 < min(x) < -5 and 5 < max(x) < 8.2
+    assert -4.1 < min(y) < -2.5 and 2.5 < max(y) < 4.1
+    assert abs(np.corrcoef(x, y)[0, 1]) < 0.5
+    columns, rows = np.transpose(places(0, 0, height_shift=0.125))
+    np.testing.assert_allclose(columns, 0, atol=0.05)
+    assert np.ptp(rows) > 5
+
+
+def test_all_four_pairs_of_flips_occur(picture):
+    flipped = {
+        pair: np.flip(picture.numpy(), [axis for axis, is_flipped in enumerate(pair) if is_flipped])
+        for pair in itertools.product((False, True), repeat=2)
+    }
+    pairs = []
+    for view in range(1, 41):
+        pixels = run(picture, view=view, horizontal_flip=True, vertical_flip=True)
+        pairs += [pair for pair, expected in flipped.items() if np.abs(pixels - expected).max() < 1]
+    assert len(pairs) == 40
+    assert all(pairs.count(pair) >= 3 for pair in flipped)
 
 
 def test_zoom_scales_the_area_within_its_range():
@@ -108,11 +164,62 @@ def test_zoom_scales_the_area_within_its_range():
     assert min(areas) < area * 0.9 and max(areas) > area * 1.1
 
 
-@pytest.mark.parametrize("fill_mode", ["reflect", "nearest", "constant", "wrap"])
-def test_fill_mode_reaches_the_op(picture, fill_mode):
-    pixels = run(picture, width_shift=0.5, view=3, fill_mode=fill_mode)
-    black = (pixels == 0).all(axis=-1).mean()
-    assert (black > 0.05) == (fill_mode == "constant")
+def ramp(columns):
+    """What a picture whose brightness grows to the right has at some columns."""
+    return 20 + 6 * np.asarray(columns, np.float32)
+
+
+RAMP = np.broadcast_to(ramp(range(SIZE))[None, :, None], (SIZE, SIZE, 3))
+
+
+def shift_of(view):
+    """By how many columns a view shifts the ramp, told by what it has in the middle."""
+    middle = run(RAMP, view=view, width_shift=0.5, fill_mode="nearest")[0, SIZE // 2, 0]
+    return float(middle - ramp(SIZE // 2)) / 6
+
+
+@pytest.fixture(scope="module")
+def shifts():
+    """Two views with their shifts, one to each side."""
+    of_view = {view: shift_of(view) for view in range(1, 20)}
+    return [
+        next((view, shift) for view, shift in of_view.items() if 3 < sign * shift < 14)
+        for sign in (1, -1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fill_mode", "source"),
+    [
+        ("nearest", lambda x: np.clip(x, 0, SIZE - 1)),
+        ("reflect", lambda x: np.where(x < 0, -x - 1, np.where(x > SIZE - 1, 2 * SIZE - 1 - x, x))),
+        ("wrap", lambda x: x % SIZE),
+        ("constant", None),
+    ],
+)
+def test_what_comes_from_outside_is_filled_as_the_mode_says(fill_mode, source, shifts):
+    for view, shift in shifts:
+        row = run(RAMP, view=view, width_shift=0.5, fill_mode=fill_mode)[SIZE // 2, :, 0]
+        came_from = np.arange(SIZE) + shift
+        outside = (came_from < -1) | (came_from > SIZE)
+        assert 2 <= outside.sum() <= 16
+        expected = np.zeros(SIZE) if source is None else ramp(source(came_from))
+        if fill_mode == "wrap":  # where the edges meet, a point lies between two distant columns
+            outside &= (expected > ramp(1)) & (expected < ramp(SIZE - 2))
+        np.testing.assert_allclose(row[outside], expected[outside], atol=4)
+
+
+def test_contrast_scales_the_distance_to_the_mean_of_each_channel():
+    rng = np.random.default_rng(0)
+    picture = rng.uniform(100, 150, (SIZE, SIZE, 3)).astype(np.float32)
+    factors = []
+    for view in range(1, 41):
+        pixels = run(picture, view=view, contrast=0.5)
+        means = picture.mean(axis=(0, 1))
+        np.testing.assert_allclose(pixels.mean(axis=(0, 1)), means, atol=0.01)
+        factors.append(np.std(pixels - means) / np.std(picture - means))
+        np.testing.assert_allclose(pixels - means, factors[-1] * (picture - means), atol=0.05)
+    assert 0.5 <= min(factors) < 0.65 and 1.35 < max(factors) <= 1.5
 
 
 def test_brightness_shifts_all_pixels_alike_and_the_result_stays_in_range(picture):

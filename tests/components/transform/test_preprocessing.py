@@ -67,6 +67,7 @@ def test_every_size_and_shape_comes_out_as_a_square(pixels_of, size):
     np.testing.assert_allclose(pixels[0], np.tile([1.0, -1.0, -1.0], (32, 32, 1)), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_labels_become_indices_into_the_vocabulary(analyzed):
     output = tft.TFTransformOutput(analyzed.folder)
     vocabulary = output.vocabulary_by_name("labels")

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import Recipe, RecipeError, load_recipe
 from pipeline.kubeflow.image_name import is_moving
-from pipeline.kubeflow.settings import NEVER_CACHED
+from pipeline.kubeflow.step_settings import NEVER_CACHED
 
 
 def settings(*overrides):
@@ -122,11 +122,15 @@ def test_images_that_may_be_others_tomorrow(image, moving):
             "kubeflow.resources: requests.cpu 4 is more than limits.cpu 500m",
         ),
         ("gpu=1", "gpu is for a step, so that the others leave the GPUs to it: steps: {Trainer:"),
+        (
+            "steps.Trianer.gpu=1",
+            "kubeflow.steps.Trianer: no such step (did you mean `Trainer`?). Steps: Base",
+        ),
         ("steps.Trainer.gpus=1", "kubeflow.steps.Trainer.gpus: unknown key (did you mean `gpu`?)"),
         ("steps.Trainer.gpu=0", "kubeflow.steps.Trainer.gpu.count: input should be greater than"),
         ("steps.Trainer.gpu.resource=gpu", "gpu.resource: string should match pattern"),
         ("env.DEBUG=true", "kubeflow.env.DEBUG: input should be a valid string, not True"),
-        ("env={a-b: c}", "kubeflow.env.a-b.[key]: string should match pattern"),
+        ("env={a-b: c}", "kubeflow.env.a-b: string should match pattern"),
         (
             "env.AWS_SECRET_ACCESS_KEY=abc",
             "keep it in a Kubernetes secret and name that one instead, as secret_env: {SECRET: "
@@ -138,7 +142,13 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("pvcs.data=mnt", "kubeflow.pvcs.data: not a folder to mount at: mnt. Write an absolute"),
         ("pvcs.data=/mnt/../x", "not a folder to mount at"),
         ("pvcs.data=/", "not a folder to mount at"),
-        ("pvcs={my.data: /mnt}", "kubeflow.pvcs.my.data.[key]: string should match pattern"),
+        ("pvcs.data=/minio", "kubeflow.pvcs.data: /minio is where Kubeflow Pipelines or the conta"),
+        ("pvcs.data=/tmp/data", "kubeflow.pvcs.data: /tmp/data is where Kubeflow Pipelines or the"),
+        ("pvcs.data=/dev/shm", "has its own files (/dev): mount it elsewhere, as at /mnt/data"),
+        ("secret_volumes.key=/.cache", "kubeflow.secret_volumes.key: /.cache is where"),
+        ("pvcs.kfp-launcher=/mnt", "kubeflow.pvcs.kfp-launcher: a volume of every step's pod is "),
+        ("secret_volumes.shm=/mnt", "kubeflow.secret_volumes.shm: a volume of every step's pod"),
+        ("pvcs={my.data: /mnt}", "kubeflow.pvcs.my.data: string should match pattern"),
         ("pvcs={a: /mnt, b: /mnt}", "two volumes are mounted at /mnt"),
         ("secret_env={a: {K: x}, b: {K: y}}", "the environment variable K is set twice"),
         ("security_context.run_as_user=0", "run_as_user: input should be greater than or equal"),
@@ -147,6 +157,10 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("tolerations=[{value: x}]", "operator Equal needs a key"),
         ("timeout=3600", "kubeflow.timeout: not a duration: 3600. Write it as 90s, 30m or 6h"),
         ("pipeline_root=/mnt", "kubeflow.pipeline_root: string should match pattern"),
+        (
+            "retries={count: 10, backoff: 6h}",
+            "kubeflow.retries: 10 retries would wait 256 days, and none is started more than 30 ",
+        ),
         ("retries.count=11", "kubeflow.retries.count: input should be less than or equal to 10"),
     ],
 )
@@ -157,8 +171,19 @@ def test_a_mistake_names_its_key_and_what_would_be_right(override, says):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AZURE_CONNECTION_STRING", "APIKEY"])
+def test_what_beam_refuses_as_a_secret_is_refused_here_too(name):
+    with pytest.raises(RecipeError, match=f"the value of {name} would be readable"):
+        settings(f"env.{name}=abc")
+
+
 def test_a_name_that_only_sounds_like_a_secret_is_none():
     env = "env={GOOGLE_APPLICATION_CREDENTIALS: /var/gcp/key.json, TOKEN_FILE: /t, KEYS: 3}"
     assert len(settings(env).step("Trainer").env) == 3
     tokens = settings("env.TOKENIZERS_PARALLELISM=0").step("Trainer").env
     assert tokens == {"TOKENIZERS_PARALLELISM": "0"}
+
+
+def test_paths_that_only_begin_like_reserved_ones():
+    pvcs = "pvcs={a: /minio-data, b: /mnt/tmp, c: /var/run/models}"
+    assert len(settings(pvcs).step("Trainer").pvcs) == 3

@@ -1,10 +1,13 @@
 """A killed phase goes on as if nothing had happened."""
 
+import os
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
-from components.trainer.fitting.checkpoint import Checkpoint, rank, ranks
+from components.trainer.fitting.checkpoint import Checkpoint
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
@@ -53,6 +56,7 @@ def train(path, epochs=8, patience=0, kill_after=None):
     return model, checkpoint
 
 
+@pytest.mark.slow
 def test_the_resumed_curve_is_the_uninterrupted_one_to_the_bit(tmp_path):
     whole_model, whole = train(tmp_path / "whole.npz")
     with pytest.raises(KeyboardInterrupt):
@@ -64,6 +68,7 @@ def test_the_resumed_curve_is_the_uninterrupted_one_to_the_bit(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_the_phase_ends_with_its_best_weights(tmp_path):
     model, checkpoint = train(tmp_path / "state.npz")
     epochs = list(zip(*(checkpoint.history[k] for k in ("val_accuracy", "val_loss")), strict=True))
@@ -73,18 +78,7 @@ def test_the_phase_ends_with_its_best_weights(tmp_path):
     assert model.evaluate(X, Y, verbose=0) == pytest.approx([loss, accuracy], rel=1e-5)
 
 
-def test_with_class_weights_the_weighted_accuracy_chooses():
-    history = {"val_accuracy": [0.9, 0.8], "val_loss": [0.1, 0.2]}
-    assert ranks(history)[0] > ranks(history)[1]
-    weighted = history | {"val_weighted_accuracy": [0.6, 0.7]}
-    assert ranks(weighted)[0] < ranks(weighted)[1]
-
-
-def test_accuracy_comes_first_and_the_loss_breaks_ties():
-    assert rank(0.9, 0.3) > rank(0.8, 0.1)
-    assert rank(0.9, 0.2) > rank(0.9, 0.3)
-
-
+@pytest.mark.slow
 def test_a_finished_phase_is_not_trained_again(tmp_path):
     path = tmp_path / "state.npz"
     first, _ = train(path)
@@ -105,6 +99,7 @@ def test_patience_counts_epochs_since_the_best_across_a_restart(tmp_path):
     assert checkpoint.finished
 
 
+@pytest.mark.slow
 def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
     path = tmp_path / "state.npz"
     with pytest.raises(KeyboardInterrupt):
@@ -119,3 +114,55 @@ def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         train(path)
     assert path.read_bytes() == before
+
+
+def cut_off(content):
+    return content[: len(content) // 2]
+
+
+def changed(content):
+    """One byte in the middle of an array: the file has its length, but not its checksum."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut_off, changed, lambda content: b"", lambda content: b"junk"])
+def test_a_damaged_file_is_named_and_the_phase_begins_anew(damage, tmp_path, caplog):
+    path = tmp_path / "state.npz"
+    whole_model, whole = train(tmp_path / "whole.npz")
+    with pytest.raises(KeyboardInterrupt):
+        train(path, kill_after=3)
+    path.write_bytes(damage(path.read_bytes()))
+    model, checkpoint = train(path)
+    assert f"{path} is damaged" in caplog.text
+    assert checkpoint.history == whole.history
+    for one, other in zip(whole_model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_state_of_another_network_leaves_the_model_as_it_is(tmp_path, caplog):
+    path = tmp_path / "state.npz"
+    with pytest.raises(KeyboardInterrupt):
+        train(path, kill_after=2)
+    with np.load(path) as state:
+        arrays = dict(state)
+    arrays["best-2"] = np.zeros((9, 9), np.float32)
+    np.savez(path, **arrays)
+    model = make_model()
+    before = model.get_weights()
+    checkpoint = Checkpoint(path, 8, 0)
+    checkpoint.restore(model)
+    assert checkpoint.next_epoch == 0 and not path.exists()
+    assert "it holds (9, 9) where" in caplog.text
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_state_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    done = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (done.append("fsync"), fsync(number)))
+    monkeypatch.setattr(Path, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
+    train(tmp_path / "state.npz", epochs=1)
+    assert done == ["fsync", "replace"]
+    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]

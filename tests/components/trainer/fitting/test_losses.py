@@ -1,10 +1,10 @@
-"""The losses, by numbers worked out by hand, and what each class counts."""
+"""The losses, by numbers worked out by hand."""
 
 import keras
 import numpy as np
 import pytest
 
-from components.trainer.fitting.losses import class_weights, make_loss
+from components.trainer.fitting.losses import make_loss
 from components.trainer.settings.trainer import TrainingSettings
 
 LOGIT = np.log(4.0).astype(np.float32)  # probabilities 0.2 and 0.8
@@ -57,32 +57,3 @@ def test_weights_of_pictures_multiply_their_losses(gamma):
     one, other = (float(loss(labels[i : i + 1], logits[i : i + 1])) for i in (0, 1))
     weighted = float(loss(labels, logits, sample_weight=np.array([3.0, 0.5])))
     assert weighted == pytest.approx((3.0 * one + 0.5 * other) / 2, rel=1e-5)
-
-
-COUNTS = {"cat": 30, "dog": 10, "8": 20}
-
-
-def weights(setting):
-    return class_weights(TrainingSettings(class_weights=setting), COUNTS)
-
-
-def test_auto_weights_make_the_classes_count_the_same_in_total():
-    assert weights("none") is None
-    auto = weights("auto")
-    assert auto == {0: 60 / (3 * 30), 1: 60 / (3 * 10), 2: 60 / (3 * 20)}
-    totals = [auto[i] * n for i, n in enumerate(COUNTS.values())]
-    assert totals == pytest.approx([20, 20, 20])
-
-
-def test_weights_by_name_leave_the_other_classes_at_one():
-    assert weights({"dog": 2.5}) == {0: 1.0, 1: 2.5, 2: 1.0}
-    assert weights({8: 3}) == {0: 1.0, 1: 1.0, 2: 3.0}, "a number needs no quotes in YAML"
-
-
-def test_a_weight_of_an_unknown_class_names_the_nearest():
-    with pytest.raises(
-        ValueError, match=r"training\.class_weights: .* no class dogs; there is dog"
-    ):
-        weights({"dogs": 2})
-    with pytest.raises(ValueError, match="no class 77; there is cat, dog, 8"):
-        weights({77: 2})

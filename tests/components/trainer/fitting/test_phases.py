@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from components import progress
-from components.trainer.fitting.losses import class_weights, make_loss
-from components.trainer.fitting.phases import as_json, run_phases
+from components.trainer.fitting import phases
+from components.trainer.fitting.losses import make_loss
+from components.trainer.fitting.phases import run_phases
 from components.trainer.inputs.phase_inputs import PhaseInput
 from components.trainer.network.classifier import BackboneLayer, build_classifier
 from components.trainer.settings.trainer import (
@@ -17,6 +18,7 @@ from components.trainer.settings.trainer import (
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
+from components.trainer.targets.class_weights import class_weights
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +76,7 @@ def test_results_tell_what_learned_and_how_it_went(ruined):
     for result in results:
         assert set(result.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
         assert result.val_accuracy == max(result.history["val_accuracy"])
-    assert as_json(results, kept)["kept"] == "frozen"
+    assert kept.name == "frozen"
 
 
 def test_every_batch_of_every_epoch_is_reported(ruined):
@@ -117,7 +119,7 @@ def clouds(seed):
     return points.astype(np.float32), labels.astype(np.int64)
 
 
-def train_toy(folder, phase, class_weight=None, **training):
+def train_toy(folder, phase, class_weights=None, **training):
     model = toy()
     settings = TrainingSettings(
         batch_size=220, frozen={"epochs": 0}, unfrozen={"fine_tune_at": "all", **phase}, **training
@@ -125,7 +127,7 @@ def train_toy(folder, phase, class_weight=None, **training):
     train, validation = (tf.data.Dataset.from_tensors(clouds(seed)) for seed in (0, 1))
     inputs = {"unfrozen": PhaseInput(model, lambda first: train.repeat(), validation)}
     (result,), _ = run_phases(
-        model, inputs, settings, 220, str(folder), folder, class_weight=class_weight
+        model, inputs, settings, 220, str(folder), folder, class_weights=class_weights
     )
     return model, result
 
@@ -186,3 +188,19 @@ def test_a_batch_too_large_for_the_device_names_one_to_try(tmp_path, monkeypatch
     monkeypatch.setattr(keras.Model, "fit", out_of_memory)
     with pytest.raises(ValueError, match=r"training\.frozen\.batch_size: 16 .* try 8"):
         train(tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0))
+
+
+def test_of_equal_phases_the_later_is_kept(tmp_path, monkeypatch):
+    def fit(name, key, phase_input, phase, steps, checkpoint, *_):
+        model = phase_input.model
+        model.set_weights([np.full_like(w, len(name)) for w in model.get_weights()])
+        checkpoint.history = {"val_accuracy": [0.5], "val_loss": [1.0]}
+        checkpoint.best_epoch = 0
+
+    monkeypatch.setattr(phases, "_fit", fit)
+    model = toy()
+    settings = TrainingSettings(phases=[{"name": "one"}, {"name": "other"}])
+    inputs = dict.fromkeys(("one", "other"), PhaseInput(model, None, None))
+    _, kept = run_phases(model, inputs, settings, 220, str(tmp_path), tmp_path)
+    assert kept.name == "other"
+    assert all((weight == len("other")).all() for weight in model.get_weights())

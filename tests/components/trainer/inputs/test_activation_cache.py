@@ -1,6 +1,8 @@
 """The kept activations: equal to the direct ones, complete, and shuffled across views."""
 
 import functools
+import shutil
+import types
 
 import keras
 import numpy as np
@@ -8,7 +10,13 @@ import pytest
 import tensorflow as tf
 
 from components import progress
-from components.trainer.inputs.activation_cache import Cached, encode, require_space
+from components.errors import UserError
+from components.trainer.inputs.activation_cache import (
+    Cached,
+    encode,
+    is_complete,
+    require_space,
+)
 
 COUNT, VIEWS = 10, 3
 
@@ -138,3 +146,25 @@ def test_a_disk_that_is_too_small_is_found_before_any_work(tmp_path):
     with pytest.raises(ValueError, match=r"augmentation\.views: .*has only .* MB free"):
         require_space(tensors, 10**12, tmp_path)
     require_space(tensors, 10, tmp_path)
+
+
+def test_what_else_must_be_written_counts(tmp_path, monkeypatch):
+    tensors = {"cut": keras.KerasTensor((None, 100), "float32")}  # 200 bytes a view
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=2_500))
+    require_space(tensors, 10, tmp_path, reserved_bytes=500)
+    with pytest.raises(UserError, match=r"takes 0 MB, and the model 0 MB, but .*has only 0 MB"):
+        require_space(tensors, 10, tmp_path, reserved_bytes=501)
+
+
+@pytest.mark.parametrize("name", ["train-sum.f16", "train-labels.npy"])
+@pytest.mark.parametrize("content", [b"", b"garbage"])
+def test_damaged_files_are_made_again(name, content, cached, encoder, tmp_path, caplog):
+    before = {key: np.array(kept.activations) for key, kept in cached.items()}
+    del cached
+    (tmp_path / name).write_bytes(content)
+    again = encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
+    assert f"{name} is damaged" in caplog.text
+    assert is_complete("train", tmp_path)
+    for key, kept in again.items():
+        np.testing.assert_array_equal(kept.activations, before[key])
+        assert kept.labels.tolist() == list(range(COUNT))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.trainer.inputs import activation_cache
 from components.trainer.inputs.phase_inputs import Splits, phase_inputs
 from components.trainer.network.classifier import build_classifier, set_learning
 from components.trainer.settings.trainer import (
@@ -29,13 +30,16 @@ TRAINING = TrainingSettings(
 )
 
 
-def pixels_of(view):
-    rng = np.random.default_rng(view)
+SPLITS = Splits(["train"], COUNT, ["validation"], COUNT)
+
+
+def pixels_of(view, split="validation"):
+    rng = np.random.default_rng([view, split == "train"])
     return rng.uniform(-1, 1, (COUNT, 64, 64, 3)).astype(np.float32)
 
 
 class Reader:
-    """Stands in for `ExampleReader`: noise, another for each view."""
+    """Stands in for `ExampleReader`: noise, another for each view and split."""
 
     def __init__(self, batch_size):
         self.batch_size = batch_size
@@ -45,8 +49,9 @@ class Reader:
 
     def view_batches(self, files, count, views=(0,)):
         labels = np.arange(COUNT, dtype=np.int64) % 3
+        (split,) = files
         of_view = [
-            tf.data.Dataset.from_tensor_slices((pixels_of(v), labels)).batch(self.batch_size)
+            tf.data.Dataset.from_tensor_slices((pixels_of(v, split), labels)).batch(self.batch_size)
             for v in views
         ]
         return functools.reduce(tf.data.Dataset.concatenate, of_view)
@@ -56,8 +61,7 @@ class Reader:
 
 
 def inputs_of(model, views, folder):
-    splits = Splits([], COUNT, [], COUNT)
-    return phase_inputs(model, TRAINING.phases, Reader(7), splits, views, 0, folder)
+    return phase_inputs(model, TRAINING.phases, Reader(7), SPLITS, views, 0, folder)
 
 
 def test_a_deep_head_gives_on_kept_activations_what_it_gives_on_pixels(tmp_path):
@@ -80,6 +84,32 @@ def test_a_deep_head_gives_on_kept_activations_what_it_gives_on_pixels(tmp_path)
     assert_own_batch_sizes(inputs)
 
 
+def test_views_1_to_k_are_trained_on_and_validation_sees_view_0(tmp_path):
+    views = 3
+    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+    network = model.get_layer("backbone").network
+    inputs = inputs_of(model, views, tmp_path)
+    (path,) = tmp_path.glob("train-frozen.f16")
+    kept = np.memmap(path, np.float16, "r", shape=(views, COUNT, 1280))
+    for place, view in enumerate((1, 2, 3)):
+        pooled = np.mean(network(pixels_of(view, "train"), training=False), axis=(1, 2))
+        np.testing.assert_allclose(kept[place], pooled, atol=2e-3 * np.abs(pooled).max())
+    pooled = np.mean(network(pixels_of(0), training=False), axis=(1, 2))
+    validation = np.concatenate([x for x, _ in inputs["frozen"].validation])
+    np.testing.assert_allclose(validation, pooled, atol=2e-3 * np.abs(pooled).max())
+
+
+def test_what_has_been_encoded_needs_no_space_again(tmp_path, monkeypatch):
+    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+    asked = []
+    monkeypatch.setattr(
+        activation_cache, "require_space", lambda tensors, views, *_: asked.append(views)
+    )
+    for _ in range(2):
+        inputs_of(model, 2, tmp_path)
+    assert asked == [3 * COUNT, 0]
+
+
 def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
     phases = [
         {"name": "head"},
@@ -92,8 +122,7 @@ def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
     ]
     training = TrainingSettings(batch_size=5, phases=phases)
     model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
-    splits = Splits([], COUNT, [], COUNT)
-    inputs = phase_inputs(model, training.phases, Reader(7), splits, 2, 0, tmp_path)
+    inputs = phase_inputs(model, training.phases, Reader(7), SPLITS, 2, 0, tmp_path)
     assert set(inputs) == set(training.phases)
     shapes = {name: phase_input.model.input_shape for name, phase_input in inputs.items()}
     assert shapes["head"] == (None, 1280)

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from components.errors import UserError
 from components.trainer.network import download
 
 
@@ -100,6 +101,18 @@ def test_a_connection_that_breaks_is_told_and_tried_again_the_next_time(server, 
         download.saved_model(server.url, None, tmp_path)
     server.missing_bytes = 0
     download.saved_model(server.url, None, tmp_path)
+
+
+def test_https_that_leads_to_http_is_refused(tmp_path, monkeypatch):
+    class Answer(io.BytesIO):
+        url, headers = "http://elsewhere.example/model.tar.gz", {}
+
+    content = archive("saved_model.pb")
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: Answer(content))
+    with pytest.raises(UserError, match=r"cannot be downloaded \(it leads to http://elsewhere"):
+        download.saved_model("https://example.com/model.tar.gz", None, tmp_path)
+    Answer.url = "https://elsewhere.example/model.tar.gz"
+    download.saved_model("https://example.com/model.tar.gz", None, tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_names_the_variable_to_set(server, tmp_path):

@@ -1,6 +1,8 @@
 """Where weights come from, and what is said when they do not come."""
 
+import hashlib
 import http.server
+import os
 import tarfile
 import threading
 
@@ -86,7 +88,8 @@ def test_a_saved_model_is_downloaded_into_keras_own_folder(weights_server, tmp_p
         archive.add(tmp_path / "model", arcname=".")
     url = keras.src.applications.mobilenet_v2.BASE_WEIGHT_PATH + "model.tar.gz"
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "cache"))
-    settings = BackboneSettings(name="saved_model", image_size=32, weights=url)
+    digest = hashlib.sha256((weights_server / "model.tar.gz").read_bytes()).hexdigest()
+    settings = BackboneSettings(name="saved_model", image_size=32, weights=url, sha256=digest)
     check_weights_file(settings)
     assert pretrained_network(settings).output_shape == (None, 1, 1, 3)
     assert list((tmp_path / "cache" / "graft").iterdir())
@@ -100,6 +103,7 @@ def test_a_file_of_weights_is_loaded_at_any_input_size(network, tmp_path):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
+@pytest.mark.slow
 def test_weights_of_another_width_are_refused(network, tmp_path):
     path = tmp_path / "mine.weights.h5"
     network.save_weights(path)
@@ -149,6 +153,7 @@ def graft_model(analyzed, tmp_path_factory):
     return folder, model.get_layer("backbone").network.get_weights()
 
 
+@pytest.mark.slow
 def test_an_earlier_graft_model_gives_its_backbone_at_any_input_size(graft_model):
     folder, weights = graft_model
     check_weights_file(settings(folder))
@@ -158,6 +163,7 @@ def test_an_earlier_graft_model_gives_its_backbone_at_any_input_size(graft_model
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [{"alpha": 0.5}, {"name": "mobilenet_v3_small", "alpha": 1.0}])
 def test_an_earlier_graft_model_of_another_network_is_refused(graft_model, other):
     folder, _ = graft_model
@@ -183,10 +189,16 @@ def test_what_is_set_afterwards_is_not_read_before(tmp_path):
 def test_the_fingerprint_follows_the_files_behind_a_path(tmp_path):
     path = tmp_path / "mine.weights.h5"
     path.write_bytes(b"one")
+    time = path.stat().st_mtime_ns
     before = fingerprint(settings(path))
     assert before == fingerprint(settings(path))
     path.write_bytes(b"other")
     assert before != fingerprint(settings(path))
+    path.write_bytes(b"one")
+    os.utime(path, ns=(time, time))
+    assert before == fingerprint(settings(path))
+    os.utime(path, ns=(time, time + 1))
+    assert before != fingerprint(settings(path)), "rewritten with as many bytes"
     assert fingerprint(settings("imagenet")) == fingerprint(settings("glyphs")) == ""
 
 

@@ -145,6 +145,7 @@ def test_what_is_no_feature_vector_of_pictures_is_refused_by_name(tmp_path):
         saved_model.as_network(tmp_path / "broken", 32)
 
 
+@pytest.mark.slow
 def test_it_is_trained_on_from_the_cache_and_its_export_needs_nothing_else(
     vector, analyzed, tmp_path
 ):

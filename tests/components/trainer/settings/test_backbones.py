@@ -10,11 +10,11 @@ from keras.src.applications import imagenet_utils
 
 from components.pixels import rescale
 from components.trainer.network import keras_applications
-from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL
+from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL_BACKBONE
 
 pytestmark = pytest.mark.slow
 
-KERAS = [name for name in BACKBONES if name != SAVED_MODEL]
+KERAS = [name for name in BACKBONES if name != SAVED_MODEL_BACKBONE]
 
 
 class StopError(Exception):

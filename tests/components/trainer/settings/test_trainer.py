@@ -13,6 +13,7 @@ from components.trainer.settings.trainer import (
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
+from pipeline.config import load_recipe
 
 
 @pytest.mark.parametrize(
@@ -87,11 +88,40 @@ def test_the_size_is_that_of_the_network_unless_it_is_said(backbone, size):
         ({"weights": HUB}, "for the name saved_model only, not mobilenet_v2"),
         ({"weights": "/a.h5", "sha256": "0" * 64}, "sha256 is for weights that are a URL"),
         ({"name": "saved_model", "weights": HUB, "sha256": "12"}, "sha256"),
+        (
+            {"name": "saved_model", "weights": HUB},
+            "SavedModel is a program.*set sha256 to the digest.*or trust_url to true",
+        ),
+        (
+            {"name": "saved_model", "weights": HUB.replace("s:", ":"), "trust_url": True},
+            "SavedModel is a program.*over http, set sha256",
+        ),
     ],
 )
 def test_a_backbone_that_cannot_be_is_refused(backbone, says):
     with pytest.raises(pydantic.ValidationError, match=says):
         BackboneSettings(**backbone)
+
+
+@pytest.mark.parametrize(
+    "trust",
+    [
+        {"sha256": "0" * 64},
+        {"trust_url": True},
+        {"weights": HUB.replace("s:", ":"), "sha256": "0" * 64},
+        {"weights": "/a/folder", "trust_url": True},
+    ],
+)
+def test_a_url_is_pinned_or_trusted(trust):
+    BackboneSettings(**{"name": "saved_model", "weights": HUB, **trust})
+
+
+def test_where_nothing_augments_one_view_is_all_there_is():
+    settings = ["augmentation={}", "augmentation.views=3"]
+    assert load_recipe("digits", settings).trainer.views == 1
+    assert load_recipe("digits", ["augmentation={}"]).trainer.views == 1
+    augmented = [*settings, "augmentation.rotation=0.1"]
+    assert load_recipe("digits", augmented).trainer.views == 3
 
 
 def test_a_saved_model_never_learns():
@@ -112,6 +142,8 @@ def test_a_saved_model_never_learns():
         (PhaseSettings, {"weight_decay": -0.1}),
         (PhaseSettings, {"batch_size": 0}),
         (UnfrozenPhaseSettings, {"backbone_multiplier": 0}),
+        (PhaseSettings, {"learning_rate": float("inf")}),
+        (PhaseSettings, {"learning_rate": float("nan")}),
         (UnfrozenPhaseSettings, {"optimizer": "adamax"}),
         (HeadSettings, {"hidden": [0]}),
         (HeadSettings, {"pooling": "mean"}),

@@ -75,7 +75,7 @@ def test_weighted_accuracy_counts_a_picture_as_its_class_counts(with_teacher):
     labels = np.array([0, 0, 0, 1], np.int64)
     logits = np.array([[-1.0], [-1.0], [1.0], [1.0]], np.float32)
     targets = as_targets(labels, np.zeros((4, 2), np.float32)) if with_teacher else labels
-    metric = WeightedAccuracy(1, {0: 1.0, 1: 3.0})
+    metric = WeightedAccuracy(np.array([1.0, 3.0]))
     metric.update_state(targets, logits)
     assert float(metric.result()) == pytest.approx((1 + 1 + 0 + 3) / (3 * 1 + 3))
 
@@ -86,7 +86,7 @@ def test_accuracy_goes_by_the_label(outputs, with_teacher):
     labels = np.array([0, 1, 1], np.int64)
     logits = np.array([[-1.0, 0, 0], [2.0, 3, 0], [-0.5, 0, 1]], np.float32)[:, :outputs]
     targets = as_targets(labels, np.zeros((3, 3), np.float32)) if with_teacher else labels
-    metric = Accuracy(outputs)
+    metric = Accuracy()
     metric.update_state(targets, logits)
     right = {1: [1, 1, 0], 3: [0, 1, 0]}[outputs]
     assert float(metric.result()) == pytest.approx(np.mean(right))

@@ -49,8 +49,8 @@ def say(pixels, training):
 
 def test_what_the_model_is_sure_of_is_taken_once_with_its_label(unlabelled, tmp_path):
     found = label(tmp_path / "state", unlabelled, say)
-    assert (found.unlabelled, found.total) == (4, 2)
-    assert found.taken == {"bar": 1, "disc": 0, "frame": 1}
+    assert (found.counts.unlabelled, found.counts.total) == (4, 2)
+    assert found.counts.taken == {"bar": 1, "disc": 0, "frame": 1}
     assert count_labels([found.file]) == {"bar": 1, "frame": 1}
     examples = map(tf.train.Example.FromString, records([found.file]).as_numpy_iterator())
     ids = [example.features.feature["image_id"].bytes_list.value[0] for example in examples]
@@ -63,7 +63,7 @@ def test_after_a_restart_nobody_is_asked_again(unlabelled, tmp_path):
 
 
 def test_nothing_reaches_a_high_threshold(unlabelled, tmp_path):
-    assert label(tmp_path / "state", unlabelled, say, threshold=0.97).total == 0
+    assert label(tmp_path / "state", unlabelled, say, threshold=0.97).counts.total == 0
 
 
 def test_one_logit_is_that_of_the_second_of_two_classes(unlabelled, tmp_path):
@@ -71,7 +71,33 @@ def test_one_logit_is_that_of_the_second_of_two_classes(unlabelled, tmp_path):
         return tf.constant([[4.0], [0.0], [-4.0]])[: tf.shape(pixels)[0]]
 
     found = label(tmp_path / "state", unlabelled, one_logit, classes=("no", "yes"))
-    assert found.taken == {"no": 1, "yes": 1}, "the last is a copy"
+    assert found.counts.taken == {"no": 1, "yes": 1}, "the last is a copy"
+
+
+def test_the_order_of_the_classes_is_that_of_the_outputs(unlabelled, tmp_path):
+    found = label(tmp_path / "state", unlabelled, say, classes=("frame", "bar", "disc"))
+    assert found.counts.taken == {"frame": 1, "bar": 0, "disc": 1}
+    assert count_labels([found.file]) == {"frame": 1, "disc": 1}
+
+
+def test_a_probability_equal_to_the_threshold_is_enough(unlabelled, tmp_path):
+    def half(pixels, training):
+        return tf.zeros([tf.shape(pixels)[0], 1])
+
+    found = label(tmp_path / "state", unlabelled, half, threshold=0.5, classes=("no", "yes"))
+    assert found.counts.taken == {"no": 3, "yes": 0}, "of four pictures one is a copy"
+
+
+@pytest.mark.parametrize("damaged", ["pseudo-labels.json", "pseudo-labels.gz"])
+@pytest.mark.parametrize("content", [b"", b"garbage"])
+def test_damaged_files_of_an_earlier_attempt_are_made_again(
+    damaged, content, unlabelled, tmp_path, caplog
+):
+    found = label(tmp_path / "state", unlabelled, say)
+    (tmp_path / "state" / damaged).write_bytes(content)
+    assert label(tmp_path / "state", unlabelled, say) == found
+    assert count_labels([found.file]) == {"bar": 1, "frame": 1}
+    assert "is damaged" in caplog.text
 
 
 def test_the_files_of_unlabelled_pictures_are_told_apart_by_their_split():

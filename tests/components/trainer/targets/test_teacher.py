@@ -50,6 +50,9 @@ def test_answers_are_matched_by_name_and_kept(analyzed, tmp_path):
     assert found.dtype == np.float32 and found.shape == (48, 4)
     assert found[:, 0].tolist() == [CLASSES.index(name) for _, name in analyzed.pictures]
     np.testing.assert_allclose(np.exp(found[:, 1:]), [[0.3, 0.2, 0.4]] * 48, rtol=1e-5)
+    (tmp_path / "cache" / "targets.npy").write_bytes(b"cut off")
+    made_again = targets(folder, analyzed, tmp_path / "cache")
+    np.testing.assert_array_equal(made_again, found)
     shutil.rmtree(folder)
     again = targets(folder, analyzed, tmp_path / "cache")
     np.testing.assert_array_equal(again, found, "an interrupted training does not ask again")
@@ -100,7 +103,7 @@ def test_a_teacher_that_cannot_be_is_found_before_any_work(tmp_path):
         teacher_files.check_teacher(settings(tmp_path), CLASSES)
     folder = save(tmp_path / "teacher", constant)
     teacher_files.check_teacher(settings(folder), CLASSES)
-    with pytest.raises(ValueError, match="does not know the class frames; it knows frame"):
+    with pytest.raises(ValueError, match=r"frames \(did you mean `frame`\?\)\. It knows frame"):
         teacher_files.check_teacher(settings(folder), ["bar", "frames"])
     nameless = save(tmp_path / "nameless", constant, classes=None)
     with pytest.raises(ValueError, match=r"in distillation\.classes"):

@@ -1,5 +1,6 @@
 import pytest
 
+from components.errors import UserError
 from pipeline.kubeflow.client import credentials
 
 
@@ -29,6 +30,13 @@ def test_a_pod_finds_the_service(monkeypatch):
     monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "https://kfp.example.com/pipeline/")
     assert credentials.find_host(None) == "https://kfp.example.com/pipeline"
     assert credentials.find_host("http://localhost:1/") == "http://localhost:1"
+
+
+@pytest.mark.parametrize("user", ["s3cr3t@", "me:s3cr3t@", ":s3cr3t@"])
+def test_an_address_with_a_user_or_a_password_is_refused_and_not_repeated(user):
+    with pytest.raises(UserError, match="without user and password") as error:
+        credentials.find_host(f"https://{user}kfp.example.com")
+    assert "s3cr3t" not in str(error.value)
 
 
 def test_the_variable_is_named_when_it_is_wrong(monkeypatch):

@@ -1,4 +1,4 @@
-from pipeline.kubeflow.client.kfp_client import ApiError, UnavailableError
+from pipeline.kubeflow.client.connection import ApiError, UnavailableError
 from pipeline.kubeflow.client.run_watch import WaitTimeoutError, wait_for
 
 
@@ -16,7 +16,7 @@ class Clock:
         self.now += seconds
 
 
-class Listener:
+class Observer:
     def __init__(self):
         self.seen, self.troubles = [], []
 
@@ -29,7 +29,7 @@ class Listener:
 
 
 def watch(answers, **options):
-    answers, listener, clock = iter(answers), Listener(), Clock()
+    answers, observer, clock = iter(answers), Observer(), Clock()
 
     def get_run():
         answer = next(answers)
@@ -39,21 +39,21 @@ def watch(answers, **options):
 
     options = {"poll_seconds": 5, "sleep": clock.sleep, "clock": clock, **options}
     try:
-        return wait_for(get_run, listener, **options), listener, clock
-    except (ValueError, WaitTimeoutError) as error:
-        return error, listener, clock
+        return wait_for(get_run, observer, **options), observer, clock
+    except (ApiError, WaitTimeoutError) as error:
+        return error, observer, clock
 
 
 def test_it_asks_until_the_run_has_ended():
-    result, listener, clock = watch(["a", "b", "ended"])
-    assert result == "ended" and listener.seen == ["a", "b", "ended"]
+    result, observer, clock = watch(["a", "b", "ended"])
+    assert result == "ended" and observer.seen == ["a", "b", "ended"]
     assert clock.slept == [5, 5]
 
 
 def test_without_an_answer_it_asks_less_and_less_often_and_then_as_before():
     away = UnavailableError("away")
-    result, listener, clock = watch(["a", *[away] * 6, "b", "ended"])
-    assert result == "ended" and listener.troubles == ["away"] * 6
+    result, observer, clock = watch(["a", *[away] * 6, "b", "ended"])
+    assert result == "ended" and observer.troubles == ["away"] * 6
     assert clock.slept == [5, 10, 20, 40, 60, 60, 60, 5]
     assert watch([away, "ended"], poll_seconds=120)[2].slept == [120]
 
@@ -63,12 +63,19 @@ def test_it_does_not_ask_for_ever():
     assert str(result) == "away" and 600 < clock.now <= 700
 
 
+def test_every_answer_renews_the_patience():
+    away = UnavailableError("away")
+    answers = [*["running"] * 10, away, away, *["running"] * 10, away, away, "ended"]
+    result, _, clock = watch(answers, poll_seconds=60, patience_seconds=300)
+    assert result == "ended" and clock.now > 2 * 300
+
+
 def test_a_refusal_ends_it_at_once():
     result, _, clock = watch(["a", ApiError("401")])
     assert str(result) == "401" and clock.slept == [5]
 
 
 def test_the_time_is_over_on_time():
-    result, listener, clock = watch(["a"] * 100, timeout_seconds=12)
+    result, observer, clock = watch(["a"] * 100, timeout_seconds=12)
     assert isinstance(result, WaitTimeoutError)
-    assert clock.slept == [5, 5, 2] and len(listener.seen) == 4, "and it looks a last time"
+    assert clock.slept == [5, 5, 2] and len(observer.seen) == 4, "and it looks a last time"

@@ -61,6 +61,17 @@ def test_every_node_is_a_step_with_our_entrypoint(package):
         assert hasattr(importlib.import_module(module), name)
 
 
+def test_every_step_is_over_before_the_pusher_acts(package):
+    """Steps run side by side in a cluster: a run that fails must not have pushed before."""
+    needs = {step.name: set(step.dependencies) for step in package.steps}
+    before, new = set(), {"Pusher"}
+    while new:
+        new = set().union(*(needs[step] for step in new)) - before
+        before |= new
+    assert before == STEPS - {"Pusher"}
+    assert "ExampleValidator" in needs["Trainer"], "wrong pictures are not trained on"
+
+
 def test_only_the_trainer_has_a_gpu(package):
     assert [step.name for step in package.steps if step.gpu] == ["Trainer"]
     assert [step.name for step in package.steps if step.image == "graft:1-gpu"] == ["Trainer"]
@@ -92,7 +103,7 @@ def test_the_settings_are_those_of_the_recipe(package):
     config = json.loads(trainer["custom_config"]["runtimeValue"]["constant"])
     settings = TrainerSettings.model_validate_json(config["settings"])
     assert settings == load_recipe("digits").trainer
-    places = json.loads(trainer["run_parameters"]["runtimeValue"]["constant"])
+    places = json.loads(trainer["setting_paths"]["runtimeValue"]["constant"])
     assert places["frozen_epochs"] == ["training", "frozen", "epochs"]
 
 

@@ -76,7 +76,7 @@ def test_parameters_lead_to_the_steps_that_need_them(compiled):
         mounts = given(task, "mount_paths")["runtimeValue"]["constant"]
         assert json.loads(mounts) == ["/mnt/serving"]
     assert given("Trainer", "frozen_epochs") == {"componentInputParameter": "frozen_epochs"}
-    places = json.loads(given("Trainer", "run_parameters")["runtimeValue"]["constant"])
+    places = json.loads(given("Trainer", "setting_paths")["runtimeValue"]["constant"])
     assert places["unfrozen_epochs"] == ["training", "unfrozen", "epochs"]
     declared = spec["components"]["Trainer"]["inputDefinitions"]["parameters"]
     assert declared["frozen_epochs"] == {"parameterType": "NUMBER_INTEGER"}
@@ -123,8 +123,56 @@ def test_resources_environment_and_retries(compiled):
         "maxRetryCount": 2,
         "backoffDuration": "300s",
         "backoffFactor": 2.0,
+        "backoffMaxDuration": "2592000s",
     }
     assert "retryPolicy" not in tasks["Pusher"]
+
+
+def arguments(text):
+    """Arguments of the containers, by step."""
+    return {step.name: step.args for step in parse_package(text).steps}
+
+
+def test_the_arguments_change_with_the_environment_as_the_cache_key_has_none(compiled):
+    bare = arguments(process(compiled))
+    one = arguments(process(compiled, "env={A: 1}"))
+    two = arguments(process(compiled, "env={A: 2}"))
+    secret = arguments(process(compiled, "secret_env={store: {A: key}}"))
+    of_trainer = {args["Trainer"] for args in (bare, one, two, secret)}
+    assert len(of_trainer) == 4
+    assert arguments(process(compiled, "env={A: 1}")) == one
+    of_step = arguments(process(compiled, "steps.Trainer.env={A: 1}"))
+    assert {name for name, args in of_step.items() if args != bare[name]} == {"Trainer"}
+    assert one["Trainer"][:-1] == bare["Trainer"]
+
+
+def test_limits_that_are_not_the_requests(compiled):
+    text = process(compiled, "resources={requests: {cpu: 1, memory: 2Gi}, limits: {cpu: 3}}")
+    resources = {step.name: step.resources for step in parse_package(text).steps}["Pusher"]
+    assert resources == {
+        "resourceCpuRequest": "1",
+        "resourceCpuLimit": "3",
+        "resourceMemoryRequest": "2Gi",
+        "resourceMemoryLimit": "4Gi",
+    }
+
+
+def test_one_retry_is_a_retry_policy(compiled):
+    spec, _ = read(process(compiled, "steps.Trainer.retries=1"))
+    tasks = spec["root"]["dag"]["tasks"]
+    assert tasks["Trainer"]["retryPolicy"]["maxRetryCount"] == 1
+    assert "retryPolicy" not in tasks["ImageExampleGen"]
+
+
+def test_a_step_hears_of_its_own_volumes_only(compiled):
+    text = process(compiled, "steps={Trainer: {pvcs: {data: /mnt/data}}, Pusher: {pvcs: {b: /b}}}")
+    tasks = read(text)[0]["root"]["dag"]["tasks"]
+    mounts = {
+        name: json.loads(task["inputs"]["parameters"]["mount_paths"]["runtimeValue"]["constant"])
+        for name, task in tasks.items()
+        if "mount_paths" in task["inputs"]["parameters"]
+    }
+    assert mounts == {"BaselineFinder": ["/mnt/serving"], "Pusher": ["/b", "/mnt/serving"]}
 
 
 def test_the_cache_is_off_where_a_step_looks_outside(compiled):
@@ -176,7 +224,9 @@ def test_what_only_kubernetes_understands(compiled):
     assert executors["Pusher_executor"] == everywhere
     assert executors["Trainer_executor"] == {
         **everywhere,
-        "enabledSharedMemory": {"volumeName": "shm", "size": "2Gi"},
+        "emptyDirMounts": [
+            {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "2Gi"}
+        ],
         "nodeSelector": {"labels": {"gpu": "yes-please"}},
         "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
     }
@@ -185,14 +235,6 @@ def test_what_only_kubernetes_understands(compiled):
 def test_a_backend_before_2_16_reads_a_package_that_asks_for_no_user(compiled):
     _, executors = read(process(compiled))
     assert not [config for config in executors.values() if "securityContext" in config]
-
-
-def test_a_step_that_is_not_there_is_told(compiled):
-    with pytest.raises(ValueError) as error:
-        process(compiled, "steps.Trianer.gpu=1")
-    assert str(error.value).startswith(
-        "kubeflow.steps.Trianer: no such step (did you mean `Trainer`?). Steps: BaselineFinder, "
-    )
 
 
 def test_what_no_backend_takes_is_refused(compiled):

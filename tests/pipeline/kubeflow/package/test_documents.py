@@ -59,6 +59,18 @@ def edited(documents, number, path, value):
             "often",
             "retryPolicy.maxRetryCount: ",
         ),
+        (
+            1,
+            (*TASKS, "Trainer", "retryPolicy", "backoffMaxDuration"),
+            GONE,
+            "Trainer.retryPolicy.backoffMaxDuration is missing or 0: backends from 2.14 on would",
+        ),
+        (
+            1,
+            (*TASKS, "Trainer", "retryPolicy", "backoffMaxDuration"),
+            "0s",
+            "Trainer.retryPolicy.backoffMaxDuration is missing or 0",
+        ),
         (1, ("root",), 3, "root: a block is expected here"),
         (1, ("schemaVersion",), 2.1, "schemaVersion: a text is expected here"),
         (1, ("schemaVersion",), "2.0.0", "schema version 2.1.0 only, the package has 2.0.0"),
@@ -136,9 +148,15 @@ def edited(documents, number, path, value):
             (*KUBERNETES, "pvcMounts"),
             [],
             "document 2 (PlatformSpec): platforms.kubernetes.deploymentSpec.executors."
-            "Trainer_executor.pvcMounts: unknown field",
+            "Trainer_executor.pvcMounts: unknown key",
         ),
-        (2, (*KUBERNETES, "pvcMount", 0, "path"), "/x", "pvcMount.0.path: unknown field"),
+        (
+            2,
+            (*KUBERNETES, "pvcMount", 0, "mountPath"),
+            "/s3/data",
+            "Trainer_executor.pvcMount.0.mountPath: /s3/data is where Kubeflow Pipelines",
+        ),
+        (2, (*KUBERNETES, "pvcMount", 0, "path"), "/x", "pvcMount.0.path: unknown key"),
         (
             2,
             (*KUBERNETES, "activeDeadlineSeconds"),
@@ -146,7 +164,13 @@ def edited(documents, number, path, value):
             "Trainer_executor.activeDeadlineSeconds: input should be a valid integer",
         ),
         (2, (*KUBERNETES[:-1], "Foo"), {}, "no step has the executor Foo, for which document 2"),
-        (2, ("platform",), {}, "document 2 (PlatformSpec): platform: unknown field"),
+        (
+            2,
+            (*KUBERNETES, "enabledSharedMemory"),
+            {"volumeName": "shm", "size": "2Gi"},
+            "Trainer_executor.enabledSharedMemory: unknown key",
+        ),
+        (2, ("platform",), {}, "document 2 (PlatformSpec): platform: unknown key"),
     ],
 )
 def test_a_package_edited_by_hand(documents, number, path, value, says):
@@ -191,9 +215,9 @@ def test_a_package_without_a_second_document(documents):
     [
         ("", "a package has one or two YAML documents, not 0"),
         ("a: 1\n---\nb: 1\n---\nc: 1\n", "a package has one or two YAML documents, not 3"),
-        ("a: [\n", "not YAML: while parsing a flow node"),
+        ("a: [\n", "not YAML: expected the node content"),
         ("- 1\n", "document 1: a mapping is expected"),
-        ("root: {}\nroot: {}\n", "not YAML: the key root is there twice"),
+        ("root: {}\nroot: {}\n", "the key root is there twice, in lines 1 and 2"),
         ("!!python/object/apply:os.system ['true']\n", "not YAML: could not determine a constr"),
         ("{}\n", "pipelineInfo.name is missing"),
     ],

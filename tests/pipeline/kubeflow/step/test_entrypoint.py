@@ -93,6 +93,7 @@ def run(pod, executor_input, capfd):
                 *("--json_serialized_invocation_args", json.dumps(executor_input)),
                 *("--json_serialized_inputs_spec_args", json.dumps(spec)),
                 "--direct_num_workers=1",
+                "--environment_digest=0",
             ]
         )
         file = pod / executor_input["outputs"]["outputFile"].lstrip("/")
@@ -101,10 +102,10 @@ def run(pod, executor_input, capfd):
     return run
 
 
-def said_no(pod, executor_input):
+def said_no(pod, executor_input, finding="0.5000, at least 0.8 wanted"):
     """Makes the accuracy gate say no."""
     folder = pod / "minio" / ROOT.removeprefix("minio://") / "model_blessing"
-    gate = Gate("accuracy", False, 0.5, 0.8, "0.5000, at least 0.8 wanted")
+    gate = Gate("accuracy", False, 0.5, 0.8, finding)
     write_gates(folder / "gates.json", [gate])
     (blessing,) = executor_input["inputs"]["artifacts"]["model_blessing"]["artifacts"]
     blessing["metadata"]["blessed"] = 0.0
@@ -177,6 +178,25 @@ def test_without_a_termination_log_the_last_line_is_enough(run, pod, executor_in
     code, _, log = run()
     assert code == 1 and "accuracy" in log.splitlines()[-1]
     assert not (pod / "dev" / "termination-log").exists()
+
+
+def test_beam_hears_of_its_own_options_only(run, monkeypatch):
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    heard = []
+    monkeypatch.setattr(
+        kubeflow_v2_run_executor, "_run_executor", lambda _, options: heard.append(options)
+    )
+    run()
+    assert heard == [["--direct_num_workers=1"]]
+
+
+def test_kubernetes_keeps_4096_bytes_of_a_message(run, pod, executor_input):
+    said_no(pod, executor_input, "€" * 5000)
+    run()
+    kept = (pod / "dev" / "termination-log").read_bytes()
+    assert 4096 - 4 < len(kept) <= 4096
+    assert kept.decode().startswith("not pushed") and kept.decode().endswith("€")
 
 
 def test_a_baseline_finder_that_finds_none_leaves_an_empty_folder(run, pod, executor_input):

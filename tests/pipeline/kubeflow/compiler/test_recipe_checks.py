@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.config import load_recipe
-from pipeline.kubeflow.compiler import checks
+from pipeline.kubeflow.compiler import recipe_checks
 
 READY = {
     "kubeflow.image": "registry.example.com/graft:1",
@@ -20,9 +20,11 @@ def recipe(**overrides):
 
 
 def test_a_recipe_that_is_ready():
-    checks.check(recipe())
-    assert checks.warnings(recipe()) == []
-    checks.check(recipe(kubeflow__push_destination=None, push__destination="/mnt/serving"))
+    recipe_checks.check_recipe(recipe())
+    assert recipe_checks.warnings_for(recipe()) == []
+    recipe_checks.check_recipe(
+        recipe(kubeflow__push_destination=None, push__destination="/mnt/serving")
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,18 @@ def test_a_recipe_that_is_ready():
             "kubeflow.data_source: ./pictures is a path of this machine",
         ),
         (
+            {"kubeflow__data_source": "pets.zip"},
+            "kubeflow.data_source: pets.zip is a path of this machine",
+        ),
+        (
+            {"kubeflow__data_source": "https://example.com/pets.zip"},
+            "data.sha256 is not set: https://example.com/pets.zip needs the SHA-256 of its file",
+        ),
+        (
+            {"data__source": "gs://bucket/pets.zip"},
+            "data.source gs://bucket/pets.zip is a remote address: only http:// and https://",
+        ),
+        (
             {"backbone__weights": "weights.h5"},
             "backbone.weights: weights.h5 is a path of this machine",
         ),
@@ -87,7 +101,7 @@ def test_a_recipe_that_is_ready():
 )
 def test_what_could_only_fail_or_be_lost(overrides, says):
     with pytest.raises(ValueError) as error:
-        checks.check(recipe(**overrides))
+        recipe_checks.check_recipe(recipe(**overrides))
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -123,17 +137,31 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
     ],
 )
 def test_what_is_likelier_to_be_a_mistake(overrides, says):
-    (warning,) = checks.warnings(recipe(**overrides))
+    (warning,) = recipe_checks.warnings_for(recipe(**overrides))
     assert says in warning
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"kubeflow__data_source": "https://example.com/pets.zip", "data__sha256": "a" * 64},
+        {"data__source": "/mnt/serving/pets.tar.gz"},
+        {"data__source": "/mnt/serving/labels.csv"},
+    ],
+)
+def test_archives_manifests_and_addresses_are_sources_as_folders_are(overrides):
+    ready = recipe(**overrides)
+    recipe_checks.check_recipe(ready)
+    assert recipe_checks.warnings_for(ready) == []
+
+
 def test_a_moving_tag_of_an_image_that_nothing_runs_is_no_matter():
-    assert checks.warnings(recipe(kubeflow__gpu_image="graft:main")) == []
+    assert recipe_checks.warnings_for(recipe(kubeflow__gpu_image="graft:main")) == []
 
 
 def test_no_password_gets_into_a_package():
-    checks.check_no_password("https://host:8080/a.tar.gz and mail to team@example.com")
+    recipe_checks.check_no_password("https://host:8080/a.tar.gz and mail to team@example.com")
     with pytest.raises(ValueError) as error:
-        checks.check_no_password('weights: "https://me:geheim@host.example.com/a.tar.gz"')
+        recipe_checks.check_no_password('weights: "https://me:geheim@host.example.com/a.tar.gz"')
     assert "in the URL https://…@host.example.com: keep it in a Kubernetes" in str(error.value)
     assert "geheim" not in str(error.value)

@@ -1,21 +1,23 @@
-"""Whether a recipe can run in a cluster, as far as the recipe alone tells."""
+"""Checks a recipe for a cluster, without looking at the cluster or its files."""
 
 import re
 
 from components.errors import UserError
-from components.example_gen.sources import DIGITS
+from components.example_gen.sources import DIGITS, check_address
+from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
 from pipeline.kubeflow.image_name import is_moving
 from pipeline.kubeflow.package.volumes import on_volume
-from pipeline.kubeflow.settings import TRAINER, KubeflowSettings
+from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PUSHER, TRAINER
 
 _BUILT_IN_WEIGHTS = ("imagenet", "glyphs", "none")
 _URL_WITH_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*)://[^/\s:@\"']*:[^/\s@\"']+@([^/\s\"']*)")
 
 
-def check(recipe: Recipe) -> None:
-    """Stops at what could only fail, or be lost, in a cluster.
+def check_recipe(recipe: Recipe) -> None:
+    """Stops at settings with which a run in a cluster must fail, or lose its model.
 
     Raises:
         UserError: with the setting at fault and what would be right.
@@ -26,7 +28,7 @@ def check(recipe: Recipe) -> None:
             "kubeflow.image is not set: name the container image of the steps, as "
             "registry.example.com/graft:0.1.0"
         )
-    recipe.beam.check_reach(in_cluster=True)
+    preflight.inspect(recipe, preflight.Scope.CLUSTER)
     for key, path, _ in _paths(recipe):
         if not path.startswith("/") and "://" not in path:
             there = " (set kubeflow.data_source)" if key == "data.source" else ""
@@ -34,6 +36,7 @@ def check(recipe: Recipe) -> None:
                 f"{key}: {path} is a path of this machine; in a cluster it must be absolute, on a "
                 f"volume of kubeflow.pvcs or in the image{there}"
             )
+    check_address(data_source(recipe), recipe.data)
     _check_push_destination(recipe)
     _check_split_ledger(recipe)
     exposed_settings(recipe, data_source(recipe), push_destination(recipe))
@@ -44,8 +47,8 @@ def check(recipe: Recipe) -> None:
         )
 
 
-def warnings(recipe: Recipe) -> list[str]:
-    """What may be right and is likelier to be a mistake."""
+def warnings_for(recipe: Recipe) -> list[str]:
+    """Settings that are allowed and likely to be mistakes, one line each."""
     settings = recipe.kubeflow
     found = []
     with_gpu = [name for name in settings.steps if settings.step(name).gpu]
@@ -113,7 +116,7 @@ def _check_push_destination(recipe: Recipe) -> None:
             f"kubeflow.push_destination is not set, and a model in its pod would be lost: name "
             f"{right}"
         )
-    for step in ("BaselineFinder", "Pusher"):
+    for step in (BASELINE_FINDER, PUSHER):
         if not _is_mounted(recipe.kubeflow, step, path):
             raise UserError(
                 f"{key}: {path} is on no volume of the step {step}, so the model would be lost "
@@ -134,7 +137,7 @@ def _check_split_ledger(recipe: Recipe) -> None:
 def _paths(recipe: Recipe) -> list[tuple[str, str, str]]:
     """Key, path or URL, and step, of what the steps read from outside."""
     source_key = "kubeflow.data_source" if recipe.kubeflow.data_source else "data.source"
-    paths = [(source_key, data_source(recipe), "ImageExampleGen")]
+    paths = [(source_key, data_source(recipe), IMAGE_EXAMPLE_GEN)]
     if paths[0][1] == DIGITS:
         paths.clear()
     if recipe.backbone.weights not in _BUILT_IN_WEIGHTS:
@@ -142,7 +145,7 @@ def _paths(recipe: Recipe) -> list[tuple[str, str, str]]:
     if recipe.distillation:
         paths.append(("distillation.teacher", recipe.distillation.teacher, TRAINER))
     if recipe.pseudo_labels:
-        paths.append(("pseudo_labels.source", recipe.pseudo_labels.source, "ImageExampleGen"))
+        paths.append(("pseudo_labels.source", recipe.pseudo_labels.source, IMAGE_EXAMPLE_GEN))
     return paths
 
 

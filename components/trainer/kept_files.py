@@ -1,0 +1,42 @@
+"""Files that a training keeps for the attempt after a kill; damaged ones are made again."""
+
+import logging
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from components.text import one_line
+
+# What NumPy, zipfile and json raise of a file that was cut off or overwritten.
+DAMAGE = (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+
+
+def read_array(path: Path) -> np.ndarray | None:
+    """The array of a .npy file; None if there is none, or only a damaged one, which is removed."""
+    if not path.exists():
+        return None
+    try:
+        return np.load(path, allow_pickle=False)
+    except DAMAGE as error:
+        discard_damaged(path, error)
+        return None
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of a .npz file; None if there is none, or only a damaged one, which is removed."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}  # its checksums are checked too
+    except DAMAGE as error:
+        discard_damaged(path, error)
+        return None
+
+
+def discard_damaged(path: Path, error: object) -> None:
+    """Removes a file of an earlier attempt that cannot be used, and says so."""
+    logging.warning("%s is damaged (%s): what it held is made again", path, one_line(error))
+    path.unlink(missing_ok=True)

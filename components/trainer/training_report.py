@@ -1,0 +1,140 @@
+"""What a training came to: `training.json` in the ModelRun artifact, beside the TensorBoard logs.
+
+Everybody who writes or reads that file does it here.
+"""
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from components.trainer.ranking import ranks
+
+TRAINING_FILE = "training.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterCount:
+    """How much of a network learns: scalars, and the variables that hold them."""
+
+    trainable: int
+    total: int
+    trainable_variables: int
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseResult:
+    """What a phase came to.
+
+    Attributes:
+        name: as in the recipe; `frozen` and `unfrozen` by default.
+        parameters: how much of the network learned.
+        history: `loss`, `accuracy`, `val_loss` and `val_accuracy`, with class weights also
+            `weighted_accuracy` and `val_weighted_accuracy`, one float per epoch each.
+        best_epoch: index of the epoch whose weights the phase ended with.
+        seconds: wall time.
+    """
+
+    name: str
+    parameters: ParameterCount
+    history: dict[str, list[float]]
+    best_epoch: int
+    seconds: float
+
+    @property
+    def val_accuracy(self) -> float:
+        """Validation accuracy of the weights that the phase ended with."""
+        return self.history["val_accuracy"][self.best_epoch]
+
+    @property
+    def val_loss(self) -> float:
+        """Validation loss of the weights that the phase ended with."""
+        return self.history["val_loss"][self.best_epoch]
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Orders phases from worse to better."""
+        return ranks(self.history)[self.best_epoch]
+
+
+@dataclasses.dataclass(frozen=True)
+class PseudoLabelCounts:
+    """How many pictures a model labelled.
+
+    Attributes:
+        unlabelled: pictures that it was asked about.
+        taken: those that it was sure of, by the class that it gave them.
+    """
+
+    unlabelled: int
+    taken: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Pictures that it was sure of."""
+        return sum(self.taken.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingReport:
+    """What a training came to.
+
+    Attributes:
+        phases: all phases that were run, in their order.
+        kept: name of the one whose weights are exported.
+        pseudo_labels: pictures that a model labelled; None: none were asked for.
+    """
+
+    phases: list[PhaseResult]
+    kept: str
+    pseudo_labels: PseudoLabelCounts | None = None
+
+    @property
+    def kept_phase(self) -> PhaseResult:
+        """The phase whose weights are exported."""
+        return next(phase for phase in self.phases if phase.name == self.kept)
+
+    def write(self, folder: str) -> None:
+        """Writes `training.json`.
+
+        Args:
+            folder: path or URI of the ModelRun artifact.
+        """
+        import tensorflow as tf
+
+        with tf.io.gfile.GFile(os.path.join(folder, TRAINING_FILE), "w") as file:
+            json.dump(self._as_json(), file, indent=1)
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike) -> "TrainingReport":
+        """Reads what `write` wrote.
+
+        Args:
+            folder: path or URI of the ModelRun artifact.
+
+        Raises:
+            tf.errors.NotFoundError: there is no `training.json` in it.
+        """
+        import tensorflow as tf
+
+        with tf.io.gfile.GFile(os.path.join(folder, TRAINING_FILE)) as file:
+            values = json.load(file)
+        labels = values["pseudo_labels"]
+        return cls(
+            phases=[_phase(phase) for phase in values["phases"]],
+            kept=values["kept"],
+            pseudo_labels=PseudoLabelCounts(**labels) if labels else None,
+        )
+
+    def _as_json(self) -> dict[str, Any]:
+        values = dataclasses.asdict(self)
+        for phase, written in zip(self.phases, values["phases"], strict=True):
+            # For people who read the file; `read` computes them again.
+            written |= {"val_accuracy": phase.val_accuracy, "val_loss": phase.val_loss}
+        return values
+
+
+def _phase(values: dict[str, Any]) -> PhaseResult:
+    names = {field.name for field in dataclasses.fields(PhaseResult)}
+    given = {name: value for name, value in values.items() if name in names}
+    return PhaseResult(**given | {"parameters": ParameterCount(**given["parameters"])})

@@ -1,0 +1,91 @@
+"""What `graft run` and `graft lr-find` share: checks, lock, log, and how they end."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from components import progress
+from components.errors import Fault
+from pipeline import preflight, processes, run_lock
+from pipeline.config import Recipe
+from pipeline.console import RunDisplay, log_path, make_console, redirect_output, say
+from pipeline.failures import exit_code, explain, report_request
+from pipeline.preflight import Inspection, Scope
+from pipeline.run_result import RunError
+
+Work = Callable[[Console, Inspection, RunDisplay], int]
+
+_STOPPED = (
+    "Stopped. The same command goes on from here: finished steps come from the cache, and a "
+    "training goes on after its last finished epoch."
+)
+
+
+def run_locally(recipe: Recipe, title: str, work: Work, *, verbose: bool, wait: bool) -> int:
+    """Checks a recipe, then does something with it that nobody else does at the same time.
+
+    Args:
+        recipe: what to run.
+        title: the first line to show.
+        work: given the console, what the checks have opened, and the display of the nodes; returns
+            an exit code.
+        verbose: leaves the log on the terminal.
+        wait: until an other run of this recipe has ended.
+
+    Returns:
+        The exit code: of the work, or of an error in it that has been shown.
+
+    Raises:
+        UserError: the recipe cannot be run; nothing has been done.
+        OSError: what the surroundings did before there was a log.
+    """
+    found = preflight.inspect(recipe, Scope.MACHINE)
+    log_file = None if verbose else log_path(recipe.folder)
+    stopped = False
+    with run_lock.hold(recipe.folder, wait, _say_waiting) as waited:
+        if waited:
+            found = preflight.inspect(recipe, Scope.MACHINE)
+        with redirect_output(log_file) as console:
+            say(console, title)
+            if log_file:
+                say(console, f"Log: {log_file}")
+            console.print("[dim]Starting TensorFlow and TFX …[/]")
+            try:
+                with RunDisplay(console) as display, progress.watched_by(display.step):
+                    code = work(console, found, display)
+            except KeyboardInterrupt:
+                stopped, code = True, 130
+            except SystemExit as error:
+                stopped, code = True, error.code
+            except Exception as error:
+                code = _show_error(console, error, log_file)
+            if stopped:
+                say(console, _STOPPED)
+                processes.end_children()
+    if stopped:
+        # Threads of TensorFlow and Beam would go on, and write about it to the terminal.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
+
+
+def _show_error(console: Console, error: Exception, log_file: Path | None) -> int:
+    """Shows what went wrong in a run; mistakes that were found before it go on as they are."""
+    bug = exit_code(error) == Fault.GRAFT.value
+    if not bug and not isinstance(error, RunError):
+        raise error
+    logging.error("The run failed", exc_info=error)
+    say(console, f"✗ {explain(error)}", style="red")
+    if bug:
+        say(console, report_request(log_file or "above"))
+    elif log_file:
+        say(console, f"The log has the details: {log_file}")
+    return exit_code(error)
+
+
+def _say_waiting(holder: str) -> None:
+    say(make_console(), f"{holder}; waiting for its end")

@@ -1,0 +1,112 @@
+"""What can be found wrong with a recipe before anything is run.
+
+One place for `graft run`, `lr-find`, `validate`, `doctor` and `compile`, so that none of them
+passes what another refuses.
+"""
+
+import dataclasses
+import enum
+import sys
+import tempfile
+from pathlib import Path
+
+from components.errors import UserError
+from components.example_gen import remote
+from components.example_gen.config import DataSettings
+from components.example_gen.sources import (
+    Source,
+    check_address,
+    fingerprint,
+    list_unlabelled,
+    open_source,
+)
+from components.trainer import checks
+from pipeline.config import Recipe
+
+
+class Scope(enum.Enum):
+    """Where a recipe is to run."""
+
+    MACHINE = "here"
+    CLUSTER = "in a cluster, whose pictures, weights and served models are not here to be looked at"
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """What was opened on the way, so that nobody opens it again.
+
+    Attributes:
+        source: the labelled pictures; None in the scope of a cluster.
+        unlabelled: those of `pseudo_labels`; None without.
+    """
+
+    source: Source | None = None
+    unlabelled: Source | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when pictures do."""
+        return "".join(fingerprint(found) for found in (self.source, self.unlabelled) if found)
+
+
+def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspection:
+    """Checks settings and files, the cheap ones first, and imports TensorFlow for TFRecords alone.
+
+    A source that is a URL is downloaded, which is told on stderr.
+
+    A run on this machine needs `check_network` beside it, which the runner calls by itself.
+
+    Args:
+        recipe: what is to run.
+        scope: where.
+        scratch: folder for a source that has to be written before it can be listed, as the built-in
+            digits; None: below the recipe's own, where a run looks for it.
+
+    Raises:
+        UserError: something that the recipe names is not there or does not go with the rest.
+        OSError: a folder cannot be written.
+    """
+    recipe.beam.check_reach(in_cluster=scope is Scope.CLUSTER)
+    if scope is Scope.CLUSTER:
+        return Inspection()
+    _check_folder("workspace", recipe.folder)
+    _check_folder("push.destination", recipe.push_destination)
+    checks.check_files(recipe.trainer)
+    workspace = scratch or recipe.folder.absolute() / "sources"
+    _announce_download(recipe.data)
+    source = open_source(recipe.data.source, workspace, recipe.data)
+    unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
+    checks.check_classes(recipe.trainer, source.classes)
+    return Inspection(source, unlabelled)
+
+
+def check_network(recipe: Recipe) -> None:
+    """Checks what needs TensorFlow or Beam: devices, layers, weights, which may be fetched.
+
+    Raises:
+        UserError: see `inspect`.
+    """
+    from components.trainer.fitting import devices
+
+    recipe.beam.pipeline_args()
+    devices.check_device(recipe.training)
+    checks.check_network(recipe.trainer)
+
+
+def _announce_download(data: DataSettings) -> None:
+    """Says what takes so long, if the source has yet to be downloaded."""
+    check_address(data.source, data)
+    if remote.is_address(data.source):
+        path = remote.kept_at(data.source, data.sha256)
+        if not path.exists():
+            print(f"Downloading {data.source} to {path.parent} …", file=sys.stderr)
+
+
+def _check_folder(key: str, folder: Path) -> None:
+    """Proves that files can be written where a folder is or will be, and leaves nothing there."""
+    folder = folder.absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        raise UserError(f"{key}: {folder} cannot be made: Not a directory: {existing}")
+    with tempfile.TemporaryFile(dir=existing):
+        pass

@@ -1,0 +1,174 @@
+"""Requests of `graft submit`: tokens, namespaces, refusals, and hosts that do not answer."""
+
+import socket
+import ssl
+import time
+
+import pytest
+
+from components.errors import UserError
+from pipeline.kubeflow.client import connection
+from pipeline.kubeflow.client.connection import ApiError
+
+_SECRET = "s3cr3t-t0ken"
+
+
+def test_a_token_file_is_read_again_for_every_request(kfp, submit, tmp_path):
+    token = tmp_path / "token"
+    token.write_text(f"{_SECRET}-0\n")
+    kfp.play(("RUNNING", None), ("SUCCEEDED", {"done": 10}))
+    kfp.on_get_run = lambda: token.write_text(f"{_SECRET}-1\n")
+    _, out = submit(token_file=token, wait=True)
+    sent = [headers["authorization"] for *_, headers, _ in kfp.requests]
+    assert sent == [f"Bearer {_SECRET}-0"] * (len(sent) - 1) + [f"Bearer {_SECRET}-1"]
+    assert _SECRET not in out
+
+
+def test_the_token_of_the_environment_and_of_the_pod(kfp, submit, tmp_path, monkeypatch):
+    submit()
+    assert "authorization" not in {k.lower() for k in kfp.requests[-1][3]}
+    mounted = tmp_path / "mounted"
+    mounted.write_text(f"{_SECRET}-pod")
+    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(mounted))
+    submit()
+    assert kfp.requests[-1][3]["authorization"] == f"Bearer {_SECRET}-pod"
+    monkeypatch.setenv("KFP_TOKEN", f"{_SECRET}-env")
+    submit()
+    assert kfp.requests[-1][3]["authorization"] == f"Bearer {_SECRET}-env"
+
+
+def test_with_several_users_the_namespace_goes_along(kfp, submit):
+    kfp.multi_user = True
+    submit(namespace="team-a")
+    assert kfp.experiments["digits"]["namespace"] == "team-a"
+    kfp.multi_user = False
+    kfp.experiments.clear()
+    submit(namespace="team-a")  # the stub refuses a namespace here, as the server does
+    assert not kfp.problems
+
+
+@pytest.mark.parametrize(
+    ("failure", "token", "says"),
+    [
+        ((401, "Jwt is expired"), True, "refuses the token (401: Jwt is expired): it has expired"),
+        ((401, "Unauthorized"), False, "asks for a token (401: Unauthorized): see --token-file"),
+        ((403, {"message": "cannot create runs"}), True, "not allow this to the token's owner"),
+        ((302, ""), False, "sends us elsewhere (302), to a login page as a rule"),
+        ((200, "<html>Log in</html>"), False, "answers, but not as Kubeflow Pipelines"),
+        ((404, "<html>nginx</html>"), False, "answers, but not as Kubeflow Pipelines"),
+        ((400, {"error": "no", "message": "bad\nnews"}), False, "answers 400: bad news"),
+    ],
+)
+@pytest.mark.parametrize("where", ["/healthz", "/runs"])
+def test_a_refusal_is_one_line_without_the_token(
+    kfp, submit, monkeypatch, failure, token, says, where
+):
+    if token:
+        monkeypatch.setenv("KFP_TOKEN", _SECRET)
+    method = "GET" if where == "/healthz" else "POST"
+    kfp.failures = [(method, where, *failure)]
+    with pytest.raises(ApiError) as raised:
+        submit()
+    message = str(raised.value)
+    assert says in message and kfp.host in message
+    assert _SECRET not in message and "\n" not in message
+    assert not kfp.runs
+
+
+@pytest.mark.parametrize("text", ["", " \n", "two words", "two\nlines", "kl\u00e4r", "a\x00b"])
+def test_what_is_no_token_is_refused_and_not_repeated(kfp, submit, tmp_path, text):
+    file = tmp_path / "token"
+    file.write_text(text)
+    with pytest.raises(UserError, match="it must hold the token and nothing else") as raised:
+        submit(token_file=file)
+    assert not text.strip() or text not in str(raised.value)
+    assert kfp.requests == []
+
+
+# A host that is not there
+
+
+def test_nobody_listens(submit):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"http://127.0.0.1:{free.getsockname()[1]}"
+    start = time.monotonic()
+    with pytest.raises(ApiError) as raised:
+        submit(host=host)
+    assert str(raised.value) == f"{host} cannot be reached: Connection refused"
+    assert time.monotonic() - start < 20
+
+
+def test_a_name_that_nobody_has(submit):
+    with pytest.raises(ApiError, match=r"http://kfp\.invalid cannot be reached: "):
+        submit(host="http://kfp.invalid")
+
+
+def test_a_host_that_takes_calls_and_says_nothing(kfp, submit, monkeypatch):
+    monkeypatch.setattr(connection, "_TIMEOUT", connection.urllib3.Timeout(connect=1, read=1))
+    kfp.hang = {"GET": 5}
+    with pytest.raises(ApiError, match=r"gives no answer: none in 1 seconds$"):
+        submit()
+    kfp.hang = {"POST": 5}
+    with pytest.raises(ApiError, match=r"seconds; look there whether it was done all the same$"):
+        submit()
+
+
+def test_what_only_reads_is_asked_again_while_a_server_restarts(kfp, submit):
+    kfp.failures = [("GET", "/healthz", 503, "starting")] * 2
+    assert submit()[0] == 0
+    kfp.failures = [("POST", "/runs", 503, "starting")]
+    with pytest.raises(ApiError, match="answers 503: starting"):
+        submit()  # a second run might be the result
+    assert len(kfp.runs) == 1
+
+
+def test_https_to_a_host_that_speaks_http(kfp, submit):
+    with pytest.raises(ApiError, match=r"does not speak https: write http://$"):
+        submit(host=kfp.host.replace("http:", "https:"))
+
+
+def test_https_with_an_authority_of_ones_own(kfp, submit, tmp_path):
+    key, cert = _certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    kfp.serve_tls(context)
+    with pytest.raises(ApiError, match=r"cannot be trusted .* with --ca-cert"):
+        submit(host=kfp.host)
+    assert submit(host=kfp.host, ca_cert=cert)[0] == 0
+
+
+def _certificate(folder):
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stub")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    cert = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    key_file, cert_file = folder / "key.pem", folder / "cert.pem"
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    return key_file, cert_file

@@ -1,0 +1,154 @@
+"""How the values of run parameters reach the settings of a step, inside its pod."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.errors import UserError
+from components.trainer.settings.trainer import TrainerSettings
+from pipeline.kubeflow.package.setting_paths import MOUNT_PATHS, SCHEMA_TEXT, SETTING_PATHS
+from pipeline.kubeflow.step.run_parameters import apply_run_parameters, check_run_parameters
+
+PATHS = {
+    "frozen_epochs": ["training", "frozen", "epochs"],
+    "unfrozen_epochs": ["training", "unfrozen", "epochs"],
+    "frozen_learning_rate": ["training", "frozen", "learning_rate"],
+}
+SETTINGS = TrainerSettings(seed=3)
+
+
+def handed_over(settings=SETTINGS, paths=PATHS, **chosen):
+    """What the Trainer's step is handed for a run that chooses some values."""
+    values = {}
+    for name, path in paths.items():
+        value = settings.model_dump(mode="json")
+        for part in path:
+            value = value[part]
+        values[name] = value
+    return {
+        "custom_config": json.dumps({"settings": settings.model_dump_json(), "code_digest": "0"}),
+        "run_fn": "components.trainer.run_fn.run_fn",
+        SETTING_PATHS: json.dumps(paths),
+        **values,
+        **chosen,
+    }
+
+
+def settings_of(values):
+    return TrainerSettings.model_validate_json(json.loads(values["custom_config"])["settings"])
+
+
+def test_values_of_a_run_reach_the_settings_and_nothing_else_is_left():
+    values = apply_run_parameters(handed_over(frozen_epochs=3.0, frozen_learning_rate=0.5))
+    assert set(values) == {"custom_config", "run_fn"}
+    assert json.loads(values["custom_config"])["code_digest"] == "0"
+    settings = settings_of(values)
+    assert settings.training.frozen.epochs == 3
+    assert settings.training.frozen.learning_rate == 0.5
+    assert settings.training.unfrozen == SETTINGS.training.unfrozen
+    assert (settings.backbone, settings.seed) == (SETTINGS.backbone, 3)
+
+
+def test_values_reach_a_phase_of_a_list():
+    phases = [{"name": "head", "epochs": 1}, {"name": "all", "epochs": 3, "fine_tune_at": "all"}]
+    settings = TrainerSettings(training={"phases": phases})
+    paths = {"all_epochs": ["training", "phases", 1, "epochs"]}
+    values = apply_run_parameters(handed_over(settings, paths, all_epochs=7))
+    assert [p.epochs for p in settings_of(values).training.phases.values()] == [1, 7]
+
+
+def test_a_run_that_chooses_nothing_trains_what_the_recipe_says():
+    assert settings_of(apply_run_parameters(handed_over())) == SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("chosen", "says"),
+    [
+        (
+            {"frozen_epochs": -1},
+            "run parameter frozen_epochs: input should be greater than or equal to 0, not -1",
+        ),
+        ({"frozen_epochs": 2.5}, "run parameter frozen_epochs: input should be a valid integer"),
+        (
+            {"frozen_epochs": 0, "unfrozen_epochs": 0},
+            "run parameters frozen_epochs=0, unfrozen_epochs=0, frozen_learning_rate=0.0003: "
+            "frozen.epochs and unfrozen.epochs are both 0",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_names_its_parameter(chosen, says):
+    with pytest.raises(ValueError) as error:
+        apply_run_parameters(handed_over(**chosen))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_schema_comes_with_the_package():
+    values = apply_run_parameters({"schema_file": "", SCHEMA_TEXT: "feature {}"})
+    assert set(values) == {"schema_file"}
+    assert Path(values["schema_file"]).read_text() == "feature {}"
+
+
+def test_a_destination_must_outlive_the_pod():
+    volumes = json.dumps(["/mnt/pictures", "/mnt/serving"])
+    good = {"push_destination": "/mnt/serving/digits", MOUNT_PATHS: volumes}
+    assert apply_run_parameters(good) == {"push_destination": "/mnt/serving/digits"}
+    for path in ("/srv/digits", "/mnt/servings", "/mnt/serving/../x", "runs/digits"):
+        with pytest.raises(ValueError, match=rf"push_destination: {path} is on no volume.*below"):
+            apply_run_parameters({"push_destination": path, MOUNT_PATHS: volumes})
+
+
+def test_steps_without_extras_are_left_alone():
+    values = {"source": "digits", "settings": "{}"}
+    assert apply_run_parameters(values) == values
+
+
+def spec_of(**steps):
+    """A PipelineSpec of steps with these input parameters; a text in `<>` is a run parameter."""
+
+    def source(value):
+        if value.startswith("<"):
+            return {"componentInputParameter": value.strip("<>")}
+        return {"runtimeValue": {"constant": value}}
+
+    tasks = {
+        step: {"inputs": {"parameters": {name: source(v) for name, v in values.items()}}}
+        for step, values in steps.items()
+    }
+    return {"root": {"dag": {"tasks": tasks}}}
+
+
+def test_the_values_of_a_run_are_tried_out_on_every_step():
+    trainer = {name: v for name, v in handed_over().items() if isinstance(v, str)}
+    trainer |= {name: f"<{name}>" for name in PATHS}
+    pusher = {"push_destination": "<push_destination>", MOUNT_PATHS: '["/mnt/serving"]'}
+    spec = spec_of(ImportSchemaGen={SCHEMA_TEXT: "feature {}"}, Trainer=trainer, Pusher=pusher)
+    values = {
+        "frozen_epochs": 1,
+        "unfrozen_epochs": 1,
+        "frozen_learning_rate": 0.1,
+        "push_destination": "/mnt/serving/digits",
+    }
+    check_run_parameters(spec, values)
+    with pytest.raises(UserError, match=r"run parameter frozen_epochs: .*, not -1"):
+        check_run_parameters(spec, {**values, "frozen_epochs": -1})
+    with pytest.raises(UserError, match="push_destination: /srv is on no volume"):
+        check_run_parameters(spec, {**values, "push_destination": "/srv"})
+    trainer[SETTING_PATHS] = json.dumps({"frozen_epochs": ["training", "phase", "epochs"]})
+    with pytest.raises(UserError, match=r"Trainer: .* do not fit its settings: compile it again"):
+        check_run_parameters(spec_of(Trainer=trainer), values)
+
+
+@pytest.mark.slow
+def test_a_container_starts_without_tensorflow_and_the_recipes_code():
+    """What only a compiler needs would make every container slower, and its cache key wider."""
+    unwanted = {"tfx", "tensorflow", "keras", "kfp", "pipeline.config", "pipeline.pipeline"}
+    code = (
+        "import sys, pipeline.kubeflow.step.entrypoint\n"
+        f"sys.exit(', '.join({unwanted} & sys.modules.keys()) or 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
