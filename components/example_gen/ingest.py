@@ -79,7 +79,11 @@ def ingest(
         )
         dealt = _deal(reports, splits, staging, make_pipeline)
         picture_table.publish(
-            tables, groups, splits, os.path.join(uri, picture_table.PICTURES_FILE)
+            tables,
+            groups,
+            splits,
+            os.path.join(uri, picture_table.PICTURES_FILE),
+            [features.column_feature(name) for name in source.columns],
         )
         artifact_folder.publish(dealt[: len(reports[0])], uri, features.SPLITS)
         if unlabelled:

@@ -5,7 +5,7 @@ place of group and split. Tables are written and read a thousand rows at a time.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
 import numpy as np
@@ -27,33 +27,48 @@ _ROWS_AT_ONCE = 1000
 _TYPES = {int: pa.int64(), float: pa.float32(), str: pa.string()}
 _FACTS = [pa.field(fact.name, _TYPES[fact.type]) for fact in dataclasses.fields(Facts)]
 _NAMES = [pa.field(name, pa.string()) for name in (features.IMAGE_ID, features.PATH)]
-_STAGED = pa.schema(
-    [
-        *_NAMES,
-        pa.field(features.LABEL, pa.string()),
-        pa.field(_GIVEN_SPLIT, pa.string()),
-        *_FACTS,
-        pa.field(_HASHES, pa.binary(8 * FORMS)),
-        pa.field(_THUMBNAIL, pa.binary(THUMBNAIL**2)),
-    ]
-)
-_PUBLISHED = pa.schema(
-    [
-        *_NAMES,
-        pa.field(GROUP, pa.string()),
-        pa.field(features.LABEL, pa.string()),
-        pa.field(features.SPLIT, pa.string()),
-        *_FACTS,
-    ]
-)
+
+
+def _staged(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema(
+        [
+            *_NAMES,
+            pa.field(features.LABEL, pa.string()),
+            pa.field(_GIVEN_SPLIT, pa.string()),
+            *_FACTS,
+            *[pa.field(name, pa.string()) for name in columns],
+            pa.field(_HASHES, pa.binary(8 * FORMS)),
+            pa.field(_THUMBNAIL, pa.binary(THUMBNAIL**2)),
+        ]
+    )
+
+
+def _published(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema(
+        [
+            *_NAMES,
+            pa.field(GROUP, pa.string()),
+            pa.field(features.LABEL, pa.string()),
+            pa.field(features.SPLIT, pa.string()),
+            *_FACTS,
+            *[pa.field(name, pa.string()) for name in columns],
+        ]
+    )
 
 
 class StagedWriter:
     """Writes the table of one shard. A context manager; the file is complete when it ends."""
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, columns: Sequence[str] = ()):
+        """Begins the file.
+
+        Args:
+            path: Where to.
+            columns: Names of further columns, as features have them.
+        """
+        self._schema = _staged(columns)
         self._file = _create(path)
-        self._writer = pq.ParquetWriter(self._file, _STAGED)
+        self._writer = pq.ParquetWriter(self._file, self._schema)
         self._rows: list[dict] = []
 
     def write(
@@ -62,18 +77,28 @@ class StagedWriter:
         path: str,
         label: str,
         given_split: str | None,
-        facts: Facts,
+        facts: Mapping[str, int | float | str],
         hashes: np.ndarray,
         thumbnail: np.ndarray,
     ) -> None:
-        """Adds a picture: uint64 [8] hashes and uint8 [16, 16] thumbnail."""
+        """Adds a picture.
+
+        Args:
+            image_id: Its content id.
+            path: Where it came from.
+            label: Its class; empty for an unlabelled one.
+            given_split: The split that the source puts it in, or None.
+            facts: The fields of `Facts`, and the further columns.
+            hashes: uint64 [8].
+            thumbnail: uint8 [16, 16].
+        """
         self._rows.append(
             {
                 features.IMAGE_ID: image_id,
                 features.PATH: path,
                 features.LABEL: label,
                 _GIVEN_SPLIT: given_split,
-                **dataclasses.asdict(facts),
+                **facts,
                 _HASHES: hashes.astype("<u8").tobytes(),
                 _THUMBNAIL: thumbnail.tobytes(),
             }
@@ -82,7 +107,7 @@ class StagedWriter:
             self._flush()
 
     def _flush(self) -> None:
-        self._writer.write_table(pa.Table.from_pylist(self._rows, _STAGED))
+        self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
         self._rows.clear()
 
     def __enter__(self) -> "StagedWriter":
@@ -143,7 +168,11 @@ def read_staged(paths: Sequence[str]) -> Pictures:
 
 
 def publish(
-    staged: Sequence[str], groups: Sequence[str], splits: Sequence[str | None], path: str
+    staged: Sequence[str],
+    groups: Sequence[str],
+    splits: Sequence[str | None],
+    path: str,
+    columns: Sequence[str] = (),
 ) -> None:
     """Makes `pictures.parquet` of the tables of all shards.
 
@@ -152,9 +181,10 @@ def publish(
         groups: Id of each row's group.
         splits: Each row's split; rows without one are left out.
         path: The file to write.
+        columns: Names of further columns.
     """
-    start = 0
-    with _create(path) as file, pq.ParquetWriter(file, _PUBLISHED) as writer:
+    schema, start = _published(columns), 0
+    with _create(path) as file, pq.ParquetWriter(file, schema) as writer:
         for rows in _batches(staged):
             end = start + rows.num_rows
             table = (
@@ -163,7 +193,7 @@ def publish(
                 .append_column(features.SPLIT, pa.array(splits[start:end], pa.string()))
             )
             table = table.filter(table[features.SPLIT].is_valid())
-            writer.write_table(table.select(_PUBLISHED.names).cast(_PUBLISHED))
+            writer.write_table(table.select(schema.names).cast(schema))
             start = end
 
 

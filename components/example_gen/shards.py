@@ -113,7 +113,11 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
     attempt = os.path.join(plan.staging, f"{shard.index:05d}-{uuid.uuid4().hex}")
     files = {"records": f"{attempt}.tfrecord", "rows": f"{attempt}.parquet"}
     quarantined, reencoded = [], 0
-    with tf.io.TFRecordWriter(files["records"]) as records, StagedWriter(files["rows"]) as rows:
+    columns = [features.column_feature(name) for name in plan.columns]
+    with (
+        tf.io.TFRecordWriter(files["records"]) as records,
+        StagedWriter(files["rows"], columns) as rows,
+    ):
         for item in shard.items:
             try:
                 _check_size(item)
@@ -129,11 +133,10 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
                 hashes = perceptual_hash.hashes(hashed)
                 path = to_utf8(item.path)
                 # Unlabelled pictures come from elsewhere and have nothing in the columns.
-                values = itertools.zip_longest(plan.columns, item.columns, fillvalue="")
-                columns = {features.column_feature(name): value for name, value in values}
-                more = {**dataclasses.asdict(measured), **columns}
+                values = itertools.zip_longest(columns, item.columns, fillvalue="")
+                more = {**dataclasses.asdict(measured), **dict(values)}
                 records.write(_example(picture.stored, image_id, path, item.label, more))
-                rows.write(image_id, path, item.label, item.split, measured, hashes, thumbnail)
+                rows.write(image_id, path, item.label, item.split, more, hashes, thumbnail)
                 reencoded += picture.is_converted
             _done.step(plan.total)
     report = ShardReport(

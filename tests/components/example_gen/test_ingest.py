@@ -523,6 +523,8 @@ def test_further_columns_of_a_manifest(fill, tmp_path):
         record["path"].decode(): record["column_Site_name"] for record in _all_records(run.uri)
     }
     assert sites == {path: site.encode() for path, _, site in (row.split(",") for row in rows)}
+    rows = _table(run.uri)
+    assert {path: rows[path]["column_Site_name"].encode() for path in sites} == sites
     # Those that come from elsewhere have nothing there, so that one schema fits both.
     path = str(next(Path(run.uri, "Split-unlabelled").iterdir()))
     for record in tf.data.TFRecordDataset(path, features.COMPRESSION).as_numpy_iterator():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -10,12 +12,13 @@ def _facts(number: int) -> Facts:
 
 
 def _write(path, numbers) -> str:
-    with picture_table.StagedWriter(str(path)) as rows:
+    with picture_table.StagedWriter(str(path), ["column_site"]) as rows:
         for number in numbers:
             hashes = np.arange(8, dtype=np.uint64) + np.uint64(2**63 + number)
             thumbnail = np.full((16, 16), number % 256, np.uint8)
             given = "test" if number % 2 else None
-            rows.write(f"id{number}", f"ä/{number}", "ä", given, _facts(number), hashes, thumbnail)
+            facts = dataclasses.asdict(_facts(number)) | {"column_site": f"site {number}"}
+            rows.write(f"id{number}", f"ä/{number}", "ä", given, facts, hashes, thumbnail)
     return str(path)
 
 
@@ -39,14 +42,18 @@ def test_published(tmp_path):
     ]
     groups = [f"group{row}" for row in range(1501)]
     splits = [None if row == 3 else "train" for row in range(1500)] + ["test"]
-    picture_table.publish(paths, groups, splits, str(tmp_path / "pictures.parquet"))
+    picture_table.publish(
+        paths, groups, splits, str(tmp_path / "pictures.parquet"), ["column_site"]
+    )
     table = pq.read_table(tmp_path / "pictures.parquet")
     assert table.column_names == [
         *("image_id", "path", "group", "label", "split", "width", "height", "bytes", "format"),
         *("orientation", "brightness", "contrast", "sharpness", "aspect", "colourfulness"),
+        "column_site",
     ]
     rows = table.to_pylist()
     assert len(rows) == 1500 and "id3" not in table["image_id"].to_pylist()
     last = rows[-1]
     assert (last["image_id"], last["group"], last["split"]) == ("id7", "group1500", "test")
     assert (last["width"], last["format"], last["sharpness"]) == (47, "JPEG", 3.5)
+    assert last["column_site"] == "site 7"
