@@ -66,7 +66,7 @@ def _decode_jpeg(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def rescale(pixels: tf.Tensor, value_range: ValueRange) -> tf.Tensor:
-    """float32 [size, size, 3], 0..255 RGB, to `value_range`."""
+    """float32 [..., 3], 0..255 RGB, to `value_range`."""
     if value_range == "tf":
         return pixels / 127.5 - 1.0
     if value_range == "torch":
