@@ -30,7 +30,7 @@ def decode(image: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
     # Resized as it is stored, then turned: that turns the fewest pixels.
     stored_size = tf.where(exif.swaps_sides(stored), size[::-1], size)
     decoded = tf.cond(
-        exif.is_jpeg(image),
+        picture_formats.has_format(image, "JPEG"),
         lambda: _decode_jpeg(image, stored_size),
         lambda: tf.io.decode_image(image, channels=3, expand_animations=False),
     )
