@@ -1,6 +1,7 @@
 """Pydantic's errors in Graft's words: which key, what is wrong, what would be right."""
 
 import dataclasses
+import json
 from typing import Any, get_args
 
 import pydantic
@@ -72,7 +73,8 @@ def _problem(error: dict[str, Any], model: type[pydantic.BaseModel], outside: in
     text = error["msg"].removeprefix("Value error, ")
     given = error["input"]
     if error["type"] != "value_error" and isinstance(given, str | int | float | None):
-        text = f"{text}, not {one_line(repr(given), 80)}"
+        shown = json.dumps(given) if isinstance(given, bool | None) else repr(given)
+        text = f"{text}, not {one_line(shown, 80)}"
     return Problem(path, one_line(text[:1].lower() + text[1:]))
 
 

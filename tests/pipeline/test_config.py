@@ -106,6 +106,7 @@ def test_a_file_of_the_users_own(tmp_path):
         ("evaluation.thresholds.acuracy=0.9", "unknown metric acuracy, did you mean accuracy?"),
         ("name=My Model", "name: string should match pattern"),
         ("backbone.weights=none", "training.frozen.epochs to 0"),
+        ("head.dropout=true", "head.dropout: input should be a valid number, not true"),
         ("head=3", "head: input should be a valid dictionary"),
         ("name.x=3", "--set name.x=3: name is a value, not a block"),
         ("epochs", "--set epochs: write key=value"),
@@ -242,3 +243,9 @@ def test_any_text_is_a_recipe_or_gets_a_short_list_of_mistakes(text):
             assert all(line.isprintable() or "\u200d" in line for line in str(error).splitlines())
         else:
             assert isinstance(recipe, Recipe)
+
+
+def test_views_of_pictures_that_nothing_changes_are_one():
+    assert Recipe(name="a", augmentation={"views": 4}).trainer.views == 1
+    assert Recipe(name="a", augmentation={"views": 4, "zoom": 0.1}).trainer.views == 4
+    assert Recipe(name="a", augmentation={"zoom": 0.1}).trainer.views is None

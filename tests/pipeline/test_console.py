@@ -11,7 +11,13 @@ from rich.console import Console
 
 from components.gates import Gate
 from components.progress import Progress
-from pipeline.console import RunDisplay, gates_table, make_console, redirect_output, say
+from pipeline.console import (
+    RunDisplay,
+    gates_table,
+    make_console,
+    redirect_output,
+    say,
+)
 from pipeline.run_result import NodeReport
 
 

@@ -129,7 +129,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("steps.Trainer.gpus=1", "kubeflow.steps.Trainer.gpus: unknown key (did you mean `gpu`?)"),
         ("steps.Trainer.gpu=0", "kubeflow.steps.Trainer.gpu.count: input should be greater than"),
         ("steps.Trainer.gpu.resource=gpu", "gpu.resource: string should match pattern"),
-        ("env.DEBUG=true", "kubeflow.env.DEBUG: input should be a valid string, not True"),
+        ("env.DEBUG=true", "kubeflow.env.DEBUG: input should be a valid string, not true"),
         ("env={a-b: c}", "kubeflow.env.a-b: string should match pattern"),
         (
             "env.AWS_SECRET_ACCESS_KEY=abc",
