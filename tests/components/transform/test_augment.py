@@ -241,3 +241,12 @@ def test_switching_one_change_on_leaves_the_others_draws_alone(picture):
     with_flip = run(picture, brightness=0.05, horizontal_flip=True)
     undone = [np.flip(with_flip, 1), with_flip]
     assert min(np.abs(u - picture.numpy() - alone).max() for u in undone) < 0.1
+
+
+def test_shares_of_a_shift_are_those_of_its_own_side():
+    rows = np.broadcast_to(np.arange(16, dtype=np.float32)[:, None, None] * 10, (16, 64, 3))
+    moved = [
+        run(rows.copy(), view=view, height_shift=0.25, fill_mode="nearest") - rows
+        for view in range(1, 21)
+    ]
+    assert 0.7 * 40 < max(np.abs(change).max() for change in moved) <= 40 + 1e-3
