@@ -11,9 +11,15 @@ An example on disk is one picture, as a `tf.train.Example` in a gzip-compressed 
 | `path`     | bytes | where the picture came from, relative to the data source, UTF-8      |
 | `view`     | int64 | 0 on disk: the picture as it is; v > 0 asks for its v-th augmentation |
 
+Beside these it has the facts of the picture, `width` to `colourfulness`, which
+`components.example_gen.facts` describes (whole numbers are int64, others float, `format` is bytes),
+and each further column of a manifest, UTF-8 text: see `column_feature`.
+
 The Transform graph turns a batch of them into `image_xf` (float32 [batch, size, size, 3] in the
 backbone's value range) and `label_xf` (int64 [batch], index into the vocabulary `labels`).
 """
+
+import re
 
 IMAGE = "image"
 LABEL = "label"
@@ -49,3 +55,8 @@ CLASSES = "classes"
 def transformed_name(name: str) -> str:
     """Name of a feature after Transform."""
     return f"{name}_xf"
+
+
+def column_feature(column: str) -> str:
+    """Name of the feature that holds a manifest's further column."""
+    return "column_" + re.sub(r"\W", "_", column, flags=re.ASCII)

@@ -23,6 +23,7 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types import Artifact
 
 from components import served_versions
+from components.example_gen import split_ledger
 from components.gates import read_gates
 from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
@@ -96,13 +97,20 @@ def _run(
     database = metadata_store_pb2.ConnectionConfig(
         sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(filename_uri=str(folder / DATABASE))
     )
+    data = recipe.data.replaced(source=found.source.location)
     pipeline = create_pipeline(
-        recipe.replaced(data=recipe.data.replaced(source=found.source.root)),
+        recipe.replaced(data=data),
         pipeline_root=str(folder / artifact_manifests.ARTIFACTS),
         push_destination=str(destination),
-        schema_file=str(write_schema(found.source.classes, folder / "schemas")),
+        schema_file=str(
+            write_schema(found.source.classes, folder / "schemas", found.source.columns)
+        ),
         input_fingerprint=found.fingerprint,
         served_fingerprint=served_versions.fingerprint(destination),
+        ledger_fingerprint=split_ledger.ledger_fingerprint(
+            data.split_ledger,
+            split_ledger.ledger_inputs(found.fingerprint, data.model_dump_json()),
+        ),
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
         teacher_fingerprint=teacher_files.fingerprint(recipe.distillation),
     )

@@ -34,6 +34,7 @@ def create_pipeline(
     push_destination: str,
     schema_file: str,
     input_fingerprint: str = "",
+    ledger_fingerprint: str = "",
     served_fingerprint: str = "",
     weights_fingerprint: str = "",
     teacher_fingerprint: str = "",
@@ -47,6 +48,7 @@ def create_pipeline(
         push_destination: folder or URI in which the served versions live.
         schema_file: the schema of the examples, see `pipeline.schema`.
         input_fingerprint: changes when the pictures do; makes a cached ImageExampleGen run again.
+        ledger_fingerprint: the same for the split ledger.
         served_fingerprint: changes when what is served does; makes a cached BaselineFinder run.
         weights_fingerprint: changes when the files of `backbone.weights` do; makes a cached Trainer
             run.
@@ -58,6 +60,7 @@ def create_pipeline(
         settings=recipe.data.model_dump_json(),
         unlabelled=recipe.pseudo_labels.source if recipe.pseudo_labels else "",
         input_fingerprint=input_fingerprint,
+        ledger_fingerprint=ledger_fingerprint,
         code_digest=code_digest("components.example_gen.executor"),
     )
     # For the Trainer alone: they have no labels, and nobody has said what they look like.

@@ -6,11 +6,20 @@ passes what another refuses.
 
 import dataclasses
 import enum
+import sys
 import tempfile
 from pathlib import Path
 
 from components.errors import UserError
-from components.example_gen.sources import Source, fingerprint, list_unlabelled, open_source
+from components.example_gen import remote
+from components.example_gen.config import DataSettings
+from components.example_gen.sources import (
+    Source,
+    check_address,
+    fingerprint,
+    list_unlabelled,
+    open_source,
+)
 from components.trainer import checks
 from pipeline.config import Recipe
 
@@ -41,7 +50,9 @@ class Inspection:
 
 
 def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspection:
-    """Checks settings and files, the cheap ones first, and imports no TensorFlow.
+    """Checks settings and files, the cheap ones first, and imports TensorFlow for TFRecords alone.
+
+    A source that is a URL is downloaded, which is told on stderr.
 
     A run on this machine needs `check_network` beside it, which the runner calls by itself.
 
@@ -61,7 +72,9 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
     _check_folder("workspace", recipe.folder)
     _check_folder("push.destination", recipe.push_destination)
     checks.check_files(recipe.trainer)
-    source = open_source(recipe.data.source, scratch or recipe.folder.absolute() / "sources")
+    workspace = scratch or recipe.folder.absolute() / "sources"
+    _announce_download(recipe.data)
+    source = open_source(recipe.data.source, workspace, recipe.data)
     unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
     checks.check_classes(recipe.trainer, source.classes)
     return Inspection(source, unlabelled)
@@ -78,6 +91,15 @@ def check_network(recipe: Recipe) -> None:
     recipe.beam.pipeline_args()
     devices.check_device(recipe.training)
     checks.check_network(recipe.trainer)
+
+
+def _announce_download(data: DataSettings) -> None:
+    """Says what takes so long, if the source has yet to be downloaded."""
+    check_address(data.source, data)
+    if remote.is_address(data.source):
+        path = remote.kept_at(data.source, data.sha256)
+        if not path.exists():
+            print(f"Downloading {data.source} to {path.parent} …", file=sys.stderr)
 
 
 def _check_folder(key: str, folder: Path) -> None:

@@ -71,6 +71,9 @@ def example(image: bytes, label: str) -> bytes:
     def of_bytes(value: bytes) -> tf.train.Feature:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
+    def of_int(value: int) -> tf.train.Feature:
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
     return tf.train.Example(
         features=tf.train.Features(
             feature={
@@ -79,7 +82,16 @@ def example(image: bytes, label: str) -> bytes:
                 "image_id": of_bytes(hashlib.sha256(image).hexdigest().encode()),
                 "split": of_bytes(b"train"),
                 "path": of_bytes(f"{label}/picture".encode()),
-                "view": tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
+                "view": of_int(0),
+                "width": of_int(48),
+                "height": of_int(40),
+                "bytes": of_int(len(image)),
+                "format": of_bytes(b"JPEG"),
+                "orientation": of_int(1),
+                **dict.fromkeys(
+                    ("brightness", "contrast", "sharpness", "aspect", "colourfulness"),
+                    tf.train.Feature(float_list=tf.train.FloatList(value=[1.0])),
+                ),
             }
         )
     ).SerializeToString()

@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tfx.dsl.io import fileio
 
 from components import features
 from components.errors import UserError
-from components.example_gen.summary import QUARANTINE_FILE, SUMMARY_FILE, ShardReport
+from components.example_gen.picture_table import PICTURES_FILE
+from components.example_gen.summary import QUARANTINE_FILE, SUMMARY_FILE
 from components.files import write_atomically
 from components.text import printable
 
@@ -20,7 +21,7 @@ def staging_folder(uri: str) -> str:
 
 def clear(uri: str) -> None:
     """Removes what an earlier attempt left: a retry may be given the same folder."""
-    for name in (SUMMARY_FILE, QUARANTINE_FILE):
+    for name in (SUMMARY_FILE, QUARANTINE_FILE, PICTURES_FILE):
         if fileio.exists(os.path.join(uri, name)):
             fileio.remove(os.path.join(uri, name))
     splits = (*features.SPLITS, features.UNLABELLED)
@@ -29,18 +30,26 @@ def clear(uri: str) -> None:
             fileio.rmtree(folder)
 
 
-def publish(reports: Sequence[ShardReport], uri: str, splits: Sequence[str]) -> None:
-    """Moves the records of all shards from the staging folder to where TFX looks for them."""
+def publish(files: Sequence[Mapping[str, str]], uri: str, splits: Sequence[str]) -> None:
+    """Moves the records of all shards from the staging folder to where TFX looks for them.
+
+    Args:
+        files: Of each shard, paths by split.
+        uri: folder of the artifact.
+        splits: what to move.
+    """
     for split in splits:
         folder = _split_folder(uri, split)
         fileio.makedirs(folder)
-        for index, report in enumerate(reports):
-            name = f"data_tfrecord-{index:05d}-of-{len(reports):05d}.gz"
-            fileio.rename(report.files[split], os.path.join(folder, name))
+        for index, paths in enumerate(files):
+            name = f"data_tfrecord-{index:05d}-of-{len(files):05d}.gz"
+            fileio.rename(paths[split], os.path.join(folder, name))
 
 
 def require_space(total_bytes: int, uri: str) -> None:
     """Refuses a disk that cannot hold the records, which are about as large as the pictures.
+
+    While they are dealt out to the splits there are two of each.
 
     Args:
         total_bytes: size of the pictures.
@@ -52,10 +61,11 @@ def require_space(total_bytes: int, uri: str) -> None:
     if "://" in uri:
         return
     free = shutil.disk_usage(uri).free
-    if free < total_bytes:
+    if free < 2 * total_bytes:
         raise UserError(
-            f"the pictures take {total_bytes / 1e6:,.1f} MB, but {printable(uri)} has only "
-            f"{free / 1e6:,.1f} MB free: free some space or set another pipeline root"
+            f"the pictures take {total_bytes / 1e6:,.1f} MB and need twice that for a while, but "
+            f"{printable(uri)} has only {free / 1e6:,.1f} MB free: free some space or set another "
+            "pipeline root"
         )
 
 

@@ -18,6 +18,7 @@ class ImageExampleGenSpec(component_spec.ComponentSpec):
         "settings": component_spec.ExecutionParameter(type=str),
         "unlabelled": component_spec.ExecutionParameter(type=str),
         "input_fingerprint": component_spec.ExecutionParameter(type=str),
+        "ledger_fingerprint": component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {}
@@ -27,15 +28,18 @@ class ImageExampleGenSpec(component_spec.ComponentSpec):
 
 
 class ImageExampleGen(base_beam_component.BaseBeamComponent):
-    """Reads a folder of pictures per class (or a built-in source) into three splits.
+    """Reads labelled pictures, from any source that `data.source` may name, into three splits.
 
     Unlabelled pictures go through the same checks into a fourth, `unlabelled`, which is for the
-    Trainer alone. Copies of labelled pictures are left out of it.
+    Trainer alone. Copies of labelled pictures are left out of it. Copies of a picture are always in
+    one split, unless the source itself puts them into several.
 
     Its output `examples` holds:
 
     - `Split-<name>/data_tfrecord-?????-of-?????.gz` for each of these: records as described in
       `components.features`;
+    - `pictures.parquet`: a row per picture: content id, path, duplicate group, label, split, facts
+      (see `facts.Facts`);
     - `summary.json`: classes and counts, see `summary.Summary`;
     - `quarantine.jsonl`: `{"path": …, "reason": …}` per file that was set aside.
 
@@ -52,6 +56,7 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
         settings: str,
         unlabelled: str = "",
         input_fingerprint: str = "",
+        ledger_fingerprint: str = "",
         code_digest: str = "",
     ):
         """Makes the node.
@@ -62,6 +67,7 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
             unlabelled: Folder of unlabelled pictures; empty: none.
             input_fingerprint: `sources.fingerprint` of the source, so that changed pictures are not
                 taken from the cache.
+            ledger_fingerprint: `split_ledger.ledger_fingerprint`, for the same reason.
             code_digest: Digest of this component's code, so that changed code is not either.
         """
         super().__init__(
@@ -70,6 +76,7 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
                 settings=settings,
                 unlabelled=unlabelled,
                 input_fingerprint=input_fingerprint,
+                ledger_fingerprint=ledger_fingerprint,
                 code_digest=code_digest,
                 examples=channel.Channel(type=standard_artifacts.Examples),
             )

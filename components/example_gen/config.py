@@ -1,5 +1,7 @@
 """Settings of ImageExampleGen: where the pictures are and how they are split."""
 
+from typing import Literal
+
 import pydantic
 
 from components.settings import LocalPath, Settings
@@ -30,17 +32,50 @@ class SplitSettings(Settings):
         return self
 
 
+class TFRecordSettings(Settings):
+    """Names of the features of the examples in a TFRecord source, as Graft's own have them."""
+
+    image: str = pydantic.Field("image", min_length=1, description="bytes of an encoded picture")
+    label: str = pydantic.Field(
+        "label", min_length=1, description="class: text, or a number, which is taken as text"
+    )
+    split: str = pydantic.Field(
+        "", description="train, validation or test; empty: pictures come without splits"
+    )
+
+
 class DataSettings(Settings):
     """The block `data` of a recipe."""
 
     source: LocalPath = pydantic.Field(
         "digits",
         min_length=1,
-        description="`digits` (built in) or a folder with one folder of pictures per class",
+        description="`digits` (built in); a folder with one folder of pictures per class; a .zip, "
+        ".tar or .tar.gz of such a folder, or its URL; a manifest (.csv, .tsv, .jsonl) with the "
+        "columns path and label, and if you like split and more; a TFRecord of tf.Example, or a "
+        "folder of them",
     )
+    sha256: str | None = pydantic.Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="of the file that `source` is the URL of: another one is refused",
+    )
+    tfrecord: TFRecordSettings = TFRecordSettings()
     split: SplitSettings = SplitSettings()
     min_per_class: int = pydantic.Field(
         3, ge=1, description="fewer usable pictures in a class stop the run"
+    )
+    split_ledger: str = pydantic.Field(
+        "",
+        description="Parquet file that remembers each picture's split, so that none ever moves and "
+        "the shares are kept exactly; empty: splits are drawn by hash",
+    )
+    near_duplicates: bool = pydantic.Field(
+        True,
+        description="whether pictures that look the same are copies; if not, only equal files are",
+    )
+    contradicting_labels: Literal["stop", "keep"] = pydantic.Field(
+        "stop", description="what to do about copies of a picture in two classes"
     )
     max_quarantined: Fraction = pydantic.Field(
         0.05, description="larger share of undecodable pictures stops the run"

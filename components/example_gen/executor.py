@@ -10,6 +10,7 @@ from components import features
 from components.example_gen import sources
 from components.example_gen.config import DataSettings
 from components.example_gen.ingest import ingest
+from components.example_gen.split_ledger import ledger_inputs
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -26,9 +27,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         settings = DataSettings.model_validate_json(exec_properties["settings"])
         examples = artifact_utils.get_single_instance(output_dict[features.EXAMPLES])
         with tempfile.TemporaryDirectory() as workspace:
-            source = sources.open_source(exec_properties["source"], workspace)
+            source = sources.open_source(exec_properties["source"], workspace, settings)
             folder = exec_properties.get("unlabelled")
             unlabelled = sources.list_unlabelled(folder) if folder else None
-            ingest(source, settings, examples.uri, self._make_beam_pipeline, unlabelled)
+            inputs = ledger_inputs(
+                exec_properties.get("input_fingerprint", ""), exec_properties["settings"]
+            )
+            ingest(source, settings, examples.uri, self._make_beam_pipeline, unlabelled, inputs)
         splits = [*features.SPLITS, *([features.UNLABELLED] if unlabelled else [])]
         examples.split_names = artifact_utils.encode_split_names(splits)

@@ -19,6 +19,13 @@ def describe(outputs: dict[str, list]) -> str:
     counts = ", ".join(f"{sum(c.values()):,} {split}" for split, c in summary.counts.items())
     aside = f", {summary.quarantined} set aside" if summary.quarantined else ""
     text = f"{summary.total:,} pictures of {len(summary.classes)} classes ({counts}){aside}"
+    found = summary.duplicates
+    if found.copies:
+        text += f"; {found.copies:,} of them are copies"
+    if found.contradicting:
+        text += f"; {found.contradicting:,} are in several classes"
+    if found.leaking:
+        text += f"; LEAKAGE: {found.leaking:,} lie in several splits with their copies"
     if summary.unlabelled:
         text += f"; {summary.unlabelled['usable']:,} unlabelled"
         if summary.unlabelled["copies"]:

@@ -1,6 +1,12 @@
-"""Reads a data source into the splits of an Examples artifact."""
+"""Reads a data source into the splits of an Examples artifact.
 
+Every picture is decoded once, and written to a file of its shard with a row of what was measured.
+When all have been read, duplicates are grouped and splits decided; then the records are dealt out.
+"""
+
+import contextlib
 import dataclasses
+import json
 import os
 from collections.abc import Callable
 
@@ -8,8 +14,11 @@ import apache_beam as beam
 from tfx.dsl.io import fileio
 
 from components import features
-from components.example_gen import artifact_folder, shards
+from components.example_gen import artifact_folder, deal, picture_table, shards, split_ledger
+from components.example_gen.assignment import Assignment, assign_by_hash, assign_by_ledger
 from components.example_gen.config import DataSettings
+from components.example_gen.grouping import contradictions, group_pictures
+from components.example_gen.picture_table import Pictures
 from components.example_gen.source import Source
 from components.example_gen.summary import (
     QUARANTINE_FILE,
@@ -17,6 +26,7 @@ from components.example_gen.summary import (
     Quarantined,
     ShardReport,
     Summary,
+    check_labels,
     check_usable,
     sorted_quarantine,
     summarise,
@@ -31,8 +41,9 @@ def ingest(
     uri: str,
     make_pipeline: Callable[[], beam.Pipeline],
     unlabelled: Source | None = None,
+    ledger_inputs: str = "",
 ) -> Summary:
-    """Writes the records, `quarantine.jsonl` and, last of all, `summary.json`.
+    """Writes records, `pictures.parquet`, `quarantine.jsonl` and, last of all, `summary.json`.
 
     Args:
         source: the labelled pictures.
@@ -40,39 +51,43 @@ def ingest(
         uri: folder of the Examples artifact. What an earlier attempt left there is removed.
         make_pipeline: makes the Beam pipeline to run on.
         unlabelled: pictures without labels, for a split of their own.
+        ledger_inputs: what the split ledger is to remember this update by.
 
     Returns:
         The content of `summary.json`.
 
     Raises:
-        UserError: the disk is too small or the pictures are not enough to train on. The folder
-            then holds no splits.
+        UserError: the disk is too small, or the pictures contradict each other or are not enough
+            to train on. The folder then holds no splits.
     """
     artifact_folder.clear(uri)
     staging = artifact_folder.staging_folder(uri)
     fileio.makedirs(staging)
-    plan = shards.Plan(source.root, staging, settings, source.splits, len(source.items))
+    sources = [source, unlabelled] if unlabelled else [source]
     try:
-        more_bytes = unlabelled.total_bytes if unlabelled else 0
-        artifact_folder.require_space(source.total_bytes + more_bytes, uri)
-        reports = _write_shards(source, plan, make_pipeline)
-        summary = summarise(source.classes, source.ignored, reports)
-        quarantined = sorted_quarantine(reports)
-        check_usable(summary, quarantined, settings, to_utf8(source.root))
-        unlabelled_reports = []
-        if unlabelled:
-            unlabelled_reports = _write_unlabelled(unlabelled, plan, reports, make_pipeline)
-            root = to_utf8(unlabelled.root)
-            summary = dataclasses.replace(
-                summary, unlabelled=summarise_unlabelled(unlabelled_reports, settings, root)
+        artifact_folder.require_space(sum(one.total_bytes for one in sources), uri)
+        reports = [
+            _write_shards(
+                one, source.columns, os.path.join(staging, str(index)), settings, make_pipeline
             )
-            quarantined += [
-                Quarantined(os.path.join(root, entry.path), entry.reason)
-                for entry in sorted_quarantine(unlabelled_reports)
-            ]
-        artifact_folder.publish(reports, uri, features.SPLITS)
+            for index, one in enumerate(sources)
+        ]
+        tables = [report.rows for of_source in reports for report in of_source]
+        pictures = picture_table.read_staged(tables)
+        groups, splits, summary, quarantined = _decide(
+            sources, reports, pictures, settings, ledger_inputs
+        )
+        dealt = _deal(reports, splits, staging, make_pipeline)
+        picture_table.publish(
+            tables,
+            groups,
+            splits,
+            os.path.join(uri, picture_table.PICTURES_FILE),
+            [features.column_feature(name) for name in source.columns],
+        )
+        artifact_folder.publish(dealt[: len(reports[0])], uri, features.SPLITS)
         if unlabelled:
-            artifact_folder.publish(unlabelled_reports, uri, [features.UNLABELLED])
+            artifact_folder.publish(dealt[len(reports[0]) :], uri, [features.UNLABELLED])
     finally:
         fileio.rmtree(staging)
     lines = "".join(f"{entry.to_json()}\n" for entry in quarantined)
@@ -82,9 +97,22 @@ def ingest(
 
 
 def _write_shards(
-    source: Source, plan: shards.Plan, make_pipeline: Callable[[], beam.Pipeline]
+    source: Source,
+    columns: tuple[str, ...],
+    staging: str,
+    settings: DataSettings,
+    make_pipeline: Callable[[], beam.Pipeline],
 ) -> list[ShardReport]:
-    """Writes the records of a source into the plan's staging folder."""
+    """Reads a source and writes the records and rows of its shards into the staging folder."""
+    fileio.makedirs(staging)
+    plan = shards.Plan(
+        source.root,
+        staging,
+        settings.max_pixels,
+        len(source.items),
+        kind=source.kind,
+        columns=columns,
+    )
     planned = shards.plan_shards(source)
     shards.start_count()
     with make_pipeline() as pipeline:
@@ -93,32 +121,91 @@ def _write_shards(
             | "Shards" >> beam.Create(planned)
             | "Write" >> beam.ParDo(shards.WriteShard(plan))
         )
-    paths = [shards.report_path(plan.staging, shard.index) for shard in planned]
+    paths = [shards.report_path(staging, shard.index) for shard in planned]
     return [ShardReport.from_json(artifact_folder.read_text(path)) for path in paths]
 
 
-def _write_unlabelled(
-    source: Source,
-    plan: shards.Plan,
-    labelled: list[ShardReport],
-    make_pipeline: Callable[[], beam.Pipeline],
-) -> list[ShardReport]:
-    """Writes the records of unlabelled pictures beside the labelled ones.
+def _decide(
+    sources: list[Source],
+    reports: list[list[ShardReport]],
+    pictures: Pictures,
+    settings: DataSettings,
+    ledger_inputs: str,
+) -> tuple[list[str], list[str | None], Summary, list[Quarantined]]:
+    """Groups duplicates and decides on splits; stops where the pictures are of no use.
 
-    Args:
-        source: the unlabelled pictures.
-        plan: that of the labelled ones.
-        labelled: what became of the labelled ones; copies of them are left out.
-        make_pipeline: makes the Beam pipeline to run on.
+    Returns:
+        Each row's duplicate group and split, what to say of all, and the files set aside.
     """
-    files = [path for report in labelled for path in report.files.values()]
-    plan = dataclasses.replace(
-        plan,
-        root=source.root,
-        staging=os.path.join(plan.staging, features.UNLABELLED),
-        splits=source.splits,
-        total=len(source.items),
-        labelled=shards.image_ids(files),
-    )
-    fileio.makedirs(plan.staging)
-    return _write_shards(source, plan, make_pipeline)
+    source, path = sources[0], settings.split_ledger
+    with split_ledger.locked(path) if path else contextlib.nullcontext():
+        ledger = split_ledger.read_ledger(path) if path else split_ledger.Ledger()
+        grouping = group_pictures(pictures, settings.near_duplicates, ledger.entries)
+        if path:
+            assignment = assign_by_ledger(
+                pictures, grouping, source.splits, settings.split, ledger.entries
+            )
+        else:
+            assignment = assign_by_hash(pictures, grouping.groups, source.splits, settings.split)
+        summary, quarantined = _check(
+            sources, reports, pictures, grouping.groups, assignment, settings
+        )
+        if assignment.entries:
+            split_ledger.write_ledger(path, ledger, assignment.entries, ledger_inputs)
+    return grouping.groups, assignment.splits, summary, quarantined
+
+
+def _check(
+    sources: list[Source],
+    reports: list[list[ShardReport]],
+    pictures: Pictures,
+    groups: list[str],
+    assignment: Assignment,
+    settings: DataSettings,
+) -> tuple[Summary, list[Quarantined]]:
+    """What to say of the pictures, and the files set aside; stops where they are of no use."""
+    splits = assignment.splits
+    (source, *unlabelled), (of_source, *of_unlabelled) = sources, reports
+    quarantined = sorted_quarantine(of_source) + [
+        Quarantined(pictures.paths[row], reason) for row, reason in assignment.set_aside.items()
+    ]
+    summary = summarise(source, of_source, len(quarantined), pictures, groups, splits)
+    check_usable(summary, quarantined, settings, to_utf8(source.location))
+    if settings.contradicting_labels == "stop":
+        check_labels(contradictions(pictures, groups), to_utf8(source.location))
+    for one, its_reports in zip(unlabelled, of_unlabelled, strict=True):
+        root = to_utf8(one.root)
+        usable = splits.count(features.UNLABELLED)
+        copies = pictures.given.count(features.UNLABELLED) - usable
+        counts = summarise_unlabelled(its_reports, usable, copies, settings, root)
+        summary = dataclasses.replace(summary, unlabelled=counts)
+        quarantined += [
+            Quarantined(os.path.join(root, entry.path), entry.reason)
+            for entry in sorted_quarantine(its_reports)
+        ]
+    return summary, quarantined
+
+
+def _deal(
+    reports: list[list[ShardReport]],
+    splits: list[str | None],
+    staging: str,
+    make_pipeline: Callable[[], beam.Pipeline],
+) -> list[dict[str, str]]:
+    """Deals the records of all shards out to splits; gives each shard's files by split."""
+    deals: list[deal.Deal] = []
+    start = 0
+    for number, of_source in enumerate(reports):
+        written = (features.UNLABELLED,) if number else features.SPLITS
+        for report in of_source:
+            end = start + report.pictures
+            deals.append(deal.Deal(len(deals), report.records, tuple(splits[start:end]), written))
+            start = end
+    with make_pipeline() as pipeline:
+        _ = (
+            pipeline
+            | "Shards" >> beam.Create(deals)
+            | "Deal" >> beam.ParDo(deal.DealShard(staging))
+        )
+    paths = [deal.dealt_path(staging, one.index) for one in deals]
+    return [json.loads(artifact_folder.read_text(path)) for path in paths]

@@ -1,10 +1,10 @@
 """Turns a share of the pictures into files of records; runs inside Beam workers.
 
-A shard reads its pictures one by one and appends each to the file of its split, so memory holds one
-picture, and the same source always gives the same files, whatever the runner does.
+A shard reads its pictures one by one, appends each to a file of records and a row to a table, so
+memory holds one picture, and the same source always gives the same files, whatever the runner does.
+Which split a picture belongs to is decided when all have been read (`components.example_gen.deal`).
 """
 
-import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -13,18 +13,14 @@ import math
 import os
 import threading
 import uuid
-from collections.abc import Sequence
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from components import features, progress
-from components.example_gen import artifact_folder, pictures
-from components.example_gen.config import DataSettings
-from components.example_gen.source import Item, Source
-from components.example_gen.splits import assign_split
+from components.example_gen import artifact_folder, facts, perceptual_hash, pictures, readers
+from components.example_gen.picture_table import StagedWriter
+from components.example_gen.source import FILES, Item, Source
 from components.example_gen.summary import Quarantined, ShardReport
 from components.example_gen.walk import to_utf8
 
@@ -33,9 +29,6 @@ _SHARD_BYTES = 32_000_000
 
 # A tf.train.Example ends at 2 GB; no photograph comes near this.
 _MAX_BYTES = 500_000_000
-
-# Level 1: pictures are compressed already.
-_RECORDS = tf.io.TFRecordOptions(compression_type=features.COMPRESSION, compression_level=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,24 +46,18 @@ class Plan:
     Attributes:
         root: Folder that the items' paths start from.
         staging: Folder for unfinished files.
-        settings: Limits and shares.
-        splits: The splits that the source brings along.
+        max_pixels: Width x height above which a picture is set aside.
         total: Number of items of all shards.
-        labelled: Ids of the labelled pictures, whose copies a source of unlabelled ones loses.
+        kind: How the pictures are read, see `Source`.
+        columns: Names of the further columns that the records hold.
     """
 
     root: str
     staging: str
-    settings: DataSettings
-    splits: frozenset[str]
+    max_pixels: int
     total: int
-    labelled: frozenset[str] = frozenset()
-
-    @property
-    def written(self) -> tuple[str, ...]:
-        """The splits that the items may end in."""
-        unlabelled = features.UNLABELLED in self.splits
-        return (features.UNLABELLED,) if unlabelled else features.SPLITS
+    kind: str = FILES
+    columns: tuple[str, ...] = ()
 
 
 def plan_shards(source: Source) -> list[Shard]:
@@ -93,20 +80,19 @@ class WriteShard(beam.DoFn):
     def __init__(self, plan: Plan):
         self._plan = plan
 
+    def setup(self) -> None:
+        # Once for all shards of a worker: the table of contents of a large archive takes seconds.
+        self._opened = contextlib.ExitStack()
+        self._read = self._opened.enter_context(
+            readers.open_reader(self._plan.kind, self._plan.root)
+        )
+
     def process(self, shard: Shard) -> None:
         """Writes one shard."""
-        write_shard(shard, self._plan)
+        write_shard(shard, self._plan, self._read)
 
-
-def image_ids(files: Sequence[str]) -> frozenset[str]:
-    """The ids of all pictures in files of records."""
-    spec = {features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string)}
-    records = tf.data.TFRecordDataset(files, features.COMPRESSION).batch(1024)
-    return frozenset(
-        image_id.decode()
-        for batch in records
-        for image_id in tf.io.parse_example(batch, spec)[features.IMAGE_ID].numpy()
-    )
+    def teardown(self) -> None:
+        self._opened.close()
 
 
 def report_path(staging: str, index: int) -> str:
@@ -114,42 +100,50 @@ def report_path(staging: str, index: int) -> str:
     return os.path.join(staging, f"report-{index:05d}.json")
 
 
-def write_shard(shard: Shard, plan: Plan) -> None:
-    """Writes the shard's records into the staging folder and, when they are complete, its report.
+def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
+    """Writes the shard's records and rows to the staging folder and, when all is there, its report.
 
     May run twice, even at once: each attempt has its own files, the report names those of one.
+
+    Args:
+        shard: what to write.
+        plan: that of all shards.
+        read: gives the bytes of an item.
     """
     attempt = os.path.join(plan.staging, f"{shard.index:05d}-{uuid.uuid4().hex}")
-    files = {split: f"{attempt}-{split}.gz" for split in plan.written}
-    counts = {split: collections.Counter() for split in plan.written}
-    quarantined, reencoded, copies = [], 0, 0
-    with contextlib.ExitStack() as stack:
-        writers = {
-            split: stack.enter_context(tf.io.TFRecordWriter(path, _RECORDS))
-            for split, path in files.items()
-        }
+    files = {"records": f"{attempt}.tfrecord", "rows": f"{attempt}.parquet"}
+    quarantined, reencoded = [], 0
+    columns = [features.column_feature(name) for name in plan.columns]
+    with (
+        tf.io.TFRecordWriter(files["records"]) as records,
+        StagedWriter(files["rows"], columns) as rows,
+    ):
         for item in shard.items:
             try:
-                data = _read(plan.root, item)
-                stored = pictures.check_picture(data, plan.settings.max_pixels)
+                _check_size(item)
+                data = read(item)
+                picture = pictures.check_picture(data, plan.max_pixels)
             except pictures.BadPictureError as error:
                 quarantined.append(Quarantined(to_utf8(item.path), str(error)))
             else:
                 image_id = hashlib.sha256(data).hexdigest()
-                if image_id in plan.labelled:
-                    copies += 1
-                else:
-                    split = assign_split(image_id, item.split, plan.splits, plan.settings.split)
-                    writers[split].write(_example(stored, item, image_id, split))
-                    counts[split][item.label] += 1
-                    reencoded += stored is not data
+                image = facts.reduced(picture)
+                measured = facts.measure(image, picture, len(data))
+                hashed, thumbnail = perceptual_hash.thumbnails(image)
+                hashes = perceptual_hash.hashes(hashed)
+                path = to_utf8(item.path)
+                # Unlabelled pictures come from elsewhere and have nothing in the columns.
+                values = itertools.zip_longest(columns, item.columns, fillvalue="")
+                more = {**dataclasses.asdict(measured), **dict(values)}
+                records.write(_example(picture.stored, image_id, path, item.label, more))
+                rows.write(image_id, path, item.label, item.split, more, hashes, thumbnail)
+                reencoded += picture.is_converted
             _done.step(plan.total)
     report = ShardReport(
-        files=files,
-        counts={split: dict(of_split) for split, of_split in counts.items()},
+        **files,
+        pictures=len(shard.items) - len(quarantined),
         quarantined=quarantined,
         reencoded=reencoded,
-        copies=copies,
     )
     artifact_folder.write_text(report_path(plan.staging, shard.index), report.to_json())
 
@@ -159,41 +153,33 @@ def start_count() -> None:
     _done.reset()
 
 
-def _read(root: str, item: Item) -> bytes:
+def _check_size(item: Item) -> None:
     if item.size > _MAX_BYTES:
         raise pictures.BadPictureError(f"{item.size:,} bytes, more than {_MAX_BYTES:,}")
-    try:
-        with FileSystems.open(
-            os.path.join(root, item.path), compression_type=CompressionTypes.UNCOMPRESSED
-        ) as file:
-            return file.read()
-    except (FileNotFoundError, PermissionError) as error:
-        raise pictures.BadPictureError(f"cannot be read: {error.strerror}") from error
 
 
-def _example(image: bytes, item: Item, image_id: str, split: str) -> bytes:
-    """One serialised `tf.train.Example`, as `components.features` describes it."""
-
-    def text(value: str) -> tf.train.Feature:
-        return _bytes(value.encode())
-
-    example = tf.train.Example(
-        features=tf.train.Features(
-            feature={
-                features.IMAGE: _bytes(image),
-                features.LABEL: text(item.label),
-                features.IMAGE_ID: text(image_id),
-                features.SPLIT: text(split),
-                features.PATH: text(to_utf8(item.path)),
-                features.VIEW: tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
-            }
-        )
-    )
+def _example(
+    image: bytes, image_id: str, path: str, label: str, more: dict[str, str | int | float]
+) -> bytes:
+    """One serialised `tf.train.Example`, as `components.features` describes it, without `split`."""
+    values = {
+        features.IMAGE: image,
+        features.LABEL: label,
+        features.IMAGE_ID: image_id,
+        features.PATH: path,
+        features.VIEW: 0,
+        **more,
+    }
+    example = tf.train.Example()
+    for name, value in values.items():
+        feature = example.features.feature[name]
+        if isinstance(value, float):
+            feature.float_list.value.append(value)
+        elif isinstance(value, int):
+            feature.int64_list.value.append(value)
+        else:
+            feature.bytes_list.value.append(value.encode() if isinstance(value, str) else value)
     return example.SerializeToString(deterministic=True)
-
-
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
 class _Count:

@@ -2,48 +2,72 @@
 
 import hashlib
 import os
-import unicodedata
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from components import features
 from components.errors import UserError
-from components.example_gen import digits, walk
+from components.example_gen import archive, digits, layout, manifest, remote, tfrecord, walk
+from components.example_gen.config import DataSettings
 from components.example_gen.source import Item, Source
-from components.text import one_line, printable
+from components.text import printable
 
 DIGITS = "digits"
+_DEFAULTS = DataSettings()
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
-)
-_SPLIT_FOLDERS = {
-    "train": features.TRAIN,
-    "validation": features.VALIDATION,
-    "valid": features.VALIDATION,
-    "val": features.VALIDATION,
-    "test": features.TEST,
-}
 _UNLABELLED_LAYOUT = "a folder of pictures, with or without folders in it"
-_LAYOUT = "one folder of pictures per class, or train/, validation/ and test/ that hold those"
 
 
-def open_source(source: str, workspace: str | os.PathLike) -> Source:
+def open_source(
+    source: str, workspace: str | os.PathLike, settings: DataSettings = _DEFAULTS
+) -> Source:
     """Lists the pictures of any kind of data source.
 
-    Archives, manifests and TFRecords will be told apart from folders here, and unpack into
-    `workspace`.
-
     Args:
-        source: `digits`, or a folder (`./digits` for a folder of that name).
+        source: `digits`, a folder (`./digits` for a folder of that name), an archive, a manifest, a
+            TFRecord or a folder of them, or the URL of an archive or a TFRecord.
         workspace: Local folder for what a source has to write before it can be listed.
+        settings: How to read it; its own `source` is not looked at.
 
     Raises:
-        UserError: If the source is missing or is not laid out as one folder per class.
+        UserError: If the source is missing or is not laid out as its kind should be.
     """
     if source == DIGITS:
         return list_folder(digits.write_digits(workspace))
-    return list_folder(source)
+    if remote.is_address(source):
+        check_address(source, settings)
+        path = remote.fetch(source, settings.sha256)
+    else:
+        path = _local(source, "data.source", layout.LAYOUT)
+    if tfrecord.holds_tfrecords(path) if path.is_dir() else tfrecord.is_tfrecord(path.name):
+        return tfrecord.list_tfrecords(path, settings.tfrecord, Path(workspace))
+    if path.is_dir():
+        return list_folder(path)
+    if manifest.is_manifest(path.name):
+        return manifest.list_manifest(path)
+    if archive.is_archive(path.name):
+        return archive.list_archive(path, Path(workspace))
+    raise UserError(
+        f"data.source {printable(str(path))} is a file of an unknown kind: expected a folder, an "
+        f"archive ({', '.join(archive.SUFFIXES)}), a manifest ({', '.join(manifest.SUFFIXES)}) or "
+        "a TFRecord"
+    )
+
+
+def check_address(source: str, settings: DataSettings) -> None:
+    """Refuses, before anything is downloaded, what could not be used.
+
+    Raises:
+        UserError: the source is an address, and none of an archive, or its digest is missing.
+    """
+    if not remote.is_address(source):
+        return
+    remote.check_address(source, settings.sha256)
+    name = remote.file_name(source)
+    if not (archive.is_archive(name) or tfrecord.is_tfrecord(name)):
+        raise UserError(
+            f"data.source {printable(source)} is the address of no archive and no TFRecord: "
+            f"expected one that ends in {', '.join(archive.SUFFIXES)} or .tfrecord"
+        )
 
 
 def list_folder(root: str | os.PathLike) -> Source:
@@ -59,33 +83,25 @@ def list_folder(root: str | os.PathLike) -> Source:
         UserError: If the folder is missing, empty, or not laid out that way; if it has fewer than
             two classes, or classes that `train/` lacks.
     """
-    root = _folder(os.fspath(root), "data.source", _LAYOUT)
-    folders, ignored = _subfolders(root)
-    splits = {folder: _SPLIT_FOLDERS.get(folder.lower()) for folder in folders}
-    if None not in splits.values():
-        class_folders = []
-        for folder, split in splits.items():
-            subfolders, ignored_here = _subfolders(os.path.join(root, folder))
-            ignored += ignored_here
-            class_folders += [(os.path.join(folder, sub), sub, split) for sub in subfolders]
-    elif len(set(splits.values()) - {None}) > 1:
-        others = _listing(folder for folder in folders if splits[folder] is None)
-        raise UserError(
-            f"data.source {printable(root)} has folders of splits beside others ({others}): "
-            "expected either only train/, validation/ and test/, or only folders of classes"
-        )
-    else:
-        class_folders = [(folder, folder, None) for folder in folders]
-    if not class_folders:
-        raise UserError(f"data.source {printable(root)} holds no pictures: expected {_LAYOUT}")
+    root = _folder(os.fspath(root), "data.source", layout.LAYOUT)
+    ignored = 0
 
+    def subfolders(folder: str) -> list[str]:
+        nonlocal ignored
+        found, ignored_here = _subfolders(os.path.join(root, folder))
+        ignored += ignored_here
+        return found
+
+    class_folders = layout.class_folders(printable(root), subfolders)
     items = []
     readers: dict[tuple[int, int], str] = {}
     for folder, name, split in class_folders:
-        found, ignored_here = _list_class(root, folder, _class_name(name), split, readers)
+        found, ignored_here = _list_class(
+            root, folder, layout.class_name(name, "class folder"), split, readers
+        )
         items += found
         ignored += ignored_here
-    classes = _check_classes(root, items)
+    classes = layout.check_classes(printable(root), items)
     items.sort(key=lambda item: os.fsencode(item.path))
     return Source(root, classes, tuple(items), ignored)
 
@@ -114,41 +130,48 @@ def list_unlabelled(root: str | os.PathLike) -> Source:
 
 
 def fingerprint(source: Source) -> str:
-    """SHA-256 of the names, sizes and times of all items: changes when the pictures do."""
-    digest = hashlib.sha256()
+    """SHA-256 of what is listed, with sizes and times: changes when pictures or labels do."""
+    digest = hashlib.sha256(repr(source.columns).encode())
     for item in source.items:
-        digest.update(os.fsencode(item.path) + f"\0{item.size}\0{item.mtime_ns}\n".encode())
+        said = (item.path, item.label, item.split, item.columns)
+        digest.update(f"{said} {item.size} {item.mtime_ns} {item.position}\n".encode())
     return digest.hexdigest()
 
 
-def _folder(source: str, key: str, layout: str) -> str:
+def _folder(source: str, key: str, expected: str) -> str:
     """Absolute path of a folder that a recipe names.
 
     Args:
         source: the folder as the recipe has it.
         key: the recipe's key.
-        layout: what is expected inside.
+        expected: what is expected inside.
 
     Raises:
         UserError: it is something else.
     """
-    if "://" in source:
+    path = _local(source, key, expected)
+    if not path.is_dir():
+        raise UserError(f"{key} {printable(str(path))} is a file: expected {expected}")
+    return str(path)
+
+
+def _local(source: str, key: str, expected: str) -> Path:
+    """Absolute path of what a recipe names.
+
+    Raises:
+        UserError: it is not there, or an address.
+    """
+    if remote.is_address(source):
         raise UserError(
             f"{key} {printable(source)} is a remote address: only local folders are supported"
         )
     path = Path(source).expanduser().absolute()
-    root = str(path)
     if not path.exists():
         raise UserError(
-            f"{key} {printable(root)} does not exist: expected {layout}. Name yours in the recipe, "
-            f"or with --set {key}=PATH"
+            f"{key} {printable(str(path))} does not exist: expected {expected}. Name yours in the "
+            f"recipe, or with --set {key}=PATH"
         )
-    if not path.is_dir():
-        raise UserError(
-            f"{key} {printable(root)} is a file: archives, manifests and TFRecords are not "
-            f"supported yet; expected {layout}"
-        )
-    return root
+    return path
 
 
 def _subfolders(folder: str) -> tuple[list[str], int]:
@@ -156,12 +179,9 @@ def _subfolders(folder: str) -> tuple[list[str], int]:
     folders, files = [], []
     for entry in walk.visible(folder):
         (folders if walk.is_folder(entry) else files).append(entry.name)
-    pictures = [name for name in files if _is_picture(name)]
+    pictures = [name for name in files if layout.is_picture(name)]
     if pictures:
-        raise UserError(
-            f"{len(pictures)} picture(s) lie directly in {printable(folder)}, the first is "
-            f"{printable(pictures[0])}: expected {_LAYOUT}"
-        )
+        raise layout.pictures_outside_classes(folder, pictures)
     return folders, len(files)
 
 
@@ -175,10 +195,7 @@ def _list_class(
     """
     items, ignored = _list_pictures(root, folder, label, split, readers)
     if not items:
-        raise UserError(
-            f"class folder {printable(os.path.join(root, folder))} holds no pictures: add some, or "
-            "remove the folder"
-        )
+        raise layout.empty_class(os.path.join(root, folder))
     return items, ignored
 
 
@@ -213,7 +230,7 @@ def _list_pictures(
             )
         for entry in files:
             broken_link = entry.is_symlink() and not Path(entry.path).exists()
-            if not _is_picture(entry.name) or not (broken_link or entry.is_file()):
+            if not layout.is_picture(entry.name) or not (broken_link or entry.is_file()):
                 ignored += 1
                 continue
             status = None if broken_link else entry.stat()
@@ -227,57 +244,3 @@ def _list_pictures(
                 )
             )
     return items, ignored
-
-
-def _check_classes(root: str, items: Sequence[Item]) -> tuple[str, ...]:
-    """The sorted classes of the items.
-
-    Raises:
-        UserError: they are fewer than two, or a split has one that the train split lacks.
-    """
-    by_split: dict[str | None, set[str]] = {}
-    for item in items:
-        by_split.setdefault(item.split, set()).add(item.label)
-    if by_split and None not in by_split and features.TRAIN not in by_split:
-        raise UserError(
-            f"data.source {printable(root)} has {' and '.join(sorted(by_split))} but no train: "
-            "expected train/ with one folder of pictures per class"
-        )
-    classes = sorted(by_split.get(None) or by_split.get(features.TRAIN) or ())
-    for split, names in by_split.items():
-        unknown = sorted(names.difference(classes))
-        if unknown:
-            raise UserError(
-                f"data.source {printable(root)}: {split}/ has the class {unknown[0]!r} that train/ "
-                f"lacks; train/ has {_listing(classes)}"
-            )
-    if len(classes) < 2:
-        raise UserError(
-            f"data.source {printable(root)} has {len(classes)} class ({_listing(classes)}), at "
-            f"least two are needed: expected {_LAYOUT}"
-        )
-    return tuple(classes)
-
-
-def _class_name(folder: str) -> str:
-    """The class that a folder stands for, in composed Unicode (NFC).
-
-    Raises:
-        UserError: the name has a control character, such as the line break that vocabulary files
-            separate classes with, or one that turns the direction of text.
-    """
-    name = unicodedata.normalize("NFC", walk.to_utf8(folder))
-    if printable(name) != name:
-        raise UserError(
-            f"class folder '{printable(name)}' has a control character in its name: rename it"
-        )
-    return name
-
-
-def _listing(names: Iterable[str]) -> str:
-    """Names for a message, which is cut where there are very many."""
-    return one_line(", ".join(names))
-
-
-def _is_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in PICTURE_SUFFIXES

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 from components import features
 from components.errors import UserError
 from components.example_gen.config import DataSettings
+from components.example_gen.grouping import Duplicates, count_duplicates
+from components.example_gen.picture_table import Pictures
+from components.example_gen.source import Source
 from components.text import printable
 
 SUMMARY_FILE = "summary.json"
@@ -30,18 +33,18 @@ class ShardReport:
     """What became of the pictures of one shard.
 
     Attributes:
-        files: Path of the shard's records per split.
-        counts: Number of pictures per split and class, without zeros.
+        records: Path of the file of its records.
+        rows: Path of the table of its pictures, see `components.example_gen.picture_table`.
+        pictures: Number of records, and of rows.
         quarantined: Files set aside.
         reencoded: Number of pictures that TensorFlow cannot decode and that became PNGs.
-        copies: Number of unlabelled pictures left out because they are labelled ones.
     """
 
-    files: dict[str, str]
-    counts: dict[str, dict[str, int]]
+    records: str
+    rows: str
+    pictures: int
     quarantined: list[Quarantined]
     reencoded: int
-    copies: int = 0
 
     def to_json(self) -> str:
         """The inverse of `from_json`."""
@@ -66,6 +69,7 @@ class Summary:
         quarantined: Number of files set aside.
         reencoded: Number of usable pictures that became PNGs.
         ignored: Number of files in the source that do not claim to be pictures.
+        duplicates: Pictures that are the same as others.
         unlabelled: What became of the unlabelled pictures; None without a source of them.
     """
 
@@ -75,6 +79,7 @@ class Summary:
     quarantined: int
     reencoded: int
     ignored: int
+    duplicates: Duplicates
     unlabelled: dict[str, int] | None = None
 
     def to_json(self) -> str:
@@ -84,7 +89,8 @@ class Summary:
     @classmethod
     def from_json(cls, text: str) -> "Summary":
         """The inverse of `to_json`."""
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        return cls(**{**fields, "duplicates": Duplicates(**fields["duplicates"])})
 
 
 def sorted_quarantine(reports: Iterable[ShardReport]) -> list[Quarantined]:
@@ -94,31 +100,52 @@ def sorted_quarantine(reports: Iterable[ShardReport]) -> list[Quarantined]:
     )
 
 
-def summarise(classes: Sequence[str], ignored: int, reports: Iterable[ShardReport]) -> Summary:
-    """Adds up the reports of all shards."""
-    reports = list(reports)
-    counts = {split: dict.fromkeys(classes, 0) for split in features.SPLITS}
-    for report in reports:
-        for split, of_split in report.counts.items():
-            for label, number in of_split.items():
-                counts[split][label] += number
+def summarise(
+    source: Source,
+    reports: Iterable[ShardReport],
+    quarantined: int,
+    pictures: Pictures,
+    groups: Sequence[str],
+    splits: Sequence[str | None],
+) -> Summary:
+    """Adds up what became of the labelled pictures.
+
+    Args:
+        source: the labelled pictures.
+        reports: of the shards of that source.
+        quarantined: number of files set aside.
+        pictures: the rows of all shards.
+        groups: each row's duplicate group.
+        splits: each row's split; None: set aside.
+    """
+    counts = {split: dict.fromkeys(source.classes, 0) for split in features.SPLITS}
+    for label, split in zip(pictures.labels, splits, strict=True):
+        if split in counts:
+            counts[split][label] += 1
     return Summary(
-        classes=list(classes),
+        classes=list(source.classes),
         total=sum(sum(of_split.values()) for of_split in counts.values()),
         counts=counts,
-        quarantined=sum(len(report.quarantined) for report in reports),
+        quarantined=quarantined,
         reencoded=sum(report.reencoded for report in reports),
-        ignored=ignored,
+        ignored=source.ignored,
+        duplicates=count_duplicates(pictures, groups, splits),
     )
 
 
 def summarise_unlabelled(
-    reports: Iterable[ShardReport], settings: DataSettings, source: str
+    reports: Iterable[ShardReport],
+    usable: int,
+    copies: int,
+    settings: DataSettings,
+    source: str,
 ) -> dict[str, int]:
-    """Adds up the reports of unlabelled pictures.
+    """Adds up what became of the unlabelled pictures.
 
     Args:
-        reports: of all shards.
+        reports: of the shards of unlabelled pictures.
+        usable: number of pictures that are kept.
+        copies: number of pictures left out because they are labelled ones.
         settings: the limits.
         source: path of the folder.
 
@@ -128,10 +155,7 @@ def summarise_unlabelled(
     Raises:
         UserError: too many files were set aside, or none is left.
     """
-    reports = list(reports)
     shown = f"pseudo_labels.source {printable(source)}"
-    usable = sum(report.counts[features.UNLABELLED].get("", 0) for report in reports)
-    copies = sum(report.copies for report in reports)
     quarantined = [entry for report in reports for entry in report.quarantined]
     files = usable + copies + len(quarantined)
     _check_quarantined(quarantined, files, settings, shown)
@@ -178,6 +202,27 @@ def check_usable(
                 f"the {split} split got none of the {summary.total} pictures in {source}: add "
                 f"pictures or raise data.split.{split}"
             )
+
+
+def check_labels(contradictions: Sequence[tuple[str, str]], source: str) -> None:
+    """Stops when the same picture is in two classes.
+
+    Args:
+        contradictions: Paths of such pairs.
+        source: path of the data source.
+
+    Raises:
+        UserError: there is any.
+    """
+    if contradictions:
+        shown = "; ".join(
+            f"{printable(one)} and {printable(other)}" for one, other in contradictions[:3]
+        )
+        raise UserError(
+            f"{len(contradictions)} picture(s) in {printable(source)} have copies in another "
+            f"class, as {shown}: remove the wrong ones, or set data.contradicting_labels=keep; if "
+            "they only look alike, set data.near_duplicates=false"
+        )
 
 
 def _check_quarantined(

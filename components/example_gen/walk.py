@@ -19,11 +19,16 @@ def to_utf8(path: str) -> str:
     return os.fsencode(path).decode("utf-8", errors="replace")
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is hidden, or something that an operating system leaves."""
+    return name.startswith(".") or name.lower() in _CLUTTER
+
+
 def visible(folder: str) -> list[os.DirEntry]:
     """Files and folders inside, sorted, without hidden ones and what operating systems leave."""
     with os.scandir(folder) as entries:
         return sorted(
-            (e for e in entries if not e.name.startswith(".") and e.name.lower() not in _CLUTTER),
+            (entry for entry in entries if not is_hidden(entry.name)),
             key=lambda entry: os.fsencode(entry.name),
         )
 

@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from components.example_gen.sources import Source
+from components.features import column_feature
 from components.trainer import checks
 from pipeline import preflight
 from pipeline.config import load_recipe
@@ -39,6 +40,15 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
         else ""
     )
     say(console, f"{len(source.items):,} files, {decimal(source.total_bytes)}{aside}")
+    if source.columns:
+        names = ", ".join(f"{name} as {column_feature(name)}" for name in source.columns)
+        say(console, f"Further columns, as features of the examples: {names}")
+    if source.repeated:
+        say(console, f"{source.repeated:,} row(s) say again what an earlier one said")
+    if source.missing:
+        first = source.missing[0].path
+        text = f"{len(source.missing):,} file(s) are not there and will be set aside, as {first}"
+        say(console, f"Note: {text}", style="yellow")
     for notice in checks.security_notices(recipe.trainer):
         say(console, f"Note: {notice}", style="yellow")
     if found.unlabelled:

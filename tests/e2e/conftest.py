@@ -44,6 +44,8 @@ def recipe(tmp_path_factory, write_pictures) -> Recipe:
         workspace=str(folder / "runs"),
         data={
             "source": str(pictures),
+            # Drawn shapes look alike: half of them would be copies.
+            "near_duplicates": False,
             "split": {"train": 0.6, "validation": 0.2, "test": 0.2},
         },
         backbone={"alpha": 0.35, "image_size": 32, "weights": "glyphs"},

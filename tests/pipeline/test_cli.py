@@ -68,6 +68,24 @@ def test_validate_prints_the_whole_recipe_and_what_the_source_holds(tmp_path, wr
     assert [path.name for path in tmp_path.iterdir()] == ["ein Ordner"]
 
 
+def test_validate_tells_what_a_manifest_holds(tmp_path, write_pictures):
+    pictures = write_pictures(tmp_path / "pictures", per_class=2)
+    rows = [f"{path.relative_to(pictures)},{path.parent.name}" for path in pictures.rglob("*.*")]
+    rows += [rows[0], "bar/gone.png,bar"]
+    lines = ["path,label,Taken by", *(f"{row},me" for row in rows)]
+    (pictures / "labels.csv").write_text("\n".join(lines))
+    source = pictures / "labels.csv"
+    done = graft("validate", "digits", "--set", f"data.source={source}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for says in (
+        "7 files",
+        "Further columns, as features of the examples: Taken by as column_Taken_by",
+        "1 row(s) say again what an earlier one said",
+        "1 file(s) are not there and will be set aside, as bar/gone.png",
+    ):
+        assert says in " ".join(done.stdout.split())
+
+
 def test_versions_list_of_an_empty_destination(tmp_path):
     done = graft("versions", "list", cwd=tmp_path)
     assert done.returncode == 0 and "Nothing is served" in done.stdout

@@ -1,9 +1,12 @@
 """The curated schema, with the data's classes."""
 
+import dataclasses
+
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components import features
+from components.example_gen.facts import Facts
 from pipeline.schema import CURATED, schema_text, write_schema
 
 
@@ -20,6 +23,7 @@ def test_it_describes_every_feature_and_no_other():
         features.SPLIT,
         features.PATH,
         features.VIEW,
+        *(fact.name for fact in dataclasses.fields(Facts)),
     }
 
 
@@ -33,7 +37,7 @@ def test_the_classes_become_the_domain_of_the_label(tmp_path):
 
 def test_without_classes_a_label_may_be_any():
     schema = text_format.Parse(schema_text(), schema_pb2.Schema())
-    assert [domain.name for domain in schema.string_domain] == ["splits"]
+    assert [domain.name for domain in schema.string_domain] == ["splits", "formats"]
     domains = {feature.name: feature.domain for feature in schema.feature}
     assert domains[features.LABEL] == "" and domains[features.SPLIT] == "splits"
     assert {f.name for f in schema.feature} == {f.name for f in read(CURATED).feature}
@@ -44,3 +48,11 @@ def test_the_path_follows_the_content_because_tfx_caches_by_path(tmp_path):
     assert write_schema(["a", "b"], tmp_path) == first
     assert write_schema(["a", "c"], tmp_path) != first
     assert sorted(p.name for p in tmp_path.rglob("*.*")) == ["schema.pbtxt"] * 2
+
+
+def test_a_manifests_further_columns_are_features(tmp_path):
+    schema = read(write_schema(["a", "b"], tmp_path, ["Site name"]))
+    (column,) = [f for f in schema.feature if f.name == "column_Site_name"]
+    (path,) = [f for f in schema.feature if f.name == features.PATH]
+    column.name = path.name
+    assert column == path

@@ -3,14 +3,11 @@
 import hashlib
 import tarfile
 import tempfile
-import urllib.request
 from pathlib import Path
 
+from components.download import WrongContentError, download
 from components.errors import UserError
 from components.served_versions import SAVED_MODEL_FILE
-
-_TIMEOUT_S = 60
-_CHUNK_BYTES = 1 << 20
 
 
 def saved_model(url: str, sha256: str | None, cache: Path) -> Path:
@@ -44,11 +41,11 @@ def saved_model(url: str, sha256: str | None, cache: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=cache) as work:
         archive, unpacked = Path(work, "archive"), Path(work, "unpacked")
         try:
-            digest = _download(url, archive)
-        except OSError as error:  # URLError and timeouts are kinds of it
+            download(url, archive, sha256)
+        except OSError as error:
             raise UserError(f"backbone.weights: {url} cannot be downloaded ({error})") from error
-        if sha256 and digest != sha256:
-            raise UserError(f"backbone.sha256 is {sha256}, but {url} gives an archive of {digest}")
+        except WrongContentError as error:
+            raise UserError(f"backbone.sha256 is {sha256}, but {url} gives {error}") from error
         try:
             with tarfile.open(archive) as tar:
                 # Refuses what would land outside the folder, and devices.
@@ -65,26 +62,6 @@ def saved_model(url: str, sha256: str | None, cache: Path) -> Path:
             if not folder.is_dir():
                 raise
     return _find(folder, url)
-
-
-def _download(url: str, path: Path) -> str:
-    """Writes what the address gives to a file, and tells its SHA-256.
-
-    Raises:
-        OSError: it cannot be had whole, or https leads to http.
-    """
-    digest = hashlib.sha256()
-    # The settings admit http and https only.
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310
-        if url.lower().startswith("https://") and not answer.url.lower().startswith("https://"):
-            raise OSError(f"it leads to {answer.url}, which anybody on the way could replace")
-        while chunk := answer.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            file.write(chunk)
-        expected = answer.headers.get("Content-Length")
-        if expected is not None and file.tell() != int(expected):
-            raise OSError(f"it ended after {file.tell()} of {expected} bytes")
-    return digest.hexdigest()
 
 
 def _find(folder: Path, url: str) -> Path:

@@ -3,7 +3,7 @@
 import re
 
 from components.errors import UserError
-from components.example_gen.sources import DIGITS
+from components.example_gen.sources import DIGITS, check_address
 from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
@@ -36,6 +36,7 @@ def check_recipe(recipe: Recipe) -> None:
                 f"{key}: {path} is a path of this machine; in a cluster it must be absolute, on a "
                 f"volume of kubeflow.pvcs or in the image{there}"
             )
+    check_address(data_source(recipe), recipe.data)
     _check_push_destination(recipe)
     state = settings.training_state
     if state and not _is_mounted(settings, TRAINER, state):
@@ -43,6 +44,7 @@ def check_recipe(recipe: Recipe) -> None:
             f"kubeflow.training_state: {state} is on no volume of the step {TRAINER}, so it would "
             "be gone with the pod: name a folder below where a claim of kubeflow.pvcs is mounted"
         )
+    _check_split_ledger(recipe)
     exposed_settings(recipe, data_source(recipe), push_destination(recipe))
     if recipe.training.device == "gpu" and not settings.step(TRAINER).gpu:
         raise UserError(
@@ -126,6 +128,16 @@ def _check_push_destination(recipe: Recipe) -> None:
                 f"{key}: {path} is on no volume of the step {step}, so the model would be lost "
                 f"with its pod: name {right}"
             )
+
+
+def _check_split_ledger(recipe: Recipe) -> None:
+    path = recipe.data.split_ledger
+    if path and not _is_mounted(recipe.kubeflow, "ImageExampleGen", path):
+        raise UserError(
+            f"data.split_ledger: {path} is on no volume of the step ImageExampleGen, so what it "
+            "remembers would be lost with the pod: name a file below where a claim of "
+            "kubeflow.pvcs is mounted"
+        )
 
 
 def _paths(recipe: Recipe) -> list[tuple[str, str, str]]:

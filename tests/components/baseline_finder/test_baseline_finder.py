@@ -102,8 +102,8 @@ DAMAGES = [
         r"saved_model\.pb (has 0 bytes, not [0-9]+|holds no graph)",
     ),
     (
-        lambda folder: (folder / "saved_model.pb").write_bytes(b"garbage"),
-        r"saved_model\.pb (has 7 bytes, not [0-9]+|cannot be read)",
+        lambda folder: (folder / "saved_model.pb").write_bytes(b"all garbage"),
+        r"saved_model\.pb (has 11 bytes, not [0-9]+|cannot be read)",
     ),
 ]
 

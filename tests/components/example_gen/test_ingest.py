@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -5,18 +6,24 @@ import shutil
 import types
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tfx.orchestration import data_types
 from tfx.types import standard_artifacts
 
 from components import features, progress
-from components.example_gen import executor, shards
+from components.example_gen import executor, figures, shards
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataSettings
+from components.example_gen.facts import Facts
+from components.example_gen.grouping import Duplicates
+from components.example_gen.splits import choice, drawn_split
 from components.example_gen.summary import Summary
 
 IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+FACTS = {field.name for field in dataclasses.fields(Facts)}
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -47,7 +54,7 @@ def _records(uri, split) -> list[dict]:
         example = tf.train.Example.FromString(record)
         records.append(
             {
-                name: (feature.bytes_list.value or feature.int64_list.value)[0]
+                name: getattr(feature, feature.WhichOneof("kind")).value[0]
                 for name, feature in example.features.feature.items()
             }
         )
@@ -90,6 +97,7 @@ def test_folder_holds_what_is_documented(examples):
     assert found == {
         "summary.json",
         "quarantine.jsonl",
+        "pictures.parquet",
         *(f"Split-{split}" for split in features.SPLITS),
         *(f"Split-{split}/data_tfrecord-00000-of-00001.gz" for split in features.SPLITS),
     }
@@ -100,7 +108,7 @@ def test_records_hold_every_good_picture_once(examples, pictures):
     assert len(_all_records(examples.uri)) == len(records) == 60
     for path, record in records.items():
         data = (pictures / path).read_bytes()
-        assert set(record) == {"image", "label", "image_id", "split", "path", "view"}
+        assert set(record) == {"image", "label", "image_id", "split", "path", "view", *FACTS}
         assert record["image_id"].decode() == hashlib.sha256(data).hexdigest()
         assert record["label"].decode() == path.split("/")[0]
         assert record["view"] == 0
@@ -151,9 +159,10 @@ def test_a_second_run_gives_the_same_bytes(examples, pictures, tmp_path):
         assert path.read_bytes() == Path(again.uri, path.relative_to(examples.uri)).read_bytes()
 
 
-def test_more_pictures_do_not_move_others(examples, pictures, fill, tmp_path):
+def test_more_pictures_do_not_move_others(examples, pictures, smooth_image, encode, tmp_path):
+    birds = [encode(smooth_image(5000 + number), "PNG") for number in range(10)]
     shutil.copytree(pictures, tmp_path / "source", symlinks=True)
-    fill(tmp_path / "source", {"birds": 10})
+    _write(tmp_path / "source", {f"birds/{n}.png": birds[n] for n in range(10)})
     more = _run(tmp_path / "source", tmp_path / "examples")
     before = {record["path"]: record["split"] for record in _all_records(examples.uri)}
     after = {record["path"]: record["split"] for record in _all_records(more.uri)}
@@ -267,7 +276,7 @@ def test_a_crash_leaves_nothing_that_looks_complete(fill, tmp_path, monkeypatch)
 def test_full_disk_is_noticed_before_any_work(fill, tmp_path, monkeypatch):
     source = fill(tmp_path / "source", {"a": 20, "b": 20})
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1))
-    with pytest.raises(ValueError, match=r"pictures take .* MB, but .* has only 0.0 MB free"):
+    with pytest.raises(ValueError, match=r"pictures take .* MB .* has only 0.0 MB free"):
         _run(source, tmp_path / "examples")
     assert list(tmp_path.glob("examples/*")) == []
 
@@ -311,6 +320,130 @@ def test_unlabelled_pictures_of_no_use_stop_the_run(more, message, pictures, fil
     assert list(tmp_path.glob("examples/*")) == []
 
 
+def _table(uri) -> dict[str, dict]:
+    """The rows of `pictures.parquet` by path."""
+    rows = pq.read_table(Path(uri, "pictures.parquet")).to_pylist()
+    return {row["path"]: row for row in rows}
+
+
+def test_the_table_says_what_the_records_say(examples):
+    rows = _table(examples.uri)
+    records = _all_records(examples.uri)
+    assert len(rows) == len(records)
+    for record in records:
+        row = rows[record["path"].decode()]
+        for name in ("image_id", "label", "split", "format"):
+            assert row[name] == record[name].decode()
+        for name in FACTS - {"format"}:
+            assert row[name] == record[name]
+        assert row["group"] == row["image_id"]
+
+
+@pytest.fixture
+def photos(fill, tmp_path):
+    """Two classes of thirty larger pictures, and in one of them four altered copies of one."""
+    root = fill(tmp_path / "photos", {"cats": 30, "dogs": 30})
+    for path in root.rglob("*.png"):
+        with Image.open(path) as image:
+            larger = image.resize((80, 60))
+        larger.save(path)
+    with Image.open(root / "cats/3.png") as image:
+        image.save(root / "cats/copy.jpg", quality=40)
+        image.resize((40, 32)).save(root / "cats/small.png")
+        image.transpose(Image.Transpose.ROTATE_90).save(root / "cats/turned.png")
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "cats/mirrored.png")
+    return root
+
+
+def test_copies_are_in_one_split(photos, tmp_path):
+    run = _run(photos, tmp_path / "examples")
+    rows = _table(run.uri)
+    names = ("3.png", "copy.jpg", "small.png", "turned.png", "mirrored.png")
+    copies = [rows[f"cats/{name}"] for name in names]
+    assert {row["group"] for row in copies} == {min(row["image_id"] for row in copies)}
+    assert len({row["split"] for row in copies}) == 1
+    assert len({row["group"] for row in rows.values()}) == 60
+    summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
+    assert summary.duplicates == Duplicates(copies=4, identical=0, contradicting=0, leaking=0)
+    assert figures.describe({"examples": [run]}).endswith("; 4 of them are copies")
+    # Asked not to, it looks at equal files alone.
+    run = _run(photos, tmp_path / "examples", near_duplicates=False)
+    assert len({row["group"] for row in _table(run.uri).values()}) == 64
+
+
+def test_the_same_picture_under_two_labels_stops_the_run(photos, tmp_path):
+    shutil.copy(photos / "cats/3.png", photos / "dogs/no dog.png")
+    with pytest.raises(
+        ValueError, match=r"1 picture\(s\) .*in another class, as cats/.* and dogs/no dog.png: rem"
+    ):
+        _run(photos, tmp_path / "examples")
+    assert list(tmp_path.glob("examples/*")) == []
+    run = _run(photos, tmp_path / "examples", contradicting_labels="keep")
+    assert "; 1 are in several classes" in figures.describe({"examples": [run]})
+    assert len(_all_records(run.uri)) == 65
+
+
+def test_leakage_of_given_splits_is_told_and_not_moved(photos, tmp_path):
+    source = tmp_path / "given"
+    for split in ("train", "validation", "test"):
+        for label in ("cats", "dogs"):
+            (source / split / label).mkdir(parents=True)
+    for path in sorted(photos.rglob("*.*g")):
+        digit = path.stem[-1]
+        split = {"0": "validation", "1": "test", "y": "test"}.get(digit, "train")
+        shutil.copy(path, source / split / path.relative_to(photos))
+    run = _run(source, tmp_path / "examples")
+    rows = _table(run.uri)
+    assert all(path.startswith(row["split"]) for path, row in rows.items())
+    assert rows["test/cats/copy.jpg"]["group"] == rows["train/cats/3.png"]["group"]
+    summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
+    assert summary.duplicates.leaking == 1
+    assert "LEAKAGE: 1 lie in several splits" in figures.describe({"examples": [run]})
+
+
+def test_unlabelled_pictures_that_look_like_labelled_ones_are_left_out(photos, tmp_path):
+    unlabelled = tmp_path / "unlabelled"
+    unlabelled.mkdir()
+    (photos / "cats/turned.png").rename(unlabelled / "turned.png")
+    with Image.open(photos / "dogs/1.png") as image:
+        image.transpose(Image.Transpose.TRANSVERSE).save(unlabelled / "other.jpg", quality=95)
+    _write(unlabelled, {"own.png": (photos / "dogs/2.png").read_bytes()})
+    (photos / "dogs/2.png").unlink()
+    run = _run(photos, tmp_path / "examples", unlabelled=unlabelled)
+    assert [record["path"] for record in _records(run.uri, "unlabelled")] == [b"own.png"]
+    summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
+    assert summary.unlabelled == {"usable": 1, "copies": 2, "quarantined": 0}
+    assert _table(run.uri)["own.png"]["split"] == "unlabelled"
+
+
+def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(photos, fill, tmp_path):
+    settings = {"split_ledger": str(tmp_path / "splits.parquet")}
+    first = _run(photos, tmp_path / "first", **settings)
+    before = {row["image_id"]: row["split"] for row in _table(first.uri).values()}
+    more = fill(tmp_path / "more", {"a": 0, "b": 0, "cats": 4})
+    for path in more.rglob("*.png"):
+        shutil.copy(path, photos / f"cats/new {path.name}")
+    second = _run(photos, tmp_path / "second", **settings)
+    after = {row["image_id"]: row["split"] for row in _table(second.uri).values()}
+    assert len(after) == len(before) + 4
+    assert before.items() <= after.items()
+    counts = Summary.from_json(Path(second.uri, "summary.json").read_text()).counts
+    for label, total in (("cats", 38), ("dogs", 30)):
+        for split, share in (("train", 0.8), ("validation", 0.1), ("test", 0.1)):
+            assert abs(counts[split][label] - share * total) <= 1
+    ledger = pq.read_table(tmp_path / "splits.parquet").to_pydict()
+    assert dict(zip(ledger["id"], ledger["split"], strict=True)) == after
+    third = _run(photos, tmp_path / "third", **settings)
+    assert _table(third.uri) == _table(second.uri)
+
+
+def test_pictures_of_no_use_leave_the_ledger_as_it_was(photos, fill, tmp_path):
+    ledger = tmp_path / "splits.parquet"
+    with pytest.raises(ValueError, match="min_per_class"):
+        _run(photos, tmp_path / "examples", split_ledger=str(ledger), min_per_class=50)
+    assert not ledger.exists()
+
+
 @pytest.mark.slow
 def test_digits(tmp_path):
     run = _run("digits", tmp_path / "examples")
@@ -319,6 +452,11 @@ def test_digits(tmp_path):
     shares = [sum(summary.counts[split].values()) / 1797 for split in features.SPLITS]
     assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
     assert _records(run.uri, "train")[0]["path"].endswith(b".png")
+    # 1,305 pairs of them have a correlation above 0.9: too small to be compared.
+    assert summary.duplicates == Duplicates(0, 0, 0, 0)
+    by_hash = choice(None, frozenset(), DataSettings().split)
+    for row in _table(run.uri).values():
+        assert row["split"] == drawn_split(row["image_id"], by_hash)
 
 
 def test_component():
@@ -330,7 +468,103 @@ def test_component():
         "settings": DataSettings().model_dump_json(),
         "unlabelled": "",
         "input_fingerprint": "",
+        "ledger_fingerprint": "",
         "code_digest": "",
     }
     assert node.outputs["examples"].type is standard_artifacts.Examples
     assert node.executor_spec.executor_class is executor.Executor
+
+
+def _archive(source: Path, path: Path) -> Path:
+    """The folder inside one more, as a zip or a tar."""
+    kind = {".zip": "zip", ".tar": "tar", ".gz": "gztar"}[path.suffix]
+    name = str(path).removesuffix(".gz").removesuffix(path.suffix).removesuffix(".tar")
+    return Path(shutil.make_archive(name, kind, source.parent, source.name))
+
+
+def _manifest(source: Path, path: Path) -> Path:
+    rows = [f"{found.relative_to(source)},{found.parent.name}" for found in source.rglob("*.*")]
+    path.write_text("path,label\n" + "\n".join(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, fill):
+    """Forty pictures and a broken one."""
+    root = fill(tmp_path_factory.mktemp("plain") / "pets", {"cats": 20, "süße Hunde": 20})
+    (root / "cats/broken.png").write_bytes(b"no picture")
+    return root
+
+
+@pytest.fixture(scope="module")
+def from_folder(plain, tmp_path_factory):
+    return _run(plain, tmp_path_factory.mktemp("run") / "examples")
+
+
+@pytest.mark.parametrize("kind", ["manifest.csv", "pets.zip", "pets.tar", "pets.tar.gz"])
+def test_every_kind_of_source_gives_the_same_bytes(plain, from_folder, tmp_path, kind):
+    if kind == "manifest.csv":
+        pictures = shutil.copytree(plain, tmp_path / "pets")
+        source = _manifest(pictures, pictures / "labels.csv")
+    else:
+        source = _archive(plain, tmp_path / kind)
+    run = _run(source, tmp_path / "examples")
+    for path in Path(from_folder.uri).rglob("*.*"):
+        assert path.read_bytes() == Path(run.uri, path.relative_to(from_folder.uri)).read_bytes()
+
+
+def test_further_columns_of_a_manifest(fill, tmp_path):
+    source = fill(tmp_path / "source", {"a": 12, "b": 12})
+    more = fill(tmp_path / "more", {"x": 1, "y": 1, "new": 3})
+    rows = [f"{label}/{i}.png,{label},site {i % 2}" for label in "ab" for i in range(12)]
+    (source / "labels.csv").write_text("path,label,Site name\n" + "\n".join(rows))
+    run = _run(source / "labels.csv", tmp_path / "examples", unlabelled=more)
+    sites = {
+        record["path"].decode(): record["column_Site_name"] for record in _all_records(run.uri)
+    }
+    assert sites == {path: site.encode() for path, _, site in (row.split(",") for row in rows)}
+    rows = _table(run.uri)
+    assert {path: rows[path]["column_Site_name"].encode() for path in sites} == sites
+    # Those that come from elsewhere have nothing there, so that one schema fits both.
+    path = str(next(Path(run.uri, "Split-unlabelled").iterdir()))
+    for record in tf.data.TFRecordDataset(path, features.COMPRESSION).as_numpy_iterator():
+        example = tf.train.Example.FromString(record)
+        assert example.features.feature["column_Site_name"].bytes_list.value == [b""]
+
+
+def test_files_that_a_manifest_names_and_that_are_not_there(fill, tmp_path):
+    source = fill(tmp_path / "source", {"a": 12, "b": 12})
+    rows = [f"{label}/{i}.png,{label}" for label in "ab" for i in range(13)]
+    (source / "labels.csv").write_text("path,label\n" + "\n".join(rows))
+    with pytest.raises(
+        ValueError, match=r"2 of 26 files in .*labels.csv cannot be used.* a/12.png: cannot be read"
+    ):
+        _run(source / "labels.csv", tmp_path / "examples")
+    assert list(tmp_path.glob("examples/*")) == []
+
+
+def test_tfrecords_give_the_same_ids_splits_and_statistics(plain, from_folder, tmp_path):
+    files = sorted(path for path in plain.rglob("*.*"))
+    for shard in range(2):
+        name = tmp_path / "records" / f"pets.tfrecord-{shard:05d}-of-00002"
+        name.parent.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(str(name)) as writer:
+            for path in files[shard::2]:
+                values = {"image": path.read_bytes(), "label": path.parent.name.encode()}
+                feature = {
+                    name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                    for name, value in values.items()
+                }
+                example = tf.train.Example(features=tf.train.Features(feature=feature))
+                writer.write(example.SerializeToString())
+    run = _run(tmp_path / "records", tmp_path / "examples")
+    assert Path(run.uri, "summary.json").read_bytes() == (
+        Path(from_folder.uri, "summary.json").read_bytes()
+    )
+
+    def by_id(uri):
+        return sorted(
+            (r["image_id"], r["split"], r["label"], r["image"]) for r in _all_records(uri)
+        )
+
+    assert by_id(run.uri) == by_id(from_folder.uri)

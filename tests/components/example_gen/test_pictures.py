@@ -48,7 +48,7 @@ def _blank_png(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(40, 30), (1, 1)])
 def test_what_tensorflow_decodes_is_kept_as_it_is(smooth_image, encode, kind, mode, options, size):
     data = encode(smooth_image(1, *size).convert(mode), kind, **options)
-    assert check_picture(data, MAX_PIXELS) is data
+    assert check_picture(data, MAX_PIXELS).stored is data
     assert _decode(data).shape == (size[1], size[0], 3)
 
 
@@ -69,16 +69,28 @@ def test_what_tensorflow_decodes_is_kept_as_it_is(smooth_image, encode, kind, mo
 def test_the_rest_becomes_a_png_of_the_same_pixels(smooth_image, encode, kind, mode):
     image = smooth_image(2).convert(mode)
     data = encode(image, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
-    stored = check_picture(data, MAX_PIXELS)
+    stored = check_picture(data, MAX_PIXELS).stored
     assert stored.startswith(b"\x89PNG")
     np.testing.assert_array_equal(_decode(stored), np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP"])
+def test_what_is_converted_is_stored_upright(smooth_image, encode, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its left side
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encode(smooth_image(1, 40, 30), kind, exif=exif.tobytes(), **options)
+    stored = check_picture(data, MAX_PIXELS).stored
+    expected = smooth_image(1, 40, 30).transpose(Image.Transpose.ROTATE_270)
+    np.testing.assert_array_equal(_decode(stored), np.asarray(expected))
+    assert not Image.open(io.BytesIO(stored)).getexif()
 
 
 def test_cmyk_jpeg_has_its_true_colours(encode):
     image = Image.new("RGB", (32, 32), (200, 60, 20))
     image.paste((30, 90, 220), (0, 0, 16, 32))
     data = encode(image.convert("CMYK"), "JPEG", quality=95)
-    assert check_picture(data, MAX_PIXELS) is data
+    assert check_picture(data, MAX_PIXELS).stored is data
     difference = np.abs(_decode(data).astype(int) - np.asarray(image))
     assert difference.mean() < 4
 
@@ -86,14 +98,14 @@ def test_cmyk_jpeg_has_its_true_colours(encode):
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bit_grey_keeps_its_brightness(encode, kind):
     ramp = np.linspace(0, 65_535, 40 * 30).astype(np.uint16).reshape(30, 40)
-    stored = check_picture(encode(Image.fromarray(ramp), kind), MAX_PIXELS)
+    stored = check_picture(encode(Image.fromarray(ramp), kind), MAX_PIXELS).stored
     np.testing.assert_array_equal(_decode(stored), np.repeat((ramp >> 8)[..., None], 3, axis=-1))
 
 
 def test_animation_gives_its_first_frame(smooth_image, encode):
     frames = [smooth_image(seed) for seed in (1, 2, 3)]
     data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert check_picture(data, MAX_PIXELS) is data
+    assert check_picture(data, MAX_PIXELS).stored is data
     with Image.open(io.BytesIO(data)) as image:
         np.testing.assert_array_equal(_decode(data), np.asarray(image.convert("RGB")))
 
@@ -172,7 +184,7 @@ def test_decompression_bomb_is_refused_undecoded():
 
 def test_max_pixels(monkeypatch):
     data = _blank_png(300, 200)
-    assert check_picture(data, 60_000) is data
+    assert check_picture(data, 60_000).stored is data
     monkeypatch.setattr(tf.io, "decode_image", None)  # would fail if it were decoded
     with pytest.raises(
         BadPictureError, match=r"300 x 200 pixels, more than data\.max_pixels = 59,999"

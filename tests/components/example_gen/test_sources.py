@@ -224,13 +224,10 @@ def test_no_such_folder(tmp_path):
         sources.open_source(str(tmp_path / "nowhere"), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["pictures.zip", "labels.csv"])
-def test_a_file_is_not_a_source_yet(tmp_path, name):
-    _touch(tmp_path, name)
-    with pytest.raises(
-        ValueError, match=f"{name} is a file: archives, manifests .* not supported yet"
-    ):
-        sources.open_source(str(tmp_path / name), tmp_path)
+def test_a_file_of_an_unknown_kind(tmp_path):
+    _touch(tmp_path, "pictures.rar")
+    with pytest.raises(ValueError, match=r"rar is a file of an unknown kind: .*\.zip.*csv"):
+        sources.open_source(str(tmp_path / "pictures.rar"), tmp_path)
 
 
 def test_a_remote_address_is_not_a_source_yet(tmp_path):

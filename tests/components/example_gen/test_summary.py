@@ -2,25 +2,28 @@ import pytest
 
 from components.errors import UserError
 from components.example_gen.config import DataSettings
+from components.example_gen.grouping import Duplicates
 from components.example_gen.summary import (
     Quarantined,
     ShardReport,
+    Summary,
     check_usable,
     sorted_quarantine,
-    summarise,
     summarise_unlabelled,
 )
 
 
-def _report(quarantined=(), **counts) -> ShardReport:
-    """One shard; `train={"cats": 3}` gives a split's pictures."""
-    return ShardReport({}, counts, [Quarantined(path, "bad") for path in quarantined], 0)
+def _report(quarantined=()) -> ShardReport:
+    return ShardReport("", "", 0, [Quarantined(path, "bad") for path in quarantined], 0)
 
 
 def _check(settings: dict, quarantined=(), **counts) -> None:
-    reports = [_report(quarantined, **counts)]
-    summary = summarise(["cats", "dogs"], 0, reports)
-    check_usable(summary, sorted_quarantine(reports), DataSettings(**settings), "/pictures")
+    """`train={"cats": 3}` gives a split's pictures."""
+    found = sorted_quarantine([_report(quarantined)])
+    total = sum(sum(of_split.values()) for of_split in counts.values())
+    summary = Summary(["cats", "dogs"], total, counts, len(found), 0, 0, Duplicates(0, 0, 0, 0))
+    assert Summary.from_json(summary.to_json()) == summary
+    check_usable(summary, found, DataSettings(**settings), "/pictures")
 
 
 def _counts(cats: int, dogs: int) -> dict:
@@ -43,11 +46,10 @@ def test_as_many_bad_files_as_are_allowed_are_no_reason_to_stop():
 
 def test_the_same_limit_holds_for_unlabelled_files():
     settings = DataSettings(max_quarantined=0.1)
-    good = {"unlabelled": {"": 18}}
-    found = summarise_unlabelled([_report(["1.jpg", "2.jpg"], **good)], settings, "/more")
+    found = summarise_unlabelled([_report(["1.jpg", "2.jpg"])], 18, 0, settings, "/more")
     assert found == {"usable": 18, "copies": 0, "quarantined": 2}
     with pytest.raises(UserError, match=r"3 of 21 files in pseudo_labels\.source /more"):
-        summarise_unlabelled([_report(["1.jpg", "2.jpg", "3.jpg"], **good)], settings, "/more")
+        summarise_unlabelled([_report(["1.jpg", "2.jpg", "3.jpg"])], 18, 0, settings, "/more")
 
 
 def test_names_in_messages_cannot_steer_a_terminal():

@@ -98,7 +98,7 @@ def test_the_model_that_is_served_needs_no_other_comparison(node):
 def test_an_unwritable_destination_is_one_clear_error(node, tmp_path):
     (tmp_path / "serving").write_text("a file")
     with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*serving"):
-        node("model")
+        node("model", compared=ServedState("", 0))
 
 
 def test_the_node_is_named_pusher_and_its_properties_are_strings():

@@ -22,12 +22,12 @@ def picture():
 
 def run(picture, view=1, image_hash=7, seed=0, **settings):
     return augment(
-        picture,
-        tf.constant(image_hash, tf.int64),
-        tf.constant(view, tf.int64),
+        picture[tf.newaxis],
+        tf.constant([image_hash], tf.int64),
+        tf.constant([view], tf.int64),
         AugmentationSettings(**settings),
         seed,
-    ).numpy()
+    )[0].numpy()
 
 
 EVERYTHING = {
@@ -44,17 +44,17 @@ EVERYTHING = {
 
 def test_equal_arguments_give_equal_pixels_eagerly_and_in_a_dataset(picture):
     eager = run(picture, **EVERYTHING)
-    dataset = tf.data.Dataset.from_tensors(picture).map(
+    dataset = tf.data.Dataset.from_tensors(picture[tf.newaxis]).map(
         lambda p: augment(
             p,
-            tf.constant(7, tf.int64),
-            tf.constant(1, tf.int64),
+            tf.constant([7], tf.int64),
+            tf.constant([1], tf.int64),
             AugmentationSettings(**EVERYTHING),
             0,
         )
     )
     np.testing.assert_array_equal(eager, run(picture, **EVERYTHING))
-    np.testing.assert_allclose(eager, next(iter(dataset)).numpy(), atol=1e-3)
+    np.testing.assert_allclose(eager, next(iter(dataset))[0].numpy(), atol=1e-3)
 
 
 @pytest.mark.parametrize("change", [{"view": 2}, {"image_hash": 8}, {"seed": 1}])

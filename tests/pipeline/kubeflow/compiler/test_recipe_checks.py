@@ -62,6 +62,18 @@ def test_a_recipe_that_is_ready():
             "kubeflow.data_source: ./pictures is a path of this machine",
         ),
         (
+            {"kubeflow__data_source": "pets.zip"},
+            "kubeflow.data_source: pets.zip is a path of this machine",
+        ),
+        (
+            {"kubeflow__data_source": "https://example.com/pets.zip"},
+            "data.sha256 is not set: https://example.com/pets.zip needs the SHA-256 of its file",
+        ),
+        (
+            {"data__source": "gs://bucket/pets.zip"},
+            "data.source gs://bucket/pets.zip is a remote address: only http:// and https://",
+        ),
+        (
             {"backbone__weights": "weights.h5"},
             "backbone.weights: weights.h5 is a path of this machine",
         ),
@@ -80,6 +92,10 @@ def test_a_recipe_that_is_ready():
         (
             {"kubeflow__training_state": "/srv/state"},
             "kubeflow.training_state: /srv/state is on no volume of the step Trainer, so it would",
+        ),
+        (
+            {"data__split_ledger": "/data/splits.parquet"},
+            "data.split_ledger: /data/splits.parquet is on no volume of the step ImageExampleGen",
         ),
         (
             {"training__device": "gpu"},
@@ -127,6 +143,20 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
 def test_what_is_likelier_to_be_a_mistake(overrides, says):
     (warning,) = recipe_checks.warnings_for(recipe(**overrides))
     assert says in warning
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"kubeflow__data_source": "https://example.com/pets.zip", "data__sha256": "a" * 64},
+        {"data__source": "/mnt/serving/pets.tar.gz"},
+        {"data__source": "/mnt/serving/labels.csv"},
+    ],
+)
+def test_archives_manifests_and_addresses_are_sources_as_folders_are(overrides):
+    ready = recipe(**overrides)
+    recipe_checks.check_recipe(ready)
+    assert recipe_checks.warnings_for(ready) == []
 
 
 def test_a_moving_tag_of_an_image_that_nothing_runs_is_no_matter():

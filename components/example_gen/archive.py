@@ -1,0 +1,229 @@
+"""Zip and tar archives: what they hold, without unpacking a picture."""
+
+import contextlib
+import dataclasses
+import stat
+import tarfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from components.errors import UserError
+from components.example_gen import layout, walk
+from components.example_gen.decompress import check_expansion, decompressed
+from components.example_gen.source import SLICES, ZIP, Item, Source
+from components.text import one_line, printable
+
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+
+_ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # flags of a zip's entry
+
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """A file or a folder in an archive.
+
+    Attributes:
+        name: with forward slashes.
+        size: in bytes, unpacked.
+        position: see `Item.position`.
+        is_folder: it is one.
+        strange: what it is instead of a file or a folder, as `a link`; empty if it is neither.
+    """
+
+    name: str
+    size: int
+    position: int
+    is_folder: bool
+    strange: str = ""
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file claims to be an archive."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def list_archive(path: Path, workspace: Path) -> Source:
+    """Lists the pictures in an archive that has one folder of them per class.
+
+    Inside, everything is as in a folder, see `sources.list_folder`. Folders that hold all the rest
+    are passed over, and so are hidden files and what operating systems leave.
+
+    A .zip and a .tar are read entry by entry, by as many workers as there are. A .tar.gz is
+    unpacked to a .tar first, in one pass that does not scale out.
+
+    Args:
+        path: absolute path of the archive.
+        workspace: folder for that .tar.
+
+    Raises:
+        UserError: it is damaged, encrypted, a bomb, holds what could reach outside of it, or is not
+            laid out that way.
+    """
+    shown = printable(str(path))
+    if path.name.lower().endswith("gz"):
+        (path,) = decompressed(path, [path], workspace).iterdir()
+    kind = ZIP if path.suffix.lower() == ".zip" else SLICES
+    try:
+        entries = _zip_entries(path, shown) if kind == ZIP else _tar_entries(path)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(
+            f"data.source {shown} is no such archive, damaged or cut off ({one_line(error)}): "
+            "make or download it again"
+        ) from error
+    except OSError as error:
+        raise UserError(f"data.source {shown} cannot be read: {error.strerror}") from error
+    check_expansion(sum(entry.size for entry in entries), path.stat().st_size, shown)
+    found: dict[tuple[str, ...], _Entry] = {}
+    folders = []
+    for entry in entries:
+        parts = _checked_parts(entry, shown)
+        if not parts or any(map(walk.is_hidden, parts)):
+            continue
+        if entry.is_folder:
+            folders.append(parts)
+        elif found.setdefault(parts, entry) is not entry:
+            raise UserError(f"data.source {shown} holds {printable(entry.name)} twice")
+    return _arrange(path, shown, kind, found, folders)
+
+
+def _zip_entries(path: Path, shown: str) -> list[_Entry]:
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    if any(entry.flag_bits & _ENCRYPTED for entry in entries):
+        raise UserError(f"data.source {shown} is encrypted: expected an archive without password")
+    if sum(entry.compress_size for entry in entries) > path.stat().st_size:
+        raise UserError(
+            f"data.source {shown} is a zip bomb: its entries share the same bytes of the archive"
+        )
+    return [
+        _Entry(
+            name=_zip_name(entry),
+            size=entry.file_size,
+            position=number,
+            is_folder=entry.is_dir(),
+            strange=_strange(entry.external_attr >> 16),
+        )
+        for number, entry in enumerate(entries)
+    ]
+
+
+def _zip_name(entry: zipfile.ZipInfo) -> str:
+    """The name as it was meant: macOS writes UTF-8 and does not say so, some write backslashes."""
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_NAME:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
+
+
+def _strange(mode: int) -> str:
+    """What a Unix mode says of an entry that is no file or folder; empty for those."""
+    if stat.S_ISLNK(mode):
+        return "a link"
+    kind = stat.S_IFMT(mode)  # 0 in archives that were made elsewhere
+    return "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else "a device"
+
+
+def _tar_entries(path: Path) -> list[_Entry]:
+    with tarfile.open(path, "r:") as archive:
+        return [
+            _Entry(
+                name=member.name,
+                size=member.size,
+                position=member.offset_data,
+                is_folder=member.isdir(),
+                strange=_strange_member(member),
+            )
+            for member in archive
+        ]
+
+
+def _strange_member(member: tarfile.TarInfo) -> str:
+    if member.isdir() or (member.isreg() and not member.issparse()):
+        return ""
+    return "a link" if member.issym() or member.islnk() else "a device"
+
+
+def _checked_parts(entry: _Entry, shown: str) -> tuple[str, ...]:
+    """The folders and the name of an entry.
+
+    Raises:
+        UserError: it leads out of the archive, or is a link or a device.
+    """
+    if entry.strange:
+        raise UserError(
+            f"data.source {shown} holds {entry.strange}, {printable(entry.name)}: expected files "
+            "and folders alone"
+        )
+    path = PurePosixPath(entry.name)
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(entry.name).drive:
+        raise UserError(
+            f"data.source {shown} holds {printable(entry.name)}, which leads out of it: expected "
+            "names inside the archive"
+        )
+    return path.parts
+
+
+def _arrange(
+    path: Path,
+    shown: str,
+    kind: str,
+    found: dict[tuple[str, ...], _Entry],
+    folders: Iterable[tuple[str, ...]],
+) -> Source:
+    """The source that visible files and folders make, by their paths in the archive."""
+    pictures = {parts: entry for parts, entry in found.items() if layout.is_picture(parts[-1])}
+    top = _depth_of_top(pictures)
+    inside = defaultdict(set)
+    for parts in (*folders, *(parts[:-1] for parts in found)):
+        for depth in range(top, len(parts)):
+            inside["/".join(parts[top:depth])].add(parts[depth])
+    outside = defaultdict(list)
+    for parts in pictures:
+        outside["/".join(parts[top:-1])].append(parts[-1])
+
+    def subfolders(folder: str) -> list[str]:
+        if outside[folder]:
+            where = f"{folder} of {shown}" if folder else shown
+            raise layout.pictures_outside_classes(where, sorted(outside[folder]))
+        return sorted(inside[folder])
+
+    classes = {
+        folder: (layout.class_name(name, "class folder"), split)
+        for folder, name, split in layout.class_folders(shown, subfolders)
+    }
+    depth = next(iter(classes)).count("/") + 1
+    mtime_ns = path.stat().st_mtime_ns
+    items = []
+    for parts, entry in pictures.items():
+        label, split = classes["/".join(parts[top : top + depth])]
+        name = "/".join(parts[top:])
+        items.append(Item(name, label, split, entry.size, mtime_ns, entry.position))
+    items.sort(key=lambda item: item.path.encode(errors="surrogateescape"))
+    filled = {"/".join(parts[top : top + depth]) for parts in pictures}
+    for folder in classes:
+        if folder not in filled:
+            raise layout.empty_class(f"{folder} of {shown}")
+    return Source(
+        root=str(path),
+        classes=layout.check_classes(shown, items),
+        items=tuple(items),
+        ignored=len(found) - len(pictures),
+        kind=kind,
+    )
+
+
+def _depth_of_top(pictures: Iterable[tuple[str, ...]]) -> int:
+    """Number of folders around all pictures that are neither a class nor a split."""
+    paths = list(pictures)
+    depth = 0
+    while paths and all(len(parts) >= depth + 3 for parts in paths):
+        names = {parts[depth] for parts in paths}
+        if len(names) > 1 or names.pop().lower() in layout.SPLIT_NAMES:
+            break
+        depth += 1
+    return depth

@@ -1,0 +1,31 @@
+"""What a file was proven to hold."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A file that was proven to be a picture.
+
+    Attributes:
+        stored: What to store: the file's bytes, or, where TensorFlow cannot decode the format, the
+            same pixels as an upright RGB PNG.
+        pixels: What the Transform graph decodes from that, uint8 [height, width, 3]; see
+            `stored_orientation`.
+        format: The file's format: `JPEG`, `PNG`, `GIF`, `BMP`, `WEBP` or `TIFF`.
+        orientation: Exif orientation of the file, 1 to 8.
+        is_converted: Whether `stored` is not the file itself.
+    """
+
+    stored: bytes
+    pixels: np.ndarray
+    format: str
+    orientation: int
+    is_converted: bool = False
+
+    @property
+    def stored_orientation(self) -> int:
+        """Exif orientation of the pixels."""
+        return 1 if self.is_converted else self.orientation

@@ -1,0 +1,77 @@
+"""Reads the bytes of one picture after another from a data source; runs inside Beam workers."""
+
+import contextlib
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from components.example_gen.pictures import BadPictureError
+from components.example_gen.source import FILES, SLICES, ZIP, Item
+from components.text import one_line
+
+Read = Callable[[Item], bytes]
+
+
+@contextlib.contextmanager
+def open_reader(kind: str, root: str) -> Iterator[Read]:
+    """Opens a data source.
+
+    Args:
+        kind: of the source, see `Source.kind`.
+        root: of the source, see `Source.root`.
+
+    Yields:
+        A function that gives the bytes of an item; it raises a BadPictureError if they cannot be
+        had.
+    """
+    with _READERS[kind](root) as read:
+        yield read
+
+
+@contextlib.contextmanager
+def _files(root: str) -> Iterator[Read]:
+    def read(item: Item) -> bytes:
+        try:
+            with FileSystems.open(
+                os.path.join(root, item.path), compression_type=CompressionTypes.UNCOMPRESSED
+            ) as file:
+                return file.read()
+        except (FileNotFoundError, PermissionError) as error:
+            raise BadPictureError(f"cannot be read: {error.strerror}") from error
+
+    yield read
+
+
+@contextlib.contextmanager
+def _zip(root: str) -> Iterator[Read]:
+    with zipfile.ZipFile(root) as archive:
+        entries = archive.infolist()
+
+        def read(item: Item) -> bytes:
+            try:
+                return archive.read(entries[item.position])
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+                raise BadPictureError(f"damaged in the archive: {one_line(error)}") from error
+
+        yield read
+
+
+@contextlib.contextmanager
+def _slices(root: str) -> Iterator[Read]:
+    one_file = Path(root).is_file()
+
+    def read(item: Item) -> bytes:
+        file_name, _, _ = item.path.rpartition("#")
+        with (Path(root) if one_file else Path(root, file_name)).open("rb") as file:
+            file.seek(item.position)
+            return file.read(item.size)
+
+    yield read
+
+
+_READERS = {FILES: _files, ZIP: _zip, SLICES: _slices}

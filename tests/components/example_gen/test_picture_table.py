@@ -1,0 +1,59 @@
+import dataclasses
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from components.example_gen import picture_table
+from components.example_gen.facts import Facts
+
+
+def _facts(number: int) -> Facts:
+    return Facts(40 + number, 30, 1000, "JPEG", 6, 1.5, 2.5, 3.5, 4 / 3, 5.5)
+
+
+def _write(path, numbers) -> str:
+    with picture_table.StagedWriter(str(path), ["column_site"]) as rows:
+        for number in numbers:
+            hashes = np.arange(8, dtype=np.uint64) + np.uint64(2**63 + number)
+            thumbnail = np.full((16, 16), number % 256, np.uint8)
+            given = "test" if number % 2 else None
+            facts = dataclasses.asdict(_facts(number)) | {"column_site": f"site {number}"}
+            rows.write(f"id{number}", f"ä/{number}", "ä", given, facts, hashes, thumbnail)
+    return str(path)
+
+
+def test_rows_come_back(tmp_path):
+    numbers = range(2300)  # written a thousand at a time
+    paths = [_write(tmp_path / "a", numbers[:1500]), _write(tmp_path / "b", numbers[1500:])]
+    pictures = picture_table.read_staged(paths)
+    assert pictures.ids == [f"id{number}" for number in numbers]
+    assert (pictures.paths[7], pictures.labels[7]) == ("ä/7", "ä")
+    assert pictures.given[:2] == [None, "test"]
+    assert set(pictures.sides) == {30}
+    assert pictures.hashes[2299].tolist() == [2**63 + 2299 + form for form in range(8)]
+    assert (pictures.thumbnails[2299] == 2299 % 256).all()
+
+
+def test_published(tmp_path):
+    paths = [
+        _write(tmp_path / "a", range(1500)),
+        _write(tmp_path / "b", []),
+        _write(tmp_path / "c", [7]),
+    ]
+    groups = [f"group{row}" for row in range(1501)]
+    splits = [None if row == 3 else "train" for row in range(1500)] + ["test"]
+    picture_table.publish(
+        paths, groups, splits, str(tmp_path / "pictures.parquet"), ["column_site"]
+    )
+    table = pq.read_table(tmp_path / "pictures.parquet")
+    assert table.column_names == [
+        *("image_id", "path", "group", "label", "split", "width", "height", "bytes", "format"),
+        *("orientation", "brightness", "contrast", "sharpness", "aspect", "colourfulness"),
+        "column_site",
+    ]
+    rows = table.to_pylist()
+    assert len(rows) == 1500 and "id3" not in table["image_id"].to_pylist()
+    last = rows[-1]
+    assert (last["image_id"], last["group"], last["split"]) == ("id7", "group1500", "test")
+    assert (last["width"], last["format"], last["sharpness"]) == (47, "JPEG", 3.5)
+    assert last["column_site"] == "site 7"

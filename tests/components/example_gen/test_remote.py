@@ -1,0 +1,116 @@
+"""Data sources at an address: downloaded once, kept, and refused when they are others."""
+
+import functools
+import hashlib
+import http.server
+import threading
+import zipfile
+
+import pytest
+
+from components.errors import UserError
+from components.example_gen import sources
+from components.example_gen.config import DataSettings
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder and the address that its files are had from."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(Handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def archive(served):
+    folder, address = served
+    with zipfile.ZipFile(folder / "my pets.zip", "w") as file:
+        for label in "ab":
+            file.writestr(f"{label}/1.jpg", label)
+    digest = hashlib.sha256((folder / "my pets.zip").read_bytes()).hexdigest()
+    return f"{address}/my%20pets.zip", digest
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def _open(url, sha256, workspace):
+    return sources.open_source(url, workspace, DataSettings(sha256=sha256))
+
+
+def test_it_is_downloaded_once_and_opens_again_by_its_location(archive, served, cache, tmp_path):
+    source = _open(*archive, tmp_path)
+    assert [item.path for item in source.items] == ["a/1.jpg", "b/1.jpg"]
+    assert source.location == str(next(cache.rglob("my pets.zip")))
+    (served[0] / "my pets.zip").unlink()
+    assert _open(*archive, tmp_path) == source
+    assert sources.open_source(source.location, tmp_path) == source
+
+
+def test_a_download_anew_gives_the_same_cache_key(archive, cache, tmp_path):
+    before = sources.fingerprint(_open(*archive, tmp_path))
+    next(cache.rglob("my pets.zip")).unlink()
+    assert sources.fingerprint(_open(*archive, tmp_path)) == before
+
+
+def test_another_file_than_promised(archive, cache, tmp_path):
+    url, digest = archive
+    with pytest.raises(
+        UserError, match=rf"data\.sha256 is {'0' * 64}, but {url} gives a file of {digest}"
+    ):
+        _open(url, "0" * 64, tmp_path)
+    assert not list(cache.rglob("my pets.zip*"))
+
+
+def test_a_web_page(served, archive, tmp_path):
+    folder, _ = served
+    (folder / "my pets.zip").write_text("<!doctype html><p>Please log in")
+    with pytest.raises(UserError, match=r"data\.sha256 is .*, but http.* gives a web page"):
+        _open(*archive, tmp_path)
+
+
+def test_a_file_that_is_not_there(served, tmp_path):
+    url = f"{served[1]}/gone.zip"
+    with pytest.raises(UserError, match=rf"data\.source {url} cannot be downloaded .*404"):
+        _open(url, "0" * 64, tmp_path)
+
+
+def test_a_cache_that_cannot_be_written(archive, cache, tmp_path):
+    cache.touch()
+    with pytest.raises(UserError, match="GRAFT_CACHE names another folder"):
+        _open(*archive, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "sha256", "message"),
+    [
+        ("http://127.0.0.1:1/pets.zip", None, r"data\.sha256 is not set: http://127.* needs the"),
+        ("gs://bucket/pets.zip", "0" * 64, "gs://bucket/pets.zip is a remote address: only http"),
+        ("https://example.com", "0" * 64, "https://example.com names no file"),
+        (
+            "https://example.com/labels.csv",
+            "0" * 64,
+            r"is the address of no archive .* in \.zip",
+        ),
+    ],
+)
+def test_addresses_that_are_refused_before_anything_is_asked_of_them(
+    url, sha256, message, tmp_path
+):
+    with pytest.raises(UserError, match=message):
+        _open(url, sha256, tmp_path)

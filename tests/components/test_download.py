@@ -1,0 +1,166 @@
+"""Downloads from servers that break off, begin anew, or answer with something else."""
+
+import errno
+import hashlib
+import http.server
+import os
+import threading
+
+import pytest
+
+from components import progress
+from components.download import WrongContentError, download
+
+CONTENT = os.urandom(300_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def server():
+    """Gives `server.content`, of which at most `server.most_bytes` at once; notes the ranges."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            wanted = self.headers["Range"]
+            server.ranges.append(wanted)
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+            if server.ignores_ranges:
+                start = 0
+            if start >= len(server.content):
+                self.send_error(server.status if server.status != 200 else 416)
+                return
+            self.send_response(server.status if not start else 206)
+            if start:
+                whole = len(server.content)
+                self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
+            if server.says_length:
+                self.send_header("Content-Length", str(len(server.content) - start))
+            self.end_headers()
+            start = 0 if server.lies else start
+            self.wfile.write(server.content[start : start + server.most_bytes])
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.content, server.ranges, server.status = CONTENT, [], 200
+    server.most_bytes, server.ignores_ranges, server.says_length = len(CONTENT), False, True
+    server.lies = False
+    server.url = f"http://127.0.0.1:{server.server_port}/pets.zip"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "pets.zip"
+
+
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_a_whole_file(server, path, sha256):
+    download(server.url, path, sha256)
+    assert path.read_bytes() == CONTENT
+    assert server.ranges == [None]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_server_that_breaks_off_again_and_again(server, path):
+    server.most_bytes = 100_001
+    download(server.url, path, SHA256)
+    assert path.read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=100001-", "bytes=200002-"]
+
+
+def test_without_a_digest_nothing_is_put_together(server, path):
+    server.most_bytes = 100_001
+    with pytest.raises(OSError, match=r"it ended after 100,001 of 300,000 bytes"):
+        download(server.url, path)
+    assert not path.exists() and server.ranges == [None]
+    server.most_bytes = len(CONTENT)
+    download(server.url, path)
+    assert path.read_bytes() == CONTENT and server.ranges[1:] == [None]
+
+
+def test_what_a_killed_process_left_is_completed(server, path):
+    path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
+    download(server.url, path, SHA256)
+    assert path.read_bytes() == CONTENT and server.ranges == ["bytes=1000-"]
+
+
+def test_a_server_that_begins_anew_and_says_that_it_goes_on(server, path):
+    path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
+    server.lies = True
+    with pytest.raises(WrongContentError, match="a file of "):
+        download(server.url, path, SHA256)
+    assert len(server.ranges) == 1 and list(path.parent.iterdir()) == []
+
+
+def test_a_server_of_crumbs_is_given_up(server, path):
+    server.most_bytes = 1
+    with pytest.raises(OSError, match="it ended after 100 of 300,000 bytes"):
+        download(server.url, path, SHA256)
+    assert len(server.ranges) == 100
+
+
+def test_a_full_disk_keeps_nothing(server, path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
+    monkeypatch.setattr(progress, "report", full)
+    with pytest.raises(OSError, match="No space left"):
+        download(server.url, path, SHA256)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_part_that_is_whole_already(server, path):
+    path.with_name("pets.zip.part").write_bytes(CONTENT)
+    download(server.url, path, SHA256)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_knows_no_ranges(server, path):
+    path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
+    server.ignores_ranges = True
+    download(server.url, path, SHA256)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_gives_nothing_more_is_given_up_and_its_part_kept(server, path):
+    server.most_bytes = 0
+    path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
+    with pytest.raises(OSError, match=r"it ended after 1,000 of 300,000 bytes"):
+        download(server.url, path, SHA256)
+    assert len(server.ranges) == 2
+    assert [file.name for file in path.parent.iterdir()] == ["pets.zip.part"]
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"something else", f"a file of {hashlib.sha256(b'something else').hexdigest()}"),
+        (b"\n<!DOCTYPE html><html>Please log in</html>", "a web page"),
+    ],
+)
+def test_something_else(server, path, content, says, says_length):
+    server.content, server.says_length = content, says_length
+    with pytest.raises(WrongContentError, match=says):
+        download(server.url, path, SHA256)
+    assert list(path.parent.iterdir()) == [], "nothing of it is kept"
+
+
+def test_a_page_that_says_no(server, path):
+    server.content, server.status = b"", 404
+    with pytest.raises(OSError, match="the server answers 404 Not Found"):
+        download(server.url, path, SHA256)
+    assert len(server.ranges) == 1, "a refusal is final"
+
+
+def test_no_server(server, path):
+    with pytest.raises(OSError, match="refused"):
+        download("http://127.0.0.1:1/pets.zip", path, SHA256)
