@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -281,6 +282,7 @@ class _ForkedClient:
         return subprocess.CompletedProcess(command, code, "", "see the log")
 
     def _serve(self, requests: int, answers: int) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # it ends without a word, like a client
         with os.fdopen(requests) as lines:
             for line in lines:
                 pid = os.fork()
