@@ -21,8 +21,14 @@ class Fault(enum.Enum):
     GRAFT = 70  # a bug; sysexits.h calls it EX_SOFTWARE
 
 
-# TensorFlow and Beam wrap the operating system's error in types of their own: go by its words.
+# TensorFlow, Beam and SQLite wrap the operating system's error in types of their own: go by its
+# words.
 _FULL_DISK = os.strerror(errno.ENOSPC)
+_NO_WRITING = (
+    *map(os.strerror, (errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS)),
+    "disk I/O error",
+    "database or disk is full",
+)
 # TensorFlow's name for memory that is used up; told by name, to leave TensorFlow unimported.
 _NO_MEMORY = "ResourceExhaustedError"
 
@@ -37,6 +43,8 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, UserError):
         return Fault.USER
     if isinstance(error, OSError | MemoryError) or is_disk_full(error):
+        return Fault.SURROUNDINGS
+    if any(words in str(error) for words in _NO_WRITING):
         return Fault.SURROUNDINGS
     if any(kind.__name__ == _NO_MEMORY for kind in type(error).__mro__):
         return Fault.SURROUNDINGS

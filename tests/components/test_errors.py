@@ -19,6 +19,8 @@ class ResourceExhaustedError(Exception):
         (ConnectionRefusedError(111, "Connection refused"), Fault.SURROUNDINGS),
         (MemoryError(), Fault.SURROUNDINGS),
         (RuntimeError("UNKNOWN: x.tmp; No space left on device"), Fault.SURROUNDINGS),
+        (RuntimeError("UNKNOWN: x.data-00000; File too large"), Fault.SURROUNDINGS),
+        (RuntimeError("sqlite: disk I/O error"), Fault.SURROUNDINGS),
         (ResourceExhaustedError("OOM when allocating"), Fault.SURROUNDINGS),
     ],
 )
