@@ -226,6 +226,12 @@ def test_brightness_shifts_all_pixels_alike_and_the_result_stays_in_range(pictur
     shift = run(picture, brightness=0.05) - picture.numpy()
     assert 0.1 < np.abs(shift).max() <= 0.05 * 255 + 1e-3
     assert np.ptp(shift) < 1e-3
+    shifts = [
+        float((run(picture, view=view, brightness=0.05) - picture.numpy()).mean())
+        for view in range(1, 41)
+    ]
+    assert 0.8 * 0.05 * 255 < max(shifts) <= 0.05 * 255 + 1e-3
+    assert 0.8 * 0.05 * 255 < -min(shifts) <= 0.05 * 255 + 1e-3
     loud = run(picture, brightness=1.0, contrast=1.0, view=5)
     assert loud.min() >= 0.0 and loud.max() <= 255.0
 

@@ -94,6 +94,10 @@ def test_a_recipe_that_is_ready():
             "data.split_ledger: /data/splits.parquet is on no volume of the step ImageExampleGen",
         ),
         (
+            {"kubeflow__training_state": "/srv/state"},
+            "kubeflow.training_state: /srv/state is on no volume of the step Trainer, so it would",
+        ),
+        (
             {"training__device": "gpu"},
             "training.device is gpu, but no GPU is asked for: set kubeflow.steps.Trainer.gpu to 1",
         ),
