@@ -73,6 +73,7 @@ def _files(path: Path) -> list[Path]:
 def _items(file: Path, settings: TFRecordSettings, shown: str) -> Iterator[Item]:
     """The pictures of one file."""
     import tensorflow as tf
+    from google.protobuf.message import DecodeError
 
     mtime_ns = file.stat().st_mtime_ns
     name = printable(file.name)
@@ -81,7 +82,7 @@ def _items(file: Path, settings: TFRecordSettings, shown: str) -> Iterator[Item]
         where = f"{shown}: record {number} of {name}"
         try:
             found = tf.train.Example.FromString(record).features.feature
-        except ValueError as error:  # the kinds of protobuf's DecodeError are some
+        except DecodeError as error:
             raise UserError(f"{where} is no tf.Example: expected {_EXPECTED}") from error
         image = _value(found, settings.image, "image", where)
         if not isinstance(image, bytes):
@@ -104,6 +105,8 @@ def _items(file: Path, settings: TFRecordSettings, shown: str) -> Iterator[Item]
 
 def _records(file: Path, shown: str) -> Iterator[bytes]:
     """The records of a file, whose checksums are right.
+
+    That a file ends exactly between two records is all that nobody can see of one that was cut.
 
     Raises:
         UserError: the file is damaged, cut off or something else.

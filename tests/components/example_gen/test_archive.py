@@ -208,6 +208,8 @@ def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path, kind):
     os.utime(path, ns=(5, 5))
     second = _open(path)
     assert sources.fingerprint(second) != sources.fingerprint(first)
+    # Unpacking anew gives no other cache key: the time is the archive's.
+    assert {item.mtime_ns for item in second.items} == {5}
     assert [str(file) for file in tmp_path.glob("workspace/*/*")] == [second.location]
     assert len(list(tmp_path.glob("workspace/*"))) == 1
     assert Path(second.location).name == "pets.tar"
