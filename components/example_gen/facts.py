@@ -1,7 +1,7 @@
 """What is measured of each picture, as features of its example and as a row of `pictures.parquet`.
 
 Brightness, contrast, sharpness and colourfulness are those of the upright picture made smaller by
-a whole number (so that it has some 25,000 to 100,000 pixels, about what a network looks at). That
+a whole number (so that it has some 12,500 to 50,000 pixels, about what a network looks at). That
 makes them comparable among pictures of different sizes, and cheap for large ones.
 """
 
@@ -14,7 +14,7 @@ from PIL import Image
 from components.example_gen.picture import Picture
 
 # Geometric mean of the sides, in pixels, that a picture is not made smaller than.
-_SIDE = 160
+_SIDE = 112
 # By Exif orientation, what makes a stored picture upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -24,9 +24,16 @@ except BaseException as error:
 def start():
     started = []
 
-    def start(**options) -> subprocess.Popen:
-        command = [sys.executable, "-c", PROGRAM]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options))
+    def start(on_interrupt=signal.SIG_DFL) -> subprocess.Popen:
+        # Said, because these tests may run where it is ignored, as behind `nohup`.
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", PROGRAM],
+                stdout=subprocess.PIPE,
+                text=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, on_interrupt),
+            )
+        )
         assert started[-1].stdout.readline() == "ready\n"
         return started[-1]
 
@@ -50,7 +57,7 @@ def test_a_signal_unwinds_and_a_second_one_ends_at_once(number, raised, start):
 
 
 def test_where_ctrl_c_is_ignored_it_stays_so(start):
-    process = start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    process = start(on_interrupt=signal.SIG_IGN)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "SystemExit\n"

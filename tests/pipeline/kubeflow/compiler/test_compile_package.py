@@ -114,7 +114,7 @@ def test_the_schema_takes_any_class(package):
     importer = package.spec["root"]["dag"]["tasks"]["ImportSchemaGen"]["inputs"]["parameters"]
     text = importer["schema_text"]["runtimeValue"]["constant"]
     schema = text_format.Parse(text, schema_pb2.Schema())
-    assert [domain.name for domain in schema.string_domain] == ["splits"]
+    assert [domain.name for domain in schema.string_domain] == ["splits", "formats"]
     assert {feature.name: feature.domain for feature in schema.feature}["label"] == ""
 
 
