@@ -6,6 +6,8 @@ Transform graph, so that a served picture stands as upright as the same picture 
 
 import tensorflow as tf
 
+from components.picture_formats import has_format
+
 UPRIGHT = 1
 # Tag of the orientation in an IFD, and its type: a 16-bit number (Exif 2.32, table 4).
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
@@ -19,7 +21,7 @@ _TRANSPOSED = (False, False, False, False, True, True, True, True)
 _MIRRORED = (False, True, True, False, False, True, True, False)
 _TURNED_OVER = (False, False, True, True, False, False, True, True)
 
-_JPEG_MAGIC, _PNG_MAGIC = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_PNG_SIGNATURE_BYTES = 8
 _JPEG_EXIF, _PNG_EXIF = b"Exif\0\0", b"eXIf"
 # A file that holds neither is upright.
 SEGMENT_NAMES = (_JPEG_EXIF, _PNG_EXIF)
@@ -35,7 +37,7 @@ def orientation(image: tf.Tensor) -> tf.Tensor:
         int32 [], 1 to 8 as Exif numbers them: 1 is upright, also where nothing is said, where it
         is not a number of these, and for formats that say nothing.
     """
-    jpeg, png = is_jpeg(image), _starts_with(image, _PNG_MAGIC)
+    jpeg, png = has_format(image, "JPEG"), has_format(image, "PNG")
     # A walk over the parts of a file costs as much as decoding a small picture, and most have
     # nothing to find: searching for the name first costs next to nothing.
     name = tf.where(jpeg, _JPEG_EXIF, _PNG_EXIF)
@@ -45,11 +47,6 @@ def orientation(image: tf.Tensor) -> tf.Tensor:
         lambda: _in_tiff(tf.cond(jpeg, lambda: _jpeg_exif(image), lambda: _png_exif(image))),
         lambda: tf.constant(UPRIGHT),
     )
-
-
-def is_jpeg(image: tf.Tensor) -> tf.Tensor:
-    """Whether the bytes, string [], begin as those of a JPEG do: bool []."""
-    return _starts_with(image, _JPEG_MAGIC)
 
 
 def swaps_sides(orientation: tf.Tensor) -> tf.Tensor:
@@ -80,10 +77,6 @@ def upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.cond(tf.equal(orientation, UPRIGHT), lambda: pixels, turn)
 
 
-def _starts_with(data: tf.Tensor, magic: bytes) -> tf.Tensor:
-    return tf.equal(tf.strings.substr(data, 0, len(magic)), magic)
-
-
 def _jpeg_exif(image: tf.Tensor) -> tf.Tensor:
     """The TIFF structure in the first Exif segment of a JPEG, string []; empty without one."""
 
@@ -95,7 +88,9 @@ def _jpeg_exif(image: tf.Tensor) -> tf.Tensor:
         ends = (marker < 0xFFC0) | (marker == 0xFFDA) | (~is_fill & (length < 2))
         # The two bytes of the length count themselves.
         payload = _slice(image, at + 4, tf.maximum(length - 2, 0))
-        is_exif = ~ends & (marker == 0xFFE1) & _starts_with(payload, _JPEG_EXIF)
+        is_exif = (
+            ~ends & (marker == 0xFFE1) & tf.equal(_slice(payload, 0, len(_JPEG_EXIF)), _JPEG_EXIF)
+        )
         found = tf.where(is_exif, _slice(payload, len(_JPEG_EXIF), tf.strings.length(payload)), "")
         return at + tf.where(is_fill, 1, 2 + length), found, ends | is_exif
 
@@ -115,7 +110,7 @@ def _png_exif(image: tf.Tensor) -> tf.Tensor:
         found = tf.where(is_exif & ~ends, _slice(image, at + 8, tf.where(ends, 0, length)), "")
         return at + 12 + tf.where(ends, 0, length), found, ends | is_exif
 
-    return _first(look, len(_PNG_MAGIC), _MOST_CHUNKS)
+    return _first(look, _PNG_SIGNATURE_BYTES, _MOST_CHUNKS)
 
 
 def _first(look, start: int, most: int) -> tf.Tensor:

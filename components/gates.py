@@ -1,40 +1,67 @@
-"""One question a model must pass before it is served, and the file that keeps the answers."""
+"""The answers that decide whether a model is served, and the file that keeps them.
+
+Every gate writes one row per question to `gates.json` beside its blessing; whoever wants to know
+what was decided reads it there.
+"""
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal, get_args
+
+from components.files import write_atomically
+
+GATES_FILE = "gates.json"
+
+# `warn` does not stop a model: the question could not be answered, or the answer needs a look.
+Verdict = Literal["pass", "warn", "fail"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """The answer to one question.
+    """The answer to one question about a model.
 
     Attributes:
         name: what was asked, such as `accuracy`.
-        passed: the answer.
+        verdict: a model with a `fail` is not served.
         value: what was measured; None where nothing could be measured.
         bound: the limit that `value` was held against; None where there is no number to compare.
         message: one line for the release owner.
     """
 
     name: str
-    passed: bool
+    verdict: Verdict
     value: float | None
     bound: float | None
     message: str
 
+    def __post_init__(self):
+        assert self.verdict in get_args(Verdict), self.verdict
 
-def write_gates(path: Path, gates: Iterable[Gate]) -> None:
-    """Writes `gates` to the JSON file `path`."""
+
+def verdict(passed: bool) -> Verdict:
+    """The verdict on a question that was answered with yes or no."""
+    return "pass" if passed else "fail"
+
+
+def failed(gates: Iterable[Gate]) -> list[Gate]:
+    """Those that forbid serving the model."""
+    return [gate for gate in gates if gate.verdict == "fail"]
+
+
+def write_gates(folder: str | os.PathLike, gates: Iterable[Gate]) -> None:
+    """Writes `gates.json` into the folder of a blessing."""
     rows = [dataclasses.asdict(gate) for gate in gates]
-    Path(path).write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    write_atomically(Path(folder) / GATES_FILE, json.dumps(rows, indent=2))
 
 
-def read_gates(path: Path) -> list[Gate]:
+def read_gates(folder: str | os.PathLike) -> list[Gate]:
     """Reads what `write_gates` wrote.
 
     Raises:
-        FileNotFoundError: `path` does not exist.
+        FileNotFoundError: the gate did not finish.
     """
-    return [Gate(**row) for row in json.loads(Path(path).read_text(encoding="utf-8"))]
+    text = (Path(folder) / GATES_FILE).read_text(encoding="utf-8")
+    return [Gate(**row) for row in json.loads(text)]

@@ -35,9 +35,11 @@ def only_known(image: tf.Tensor) -> tf.Tensor:
     Returns:
         The same bytes if they begin as a JPEG, a PNG or a GIF; else some that no decoder knows.
     """
-    known = [
-        tf.equal(tf.strings.substr(image, 0, len(magic)), magic)
-        for magics in _MAGIC.values()
-        for magic in magics
-    ]
+    known = [has_format(image, name) for name in _MAGIC]
     return tf.where(tf.reduce_any(known), image, "unknown format")
+
+
+def has_format(image: tf.Tensor, name: str) -> tf.Tensor:
+    """Part of the graph: whether bytes, string [], begin as those of a format do: bool []."""
+    magics = [tf.equal(tf.strings.substr(image, 0, len(m)), m) for m in _MAGIC[name]]
+    return tf.reduce_any(magics)

@@ -30,7 +30,7 @@ def decode(image: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
     # Resized as it is stored, then turned: that turns the fewest pixels.
     stored_size = tf.where(exif.swaps_sides(stored), size[::-1], size)
     decoded = tf.cond(
-        exif.is_jpeg(image),
+        picture_formats.has_format(image, "JPEG"),
         lambda: _decode_jpeg(image, stored_size),
         lambda: tf.io.decode_image(image, channels=3, expand_animations=False),
     )
@@ -66,7 +66,7 @@ def _decode_jpeg(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def rescale(pixels: tf.Tensor, value_range: ValueRange) -> tf.Tensor:
-    """float32 [size, size, 3], 0..255 RGB, to `value_range`."""
+    """float32 [..., 3], 0..255 RGB, to `value_range`."""
     if value_range == "tf":
         return pixels / 127.5 - 1.0
     if value_range == "torch":

@@ -1,9 +1,11 @@
 """Pydantic's errors in Graft's words: which key, what is wrong, what would be right."""
 
 import dataclasses
+import json
 from typing import Any, get_args
 
 import pydantic
+from pydantic.fields import FieldInfo
 
 from components.text import did_you_mean, one_line
 
@@ -71,7 +73,8 @@ def _problem(error: dict[str, Any], model: type[pydantic.BaseModel], outside: in
     text = error["msg"].removeprefix("Value error, ")
     given = error["input"]
     if error["type"] != "value_error" and isinstance(given, str | int | float | None):
-        text = f"{text}, not {one_line(repr(given), 80)}"
+        shown = json.dumps(given) if isinstance(given, bool | None) else repr(given)
+        text = f"{text}, not {one_line(shown, 80)}"
     return Problem(path, one_line(text[:1].lower() + text[1:]))
 
 
@@ -82,7 +85,7 @@ def _known_keys(model: type[pydantic.BaseModel], blocks: list[str]) -> list[str]
     return list(_fields(model))
 
 
-def _fields(model: type[pydantic.BaseModel]) -> dict[str, pydantic.fields.FieldInfo]:
+def _fields(model: type[pydantic.BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a block by their keys."""
     return {
         field.validation_alias or field.alias or name: field

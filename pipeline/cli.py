@@ -231,16 +231,23 @@ def submit(
     ] = None,
     ca_cert: Annotated[
         Path | None,
-        typer.Option(help="PEM file with the authority of the host's certificate."),
+        typer.Option(
+            help="PEM file with the certificate authority that signed the host's certificate."
+        ),
     ] = None,
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", "-n", help="Yours, where there are several users."),
+        typer.Option(
+            "--namespace",
+            "-n",
+            help="Kubernetes namespace of the run, where the installation has several users.",
+        ),
     ] = None,
     experiment: Annotated[
         str | None,
         typer.Option(
-            help="The experiment of the run; made if need be.", show_default="the pipeline's name"
+            help="The experiment that the run belongs to; made if it does not exist.",
+            show_default="the pipeline's name",
         ),
     ] = None,
     run_name: Annotated[
@@ -260,7 +267,9 @@ def submit(
     ] = None,
     service_account: Annotated[
         str | None,
-        typer.Option(help="Of Kubernetes, for the pods.", show_default="the server's"),
+        typer.Option(
+            help="Kubernetes service account that the pods run under.", show_default="the server's"
+        ),
     ] = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Runs every step, whatever the package says.")
@@ -276,7 +285,10 @@ def submit(
         typer.Option(metavar="SECONDS", min=1, help="How long to wait at most."),
     ] = None,
     poll: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="Between two looks at the run.")
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.1, help="Time between two requests for the state of the run."
+        ),
     ] = 5,
     cron: Annotated[
         str | None,

@@ -24,6 +24,8 @@ from components.progress import Progress as Step
 from components.text import printable
 from pipeline.run_result import NodeReport, RunResult
 
+_MARKS = {"pass": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
+
 
 def make_console(**options) -> Console:
     """A console that takes `:name:` in a path for what it is, not for an emoji."""
@@ -94,6 +96,10 @@ class RunDisplay:
             self._progress.remove_task(self._step)
             self._step = None
 
+    def noticed(self, text: str) -> None:
+        """Prints a line above the node's."""
+        say(self._console, f"! {text}", style="yellow")
+
     def node_finished(self, report: NodeReport) -> None:
         """Ends the node's line."""
         self._end_step()
@@ -101,18 +107,17 @@ class RunDisplay:
         how = "cached" if report.cached else "run"
         self._console.print(
             f"[green]✓[/] {report.node_id:<{self._width}}  {report.seconds:7.1f} s  {how:<6}  "
-            f"{plain(report.figure)}",
+            f"{plain(report.summary)}",
             highlight=False,
             soft_wrap=True,
         )
 
 
 def gates_table(gates: Sequence[Gate]) -> Table:
-    """The gates of a run, one row each."""
+    """The gates of a run, one row each, with a mark for the verdict."""
     table = Table("", "gate", "finding", title="Gates", title_justify="left", title_style="bold")
     for gate in gates:
-        mark = "[green]✓[/]" if gate.passed else "[red]✗[/]"
-        table.add_row(mark, escape(gate.name), escape(gate.message))
+        table.add_row(_MARKS[gate.verdict], plain(gate.name), plain(gate.message))
     return table
 
 
@@ -126,11 +131,11 @@ def show_result(console: Console, result: RunResult, destination: Path) -> None:
     """
     console.print(gates_table(result.gates))
     if result.pushed_path:
-        text = f"[green]Pushed[/] to {escape(result.pushed_path)}"
+        text = f"[green]Pushed[/] to {plain(result.pushed_path)}"
     elif result.already_served:
-        text = f"[green]Served already[/] as {escape(str(destination / result.already_served))}"
+        text = f"[green]Served already[/] as {plain(destination / result.already_served)}"
     else:
-        text = f"[red]Not pushed.[/] What {escape(str(destination))} serves is as it was."
+        text = f"[red]Not pushed.[/] What {plain(destination)} serves is as it was."
     console.print(text, soft_wrap=True, highlight=False)
 
 

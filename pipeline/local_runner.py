@@ -11,25 +11,29 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
+from tfx.orchestration.portable import (
+    launcher,
+    partial_run_utils,
+    runtime_parameter_utils,
+    tfx_runner,
+)
 from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types import Artifact
 
 from components import served_versions
-from components.evaluator import results
 from components.example_gen import split_ledger
 from components.gates import read_gates
-from components.serving_gate.executor import CHECKS_FILE
 from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
-from pipeline import preflight
+from pipeline import artifact_manifests, preflight
 from pipeline.config import Recipe
 from pipeline.failures import explain
-from pipeline.node_figures import main_figure
-from pipeline.node_ids import TRAINER
+from pipeline.metadata_database import DATABASE, set_aside_if_damaged
+from pipeline.node_figures import summarize
+from pipeline.node_ids import EVALUATOR, PUSHER, SERVING_GATE, TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.preflight import Inspection, Scope
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
@@ -51,8 +55,11 @@ def run_local(recipe: Recipe, listener: Listener, found: Inspection | None = Non
         UserError: the recipe asks for something that is not there; nothing has been run.
     """
     found = found or preflight.inspect(recipe, Scope.MACHINE)
-    served_versions.check_writable(str(recipe.push_destination.absolute()))
-    return _conclude(_run(recipe, listener, found))
+    destination = str(recipe.push_destination.absolute())
+    served_versions.check_writable(destination)
+    result = _conclude(_run(recipe, listener, found))
+    _check_served(result, destination)
+    return result
 
 
 def run_up_to(
@@ -85,30 +92,29 @@ def _run(
     destination = recipe.push_destination.absolute()
     folder = recipe.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    champion = served_versions.champion(str(destination))
+    if notice := set_aside_if_damaged(folder):
+        listener.noticed(notice)
     database = metadata_store_pb2.ConnectionConfig(
-        sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
-            filename_uri=str(folder / "metadata.sqlite")
-        )
+        sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(filename_uri=str(folder / DATABASE))
     )
     data = recipe.data.replaced(source=found.source.location)
     pipeline = create_pipeline(
         recipe.replaced(data=data),
-        pipeline_root=str(folder / "artifacts"),
+        pipeline_root=str(folder / artifact_manifests.ARTIFACTS),
         push_destination=str(destination),
         schema_file=str(
             write_schema(found.source.classes, folder / "schemas", found.source.columns)
         ),
         input_fingerprint=found.fingerprint,
+        served_fingerprint=served_versions.fingerprint(destination),
         ledger_fingerprint=split_ledger.ledger_fingerprint(
             data.split_ledger,
             split_ledger.ledger_inputs(found.fingerprint, data.model_dump_json()),
         ),
-        champion_digest=served_versions.content_digest(champion.path) if champion else "",
         weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
         teacher_fingerprint=teacher_files.fingerprint(recipe.distillation),
     )
-    runner = _Runner(listener, database, recipe.beam.pipeline_args(), last_node)
+    runner = _Runner(listener, folder, database, recipe.beam.pipeline_args(), last_node)
     runner.run(pipeline)
     return runner.outputs
 
@@ -144,6 +150,7 @@ class _Runner(tfx_runner.IrBasedRunner):
     def __init__(
         self,
         listener: Listener,
+        folder: Path,
         database: metadata_store_pb2.ConnectionConfig,
         beam_args: Sequence[str],
         last_node: str = "",
@@ -152,11 +159,13 @@ class _Runner(tfx_runner.IrBasedRunner):
 
         Args:
             listener: told about every node.
+            folder: of the recipe, absolute.
             database: of ML Metadata.
             beam_args: options of Apache Beam.
             last_node: run only this one and those that it needs; empty: all.
         """
         self._listener = listener
+        self._folder = folder
         self._database = database
         self._operators = {
             executable_spec_pb2.BeamExecutableSpec: functools.partial(
@@ -174,12 +183,16 @@ class _Runner(tfx_runner.IrBasedRunner):
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         nodes = [node.pipeline_node for node in pipeline.nodes]
         if self._last_node:
-            nodes = _with_upstream(nodes, self._last_node)
+            partial_run_utils.mark_pipeline(pipeline, to_nodes=[self._last_node])
+            nodes = [node for node in nodes if node.execution_options.HasField("run")]
         self._listener.run_started([node.node_info.id for node in nodes])
         for node in nodes:
             node_id = node.node_info.id
             self._listener.node_started(node_id)
             start = time.monotonic()
+            if node_id == PUSHER:  # what it does depends on the destination, not on its inputs
+                node.execution_options.caching_options.enable_cache = False
+            self._forget_damaged_artifacts(node_id)
             try:
                 info = launcher.Launcher(
                     pipeline_node=node,
@@ -199,36 +212,49 @@ class _Runner(tfx_runner.IrBasedRunner):
             if node_id == TRAINER:
                 (model_run,) = outputs["model_run"]
                 resume.discard_published(model_run.uri)
+            uris = [artifact.uri for artifacts in outputs.values() for artifact in artifacts]
+            artifact_manifests.write_missing(self._folder, uris)
             self._listener.node_finished(
                 NodeReport(
                     node_id,
                     seconds=time.monotonic() - start,
                     cached=info.execution_output_uri is None,
-                    figure=main_figure(node_id, outputs),
+                    summary=summarize(node_id, outputs),
                 )
             )
 
+    def _forget_damaged_artifacts(self, node_id: str) -> None:
+        """Keeps the cache from handing out what is not as it was published."""
+        for uri, damage in artifact_manifests.find_damaged(self._folder, node_id).items():
+            self._listener.noticed(f"{node_id}: {uri} is damaged, it is not used: {damage}")
+            with metadata.Metadata(self._database) as store:
+                artifacts = store.store.get_artifacts_by_uri(uri)
+                for artifact in artifacts:
+                    artifact.state = metadata_store_pb2.Artifact.DELETED
+                store.store.put_artifacts(artifacts)
+            artifact_manifests.forget(self._folder, uri)
 
-def _with_upstream(
-    nodes: Sequence[pipeline_pb2.PipelineNode], last_node: str
-) -> list[pipeline_pb2.PipelineNode]:
-    """A node and those that it needs, in the pipeline's order."""
-    needed = {last_node}
-    for node in reversed(nodes):  # in topological order, so consumers come first
-        if node.node_info.id in needed:
-            needed.update(node.upstream_nodes)
-    return [node for node in nodes if node.node_info.id in needed]
+
+def _check_served(result: RunResult, destination: str) -> None:
+    """Holds the last word of a run to what its destination really serves.
+
+    Raises:
+        RunError: it is not the model that the run says it is.
+    """
+    claimed = result.already_served or Path(result.pushed_path).name
+    champion = served_versions.champion(destination)
+    served = champion.name if champion else ""
+    if claimed and claimed != served:
+        now = f"version {served}" if served else "nothing"
+        raise RunError(f"version {claimed} was served, but {destination} serves {now} by now")
 
 
 def _conclude(outputs: dict[str, Outputs]) -> RunResult:
-    (pushed,) = outputs["Pusher"]["pushed_model"]
-    (evaluation,) = outputs["Evaluator"]["evaluation"]
-    (infra_blessing,) = outputs["ServingGate"]["infra_blessing"]
+    (pushed,) = outputs[PUSHER]["pushed_model"]
+    (blessing,) = outputs[EVALUATOR]["blessing"]
+    (infra_blessing,) = outputs[SERVING_GATE]["infra_blessing"]
     return RunResult(
-        gates=[
-            *results.read_gates(evaluation.uri),
-            *read_gates(Path(infra_blessing.uri) / CHECKS_FILE),
-        ],
+        gates=[*read_gates(blessing.uri), *read_gates(infra_blessing.uri)],
         pushed_path=pushed.get_string_custom_property("pushed_destination"),
         already_served=pushed.get_string_custom_property("already_served"),
     )

@@ -1,4 +1,4 @@
-"""The main result of each node in a few words, for the line that it ends with."""
+"""One line about what each node did: every component of ours words its own."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +11,13 @@ from components.example_gen import figures as example_gen
 from components.pusher import figures as pusher
 from components.serving_gate import figures as serving_gate
 from components.trainer import figures as trainer
+from pipeline import node_ids
 
 Outputs = dict[str, list]
 
 
-def main_figure(node_id: str, outputs: Outputs) -> str:
-    """Says what came of a node.
+def summarize(node_id: str, outputs: Outputs) -> str:
+    """Says in a few words what a node did.
 
     Args:
         node_id: as in the pipeline.
@@ -40,11 +41,11 @@ def _anomalies(outputs: Outputs) -> str:
 
 
 _DESCRIBE: dict[str, Callable[[Outputs], str]] = {
-    "ImageExampleGen": example_gen.describe,
-    "ExampleValidator": _anomalies,
-    "Trainer": trainer.describe,
-    "BaselineFinder": baseline_finder.describe,
-    "Evaluator": evaluator.describe,
-    "ServingGate": serving_gate.describe,
-    "Pusher": pusher.describe,
+    node_ids.IMAGE_EXAMPLE_GEN: example_gen.describe,
+    node_ids.EXAMPLE_VALIDATOR: _anomalies,
+    node_ids.TRAINER: trainer.describe,
+    node_ids.BASELINE_FINDER: baseline_finder.describe,
+    node_ids.EVALUATOR: evaluator.describe,
+    node_ids.SERVING_GATE: serving_gate.describe,
+    node_ids.PUSHER: pusher.describe,
 }

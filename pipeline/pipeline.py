@@ -24,7 +24,7 @@ from pipeline.config import Recipe
 _PREPROCESSING = "components.transform.preprocessing"
 _TRAINING = "components.trainer.run_fn"
 # The ServingGate starts it in a process of its own.
-_SERVING_CLIENT = "components.serving_gate.client"
+_SERVING_CLIENT = "components.serving_gate.__main__"
 
 
 def create_pipeline(
@@ -35,7 +35,7 @@ def create_pipeline(
     schema_file: str,
     input_fingerprint: str = "",
     ledger_fingerprint: str = "",
-    champion_digest: str = "",
+    served_fingerprint: str = "",
     weights_fingerprint: str = "",
     teacher_fingerprint: str = "",
     beam_pipeline_args: Sequence[str] = (),
@@ -49,7 +49,7 @@ def create_pipeline(
         schema_file: the schema of the examples, see `pipeline.schema`.
         input_fingerprint: changes when the pictures do; makes a cached ImageExampleGen run again.
         ledger_fingerprint: the same for the split ledger.
-        champion_digest: changes when the served model does; makes a cached BaselineFinder run.
+        served_fingerprint: changes when what is served does; makes a cached BaselineFinder run.
         weights_fingerprint: changes when the files of `backbone.weights` do; makes a cached Trainer
             run.
         teacher_fingerprint: the same for those of `distillation.teacher`.
@@ -100,12 +100,12 @@ def create_pipeline(
             "code_digest": code_digest(_TRAINING),
         },
     )
-    # On a cluster branches run side by side: without this a model could be live before the pictures
-    # are found to be wrong, in a run that then fails.
+    # On a cluster branches run side by side: without this a model could be live in a run that then
+    # fails at the statistics or their validation.
     trainer.add_upstream_node(validator)
     baseline = BaselineFinder(
         push_destination=push_destination,
-        champion_digest=champion_digest,
+        served_fingerprint=served_fingerprint,
         code_digest=code_digest("components.baseline_finder.executor"),
     )
     evaluator = Evaluator(
@@ -127,6 +127,7 @@ def create_pipeline(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_gate.outputs["infra_blessing"],
+        baseline=baseline.outputs["baseline"],
         push_destination=push_destination,
         code_digest=code_digest("components.pusher.executor"),
     )

@@ -30,12 +30,12 @@ def _stop(number: int, _) -> None:
 
 def end_children() -> None:
     """Ends every process below this one: politely, and after three seconds by force."""
-    children = _descendants(os.getpid())
-    _send(signal.SIGTERM, children)
+    below = _descendants(os.getpid())
+    _send(signal.SIGTERM, below)
     deadline = time.monotonic() + _GRACE_SECONDS
-    while children & _descendants(os.getpid()) and time.monotonic() < deadline:
+    while below & _running().keys() and time.monotonic() < deadline:
         time.sleep(0.05)
-    _send(signal.SIGKILL, children & _descendants(os.getpid()))
+    _send(signal.SIGKILL, below & _running().keys())
 
 
 def _send(number: int, pids: set[int]) -> None:
@@ -45,17 +45,23 @@ def _send(number: int, pids: set[int]) -> None:
 
 
 def _descendants(root: int) -> set[int]:
-    """Process ids below one, without those that have ended and only wait to be collected."""
-    parents = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # After the name, which is in brackets and may hold any letter: state, parent, …
-            state, parent, *_ = entry.read_text(errors="replace").rpartition(")")[2].split()
-            if state != "Z":
-                parents[int(entry.parent.name)] = int(parent)
+    """Process ids of the children of a process, of theirs, and so on."""
+    parents = _running()
     found: set[int] = set()
     level = {root}
     while level:
         level = {pid for pid, parent in parents.items() if parent in level}
         found |= level
     return found
+
+
+def _running() -> dict[int, int]:
+    """Parent by process, without those that have ended and only wait to be collected."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # After the name, which is in brackets and may hold any letter: state, parent, …
+            state, parent, *_ = status.read_text(errors="replace").rpartition(")")[2].split()
+            if state != "Z":
+                parents[int(status.parent.name)] = int(parent)
+    return parents

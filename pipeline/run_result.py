@@ -1,11 +1,11 @@
-"""How a run goes and ends: what both runners tell whoever watches."""
+"""How a run goes and ends: what the local runner and the rehearsal tell whoever watches."""
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
 from components.errors import Fault, fault_of
-from components.gates import Gate
+from components.gates import Gate, failed
 
 
 class RunError(Exception):
@@ -25,13 +25,13 @@ class NodeReport:
         node_id: as in the pipeline.
         seconds: wall time.
         cached: whether an earlier run's outputs were taken.
-        figure: its main result in a few words.
+        summary: what it did, in a few words; empty if there is nothing to tell.
     """
 
     node_id: str
     seconds: float
     cached: bool
-    figure: str
+    summary: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        gates: every threshold and check, passed or not.
+        gates: every answer of the Evaluator and the ServingGate.
         pushed_path: folder of the version that was pushed; empty if none was.
         already_served: name of the version that is this very model; empty if there is none.
     """
@@ -49,9 +49,9 @@ class RunResult:
     already_served: str
 
     @property
-    def passed(self) -> bool:
-        """Whether every gate said yes."""
-        return all(gate.passed for gate in self.gates)
+    def succeeded(self) -> bool:
+        """Whether no gate failed and the model is served."""
+        return not failed(self.gates) and bool(self.pushed_path or self.already_served)
 
 
 class Listener(Protocol):
@@ -62,6 +62,9 @@ class Listener(Protocol):
 
     def node_started(self, node_id: str) -> None:
         """Called before a node."""
+
+    def noticed(self, text: str) -> None:
+        """Called with what the user should know although the run goes on."""
 
     def node_finished(self, report: NodeReport) -> None:
         """Called after a node that did not fail."""

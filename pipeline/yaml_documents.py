@@ -1,5 +1,6 @@
 """Reads YAML that people write: no key twice, no more of it than a person writes."""
 
+import re
 from typing import Any
 
 import yaml
@@ -53,7 +54,8 @@ def read_documents(text: str, most_bytes: int) -> list[Any]:
 class _Loader(yaml.SafeLoader):
     """YAML with limits, in which a key that is there twice is an error.
 
-    By YAML's rules the last of two equal keys would win. A date is text here.
+    By YAML's rules the last of two equal keys would win. A date is text here, and 1e-4 a number,
+    as in YAML 1.2.
     """
 
     yaml_implicit_resolvers = {
@@ -111,6 +113,13 @@ class _Loader(yaml.SafeLoader):
             value = node.value if isinstance(node, yaml.ScalarNode) else "this"
             kind = node.tag.rpartition(":")[2]
             raise _error(f"{one_line(value, 80)} is no {kind}", node.start_mark) from None
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
 
 
 def _error(problem: str, mark: yaml.Mark | None = None) -> UserError:

@@ -178,10 +178,11 @@ class Recorder:
         node_ids: the nodes, in the order in which they will run.
         started: those that have begun.
         reports: of those that have ended, by node.
+        notices: what the user should know.
     """
 
     def __init__(self):
-        self.node_ids, self.started, self.reports = [], [], {}
+        self.node_ids, self.started, self.reports, self.notices = [], [], {}, []
 
     def run_started(self, node_ids):
         self.node_ids = list(node_ids)
@@ -189,6 +190,9 @@ class Recorder:
     def node_started(self, node_id):
         assert node_id not in self.reports, "a node starts before it ends"
         self.started.append(node_id)
+
+    def noticed(self, text):
+        self.notices.append(text)
 
     def node_finished(self, report):
         self.reports[report.node_id] = report

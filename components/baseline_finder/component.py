@@ -12,7 +12,7 @@ class BaselineFinderSpec(ComponentSpec):
 
     PARAMETERS = {
         "push_destination": ExecutionParameter(type=str),
-        "champion_digest": ExecutionParameter(type=str),
+        "served_fingerprint": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
     }
     INPUTS = {}
@@ -25,20 +25,20 @@ class BaselineFinder(base_component.BaseComponent):
     SPEC_CLASS = BaselineFinderSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(self, push_destination: str, champion_digest: str, code_digest: str):
+    def __init__(self, push_destination: str, served_fingerprint: str, code_digest: str):
         """Makes the node `BaselineFinder`.
 
         Args:
             push_destination: folder of the served versions.
-            champion_digest: `content_digest` of the served version when the pipeline is built,
-                empty if there is none. Part of the cache key: a node without inputs would
-                otherwise be taken from the cache after another model was pushed.
+            served_fingerprint: `served_versions.fingerprint` of the destination when the pipeline
+                is built; empty where that cannot be known. Part of the cache key: a node without
+                inputs would otherwise be taken from the cache after another model was pushed.
             code_digest: digest of this component's source, part of the cache key.
         """
         super().__init__(
             BaselineFinderSpec(
                 push_destination=push_destination,
-                champion_digest=champion_digest,
+                served_fingerprint=served_fingerprint,
                 code_digest=code_digest,
                 baseline=Channel(type=standard_artifacts.Model),
             )

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
@@ -9,6 +10,8 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components import served_versions
+from components.baseline_finder import damage
+from components.errors import UserError
 
 
 class Executor(base_executor.BaseExecutor):
@@ -23,16 +26,29 @@ class Executor(base_executor.BaseExecutor):
         """Fills `baseline`: the SavedModel under `Format-Serving`, as a Trainer leaves it.
 
         Its custom properties say what was found: `has_baseline` 1 and the `version`, or
-        `has_baseline` 0.
+        `has_baseline` 0; and the `highest_version` number that there is or was, in digits. The
+        Pusher replaces nothing else.
 
         Raises:
-            UserError: the destination's `champion` file names a version that is not there, or
-                nothing can be written to the destination: better told now than after training.
+            UserError: the served version is damaged, the `champion` file names a version that is
+                not there, or nothing can be written to the destination: better told now than after
+                training. Or another version is served than when the pipeline was built.
         """
         baseline = artifact_utils.get_single_instance(output_dict["baseline"])
         destination = exec_properties["push_destination"]
         served_versions.check_writable(destination)
+        for name in served_versions.misnamed_versions(destination):
+            logging.warning("%s: servers cannot read the number %s", destination, name)
+        if not Path(destination, served_versions.CHAMPION_FILE).exists():
+            damage.check_newest(destination)
         champion = served_versions.champion(destination)
+        if champion:
+            damage.check_whole(champion)
+        expected = exec_properties["served_fingerprint"]
+        if expected and served_versions.fingerprint(destination) != expected:
+            raise UserError(f"{destination} has changed since this run began; run again")
+        highest = served_versions.served_state(destination).highest
+        baseline.set_string_custom_property("highest_version", str(highest))
         baseline.set_int_custom_property("has_baseline", int(champion is not None))
         if champion is None:
             logging.warning("No model is served at %s: there is no baseline", destination)

@@ -15,11 +15,11 @@ def why_not_comparable(candidate: list[str], served: str | os.PathLike) -> str:
     Returns:
         One line; empty if both know the same classes. The order does not matter: each model is
         scored with its own numbering.
+
+    Raises:
+        UserError: the served model carries no list of classes.
     """
-    try:
-        known = set(read_classes(served))
-    except ValueError as error:
-        return f"served model not compared: {error}"
+    known = set(read_classes(served))
     if known == set(candidate):
         return ""
     new = ", ".join(sorted(set(candidate) - known)) or "none"

@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
+from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as stock
+from tfx.components.util import model_utils
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import path_utils, proto_utils
 
 from components.classes import read_classes
 from components.evaluator import comparison, results, tfma_results
-from components.gates import write_gates
+from components.gates import Gate, failed, write_gates
 
 
 class Executor(stock.Executor):
-    """The stock executor between two steps: what it is to compare, and what came of it."""
+    """The stock executor measures; the rows of `gates.json` decide about the blessing."""
 
     def Do(
         self,
@@ -24,10 +26,10 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Evaluates, blesses or not, and writes `gates.json` and `metrics.json` beside TFMA's.
+        """Evaluates and blesses the model, or not.
 
-        `gates.json` lies beside the blessing too.
-
+        `metrics.json` lies beside TFMA's files, `gates.json` beside the blessing. The model is
+        blessed (marker file and custom property `blessed`) if none of these rows is a `fail`.
         Where the model is not compared with a served one, the custom property `baseline_note` of
         the blessing says why.
 
@@ -47,9 +49,22 @@ class Executor(stock.Executor):
             exec_properties[keys.EVAL_CONFIG_KEY], config_pb2.EvalConfig()
         )
         gates = tfma_results.make_gates(evaluation, eval_config, note)
-        results.write(Path(evaluation), gates, tfma_results.make_metrics(evaluation, names))
-        # The blessing is what travels to the Pusher, which has to say why it pushes nothing.
-        write_gates(Path(blessing.uri) / results.GATES_FILE, gates)
+        if not failed(gates) and not model_utils.is_model_blessed(blessing):
+            message = "TFMA did not validate the model, although every bound is kept: see its log"
+            gates.append(Gate("TFMA", "fail", None, None, message))
+        results.write_metrics(evaluation, tfma_results.make_metrics(evaluation, names))
+        write_gates(blessing.uri, gates)
+        _bless(blessing, not failed(gates))
+
+
+def _bless(blessing: Artifact, blessed: bool) -> None:
+    """Leaves what the stock executor leaves, of which TFX's own tools know a blessed model."""
+    for name in (constants.BLESSED_FILE_NAME, constants.NOT_BLESSED_FILE_NAME):
+        Path(blessing.uri, name).unlink(missing_ok=True)
+    marker = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
+    Path(blessing.uri, marker).touch()
+    value = constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
 
 
 def _saved_model(model: list[Artifact]) -> str:

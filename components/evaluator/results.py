@@ -1,7 +1,6 @@
-"""What the Evaluator found, as files beside TFMA's own that need no TensorFlow to read.
+"""What the Evaluator measured, as a file beside TFMA's own that needs no TensorFlow to read.
 
-<evaluation>/gates.json     one row per bound
-<evaluation>/metrics.json   the figures of the model and of the served one
+<evaluation>/metrics.json   the metrics of the model and of the served one
 """
 
 import dataclasses
@@ -11,16 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from components.gates import Gate, write_gates
-from components.gates import read_gates as _read_gates
-
-GATES_FILE = "gates.json"
 _METRICS_FILE = "metrics.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Metrics:
-    """Figures of one model on the test split.
+    """Metrics of one model on the test split.
 
     Attributes:
         classes: class names, in the order of the rows of `confusion`.
@@ -38,24 +33,15 @@ class Metrics:
     confusion: np.ndarray
 
 
-def write(evaluation: Path, gates: list[Gate], metrics: Metrics) -> None:
-    """Writes both files into the folder of an evaluation."""
-    write_gates(evaluation / GATES_FILE, gates)
+def write_metrics(evaluation_uri: str | os.PathLike, metrics: Metrics) -> None:
+    """Writes `metrics.json` into the folder of an evaluation."""
     fields = {**vars(metrics), "confusion": metrics.confusion.tolist()}
-    (evaluation / _METRICS_FILE).write_text(json.dumps(fields), encoding="utf-8")
-
-
-def read_gates(evaluation_uri: str | os.PathLike) -> list[Gate]:
-    """One row per bound of an evaluation, kept or not.
-
-    Raises:
-        FileNotFoundError: the evaluation did not finish.
-    """
-    return _read_gates(Path(evaluation_uri) / GATES_FILE)
+    path = Path(evaluation_uri) / _METRICS_FILE
+    path.write_text(json.dumps(fields), encoding="utf-8")
 
 
 def read_metrics(evaluation_uri: str | os.PathLike) -> Metrics:
-    """The figures of an evaluation.
+    """The metrics of an evaluation.
 
     Raises:
         FileNotFoundError: the evaluation did not finish.

@@ -1,4 +1,4 @@
-"""Turns TFMA's records into the rows and figures that people read."""
+"""Turns TFMA's records into the gates and metrics that people read."""
 
 import json
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
 from components.evaluator.metrics import precision_per_class, recall_per_class
 from components.evaluator.results import Metrics
-from components.gates import Gate
+from components.gates import Gate, Verdict, verdict
 
 CONFUSION_MATRIX = "confusion_matrix"
 
@@ -50,7 +50,7 @@ def make_gates(evaluation: str, eval_config: config_pb2.EvalConfig, note: str) -
 
 
 def make_metrics(evaluation: str, classes: list[str]) -> Metrics:
-    """The figures of the model and of the served one.
+    """The metrics of the model and of the served one.
 
     Args:
         evaluation: folder that TFMA wrote.
@@ -58,7 +58,7 @@ def make_metrics(evaluation: str, classes: list[str]) -> Metrics:
     """
     values = _read_values(evaluation)
     confusion = _read_confusion(evaluation, len(classes))
-    figures = zip(
+    columns = zip(
         precision_per_class(confusion).tolist(),
         recall_per_class(confusion).tolist(),
         confusion.sum(axis=1).tolist(),
@@ -70,7 +70,7 @@ def make_metrics(evaluation: str, classes: list[str]) -> Metrics:
         served=_overall(values, tfma.BASELINE_KEY),
         per_class={
             name: {"precision": precision, "recall": recall, "count": count}
-            for name, (precision, recall, count) in zip(classes, figures, strict=True)
+            for name, (precision, recall, count) in zip(classes, columns, strict=True)
         },
         confusion=confusion,
     )
@@ -80,8 +80,8 @@ def _value_gate(name, threshold, values, failed) -> Gate:
     key = _Key(name)
     bound = threshold.value_threshold.lower_bound.value
     value = values.get(key)
-    message = f"{_figure(value)}, at least {bound:g} wanted"
-    return Gate(name, _passed(key, values, failed), value, bound, message)
+    message = f"{_shown(value)}, at least {bound:g} wanted"
+    return Gate(name, _verdict(key, values, failed), value, bound, message)
 
 
 def _change_gate(name, threshold, values, failed, note) -> Gate:
@@ -89,13 +89,13 @@ def _change_gate(name, threshold, values, failed, note) -> Gate:
     bound = threshold.change_threshold.absolute.value
     row = f"{name} against served"
     if note:
-        return Gate(row, True, None, bound, note)
+        return Gate(row, "warn", None, bound, note)
     value = values.get(key)
-    served = _figure(values.get(_Key(name, model=tfma.BASELINE_KEY)))
+    served = _shown(values.get(_Key(name, model=tfma.BASELINE_KEY)))
     message = (
-        f"{_figure(values.get(_Key(name)))}, served model {served}, at most {-bound:g} less allowed"
+        f"{_shown(values.get(_Key(name)))}, served model {served}, at most {-bound:g} less allowed"
     )
-    return Gate(row, _passed(key, values, failed), value, bound, message)
+    return Gate(row, _verdict(key, values, failed), value, bound, message)
 
 
 def _class_gate(name, threshold, values, failed) -> Gate:
@@ -104,18 +104,19 @@ def _class_gate(name, threshold, values, failed) -> Gate:
     row = "recall of every class"
     keys = [key for key in values if key.label and key == _Key(name, key.label)]
     if not keys:
-        return Gate(row, False, None, bound, "no pictures to measure on")
+        return Gate(row, "fail", None, bound, "no pictures to measure on")
     worst = min(keys, key=values.get)
-    passed = all(_passed(key, values, failed) for key in keys)
-    message = f"lowest: {worst.label} with {_figure(values[worst])}, at least {bound:g} wanted"
-    return Gate(row, passed, values[worst], bound, message)
+    passed = all(_verdict(key, values, failed) == "pass" for key in keys)
+    message = f"lowest: {worst.label} with {_shown(values[worst])}, at least {bound:g} wanted"
+    return Gate(row, verdict(passed), values[worst], bound, message)
 
 
-def _passed(key: _Key, values: dict[_Key, float], failed: set[_Key]) -> bool:
-    return key in values and key not in failed
+def _verdict(key: _Key, values: dict[_Key, float], failed: set[_Key]) -> Verdict:
+    """`fail` also where nothing was measured: there is nothing that keeps the bound."""
+    return verdict(key in values and key not in failed)
 
 
-def _figure(value: float | None) -> str:
+def _shown(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.4f}"
 
 

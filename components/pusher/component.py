@@ -2,13 +2,18 @@
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, Channel, standard_artifacts, standard_component_specs
-from tfx.types.component_spec import ExecutionParameter
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.pusher import executor
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
-    """The stock inputs and output; the destination is a plain folder."""
+    """The stock inputs and output and the baseline; the destination is a plain folder."""
+
+    INPUTS = {
+        **standard_component_specs.PusherSpec.INPUTS,
+        "baseline": ChannelParameter(type=standard_artifacts.Model),
+    }
 
     PARAMETERS = {
         standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=str),
@@ -17,7 +22,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
 
 
 class Pusher(base_component.BaseComponent):
-    """Pushes the model as a new version, if it is blessed and not served already."""
+    """Pushes the model as a new version, if no gate failed and it is not served already."""
 
     SPEC_CLASS = PusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
@@ -27,6 +32,7 @@ class Pusher(base_component.BaseComponent):
         model: BaseChannel,
         model_blessing: BaseChannel,
         infra_blessing: BaseChannel,
+        baseline: BaseChannel,
         push_destination: str,
         code_digest: str,
     ):
@@ -36,6 +42,8 @@ class Pusher(base_component.BaseComponent):
             model: `Model` of the Trainer.
             model_blessing: `ModelBlessing` of the Evaluator.
             infra_blessing: `InfraBlessing` of the ServingGate.
+            baseline: `Model` of the BaselineFinder: what the model was compared with, and what it
+                replaces.
             push_destination: folder of the served versions.
             code_digest: digest of this component's source, part of the cache key.
         """
@@ -44,6 +52,7 @@ class Pusher(base_component.BaseComponent):
                 model=model,
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
+                baseline=baseline,
                 push_destination=push_destination,
                 code_digest=code_digest,
                 pushed_model=Channel(type=standard_artifacts.PushedModel),

@@ -8,11 +8,13 @@ from tfx.components.pusher import executor as stock
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 
 from components import served_versions
+from components.gates import failed, read_gates
 from components.pusher.push import push
+from components.served_versions import ServedState
 
 
 class Executor(stock.Executor):
-    """Stock checks of the blessings; the copy is our own, because it must not be seen half-done."""
+    """The stock executor, which goes by the gates and whose copy is never seen half-done."""
 
     def Do(
         self,
@@ -20,21 +22,32 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model unless it is not blessed, or is what the destination serves already.
+        """Pushes the model unless a gate failed, or it is what the destination serves already.
 
         The output `pushed_model` says what happened in its custom properties: `pushed` 1 with
         `pushed_destination` and `pushed_version`; or `pushed` 0, with the version in
         `already_served` where the same model is served.
 
         Raises:
-            UserError: the destination cannot be written, or its `champion` file is wrong.
+            UserError: the destination cannot be written, its `champion` file is wrong, or it serves
+                something else than the model was compared with.
             OSError: the copy failed; the destination is as it was.
         """
         pushed_model = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
         )
         self._MarkNotPushed(pushed_model)
-        if not self.CheckBlessing(input_dict):
+        blessings = (
+            standard_component_specs.MODEL_BLESSING_KEY,
+            standard_component_specs.INFRA_BLESSING_KEY,
+        )
+        gates = [
+            gate
+            for key in blessings
+            for gate in read_gates(artifact_utils.get_single_uri(input_dict[key]))
+        ]
+        if refusals := failed(gates):
+            logging.warning("Not pushed: %s", "; ".join(gate.message for gate in refusals))
             return
         destination = exec_properties[standard_component_specs.PUSH_DESTINATION_KEY]
         model = Path(self.GetModelPath(input_dict))
@@ -46,6 +59,15 @@ class Executor(stock.Executor):
             pushed_model.set_string_custom_property("already_served", champion.name)
             logging.info("Not pushed: version %s in %s is this model", champion.name, destination)
             return
-        version = push(model, Path(destination))
+        version = push(model, Path(destination), _compared(input_dict))
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
         logging.info("Pushed to %s", version)
+
+
+def _compared(input_dict: dict[str, list[Artifact]]) -> ServedState:
+    """What was served when the BaselineFinder looked."""
+    baseline = artifact_utils.get_single_instance(input_dict["baseline"])
+    return ServedState(
+        champion=baseline.get_string_custom_property("version"),
+        highest=int(baseline.get_string_custom_property("highest_version")),
+    )

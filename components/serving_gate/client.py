@@ -1,6 +1,6 @@
 """Asks a SavedModel what a client will ask. Knows the serving contract, not the code behind it.
 
-    python -m components.serving_gate.client request.json
+    python -m components.serving_gate request.json PARENT_PROCESS_ID
 
 The request is what `process.ask` writes. One JSON line per check is appended to its file
 `answers` as soon as the check is made, so that a crash leaves what is known by then.
@@ -8,7 +8,6 @@ The request is what `process.ask` writes. One JSON line per check is appended to
 
 import dataclasses
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +17,13 @@ import tensorflow as tf
 
 from components import features
 from components.classes import read_classes
-from components.gates import Gate
+from components.gates import Gate, verdict
 from components.serving_gate.contract import CHECKS, Client, ContractError, Finding
 
 
-def main() -> None:
-    """Answers the request file named on the command line."""
-    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+def main(request_file: str) -> None:
+    """Answers a request."""
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     with Path(request["answers"]).open("a", encoding="utf-8") as file:
         for gate in run(request):
             print(json.dumps(dataclasses.asdict(gate)), file=file, flush=True)
@@ -77,17 +76,14 @@ def read_records(folder: str, count: int) -> list[bytes]:
 def _found(name: str, finding: Finding) -> Gate:
     value, bound, message = finding
     if bound is None:
-        return Gate(name, True, value, bound, message)
+        return Gate(name, "pass", value, bound, message)
     # Not `value > bound`, which would let NaN pass.
-    return Gate(name, value <= bound, value, bound, f"{message}, at most {bound:g} allowed")
+    passed = value <= bound
+    return Gate(name, verdict(passed), value, bound, f"{message}, at most {bound:g} allowed")
 
 
 def _failed(name: str, error: Exception) -> Gate:
     lines = [line.strip() for line in str(error).splitlines()]
     # TensorFlow says what is wrong last, but for the node it happened in.
     lines = [line for line in lines if line and not line.startswith("[[")]
-    return Gate(name, False, None, None, lines[-1] if lines else type(error).__name__)
-
-
-if __name__ == "__main__":
-    main()
+    return Gate(name, "fail", None, None, lines[-1] if lines else type(error).__name__)

@@ -8,11 +8,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components.gates import write_gates
+from components.gates import failed, write_gates
 from components.serving_gate import process
 from components.serving_gate.config import ServingGateSettings
-
-CHECKS_FILE = "checks.json"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -27,19 +25,19 @@ class Executor(base_executor.BaseExecutor):
         """Blesses the model if every check passed. A check that fails does not raise.
 
         `infra_blessing` gets the custom property `blessed` (1 or 0), the marker file
-        `INFRA_BLESSED` or `INFRA_NOT_BLESSED`, and `checks.json` with a row per check.
+        `INFRA_BLESSED` or `INFRA_NOT_BLESSED`, and `gates.json` with a row per check.
         """
         blessing = artifact_utils.get_single_instance(output_dict["infra_blessing"])
         model = artifact_utils.get_single_uri(input_dict["model"])
         split = artifact_utils.get_split_uri(input_dict["examples"], exec_properties["split"])
         settings = ServingGateSettings.model_validate_json(exec_properties["settings"])
         checks = process.ask(path_utils.serving_model_path(model), split, settings)
-        write_gates(Path(blessing.uri) / CHECKS_FILE, checks)
-        blessed = all(check.passed for check in checks)
+        write_gates(blessing.uri, checks)
+        blessed = not failed(checks)
         # Property and file names of the stock InfraValidator, on which the Pusher relies.
         blessing.set_int_custom_property("blessed", int(blessed))
         marker = "INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED"
         Path(blessing.uri, marker).touch()
         for check in checks:
-            log = logging.info if check.passed else logging.warning
+            log = logging.info if check.verdict == "pass" else logging.warning
             log("%s: %s", check.name, check.message)

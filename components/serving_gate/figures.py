@@ -1,9 +1,6 @@
 """What the ServingGate has to tell in a few words, for the line that it ends with."""
 
-from pathlib import Path
-
 from components.gates import read_gates
-from components.serving_gate.executor import CHECKS_FILE
 
 
 def describe(outputs: dict[str, list]) -> str:
@@ -12,5 +9,6 @@ def describe(outputs: dict[str, list]) -> str:
     Args:
         outputs: the node's output artifacts by key.
     """
-    checks = read_gates(Path(outputs["infra_blessing"][0].uri) / CHECKS_FILE)
-    return f"{sum(check.passed for check in checks)} of {len(checks)} checks passed"
+    checks = read_gates(outputs["infra_blessing"][0].uri)
+    passed = sum(check.verdict == "pass" for check in checks)
+    return f"{passed} of {len(checks)} checks passed"

@@ -11,7 +11,7 @@ import components
 from components.gates import Gate
 from components.serving_gate.config import ServingGateSettings
 
-_CLIENT = (sys.executable, "-m", "components.serving_gate.client")
+_CLIENT = (sys.executable, "-m", "components.serving_gate")
 
 
 def ask(
@@ -23,7 +23,7 @@ def ask(
         model: folder of the SavedModel.
         examples: folder of gzip-compressed TFRecords of `tf.train.Example`.
         settings: what a client may expect.
-        client: command line to which the name of the request file is added.
+        client: command line to which the name of the request file and this process' id are added.
 
     Returns:
         The checks that were made; the last one, `process`, says whether the process lived to its
@@ -42,7 +42,7 @@ def ask(
                 }
             )
         )
-        end = _run([*client, str(request)], settings.timeout_seconds)
+        end = _run([*client, str(request), str(os.getpid())], settings.timeout_seconds)
         checks = [Gate(**json.loads(line)) for line in answers.read_text("utf-8").splitlines()]
     return [*checks, end]
 
@@ -69,9 +69,9 @@ def _run(command: list[str], timeout_seconds: float) -> Gate:
         )
     except subprocess.TimeoutExpired:
         message = f"not done after {timeout_seconds:g} s, ended"
-        return Gate("process", False, timeout_seconds, timeout_seconds, message)
+        return Gate("process", "fail", timeout_seconds, timeout_seconds, message)
     if process.returncode:
         lines = process.stderr.strip().splitlines() or ["no message"]
         message = f"ended with code {process.returncode}: {lines[-1]}"
-        return Gate("process", False, process.returncode, 0, message)
-    return Gate("process", True, 0, 0, "the serving process lived to its end")
+        return Gate("process", "fail", process.returncode, 0, message)
+    return Gate("process", "pass", 0, 0, "the serving process lived to its end")

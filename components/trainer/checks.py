@@ -13,7 +13,7 @@ from components.trainer.targets.class_weights import check_class_weights
 
 
 def security_notices(settings: TrainerSettings) -> list[str]:
-    """What a recipe loads that could do more than classify pictures, one line each."""
+    """Warnings about SavedModels of others, which are programs, one line each."""
     loaded = []
     if settings.backbone.is_saved_model:
         loaded.append(("backbone.weights", settings.backbone.weights))

@@ -18,7 +18,8 @@ def read_array(path: Path) -> np.ndarray | None:
     if not path.exists():
         return None
     try:
-        return np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            return np.load(file, allow_pickle=False)
     except DAMAGE as error:
         discard_damaged(path, error)
         return None
@@ -29,7 +30,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}  # its checksums are checked too
     except DAMAGE as error:
         discard_damaged(path, error)

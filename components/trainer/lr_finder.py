@@ -43,7 +43,7 @@ _SAFETY = 10.0
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """What each rate did to the loss.
+    """The training loss at each learning rate of a range test.
 
     Attributes:
         rates: float64 [steps], growing.
@@ -72,7 +72,7 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Suggestion:
-    """Rates to train with.
+    """Learning rates that a curve suggests.
 
     Attributes:
         steepest: where the loss fell fastest.
@@ -148,7 +148,7 @@ def diverged(losses: Sequence[float], untrained: Sequence[float]) -> bool:
 
 
 def suggest(curve: Curve) -> Suggestion | None:
-    """Reads the curve.
+    """Suggests learning rates from the curve of a range test.
 
     Returns:
         Two rates, or None if no rate made the loss fall.
@@ -210,7 +210,7 @@ def phase_curve(
 
 
 def _compile(setup: TrainingSetup, phase: PhaseSettings, settings: TrainerSettings) -> None:
-    """Readies the network for a phase, its rate left constant."""
+    """Compiles the network for a phase, with a constant learning rate."""
     phase = phase.replaced(schedule="constant", warmup_epochs=0.0)
     set_learning(setup.model, phase)
     compile_for_phase(

@@ -1,4 +1,4 @@
-"""What a training came to: `training.json` in the ModelRun artifact, beside the TensorBoard logs.
+"""The outcome of a training: `training.json` in the ModelRun artifact, beside the TensorBoard logs.
 
 Everybody who writes or reads that file does it here.
 """
@@ -24,7 +24,7 @@ class ParameterCount:
 
 @dataclasses.dataclass(frozen=True)
 class PhaseResult:
-    """What a phase came to.
+    """The outcome of one phase.
 
     Attributes:
         name: as in the recipe; `frozen` and `unfrozen` by default.
@@ -77,7 +77,7 @@ class PseudoLabelCounts:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingReport:
-    """What a training came to.
+    """The outcome of a training.
 
     Attributes:
         phases: all phases that were run, in their order.

@@ -23,30 +23,27 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[
         int64 [batch].
     """
     settings = TransformSettings.model_validate_json(custom_config[SETTINGS_KEY])
-    image_hash = tf.strings.to_hash_bucket_fast(inputs[features.IMAGE_ID], 2**31 - 1)
-    size = settings.image_size
+    size, view = settings.image_size, inputs[features.VIEW]
     pixels = tf.map_fn(
-        lambda one: _prepare(*one, settings),
-        (inputs[features.IMAGE], image_hash, inputs[features.VIEW]),
+        lambda image: decode(image, [size, size]),
+        inputs[features.IMAGE],
         fn_output_signature=tf.TensorSpec([size, size, 3], tf.float32),
         parallel_iterations=16,
     )
+    if settings.augmentation.changes_pixels:
+        image_hash = tf.strings.to_hash_bucket_fast(inputs[features.IMAGE_ID], 2**31 - 1)
+        pixels = tf.cond(
+            tf.reduce_any(view > 0),
+            lambda: tf.where(
+                view[:, tf.newaxis, tf.newaxis, tf.newaxis] > 0,
+                augment(pixels, image_hash, view, settings.augmentation, settings.seed),
+                pixels,
+            ),
+            lambda: pixels,
+        )
     return {
-        features.transformed_name(features.IMAGE): pixels,
+        features.transformed_name(features.IMAGE): rescale(pixels, settings.value_range),
         features.transformed_name(features.LABEL): tft.compute_and_apply_vocabulary(
             inputs[features.LABEL], vocab_filename=features.LABEL_VOCABULARY
         ),
     }
-
-
-def _prepare(
-    image: tf.Tensor, image_hash: tf.Tensor, view: tf.Tensor, settings: TransformSettings
-) -> tf.Tensor:
-    """One encoded picture to float32 [size, size, 3] in the backbone's value range."""
-    pixels = decode(image, [settings.image_size, settings.image_size])
-    pixels = tf.cond(
-        view > 0,
-        lambda: augment(pixels, image_hash, view, settings.augmentation, settings.seed),
-        lambda: pixels,
-    )
-    return rescale(pixels, settings.value_range)

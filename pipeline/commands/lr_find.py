@@ -94,7 +94,7 @@ def check_phase(recipe: Recipe, phase: str) -> None:
 
 
 def check_output(path: Path) -> None:
-    """Finds a file name that could not be written to in the end.
+    """Refuses an output that is not named as a PNG file.
 
     Raises:
         UserError: it is no PNG.

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 
 from components import features, served_versions
 from components.errors import UserError
+from components.text import one_line
 from pipeline.config import load_recipe
-from pipeline.console import redirect_output
+from pipeline.console import plain, redirect_output
 
 
 def predict_pictures(
@@ -31,7 +31,7 @@ def predict_pictures(
         The exit code: 0, or 1 when a picture could not be classified.
 
     Raises:
-        UserError: there is no model to ask.
+        UserError: there is no model to ask, or it cannot be loaded.
     """
     path = model or _champion(config, overrides)
     if not (path / served_versions.SAVED_MODEL_FILE).is_file():
@@ -39,8 +39,14 @@ def predict_pictures(
     with redirect_output(None if verbose else Path("/dev/null")) as console:
         import tensorflow as tf
 
-        serve = tf.saved_model.load(str(path)).signatures[features.SERVING_SIGNATURE]
-        table = Table(title=f"Model: {escape(str(path))}", title_justify="left")
+        try:
+            serve = tf.saved_model.load(str(path)).signatures[features.SERVING_SIGNATURE]
+        except (OSError, KeyError, tf.errors.OpError) as error:
+            raise UserError(
+                f"{path} is damaged, or no model of Graft: TensorFlow cannot load it "
+                f"({one_line(error)})"
+            ) from error
+        table = Table(title=f"Model: {plain(path)}", title_justify="left")
         table.add_column("picture", overflow="fold")
         for column in ("class", "probability", "next"):
             table.add_column(column)
@@ -55,9 +61,9 @@ def predict_pictures(
                     if isinstance(error, OSError)
                     else "not a picture that TensorFlow can decode"
                 )
-                table.add_row(escape(str(image)), f"[red]{why}[/]", "", "")
+                table.add_row(plain(image), f"[red]{why}[/]", "", "")
                 continue
-            table.add_row(escape(str(image)), *_columns(answer))
+            table.add_row(plain(image), *_columns(answer))
         console.print(table)
         if failed:
             console.print(
@@ -84,4 +90,4 @@ def _columns(answer) -> tuple[str, str, str]:
         zip(answer[features.PROBABILITIES].numpy()[0], classes, strict=True), reverse=True
     )
     (best, name), (second, next_name) = ranked[:2]
-    return escape(name), f"{best:.3f}", f"{escape(next_name)} {second:.3f}"
+    return plain(name), f"{best:.3f}", f"{plain(next_name)} {second:.3f}"

@@ -66,4 +66,4 @@ def rehearse_package(
         if result.message:
             say(console, f"✗ {result.message}", style="red")
         show_result(console, result, run.destination)
-    return 0 if result.passed else 1
+    return 0 if result.succeeded else 1

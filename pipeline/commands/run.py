@@ -18,8 +18,8 @@ def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> 
         wait: until another run of this recipe has ended.
 
     Returns:
-        The exit code: 0 when every gate said yes, 1 when one said no or a node failed, 70 after a
-        bug of Graft.
+        The exit code: 0 when no gate failed and the model is served, 70 after a bug of Graft,
+        otherwise 1.
 
     Raises:
         UserError: the recipe cannot be run; nothing has been done.
@@ -31,7 +31,7 @@ def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> 
 
         result = run_local(recipe, display, found)
         show_result(console, result, recipe.push_destination)
-        return 0 if result.passed else 1
+        return 0 if result.succeeded else 1
 
     title = f"{recipe.name}: {recipe.data.source} on {_network(recipe)}"
     return run_locally(recipe, title, work, verbose=verbose, wait=wait)

@@ -1,11 +1,11 @@
 """`graft versions`."""
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from components import served_versions
 from pipeline.config import load_recipe
+from pipeline.console import make_console, plain, say
 
 
 def list_versions(config: str, overrides: list[str]) -> None:
@@ -16,17 +16,23 @@ def list_versions(config: str, overrides: list[str]) -> None:
     """
     destination = load_recipe(config, overrides).push_destination
     versions = served_versions.list_versions(destination)
-    console = Console()
-    if not versions:
-        console.print(f"Nothing is served at {destination} yet", highlight=False, soft_wrap=True)
-        return
-    table = Table("version", "pushed", "size", "", title=str(destination), title_justify="left")
-    for version in reversed(versions):
-        pushed_at = f"{version.pushed_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            version.name,
-            pushed_at,
-            decimal(version.size_bytes),
-            "served" if version.is_champion else "",
+    console = make_console()
+    if versions:
+        table = Table("version", "pushed", "size", "", title=plain(destination))
+        table.title_justify = "left"
+        for version in reversed(versions):
+            pushed_at = version.pushed_at
+            table.add_row(
+                version.name,
+                f"{pushed_at.astimezone():%Y-%m-%d %H:%M:%S}" if pushed_at else "not known",
+                decimal(version.size_bytes),
+                "served" if version.is_champion else "",
+            )
+        console.print(table)
+    else:
+        say(console, f"Nothing is served at {destination} yet")
+    for name in served_versions.misnamed_versions(destination):
+        say(
+            console,
+            f"{destination / name} is no version: servers cannot read its number",
         )
-    console.print(table)

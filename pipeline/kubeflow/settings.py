@@ -26,6 +26,12 @@ def _check_step_name(name: str) -> str:
     return name
 
 
+def _check_state_folder(path: str) -> str:
+    if path and (not path.startswith("/") or {".", ".."} & set(path.split("/"))):
+        raise ValueError(f"not an absolute path: {path}. Write one, as /mnt/models/training-state")
+    return path
+
+
 StepName = Annotated[str, pydantic.AfterValidator(_check_step_name)]
 
 
@@ -49,6 +55,11 @@ class KubeflowSettings(StepSettings):
     )
     push_destination: str = pydantic.Field(
         "", description="in the cluster, if it is not push.destination; every run may name another"
+    )
+    training_state: Annotated[str, pydantic.AfterValidator(_check_state_folder)] = pydantic.Field(
+        "",
+        description="folder on a claim of the Trainer, from which a training that was killed goes "
+        "on when the step is retried; empty: it begins anew, its state is gone with the pod",
     )
     parameters: tuple[str, ...] = pydantic.Field(
         (),

@@ -54,10 +54,10 @@ class Scene:
         rng = random.Random(seed)
         self._reset()
         others = _digest_of_folder(self._runs / "other")
-        known = {version.name for version in served_versions.list_versions(self._destination)}
+        known = set(served_versions.version_numbers(self._destination))
         kind = rng.choice(_KINDS)
-        # A recipe that learns nothing must never be served.
-        variant = rng.choices(["same", "new", "worse"], [1, 6, 2])[0]
+        # A model that a gate refuses must never be served.
+        variant = rng.choices(["same", "new", "refused"], [1, 6, 2])[0]
         run = self._command(*_changes(variant, rng))
         damaged, codes = "", []
         if kind == "removal":
@@ -76,7 +76,9 @@ class Scene:
             disturbance = forking.draw(rng, [kind], self._whole.writes, self._whole.seconds)
             what = str(disturbance)
             codes.append(forking.run(run, self._runs, self._log, disturbance).code)
-        violations = self._check(variant, known, damaged, codes[-1] if codes else None)
+        # What a run said does not count for what was removed after it.
+        said = None if damaged or not codes else codes[-1]
+        violations = self._check(variant, known, damaged, said)
         signalled = kind in forking.SIGNALS or kind == "removal"
         allowed = {
             0,
@@ -89,7 +91,7 @@ class Scene:
         codes.append(forking.run(run, self._runs, self._log).code)
         violations += self._check(variant, known, damaged, codes[-1])
         # Damage may need a hand; then the message says so, and nothing else is wrong.
-        allowed = {int(variant == "worse"), *((1, 2) if damaged else ())}
+        allowed = {int(variant == "refused"), *((1, 2) if damaged else ())}
         if codes[-1] not in allowed:
             violations.append(f"undisturbed it ends with {codes[-1]}: {self._last_line()}")
         if kind in forking.SIGNALS:
@@ -119,12 +121,13 @@ class Scene:
         path.unlink()
         return path.relative_to(self._runs / "tiny").as_posix()
 
-    def _check(self, variant: str, known: set[str], damaged: str, code: int | None) -> list[str]:
+    def _check(self, variant: str, known: set[int], damaged: str, code: int | None) -> list[str]:
         """What is wrong with what is served."""
         wrong = []
         models = {
             served_versions.content_digest(folder): folder
-            for folder in (self._runs / "tiny").glob("artifacts/Trainer/model/*/Format-Serving")
+            # Also of those that were set aside with a damaged database.
+            for folder in (self._runs / "tiny").glob("**/Trainer/model/*/Format-Serving")
         }
         versions = served_versions.version_numbers(self._destination)
         for number in versions:
@@ -132,11 +135,11 @@ class Scene:
             touched = ("artifacts/Trainer/model/", f"serving/{number}/")
             if digest not in models and not damaged.startswith(touched):
                 wrong.append(f"version {number} is no model that was trained, or half of one")
-        new = sorted(number for number in versions if str(number) not in known)
-        if variant == "worse" and new:
-            wrong.append(f"a model that learned nothing is served as {new}")
-        if len(new) > 1:
-            wrong.append(f"one training is served as {new}")
+        new = sorted(number for number in versions if number not in known)
+        if variant == "refused" and new:
+            wrong.append(f"a model that was refused is served as {new}")
+        if new and new != [max(known) + 1]:
+            wrong.append(f"after {sorted(known)} came {new}, so it was compared with another")
         if code is not None:
             newest = self._newest_model()
             champion = versions and self._destination / str(versions[-1])
@@ -228,8 +231,8 @@ def _changes(variant: str, rng: random.Random) -> list[str]:
     if variant == "same":
         return []
     changes = [f"seed={rng.randrange(1, 10**6)}"]
-    if variant == "worse":
-        changes += ["training.frozen.learning_rate=1e-9", "training.unfrozen.epochs=0"]
+    if variant == "refused":
+        changes.append("serving_gate.max_load_seconds=0.000001")
     return changes
 
 
@@ -273,7 +276,7 @@ class _ForkedClient:
         return getattr(subprocess, name)
 
     def run(self, command, **_) -> subprocess.CompletedProcess:
-        os.write(self._write, f"{command[-1]}\n".encode())
+        os.write(self._write, f"{command[-2]}\n".encode())
         code = int(os.read(self._read, 16))
         return subprocess.CompletedProcess(command, code, "", "see the log")
 
@@ -282,10 +285,9 @@ class _ForkedClient:
             for line in lines:
                 pid = os.fork()
                 if pid == 0:
-                    sys.argv = ["client", line.strip()]
                     code = 1
                     try:
-                        client.main()
+                        client.main(line.strip())
                         code = 0
                     finally:
                         os._exit(code)

@@ -196,9 +196,15 @@ def _make_models(folder: Path, rng: random.Random) -> None:
         (folder / name / "assets.extra").mkdir()
         (folder / name / "assets.extra" / "classes.txt").write_text("a\nb\n")
     (folder / "serving").mkdir()
-    from components.pusher.push import push
+    _push_model(folder, "old")
 
-    push(folder / "old", folder / "serving")
+
+def _push_model(folder: Path, name: str) -> None:
+    from components import served_versions
+    from components.pusher import push
+
+    destination = folder / "serving"
+    push.push(folder / name, destination, served_versions.served_state(destination))
 
 
 def break_pusher() -> None:
@@ -206,18 +212,21 @@ def break_pusher() -> None:
     import shutil
 
     from components.pusher import push
+    from components.served_versions import ServedState
 
-    def copy_into_place(model: Path, destination: Path) -> Path:
-        version = destination / str(push._next_version(destination))
-        return Path(shutil.copytree(model, version))
+    def copy_into_place(model: Path, destination: Path, compared: ServedState) -> Path:
+        return Path(shutil.copytree(model, destination / str(compared.highest + 1)))
 
     push.push = copy_into_place
 
 
 def _push(folder: Path) -> None:
-    from components.pusher.push import push
+    from components import served_versions
 
-    push(folder / "new", folder / "serving")
+    served = served_versions.champion(folder / "serving")
+    digests = [served_versions.content_digest(path) for path in (served.path, folder / "new")]
+    if digests[0] != digests[1]:  # as the Pusher does with what is served already
+        _push_model(folder, "new")
 
 
 def _check_push(folder: Path, done: bool) -> list[str]:

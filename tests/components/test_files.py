@@ -1,7 +1,6 @@
 """Files that are there whole or not at all."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +11,11 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "a.yaml"
     path.write_text("old")
 
-    def full(self, *args, **kwargs):
+    def full(number):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", full)
+        patched.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space"):
             write_atomically(path, "new")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]

@@ -8,6 +8,7 @@ import pytest
 
 from components import served_versions
 from components.pusher.config import PushSettings
+from components.served_versions import ServedState
 
 
 def make_version(destination: Path, name: str, content: str = "graph") -> Path:
@@ -29,9 +30,54 @@ def test_versions_are_the_numeric_folders_with_a_model_oldest_first(tmp_path):
     assert [version.name for version in versions] == ["999", "1000"]
     assert [version.is_champion for version in versions] == [False, True]
     assert versions[0].path == tmp_path / "999"
-    assert versions[0].pushed_at.isoformat() == "1970-01-01T00:16:39+00:00"
+    assert versions[0].pushed_at is None, "nothing tells when"
     assert versions[0].size_bytes == len("graph") + len("weights")
     assert served_versions.version_numbers(tmp_path) == [999, 1000, 2000]
+
+
+def test_numbers_of_earlier_releases_tell_the_time_of_the_push(tmp_path):
+    make_version(tmp_path, "1780000000")
+    (version,) = served_versions.list_versions(tmp_path)
+    assert version.pushed_at.isoformat() == "2026-05-28T20:26:40+00:00"
+
+
+def test_a_number_that_servers_cannot_read_is_no_version_and_can_be_told(tmp_path):
+    for name in ("7", "9223372036854775807", "9223372036854775808", "99999999999999999999", "007"):
+        make_version(tmp_path, name)
+    names = [version.name for version in served_versions.list_versions(tmp_path)]
+    assert names == ["7", "9223372036854775807"]
+    misnamed = ["007", "9223372036854775808", "99999999999999999999"]
+    assert served_versions.misnamed_versions(tmp_path) == misnamed
+
+
+def test_the_state_and_the_fingerprint_follow_what_is_served(tmp_path):
+    assert served_versions.served_state(tmp_path) == ServedState("", 0)
+    seen = [served_versions.fingerprint(tmp_path)]
+    make_version(tmp_path, "1")
+    seen.append(served_versions.fingerprint(tmp_path))
+    make_version(tmp_path, "2")
+    assert served_versions.served_state(tmp_path) == ServedState("2", 2)
+    seen.append(served_versions.fingerprint(tmp_path))
+    (tmp_path / "champion").write_text("1")
+    assert served_versions.served_state(tmp_path) == ServedState("1", 2)
+    seen.append(served_versions.fingerprint(tmp_path))
+    (tmp_path / "1" / "saved_model.pb").write_text("other")
+    seen.append(served_versions.fingerprint(tmp_path))
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_removed_version_is_known_by_its_evidence(tmp_path):
+    (tmp_path / "evidence" / "4").mkdir(parents=True)
+    make_version(tmp_path, "3")
+    assert served_versions.served_state(tmp_path) == ServedState("3", 4)
+
+
+def test_a_damaged_record_of_a_push_is_named(tmp_path):
+    make_version(tmp_path, "3")
+    (tmp_path / "evidence" / "3").mkdir(parents=True)
+    (tmp_path / "evidence" / "3" / "pushed.json").write_text('{"pushed_at": ')
+    with pytest.raises(ValueError, match=r"evidence/3/pushed\.json is damaged: remove it"):
+        served_versions.list_versions(tmp_path)
 
 
 def test_nothing_is_served_from_a_missing_or_an_empty_folder(tmp_path):
@@ -60,9 +106,15 @@ def test_content_digest_follows_names_and_bytes_and_nothing_else(tmp_path):
     first = make_version(tmp_path, "1")
     digest = served_versions.content_digest(first)
     assert digest == served_versions.content_digest(make_version(tmp_path, "2"))
-    assert digest != served_versions.content_digest(make_version(tmp_path, "3", "graph2"))
+    assert digest != served_versions.content_digest(make_version(tmp_path, "3", "grape"))
     (first / "variables" / "variables.index").rename(first / "variables" / "other")
     assert digest != served_versions.content_digest(first)
+
+
+def test_content_digest_reads_files_to_their_end(tmp_path):
+    long = "x" * (1 << 20)
+    models = [make_version(tmp_path, str(n), long + end) for n, end in enumerate("ab", start=1)]
+    assert len({served_versions.content_digest(model) for model in models}) == 2
 
 
 def test_check_writable_makes_the_folder_and_leaves_nothing_in_it(tmp_path):

@@ -20,11 +20,12 @@ def pytest_collection_modifyitems(items):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A finished run: what it returned, what it reported, and the versions served after it."""
+    """A finished run: what it returned, reported and noticed, and the versions served after it."""
 
     result: RunResult
     reports: dict[str, NodeReport]
     versions: list[str]
+    notices: list[str]
 
     @property
     def executed(self) -> set[str]:
@@ -70,7 +71,7 @@ def run(new_recorder) -> Callable[[Recipe], Run]:
         versions = [
             version.name for version in served_versions.list_versions(recipe.push_destination)
         ]
-        return Run(result, recorder.reports, versions)
+        return Run(result, recorder.reports, versions, recorder.notices)
 
     return run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import code_digest as digest
-from pipeline import pipeline
+from pipeline import pipeline, preflight
 from pipeline.local_runner import run_up_to
 
 
@@ -15,32 +15,66 @@ def test_a_second_run_compares_with_the_served_model_and_takes_the_rest_from_the
     first, second
 ):
     assert second.executed == {"BaselineFinder", "Evaluator", "Pusher"}
-    assert second.reports["BaselineFinder"].figure == f"served now: {first.versions[0]}"
+    assert second.reports["BaselineFinder"].summary == f"served now: {first.versions[0]}"
     (gate,) = [g for g in second.result.gates if g.name == "accuracy against served"]
-    assert gate.passed and gate.value == 0.0
+    assert gate.verdict == "pass" and gate.value == 0.0
 
 
 def test_the_model_that_is_served_already_is_not_pushed_again(first, second):
-    assert second.result.passed
+    assert second.result.succeeded
     assert second.versions == first.versions
     assert second.result.already_served == first.versions[0]
 
 
+def test_a_third_run_takes_all_but_the_last_look_from_the_cache(recipe, run, second):
+    third = run(recipe)
+    assert third.executed == {"Pusher"}
+    assert third.result.already_served == second.versions[0] and not third.notices
+
+
 def test_a_run_of_the_first_nodes_takes_them_from_the_cache_of_the_whole(recipe, recorder, second):
-    outputs = run_up_to("Transform", recipe, recorder)
+    found = preflight.inspect(recipe, preflight.Scope.MACHINE)
+    outputs = run_up_to("Transform", recipe, recorder, found)
     assert set(outputs) == {"ImageExampleGen", "ImportSchemaGen", "Transform"}
     assert all(report.cached for report in recorder.reports.values())
 
 
 def test_edited_code_runs_again_and_the_rest_does_not(recipe, run, second, tmp_path, monkeypatch):
-    components = tmp_path / "components"
-    shutil.copytree(Path(digest.__file__).parents[1] / "components", components)
-    with (components / "serving_gate" / "checks.py").open("a") as file:
+    for package in ("components", "pipeline"):
+        shutil.copytree(Path(digest.__file__).parents[1] / package, tmp_path / package)
+    with (tmp_path / "components" / "serving_gate" / "contract.py").open("a") as file:
         file.write("# edited\n")
     monkeypatch.setattr(
-        pipeline, "code_digest", lambda *names: digest.code_digest(*names, root=components)
+        pipeline, "code_digest", lambda *names: digest.code_digest(*names, root=tmp_path)
     )
     assert run(recipe).executed == {"ServingGate", "Pusher"}
+
+
+def test_an_answer_that_is_gone_is_asked_for_again(recipe, run, second):
+    answers = recipe.folder.absolute().glob("artifacts/ServingGate/infra_blessing/*/gates.json")
+    gates = min(answers, key=lambda file: int(file.parent.name))  # of the first run
+    gates.unlink()
+    again = run(recipe)
+    assert again.executed == {"ServingGate", "Pusher"} and again.result.succeeded
+    damaged = f"ServingGate: {gates.parent} is damaged, it is not used: gates.json is missing"
+    assert again.notices == [damaged]
+
+
+@pytest.fixture
+def destination(recipe, second, tmp_path):
+    """The folder of the served versions, which is put back as it was after the test."""
+    shutil.copytree(recipe.push_destination, tmp_path / "serving")
+    yield recipe.push_destination
+    shutil.rmtree(recipe.push_destination)
+    shutil.copytree(tmp_path / "serving", recipe.push_destination)
+
+
+def test_a_version_that_was_removed_is_served_again(recipe, run, second, destination):
+    shutil.rmtree(destination / second.versions[0])
+    again = run(recipe)
+    assert again.result.succeeded and again.result.pushed_path
+    assert again.versions == ["2"], "a number is never given twice"
+    assert "Trainer" not in again.executed
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +90,11 @@ def worse(recipe):
 def test_a_worse_model_is_not_pushed(worse, run, second):
     rejected = run(worse)
     gates = {gate.name: gate for gate in rejected.result.gates}
-    assert not gates["accuracy"].passed and gates["accuracy"].value < 0.8
-    assert not gates["accuracy against served"].passed
-    assert gates["latency"].passed, "it serves well, it just knows nothing"
-    assert not rejected.result.passed
+    assert gates["accuracy"].verdict == "fail" and gates["accuracy"].value < 0.8
+    assert gates["accuracy against served"].verdict == "fail"
+    assert gates["latency"].verdict == "pass", "it serves well, it just knows nothing"
+    assert not rejected.result.succeeded
     assert not rejected.result.pushed_path and not rejected.result.already_served
     assert rejected.versions == second.versions, "what is served is as it was"
     assert {"ImageExampleGen", "Transform"}.isdisjoint(rejected.executed)
-    assert dataclasses.asdict(rejected.reports["Pusher"])["figure"] == "not pushed"
+    assert dataclasses.asdict(rejected.reports["Pusher"])["summary"] == "not pushed"

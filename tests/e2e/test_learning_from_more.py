@@ -36,8 +36,8 @@ def runs(taught, run):
 
 def test_every_gate_says_yes_to_what_all_phases_and_sources_made(runs):
     first, _ = runs
-    assert first.result.passed and len(first.versions) == 1
-    figure = first.reports["Trainer"].figure
+    assert first.result.succeeded and len(first.versions) == 1
+    figure = first.reports["Trainer"].summary
     phases = ("head", "top", "deeper")
     names = [*phases, *(f"{name} with pseudo-labels" for name in phases)]
     assert [figure.count(f" {name} 0.") + figure.count(f" {name} 1.") for name in names] == [1] * 6
@@ -45,7 +45,7 @@ def test_every_gate_says_yes_to_what_all_phases_and_sources_made(runs):
 
 
 def test_unlabelled_pictures_are_counted_and_left_out_of_the_statistics(runs, taught):
-    figure = runs[0].reports["ImageExampleGen"].figure
+    figure = runs[0].reports["ImageExampleGen"].summary
     assert figure.endswith("7 unlabelled (80 copies of labelled ones left out)")
     splits = {path.name for path in taught.folder.glob("artifacts/StatisticsGen/statistics/*/*")}
     assert splits == {"Split-train", "Split-validation", "Split-test"}

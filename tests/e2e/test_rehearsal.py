@@ -62,11 +62,11 @@ def test_it_ends_as_the_local_run_does(package, recipe, recorder, first, pushed,
     rehearsal = Rehearsal(load_package(package), tmp_path / "work", epochs)
     result = rehearsal.run(recorder)
 
-    figures = {step: report.figure for step, report in recorder.reports.items()}
-    assert figures["BaselineFinder"] == f"served now: {pushed.name}"
+    summaries = {step: report.summary for step, report in recorder.reports.items()}
+    assert summaries["BaselineFinder"] == f"served now: {pushed.name}"
     for step in ("ImageExampleGen", "ExampleValidator", "Trainer", "Evaluator"):
-        assert figures[step] == first.reports[step].figure, step
-    assert result.passed
+        assert summaries[step] == first.reports[step].summary, step
+    assert result.succeeded
     gates = {gate.name: gate for gate in result.gates}
     assert list(gates) == [gate.name for gate in first.result.gates]
     (accuracy,) = [gate for gate in first.result.gates if gate.name == "accuracy"]

@@ -116,3 +116,47 @@ def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, says, tmp
         subprocess.run(["umount", str(disk)], check=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert says in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+BROKEN = """
+import sys
+from pipeline import cli
+from pipeline.commands import versions
+def broken(*_):
+    raise {error}
+versions.list_versions = broken
+sys.argv = ["graft", "versions", "list"]
+cli.main()
+"""
+
+
+def broken(error: str, cwd):
+    command = [sys.executable, "-c", BROKEN.format(error=error)]
+    env = {**os.environ, "TMPDIR": str(cwd)}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=60)
+
+
+def test_a_bug_is_told_with_the_log_to_report_and_exit_code_70(tmp_path):
+    done = broken(r"ValueError('of\na library')", tmp_path)
+    assert done.returncode == 70
+    first, second = done.stderr.splitlines()
+    assert first == "graft: ValueError: of a library"
+    (log,) = tmp_path.glob("graft-*.log")
+    assert second.endswith(f"please report it, with the log {log}")
+    assert "Traceback" in log.read_text() and "in broken" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("PermissionError(13, 'Permission denied', '/srv/x')", "/srv/x: Permission denied"),
+        ("ConnectionError('nobody answers')", "nobody answers"),
+        ("MemoryError()", "there is not enough memory"),
+        ("RuntimeError('x; No space left on device')", "the disk is full: free some space and run"),
+    ],
+)
+def test_what_the_surroundings_did_is_one_line_and_exit_code_1(error, says, tmp_path):
+    done = broken(error, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"graft: {says}") and len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

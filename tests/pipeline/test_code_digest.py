@@ -17,7 +17,7 @@ ENTRIES = (
     "components.example_gen.executor",
     "components.evaluator.executor",
     "components.serving_gate.executor",
-    "components.serving_gate.client",
+    "components.serving_gate.__main__",
     "components.baseline_finder.executor",
     "components.pusher.executor",
 )

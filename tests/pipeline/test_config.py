@@ -1,6 +1,13 @@
 """Recipes: what they say, what overrides do, and how mistakes are told."""
 
+import datetime
+import tempfile
+from pathlib import Path
+
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.config import Recipe, RecipeError, load_recipe, recipe_names
 
@@ -19,6 +26,8 @@ def test_overrides_reach_nested_keys_and_keep_their_types():
     assert recipe.training.unfrozen.epochs == 3
     assert recipe.training.frozen == load_recipe("digits").training.frozen
     assert recipe.data.source == "/a b/c" and recipe.head.dropout == 0.0
+    rate = load_recipe("digits", ["training.frozen.learning_rate=1e-4"]).training.frozen
+    assert rate.learning_rate == 1e-4
 
 
 PHASES = "training={phases: [{name: head, epochs: 2}, {name: top, fine_tune_at: 130}]}"
@@ -97,6 +106,7 @@ def test_a_file_of_the_users_own(tmp_path):
         ("evaluation.thresholds.acuracy=0.9", "unknown metric acuracy, did you mean accuracy?"),
         ("name=My Model", "name: string should match pattern"),
         ("backbone.weights=none", "training.frozen.epochs to 0"),
+        ("head.dropout=true", "head.dropout: input should be a valid number, not true"),
         ("head=3", "head: input should be a valid dictionary"),
         ("name.x=3", "--set name.x=3: name is a value, not a block"),
         ("epochs", "--set epochs: write key=value"),
@@ -138,3 +148,104 @@ def test_pixels_are_what_the_network_expects_in_range_and_size():
     assert (hub.value_range, hub.image_size) == ("unit", 224)
     inception = load_recipe("cats_and_dogs_inception", ["backbone.image_size=null"]).transform
     assert (inception.value_range, inception.image_size) == ("tf", 299)
+
+
+def test_where_a_recipe_pushes_to(tmp_path):
+    assert load_recipe("digits").push_destination == Path("runs/digits/serving")
+    elsewhere = load_recipe("digits", [f"push.destination={tmp_path}/served"])
+    assert elsewhere.push_destination == tmp_path / "served"
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nseed: 1\nhead: {dropout: 0.1}\nseed: 2\n")
+    with pytest.raises(
+        RecipeError, match=r"mine\.yaml: the key seed is there twice, in lines 2 an"
+    ):
+        load_recipe(str(path))
+
+
+def test_places_for_anchors_are_no_settings(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: mine\nx-phase: &phase {epochs: 7}\ntraining: {frozen: *phase, unfrozen: *phase}\n"
+    )
+    recipe = load_recipe(str(path), ["training.frozen.epochs=3"])
+    assert (recipe.training.frozen.epochs, recipe.training.unfrozen.epochs) == (3, 7)
+    path.write_text("name: mine\nxphase: 1\n")
+    with pytest.raises(RecipeError, match="xphase: unknown key"):
+        load_recipe(str(path))
+
+
+def test_of_many_mistakes_the_first_twenty_are_told():
+    overrides = [f"training.key{number}=1" for number in range(23)]
+    with pytest.raises(RecipeError) as error:
+        load_recipe("digits", overrides)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 21 and lines[-1] == "and 3 more"
+
+
+def test_what_is_shown_of_a_value_is_printable_and_short():
+    with pytest.raises(RecipeError) as error:
+        load_recipe("digits", ["name=" + "x" * 5000])
+    assert len(str(error.value)) < 200
+    with pytest.raises(RecipeError) as error:
+        load_recipe("digits", ['"seed\\u202e"=1'])
+    assert "\u202e" not in str(error.value)
+
+
+def test_a_step_that_there_is_not_is_told():
+    with pytest.raises(RecipeError, match=r"^kubeflow\.steps\.Trianer: no such step \(did you m"):
+        load_recipe("digits", ["kubeflow.steps.Trianer.retries=1"])
+
+
+KEYS = st.sampled_from(
+    [
+        *Recipe.model_fields,
+        *("epochs", "frozen", "phases", "source", "weights", "thresholds", "steps", "pvcs", "gpu"),
+        *("x-a", "<<", "~", "1", "true", "", "nul\0", "\u202e"),
+    ]
+)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["glyphs", "digits", "auto", "all", "2026-13-45", "~x/y", "1e999", "-0"])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=30,
+)
+TEXTS = st.one_of(
+    st.dictionaries(KEYS, VALUES, max_size=6).map(lambda v: yaml.safe_dump({"name": "x", **v})),
+    st.text(max_size=300),
+    st.text(alphabet="[]{}:,-?&*!|>'\"#%@` \n\tax01<=~", max_size=300),
+    st.tuples(
+        st.sampled_from(["[", "{", "- ", "? ", "a: ", "&a [*a, ", "x\n"]), st.integers(1, 9000)
+    ).map(lambda many: many[0] * many[1]),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=datetime.timedelta(seconds=2))
+@given(text=TEXTS)
+def test_any_text_is_a_recipe_or_gets_a_short_list_of_mistakes(text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "any.yaml"
+        path.write_bytes(text.encode(errors="surrogatepass"))
+        try:
+            recipe = load_recipe(str(path))
+        except RecipeError as error:
+            assert 0 < len(str(error)) < 10_000
+            assert all(line.isprintable() or "\u200d" in line for line in str(error).splitlines())
+        else:
+            assert isinstance(recipe, Recipe)
+
+
+def test_views_of_pictures_that_nothing_changes_are_one():
+    assert Recipe(name="a", augmentation={"views": 4}).trainer.views == 1
+    assert Recipe(name="a", augmentation={"views": 4, "zoom": 0.1}).trainer.views == 4
+    assert Recipe(name="a", augmentation={"zoom": 0.1}).trainer.views is None

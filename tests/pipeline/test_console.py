@@ -11,8 +11,14 @@ from rich.console import Console
 
 from components.gates import Gate
 from components.progress import Progress
-from pipeline.console import RunDisplay, gates_table, redirect_output
-from pipeline.local_runner import NodeReport
+from pipeline.console import (
+    RunDisplay,
+    gates_table,
+    make_console,
+    redirect_output,
+    say,
+)
+from pipeline.run_result import NodeReport
 
 
 def test_noise_of_python_and_of_c_goes_to_the_file_and_the_console_to_the_terminal(tmp_path, capfd):
@@ -72,14 +78,18 @@ def test_on_a_terminal_the_bar_tells_the_step():
     assert "frozen, epoch 1 of 2" in text and "loss 0.5" in text
 
 
-def test_the_table_marks_the_gates_that_said_no():
-    gates = [Gate("accuracy", False, 0.4, 0.9, "0.4"), Gate("latency", True, 3.0, 9.0, "fast")]
+def test_the_table_marks_every_verdict():
+    gates = [
+        Gate("accuracy", "fail", 0.4, 0.9, "0.4"),
+        Gate("process", "fail", None, None, "crashed"),
+        Gate("latency", "pass", 3.0, 9.0, "fast"),
+        Gate("accuracy against served", "warn", None, -0.01, "not compared"),
+    ]
     file = io.StringIO()
     Console(file=file, width=80).print(gates_table(gates))
-    rows = [
-        line for line in file.getvalue().splitlines() if "accuracy" in line or "latency" in line
-    ]
-    assert "✗" in rows[0] and "✓" in rows[1]
+    lines = file.getvalue().splitlines()
+    marks = [next(mark for mark in "✗✓!" if mark in line) for line in lines if "│ " in line]
+    assert marks == ["✗", "✗", "✓", "!"]
 
 
 def test_noise_inside_a_node_does_not_reach_the_terminal_through_the_bar(tmp_path):
@@ -91,3 +101,36 @@ def test_noise_inside_a_node_does_not_reach_the_terminal_through_the_bar(tmp_pat
         print("a warning", file=sys.stderr)
     assert "a warning" in (tmp_path / "run.log").read_text()
     assert "a warning" not in terminal.getvalue()
+
+
+HOSTILE = "[red]:cat: a\x1b[2Jb\u202ec"
+
+
+def test_a_name_from_outside_is_shown_as_it_is_and_steers_nothing():
+    file = io.StringIO()
+    console = make_console(file=file, width=20)
+    say(console, f"data: {HOSTILE}\nmore", style="red")
+    assert file.getvalue() == "data: [red]:cat: a\\x1b[2Jb\\u202ec\nmore\n"
+
+
+def test_what_a_node_tells_is_printable_too():
+    file = io.StringIO()
+    with RunDisplay(make_console(file=file, width=120)) as display:
+        display.run_started(["Trainer"])
+        display.node_started("Trainer")
+        display.node_finished(NodeReport("Trainer", 1.0, False, HOSTILE))
+    assert "\x1b" not in file.getvalue() and "\u202e" not in file.getvalue()
+    assert "[red]:cat:" in file.getvalue()
+
+
+def test_the_log_shows_them_as_escapes_and_keeps_its_lines(tmp_path):
+    log = tmp_path / "run.log"
+    with redirect_output(log):
+        logging.warning("picture %s", HOSTILE)
+        try:
+            raise KeyError(HOSTILE)
+        except KeyError:
+            logging.exception("failed")
+    text = log.read_text()
+    assert "\x1b" not in text and "\u202e" not in text and "a\\x1b[2Jb" in text
+    assert "\nTraceback (most recent call last):\n" in text

@@ -1,25 +1,137 @@
-"""Which nodes a partial run takes."""
+"""What a run depends on, and what is made of its outputs."""
 
-from tfx.proto.orchestration import pipeline_pb2
+import dataclasses
 
-from pipeline.local_runner import _with_upstream
+import pytest
+from tfx.types import standard_artifacts
+
+from components.gates import Gate, write_gates
+from pipeline import local_runner, preflight
+from pipeline.config import Recipe
+from pipeline.run_result import RunError, RunResult
+
+PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
+FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
 
 
-def node(node_id: str, *upstream: str) -> pipeline_pb2.PipelineNode:
-    node = pipeline_pb2.PipelineNode(upstream_nodes=upstream)
-    node.node_info.id = node_id
-    return node
+@pytest.fixture
+def pictures(tmp_path, write_pictures):
+    """A folder per class, a picture in each."""
+    return write_pictures(tmp_path / "pictures", per_class=1)
 
 
-def test_a_node_runs_with_all_that_it_needs_directly_or_not_and_nothing_else():
-    nodes = [
-        node("Baseline"),
-        node("Examples"),
-        node("Schema"),
-        node("Statistics", "Examples"),
-        node("Transform", "Statistics", "Schema"),
-        node("Trainer", "Examples", "Transform"),
-        node("Pusher", "Trainer", "Baseline"),
-    ]
-    taken = [n.node_info.id for n in _with_upstream(nodes, "Transform")]
-    assert taken == ["Examples", "Schema", "Statistics", "Transform"]
+@pytest.fixture
+def fingerprints(tmp_path, pictures, monkeypatch):
+    """`fingerprints(...)` gives what a run of a recipe hands the pipeline, without running it."""
+    made = []
+    monkeypatch.setattr(local_runner, "create_pipeline", lambda recipe, **given: made.append(given))
+    monkeypatch.setattr(local_runner._Runner, "run", lambda *_: None)
+
+    def fingerprints(**settings) -> dict[str, str]:
+        recipe = Recipe(
+            name="tiny",
+            workspace=str(tmp_path / "runs"),
+            data={"source": str(pictures)},
+            **{"backbone": {"weights": "none"}, **settings},
+        )
+        found = preflight.inspect(recipe, preflight.Scope.MACHINE)
+        local_runner.run_up_to("Transform", recipe, None, found)
+        return made.pop()
+
+    return fingerprints
+
+
+def write_model(folder, content="graph", classes=("bar", "disc", "frame")):
+    """What is looked at of a SavedModel before it is loaded."""
+    (folder / "assets.extra").mkdir(parents=True, exist_ok=True)
+    (folder / "saved_model.pb").write_text(content)
+    (folder / "assets.extra" / "classes.txt").write_text("".join(f"{c}\n" for c in classes))
+    return folder
+
+
+def test_every_file_that_a_run_reads_changes_one_of_its_fingerprints(
+    fingerprints, tmp_path, pictures
+):
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "a.jpg").write_bytes(next(pictures.glob("*/*")).read_bytes())
+    teacher = write_model(tmp_path / "teacher")
+    weights = tmp_path / "weights.h5"
+    weights.write_bytes(b"one")
+    served = write_model(tmp_path / "runs" / "tiny" / "serving" / "7")
+    settings = {
+        "pseudo_labels": {"source": str(more)},
+        "distillation": {"teacher": str(teacher)},
+        "backbone": {"weights": str(weights)},
+    }
+
+    def change(path, key):
+        before = fingerprints(**settings)
+        assert fingerprints(**settings) == before, "nothing has changed"
+        path.write_bytes(path.read_bytes() + b"more")
+        after = fingerprints(**settings)
+        assert [name for name in before if before[name] != after[name]] == [key], path
+
+    change(next(pictures.glob("bar/*")), "input_fingerprint")
+    change(more / "a.jpg", "input_fingerprint")
+    change(teacher / "saved_model.pb", "teacher_fingerprint")
+    change(weights, "weights_fingerprint")
+    change(served / "saved_model.pb", "served_fingerprint")
+
+
+def test_a_destination_that_cannot_be_written_is_told_before_anything_runs(fingerprints, tmp_path):
+    (tmp_path / "file").write_text("")
+    recipe = Recipe(name="tiny", workspace=str(tmp_path), push={"destination": f"{tmp_path}/file"})
+    with pytest.raises(ValueError, match=r"push\.destination: .*/file cannot be made"):
+        local_runner.run_local(recipe, None)
+    assert not (tmp_path / "tiny").exists()
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    """`outputs(model=…, infra=…, …)`: what the last nodes leave, with these rows."""
+
+    def outputs(model, infra, **properties):
+        artifacts = {
+            "blessing": standard_artifacts.ModelBlessing(),
+            "infra_blessing": standard_artifacts.InfraBlessing(),
+            "pushed_model": standard_artifacts.PushedModel(),
+        }
+        for key, artifact in artifacts.items():
+            artifact.uri = str(tmp_path / key)
+            (tmp_path / key).mkdir()
+        write_gates(tmp_path / "blessing", model)
+        write_gates(tmp_path / "infra_blessing", infra)
+        for key, value in properties.items():
+            artifacts["pushed_model"].set_string_custom_property(key, value)
+        nodes = {"blessing": "Evaluator", "infra_blessing": "ServingGate", "pushed_model": "Pusher"}
+        return {node: {key: [artifacts[key]]} for key, node in nodes.items()}
+
+    return outputs
+
+
+def test_the_result_holds_the_rows_of_both_gates_and_what_was_pushed(outputs):
+    result = local_runner._conclude(outputs([PASS], [FAIL], pushed_destination="/serving/7"))
+    assert result.gates == [PASS, FAIL] and result.pushed_path == "/serving/7"
+    assert not result.already_served and not result.succeeded
+
+
+def test_a_run_succeeds_where_no_gate_failed_and_the_model_is_served(outputs):
+    result = local_runner._conclude(outputs([PASS], [PASS], already_served="7"))
+    assert result.succeeded
+    assert not dataclasses.replace(result, already_served="").succeeded
+    assert dataclasses.replace(result, already_served="", pushed_path="/serving/8").succeeded
+    assert not dataclasses.replace(result, gates=[PASS, FAIL]).succeeded
+
+
+def test_the_last_word_of_a_run_is_what_its_destination_serves(tmp_path):
+    pushed = RunResult([PASS], str(tmp_path / "7"), "")
+    with pytest.raises(RunError, match=rf"version 7 was served, but {tmp_path} serves nothing"):
+        local_runner._check_served(pushed, str(tmp_path))
+    write_model(tmp_path / "7")
+    local_runner._check_served(pushed, str(tmp_path))
+    write_model(tmp_path / "8")
+    for result in (pushed, RunResult([PASS], "", "7")):
+        with pytest.raises(RunError, match="serves version 8 by now"):
+            local_runner._check_served(result, str(tmp_path))
+    local_runner._check_served(RunResult([FAIL], "", ""), str(tmp_path))

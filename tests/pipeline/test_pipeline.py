@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from tfx.dsl.compiler.compiler import Compiler
+from tfx.orchestration.portable import partial_run_utils
 
 from components import features
 from pipeline import node_ids
@@ -10,15 +12,19 @@ from pipeline.config import load_recipe
 from pipeline.pipeline import create_pipeline
 
 
-def wired(*overrides: str):
-    """The nodes of a recipe by name."""
-    pipeline = create_pipeline(
+def make(*overrides: str):
+    """The pipeline of a recipe."""
+    return create_pipeline(
         load_recipe("digits", overrides),
         pipeline_root="root",
         push_destination="serving",
         schema_file="schema.pbtxt",
     )
-    return {node.id: node for node in pipeline.components}
+
+
+def wired(*overrides: str):
+    """The nodes of a recipe by name."""
+    return {node.id: node for node in make(*overrides).components}
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +64,26 @@ def test_unlabelled_pictures_are_for_the_trainer_alone(tmp_path):
 def test_our_code_in_nodes_of_tfx_carries_its_digest(nodes, node_id):
     config = json.loads(nodes[node_id].exec_properties["custom_config"])
     assert len(config["code_digest"]) == 64
+
+
+def test_the_gates_and_what_the_model_was_compared_with_are_upstream_of_the_push(nodes):
+    inputs = nodes[node_ids.PUSHER].inputs
+    assert {key: channel.producer_component_id for key, channel in inputs.items()} == {
+        "model": node_ids.TRAINER,
+        "model_blessing": node_ids.EVALUATOR,
+        "infra_blessing": node_ids.SERVING_GATE,
+        "baseline": node_ids.BASELINE_FINDER,
+    }
+    compared = nodes[node_ids.EVALUATOR].inputs["baseline_model"]
+    assert compared.producer_component_id == node_ids.BASELINE_FINDER
+
+
+def test_a_partial_run_takes_a_node_and_all_that_it_needs():
+    compiled = Compiler().compile(make())
+    partial_run_utils.mark_pipeline(compiled, to_nodes=[node_ids.TRANSFORM])
+    marked = [node.pipeline_node for node in compiled.nodes]
+    assert {n.node_info.id for n in marked if n.execution_options.HasField("run")} == {
+        node_ids.IMAGE_EXAMPLE_GEN,
+        node_ids.IMPORT_SCHEMA_GEN,
+        node_ids.TRANSFORM,
+    }

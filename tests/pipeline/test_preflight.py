@@ -1,15 +1,133 @@
-"""What is looked at before a run."""
+"""What is found before anything is run, by every command in the same way."""
 
 import functools
 import hashlib
 import http.server
+import subprocess
+import sys
 import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 
+from components.errors import UserError
 from pipeline import preflight
-from pipeline.config import load_recipe
+from pipeline.config import Recipe, load_recipe
+from pipeline.preflight import Scope
+
+
+@pytest.fixture
+def recipe(tmp_path, write_pictures):
+    """`recipe(*overrides)` is one that can be run; its pictures and runs lie in `tmp_path`."""
+    write_pictures(tmp_path / "pictures", per_class=2)
+
+    def recipe(*overrides: str) -> Recipe:
+        own = [f"data.source={tmp_path}/pictures", f"workspace={tmp_path}/runs"]
+        return load_recipe("digits", [*own, *overrides])
+
+    return recipe
+
+
+def test_it_hands_on_what_it_opened_and_leaves_nothing_behind(recipe, tmp_path):
+    found = preflight.inspect(
+        recipe(f"pseudo_labels.source={tmp_path}/pictures/bar"), Scope.MACHINE
+    )
+    assert found.source.classes == ("bar", "disc", "frame")
+    assert len(found.source.items) == 6 and len(found.unlabelled.items) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_the_fingerprint_follows_labelled_and_unlabelled_pictures(recipe, tmp_path, write_pictures):
+    write_pictures(tmp_path / "more", per_class=1)
+
+    def fingerprint(*overrides: str) -> str:
+        return preflight.inspect(recipe(*overrides), Scope.MACHINE).fingerprint
+
+    before = fingerprint()
+    assert fingerprint() == before
+    unlabelled = f"pseudo_labels.source={tmp_path}/more"
+    first = fingerprint(unlabelled)
+    (tmp_path / "more" / "bar" / "000.jpg").unlink()
+    assert len({before, first, fingerprint(unlabelled)}) == 3
+    (tmp_path / "pictures" / "bar" / "000.jpg").touch()
+    assert fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("data.source=nowhere", "nowhere does not exist"),
+        ("pseudo_labels.source=nowhere", "nowhere does not exist"),
+        ("distillation.teacher=nowhere", "distillation.teacher: nowhere"),
+        ("training.class_weights={disk: 2}", "training.class_weights"),
+        ("head.output=logit", "head.output"),
+        ("push.destination=file/serving", "push.destination: .*file/serving cannot be made"),
+        ("workspace=file", "workspace: .*file/digits cannot be made"),
+    ],
+)
+def test_a_mistake_is_found_without_tensorflow(override, says, recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # an import would fail
+    with pytest.raises(UserError, match=says) as error:
+        preflight.inspect(recipe(override), Scope.MACHINE)
+    assert "\n" not in str(error.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pictures"]
+
+
+def test_a_folder_that_must_not_be_written_is_no_mistake_of_the_recipe(recipe, monkeypatch):
+    def refused(**_):
+        raise PermissionError(13, "Permission denied", "/srv")
+
+    monkeypatch.setattr(preflight.tempfile, "TemporaryFile", refused)
+    with pytest.raises(PermissionError):
+        preflight.inspect(recipe(), Scope.MACHINE)
+
+
+def test_for_a_cluster_nothing_of_this_machine_is_looked_at(recipe):
+    found = preflight.inspect(
+        recipe("data.source=/mnt/there", "workspace=/dev/null"), Scope.CLUSTER
+    )
+    assert found.source is None and found.fingerprint == ""
+    flink = ["beam.runner=flink", "beam.flink={master: 'f:1', worker_pool: 'w:1'}"]
+    with pytest.raises(UserError, match=r"beam\.runner"):
+        preflight.inspect(recipe(*flink), Scope.CLUSTER)
+
+
+def test_importing_it_is_cheap():
+    heavy = {"tensorflow", "tfx", "keras", "apache_beam", "sklearn"}
+    code = (
+        f"import sys, pipeline.preflight; assert not {heavy} & set(sys.modules), set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("training.unfrozen.fine_tune_at=block_99", r"training\.unfrozen\.fine_tune_at"),
+        ("training.device=gpu", r"training\.device is `gpu`"),
+        ("beam.extra=[--paralelism=2]", r"beam\.extra: .* --paralelism"),
+    ],
+)
+def test_what_needs_tensorflow_or_beam_is_found_before_the_first_node(
+    override, says, recipe, monkeypatch
+):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda *_: [])
+    with pytest.raises(UserError, match=says):
+        preflight.check_network(recipe(override))
+
+
+def test_every_command_asks_it():
+    commands = Path(preflight.__file__).parent / "commands"
+    for name in ("validate", "doctor", "local_run"):
+        assert "preflight.inspect(" in (commands / f"{name}.py").read_text(), name
+    for name in ("validate", "doctor"):
+        assert "preflight.check_network(" in (commands / f"{name}.py").read_text(), name
 
 
 @pytest.fixture

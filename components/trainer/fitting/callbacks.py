@@ -1,4 +1,4 @@
-"""What happens after a batch or an epoch."""
+"""Callbacks: progress, and an end at a loss that is not finite."""
 
 import math
 

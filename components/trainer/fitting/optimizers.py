@@ -11,7 +11,7 @@ _ADAMW_DECAY = 0.004  # that of keras.optimizers.AdamW
 
 
 class _PerVariable:
-    """Gives variables their own share of the rate, and decays some of them.
+    """Optimizer mixin: a learning rate multiplier per variable, and decoupled weight decay.
 
     Keras has one rate for all variables. Scaling the backbone's gradients instead would do nothing
     under Adam and RMSprop, which divide by the gradients' size. Keras' own weight decay takes the

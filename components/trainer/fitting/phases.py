@@ -1,4 +1,4 @@
-"""Phase after phase: by default one that trains the head, one the backbone's last layers too."""
+"""Trains the phases: by default one for the head, one for the backbone's last layers too."""
 
 import errno
 import math

@@ -1,4 +1,4 @@
-"""The folder in which an interrupted training finds itself again.
+"""The state of a training on disk, from which a killed one resumes.
 
     Trainer/model_run/<run>/              ModelRun artifacts
     Trainer/model_run/.state-<digest>/    state of a training, named by what it depends on
@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -24,6 +25,10 @@ import filelock
 
 from components import progress
 from components.files import write_atomically
+
+FOLDER_VARIABLE = "GRAFT_TRAINING_STATE"
+"""Environment variable: folder for the states instead of the one beside the ModelRun artifacts.
+In a cluster that one is gone with the pod, so a step that is retried needs one on a volume."""
 
 _PREFIX = ".state-"
 _FOLDER_LOCK = ".state.lock"
@@ -36,10 +41,10 @@ _POLL_S = 0.5
 def resumable_state(fn_args) -> Iterator[Path]:
     """A folder that outlives a killed training and is found by the next one of the same kind.
 
-    It lies beside the folders of the runs, named by a digest of what the training depends on, and
-    stays when the training ends: only the next run can see that its artifacts were published (see
-    `discard_published`). A training that begins removes the states of others that have ended. While
-    another process trains from the same state it waits.
+    It lies beside the folders of the runs, or where `FOLDER_VARIABLE` says, named by a digest of
+    what the training depends on, and stays when the training ends: only the next run can see that
+    its artifacts were published (see `discard_published`). A training that begins removes the
+    states of others that have ended. While another process trains from the same state it waits.
 
     Args:
         fn_args: what `run_fn` is given.
@@ -50,7 +55,7 @@ def resumable_state(fn_args) -> Iterator[Path]:
         return
     inputs = [fn_args.custom_config, fn_args.transform_output, fn_args.train_files]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
-    parent = Path(fn_args.model_run_dir).parent
+    parent = _folder_of_states(fn_args.model_run_dir)
     parent.mkdir(parents=True, exist_ok=True)
     state = parent / f"{_PREFIX}{key}"
     lock = _take(state)
@@ -73,7 +78,7 @@ def discard_published(model_run_dir: str) -> None:
     """
     if _is_remote(model_run_dir):
         return
-    parent = Path(model_run_dir).parent
+    parent = _folder_of_states(model_run_dir)
     exported = [state for state in _states(parent) if _exported_as(state) == model_run_dir]
     if exported:
         with filelock.FileLock(parent / _FOLDER_LOCK):
@@ -100,6 +105,10 @@ def _take(state: Path) -> filelock.BaseFileLock:
         waited += 1
         progress.report("waiting", waited, None, "another process trains the same")
         time.sleep(_POLL_S)
+
+
+def _folder_of_states(model_run_dir: str) -> Path:
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path(model_run_dir).parent)
 
 
 def _states(parent: Path) -> list[Path]:

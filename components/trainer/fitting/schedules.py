@@ -1,4 +1,4 @@
-"""How the learning rate goes over the steps of a phase."""
+"""Learning rate schedules."""
 
 import keras
 
@@ -14,7 +14,7 @@ _ONE_CYCLE_END = 1e-5
 def learning_rate(
     phase: PhaseSettings, steps_per_epoch: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """What an optimizer takes as its learning rate.
+    """The learning rate of a phase, or its schedule, for an optimizer.
 
     Args:
         phase: its `learning_rate` is the highest, its `schedule` says how the steps get there.

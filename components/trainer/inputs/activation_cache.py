@@ -1,4 +1,4 @@
-"""What the layers that never learn make of every view, computed once and kept on disk.
+"""Cache of the frozen layers' activations: computed once per view and kept on disk.
 
 With `augmentation.views: K` a picture has K views for the whole training. The frozen phase then
 trains on pooled features, the unfrozen phase from the last tensor that no learning layer touches.
@@ -7,6 +7,7 @@ trains on pooled features, the unfrozen phase from the last tensor that no learn
 import dataclasses
 import logging
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -37,7 +38,7 @@ class Cached:
     labels: np.ndarray
 
     def epoch_order(self, epoch: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which view of which picture comes when: every picture once, its K views in K epochs.
+        """The order of an epoch: every picture once, and all of its K views in K epochs.
 
         Returns:
             views, pictures: int64 [pictures] each.
@@ -170,7 +171,9 @@ def encode(
         _marker(name, folder).unlink()
         for path in damaged:
             discard_damaged(path, f"{_size(path):,} bytes")
-    maps = {key: np.memmap(paths[key], _DTYPE, "w+", shape=shapes[key]) for key in tensors}
+    for key, path in paths.items():
+        _allocate(path, _bytes(shapes[key]))
+    maps = {key: np.memmap(paths[key], _DTYPE, "r+", shape=shapes[key]) for key in tensors}
 
     run = tf.function(lambda pixels: encoder(pixels, training=False), reduce_retracing=True)
     labels = np.zeros(count, np.int64)
@@ -203,6 +206,12 @@ def is_complete(name: str, folder: Path) -> bool:
 
 def _marker(name: str, folder: Path) -> Path:
     return folder / f"{name}-complete"
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Makes a file of `size` bytes, which a full disk refuses now; later it would be a SIGBUS."""
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _size(path: Path) -> int:

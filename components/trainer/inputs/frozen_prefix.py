@@ -1,4 +1,4 @@
-"""Where a network can be cut in two so that the first half never learns.
+"""The frozen prefix of a network: where to cut it so that nothing before the cut learns.
 
 What the first half makes of a picture can then be computed once and kept (see `activation_cache`).
 """

@@ -21,7 +21,7 @@ from components.trainer.settings.trainer import PhaseSettings
 
 @dataclasses.dataclass(frozen=True)
 class PhaseInput:
-    """A model and what to feed it with.
+    """A model and its batches for training and validation.
 
     Attributes:
         model: shares its variables with the classifier.

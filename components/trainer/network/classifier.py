@@ -89,7 +89,7 @@ def build_classifier(
 
 
 def _prior_bias(priors: Sequence[float], outputs: int) -> np.ndarray:
-    """The bias that answers with the classes' shares; 0 where they are equal.
+    """Initial bias of the logits whose softmax gives the class priors; 0 where these are equal.
 
     Returns:
         float64 [outputs].

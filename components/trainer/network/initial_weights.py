@@ -84,7 +84,7 @@ def check_weights_file(settings: BackboneSettings) -> None:
 
 
 def fingerprint(settings: BackboneSettings) -> str:
-    """Changes when the files behind a path do; empty where `backbone.weights` is no local path.
+    """Fingerprint of the files of `backbone.weights`; empty where that is no local path.
 
     Returns:
         SHA-256 over names, sizes and times of the files, hexadecimal.

@@ -55,7 +55,7 @@ def _with_extra_rescaling(network):
 
 
 def finalize_state(network) -> None:
-    """Makes layers that compute something from their weights do so anew.
+    """Recomputes what layers such as Normalization derive from their weights.
 
     Call it after `set_weights` or `assign`: Keras' Normalization keeps using what it computed
     before, and only Keras' own loading of files tells it.

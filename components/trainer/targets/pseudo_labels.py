@@ -24,7 +24,7 @@ _COUNTS_FILE = "pseudo-labels.json"
 
 @dataclasses.dataclass(frozen=True)
 class PseudoLabels:
-    """What a model was sure of.
+    """The pictures that a model labelled.
 
     Attributes:
         file: TFRecord of the pictures that were taken, with the model's labels as theirs.

@@ -51,12 +51,12 @@ def check_teacher(settings: DistillationSettings, classes: Sequence[str]) -> Non
 
 
 def fingerprint(settings: DistillationSettings | None) -> str:
-    """Changes when the teacher's files do; empty without a teacher."""
+    """Fingerprint of the teacher's files; empty without a teacher."""
     return files_fingerprint(teacher_folder(settings)) if settings else ""
 
 
 def teacher_classes(settings: DistillationSettings, folder: Path) -> list[str]:
-    """Names of what a teacher tells apart, in the order of its outputs.
+    """Names of the teacher's classes, in the order of its outputs.
 
     Raises:
         UserError: neither the recipe nor the model names them.

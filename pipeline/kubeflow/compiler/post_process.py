@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from components.trainer.fitting.resume import FOLDER_VARIABLE
 from pipeline.kubeflow.compiler.parameters import ExposedSetting
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec, resources
@@ -62,8 +63,13 @@ def post_process(
         container.pop("lifecycle", None)  # never run by an open-source backend
         container["image"] = settings.image_of(step)
         container["resources"] = resources(step).as_dict()
-        if step.env:
-            container["env"] = [{"name": k, "value": v} for k, v in step.env.items()]
+        env = dict(step.env)
+        if name == TRAINER and settings.training_state:
+            # Of the pipeline's own, because a training removes the states of ended ones.
+            folder = f"{settings.training_state.rstrip('/')}/{spec['pipelineInfo']['name']}"
+            env.setdefault(FOLDER_VARIABLE, folder)
+        if env:
+            container["env"] = [{"name": k, "value": v} for k, v in env.items()]
         if step.env or step.secret_env:
             container["args"] = [*container["args"], f"{ENVIRONMENT_DIGEST}={_digest_env(step)}"]
         task["cachingOptions"] = {"enableCache": True} if step.cache else {}

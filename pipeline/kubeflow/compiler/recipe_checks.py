@@ -38,6 +38,12 @@ def check_recipe(recipe: Recipe) -> None:
             )
     check_address(data_source(recipe), recipe.data)
     _check_push_destination(recipe)
+    state = settings.training_state
+    if state and not _is_mounted(settings, TRAINER, state):
+        raise UserError(
+            f"kubeflow.training_state: {state} is on no volume of the step {TRAINER}, so it would "
+            "be gone with the pod: name a folder below where a claim of kubeflow.pvcs is mounted"
+        )
     _check_split_ledger(recipe)
     exposed_settings(recipe, data_source(recipe), push_destination(recipe))
     if recipe.training.device == "gpu" and not settings.step(TRAINER).gpu:

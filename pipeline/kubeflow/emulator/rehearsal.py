@@ -21,15 +21,14 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 
 from components.errors import UserError
-from components.evaluator import results
-from components.gates import Gate, read_gates
-from components.serving_gate.executor import CHECKS_FILE
+from components.gates import Gate, failed, read_gates
 from pipeline.kubeflow.emulator.object_store import ObjectStore
 from pipeline.kubeflow.emulator.pod import Pod, claim_mounts, translate
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.artifact_paths import local_path
 from pipeline.kubeflow.package.documents import Package, Step
-from pipeline.node_figures import main_figure
+from pipeline.node_figures import summarize
+from pipeline.node_ids import BASELINE_FINDER, EVALUATOR, PUSHER, SERVING_GATE
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 
 _TAIL_LINES = 20
@@ -124,7 +123,7 @@ class Rehearsal:
                 try:
                     outputs = self._run_step(number, step)
                 except StepError as error:
-                    if step.name == "Pusher" and not all(gate.passed for gate in self._gates()):
+                    if step.name == PUSHER and failed(self._gates()):
                         return RehearsalResult(self._gates(), "", "", message=str(error))
                     raise
                 finally:
@@ -134,7 +133,7 @@ class Rehearsal:
                     step.name,
                     seconds=time.monotonic() - start,
                     cached=False,
-                    figure=main_figure(step.name, self._artifacts(outputs)),
+                    summary=summarize(step.name, self._artifacts(outputs)),
                 )
                 listener.node_finished(report)
             return self._conclude()
@@ -198,7 +197,7 @@ class Rehearsal:
         return kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(parsed.artifacts)
 
     def _conclude(self) -> RehearsalResult:
-        pushed = self._known["Pusher", "pushed_model"]["metadata"]
+        pushed = self._known[PUSHER, "pushed_model"]["metadata"]
         return RehearsalResult(
             gates=self._gates(),
             pushed_path=pushed.get("pushed_destination", ""),
@@ -206,17 +205,18 @@ class Rehearsal:
         )
 
     def _gates(self) -> list[Gate]:
-        evaluation, infra_blessing = (
-            self._store.path(self._known[output]["uri"])
-            for output in (("Evaluator", "evaluation"), ("ServingGate", "infra_blessing"))
-        )
-        return [*results.read_gates(evaluation), *read_gates(infra_blessing / CHECKS_FILE)]
+        blessings = (EVALUATOR, "blessing"), (SERVING_GATE, "infra_blessing")
+        return [
+            gate
+            for output in blessings
+            for gate in read_gates(self._store.path(self._known[output]["uri"]))
+        ]
 
     def _find_destination(self) -> Path:
         """The folder of the served versions, which must outlive the pods."""
         steps = {step.name: step for step in self._package.steps}
         given = self._parameters.get("push_destination")
-        for name in ("BaselineFinder", "Pusher"):
+        for name in (BASELINE_FINDER, PUSHER):
             if name not in steps or given is None:
                 raise UserError(f"{self._package.name} is no package of `graft compile`")
             folder = translate(given, claim_mounts(steps[name].platform, self._claims))

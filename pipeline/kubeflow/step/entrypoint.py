@@ -25,6 +25,7 @@ from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST
 from pipeline.kubeflow.step import executor_io
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
+_MODEL_RUN = "model_run"  # the Trainer's output
 _TERMINATION_LOG = "/dev/termination-log"
 _TERMINATION_LOG_BYTES = 4096  # Kubernetes keeps no more
 
@@ -71,6 +72,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     # Late: what is wrong with the input above needs no TensorFlow to be told.
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
+    from components.trainer.fitting.resume import discard_published
     from pipeline.kubeflow.step import verdict
 
     kubeflow_v2_run_executor._run_executor(
@@ -84,6 +86,10 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     output_file = Path(executor_input["outputs"]["outputFile"])
     output = executor_io.for_backend(json.loads(output_file.read_text("utf-8")), given, root)
     output_file.write_text(json.dumps(output), encoding="utf-8")
+    for run in (
+        executor_input["outputs"].get("artifacts", {}).get(_MODEL_RUN, {}).get("artifacts", ())
+    ):
+        discard_published(run["uri"])
     reason = verdict.why_not_pushed(executor_input, output)
     if reason:
         raise _NotPushedError(reason)

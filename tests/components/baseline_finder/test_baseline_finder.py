@@ -1,28 +1,49 @@
 """The BaselineFinder node, driven as TFX drives it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from tensorflow.core.protobuf import saved_model_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.baseline_finder.component import BaselineFinder
 from components.baseline_finder.executor import Executor
+from components.errors import UserError
+from components.pusher.push import push
+from components.served_versions import ServedState, fingerprint, served_state
 
 
-def find(destination: Path, uri: Path):
+def find(destination: Path, uri: Path, fingerprint: str = ""):
     uri.mkdir()
     baseline = standard_artifacts.Model()
     baseline.uri = str(uri)
-    properties = {"push_destination": str(destination), "champion_digest": "", "code_digest": ""}
+    properties = {
+        "push_destination": str(destination),
+        "served_fingerprint": fingerprint,
+        "code_digest": "",
+    }
     Executor().Do({}, {"baseline": [baseline]}, properties)
     return baseline
 
 
-def serve(destination: Path, version: str) -> None:
-    (destination / version / "variables").mkdir(parents=True)
-    (destination / version / "saved_model.pb").write_text(version)
-    (destination / version / "variables" / "index").write_text("weights")
+def graph(text: str) -> bytes:
+    """A SavedModel's graph with nothing in it but a name."""
+    model = saved_model_pb2.SavedModel()
+    model.meta_graphs.add().meta_info_def.meta_graph_version = text
+    return model.SerializeToString()
+
+
+def serve(destination: Path, version: str) -> Path:
+    """Serves the parts of a model, as earlier releases did: without a record of the push."""
+    folder = destination / version
+    for name in ("variables", "assets.extra"):
+        (folder / name).mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(graph(version))
+    (folder / "variables" / "variables.index").write_text("weights")
+    (folder / "assets.extra" / "classes.txt").write_text("cat\ndog\n")
+    return folder
 
 
 def test_the_champion_is_copied_where_the_evaluator_looks(tmp_path):
@@ -31,10 +52,11 @@ def test_the_champion_is_copied_where_the_evaluator_looks(tmp_path):
     baseline = find(tmp_path / "serving", tmp_path / "baseline")
     saved_model = Path(path_utils.serving_model_path(baseline.uri))
     assert saved_model == tmp_path / "baseline" / "Format-Serving"
-    assert (saved_model / "saved_model.pb").read_text() == "2"
-    assert (saved_model / "variables" / "index").read_text() == "weights"
+    assert (saved_model / "saved_model.pb").read_bytes() == graph("2")
+    assert (saved_model / "variables" / "variables.index").read_text() == "weights"
     assert baseline.get_int_custom_property("has_baseline") == 1
     assert baseline.get_string_custom_property("version") == "2"
+    assert baseline.get_string_custom_property("highest_version") == "2"
 
 
 def test_it_follows_a_roll_back(tmp_path):
@@ -43,6 +65,7 @@ def test_it_follows_a_roll_back(tmp_path):
     (tmp_path / "serving" / "champion").write_text("1")
     baseline = find(tmp_path / "serving", tmp_path / "baseline")
     assert baseline.get_string_custom_property("version") == "1"
+    assert baseline.get_string_custom_property("highest_version") == "2"
 
 
 def test_nothing_served_is_no_baseline_and_said_aloud(tmp_path, caplog):
@@ -50,6 +73,7 @@ def test_nothing_served_is_no_baseline_and_said_aloud(tmp_path, caplog):
     assert baseline.get_int_custom_property("has_baseline") == 0
     assert baseline.has_custom_property("has_baseline")
     assert list((tmp_path / "baseline").iterdir()) == []
+    assert baseline.get_string_custom_property("highest_version") == "0"
     assert "there is no baseline" in caplog.text
 
 
@@ -66,11 +90,67 @@ def test_a_destination_that_cannot_be_written_stops_the_run_before_training(tmp_
         find(tmp_path / "file" / "serving", tmp_path / "baseline")
 
 
+DAMAGES = [
+    (lambda folder: shutil.rmtree(folder / "variables"), r"variables/variables\.index is missing"),
+    (
+        lambda folder: shutil.rmtree(folder / "assets.extra"),
+        r"assets\.extra/classes\.txt is missing",
+    ),
+    (lambda folder: (folder / "saved_model.pb").unlink(), r"saved_model\.pb is missing"),
+    (
+        lambda folder: (folder / "saved_model.pb").write_bytes(b""),
+        r"saved_model\.pb (has 0 bytes, not [0-9]+|holds no graph)",
+    ),
+    (
+        lambda folder: (folder / "saved_model.pb").write_bytes(b"all garbage"),
+        r"saved_model\.pb (has 11 bytes, not [0-9]+|cannot be read)",
+    ),
+]
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["pushed", "by an earlier release"])
+@pytest.mark.parametrize(("spoil", "damage"), DAMAGES)
+def test_a_damaged_champion_stops_the_run_with_advice(tmp_path, recorded, spoil, damage):
+    destination = tmp_path / "serving"
+    folder = serve(destination, "1")
+    if recorded:
+        folder = push(folder, destination, served_state(destination))
+    spoil(folder)
+    message = rf"served version {folder} is damaged: {damage}.*restore it.*or remove the folder"
+    with pytest.raises(UserError, match=message):
+        find(destination, tmp_path / "baseline")
+
+
+def test_other_bytes_of_the_same_size_are_damage_too(tmp_path):
+    destination = tmp_path / "serving"
+    folder = push(serve(destination, "1"), destination, ServedState("1", 1))
+    (folder / "variables" / "variables.index").write_text("wreckage"[:7])
+    with pytest.raises(UserError, match="its files are not those that were pushed"):
+        find(destination, tmp_path / "baseline")
+
+
+def test_another_version_than_when_the_run_began_stops_it(tmp_path):
+    serve(tmp_path / "serving", "1")
+    before = fingerprint(tmp_path / "serving")
+    find(tmp_path / "serving", tmp_path / "baseline", before)
+    serve(tmp_path / "serving", "2")
+    with pytest.raises(UserError, match="has changed since this run began; run again"):
+        find(tmp_path / "serving", tmp_path / "again", before)
+
+
+def test_a_folder_whose_number_servers_cannot_read_is_told_and_passed_over(tmp_path, caplog):
+    serve(tmp_path / "serving", "1")
+    serve(tmp_path / "serving", "99999999999999999999")
+    baseline = find(tmp_path / "serving", tmp_path / "baseline")
+    assert baseline.get_string_custom_property("version") == "1"
+    assert "servers cannot read the number 99999999999999999999" in caplog.text
+
+
 def test_the_node_is_named_baseline_finder_and_its_properties_are_strings():
-    node = BaselineFinder(push_destination="serving", champion_digest="c", code_digest="d")
+    node = BaselineFinder(push_destination="serving", served_fingerprint="c", code_digest="d")
     assert node.id == "BaselineFinder"
     assert node.exec_properties == {
         "push_destination": "serving",
-        "champion_digest": "c",
+        "served_fingerprint": "c",
         "code_digest": "d",
     }

@@ -1,6 +1,9 @@
 """When two models can be compared."""
 
+import pytest
+
 from components.classes import write_classes
+from components.errors import UserError
 from components.evaluator.comparison import why_not_comparable
 
 
@@ -15,5 +18,13 @@ def test_models_of_other_classes_are_not(tmp_path):
     assert note == "served model not compared, it knows other classes (new: fox; gone: dog)"
 
 
-def test_a_model_without_a_list_of_classes_is_not(tmp_path):
-    assert "classes.txt is missing" in why_not_comparable(["cat"], tmp_path)
+def test_a_served_model_without_a_list_of_classes_never_turns_the_comparison_off(tmp_path):
+    with pytest.raises(UserError, match=r"classes\.txt is missing"):
+        why_not_comparable(["cat"], tmp_path)
+
+
+def test_a_candidate_that_knows_one_class_more_is_not(tmp_path):
+    write_classes(tmp_path, ["cat", "dog"])
+    note = why_not_comparable(["cat", "dog", "fox"], tmp_path)
+    assert note == "served model not compared, it knows other classes (new: fox; gone: none)"
+    assert why_not_comparable(["cat"], tmp_path).endswith("(new: none; gone: dog)")

@@ -12,11 +12,12 @@ from tfx.types import Channel, standard_artifacts
 from tfx.utils import proto_utils
 
 from components import features
-from components.evaluator import results
+from components.evaluator import executor, results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.eval_config import make_eval_config
 from components.evaluator.executor import Executor, _why_no_baseline
+from components.gates import GATES_FILE, Gate, read_gates
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +78,7 @@ def is_blessed(blessing) -> bool:
     """What the Pusher looks at; the marker file must agree, and the gates travel with it."""
     left = {path.name for path in Path(blessing.uri).iterdir()}
     blessed = blessing.get_int_custom_property("blessed") == 1
-    assert left == {"BLESSED" if blessed else "NOT_BLESSED", results.GATES_FILE}
+    assert left == {"BLESSED" if blessed else "NOT_BLESSED", GATES_FILE}
     return blessed
 
 
@@ -93,23 +94,23 @@ def first_run(evaluate):
 
 
 def test_first_run_says_aloud_that_nothing_is_served(first_run):
-    blessing, evaluation = first_run
+    blessing, _ = first_run
     assert blessing.get_string_custom_property("baseline_note") == "no served model: not compared"
-    (row,) = [g for g in results.read_gates(evaluation.uri) if g.name == "accuracy against served"]
-    assert row.passed
+    (row,) = [g for g in read_gates(blessing.uri) if g.name == "accuracy against served"]
+    assert row.verdict == "warn"
     assert row.value is None
     assert row.message == "no served model: not compared"
 
 
 def test_every_bound_is_a_row_kept_or_not(first_run):
-    blessing, evaluation = first_run
-    gates = {gate.name: gate for gate in results.read_gates(evaluation.uri)}
-    assert {name: gate.passed for name, gate in gates.items()} == {
-        "accuracy": True,
-        "accuracy against served": True,
-        "recall of every class": False,
-        "top_k_accuracy": True,
-        "macro_recall": False,
+    blessing, _ = first_run
+    gates = {gate.name: gate for gate in read_gates(blessing.uri)}
+    assert {name: gate.verdict for name, gate in gates.items()} == {
+        "accuracy": "pass",
+        "accuracy against served": "warn",
+        "recall of every class": "fail",
+        "top_k_accuracy": "pass",
+        "macro_recall": "fail",
     }
     assert gates["accuracy"].value == pytest.approx(2 / 3)
     assert gates["accuracy"].bound == 0.6
@@ -118,7 +119,6 @@ def test_every_bound_is_a_row_kept_or_not(first_run):
     assert gates["recall of every class"].value == 0
     assert gates["recall of every class"].message.startswith("lowest: green with 0.0000")
     assert not is_blessed(blessing)
-    assert results.read_gates(blessing.uri) == list(gates.values())
 
 
 def test_figures_are_those_of_the_most_probable_class(first_run):
@@ -147,7 +147,7 @@ def test_an_equal_model_is_blessed_also_when_its_classes_have_another_order(eval
     blessing, evaluation = evaluate("reordered", "good", settings)
     assert is_blessed(blessing)
     assert not blessing.has_custom_property("baseline_note")
-    gates = {gate.name: gate for gate in results.read_gates(evaluation.uri)}
+    gates = {gate.name: gate for gate in read_gates(blessing.uri)}
     assert gates["accuracy against served"].value == 0
     assert gates["auc"].value == pytest.approx(1)
     metrics = results.read_metrics(evaluation.uri)
@@ -156,9 +156,9 @@ def test_an_equal_model_is_blessed_also_when_its_classes_have_another_order(eval
 
 
 def test_a_better_model_is_blessed(evaluate):
-    blessing, evaluation = evaluate("good", "blind", EvaluationSettings())
+    blessing, _ = evaluate("good", "blind", EvaluationSettings())
     assert is_blessed(blessing)
-    (row,) = [g for g in results.read_gates(evaluation.uri) if g.name == "accuracy against served"]
+    (row,) = [g for g in read_gates(blessing.uri) if g.name == "accuracy against served"]
     assert row.value == pytest.approx(1 / 3)
 
 
@@ -169,11 +169,11 @@ def worse_run(evaluate):
 
 
 def test_a_model_worse_than_the_served_one_is_not_blessed(worse_run):
-    blessing, evaluation = worse_run
+    blessing, _ = worse_run
     assert not is_blessed(blessing)
-    gates = {gate.name: gate for gate in results.read_gates(evaluation.uri)}
-    assert gates["accuracy"].passed
-    assert not gates["accuracy against served"].passed
+    gates = {gate.name: gate for gate in read_gates(blessing.uri)}
+    assert gates["accuracy"].verdict == "pass"
+    assert gates["accuracy against served"].verdict == "fail"
     assert gates["accuracy against served"].value == pytest.approx(-2 / 3)
     message = "0.3333, served model 1.0000, at most 0.01 less allowed"
     assert gates["accuracy against served"].message == message
@@ -190,6 +190,21 @@ def test_auc_and_loss_are_those_of_scikit_learn(worse_run, models, examples):
     assert 0.6 < auc < 0.95  # worth comparing
     assert overall["auc"] == pytest.approx(auc)
     assert overall["loss"] == pytest.approx(sklearn.metrics.log_loss(labels, scores), rel=1e-5)
+
+
+def test_tfma_and_the_rows_cannot_disagree(evaluate, monkeypatch):
+    """The blessing is what the rows say, and TFMA's own no is one of them."""
+    settings = EvaluationSettings(thresholds={"accuracy": 0.5}, max_drop={})
+    broken = [Gate("accuracy", "fail", None, 0.5, "not measured")]
+    monkeypatch.setattr(executor.tfma_results, "make_gates", lambda *_: broken)
+    blessing, _ = evaluate("good", None, settings)
+    assert not is_blessed(blessing) and read_gates(blessing.uri) == broken
+
+    kept = Gate("accuracy", "pass", 1 / 3, 0.3, "0.3333, at least 0.3 wanted")
+    monkeypatch.setattr(executor.tfma_results, "make_gates", lambda *_: [kept])
+    blessing, _ = evaluate("dull", None, settings)
+    assert not is_blessed(blessing)
+    assert [gate.name for gate in read_gates(blessing.uri)] == ["accuracy", "TFMA"]
 
 
 def test_a_served_model_of_other_classes_is_not_compared_with(models):

@@ -1,15 +1,22 @@
-"""A push is seen whole or not at all."""
+"""A push is seen whole or not at all, and only where nothing has changed since the comparison."""
 
 import os
 import shutil
 import subprocess
+import sys
 import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
+import filelock
 import pytest
 
 from components import served_versions
 from components.pusher import push as push_module
-from components.pusher.push import push
+from components.pusher.push import StaleComparisonError, push
+from components.served_versions import ServedState, served_state
+
+NOTHING = ServedState("", 0)
 
 
 @pytest.fixture
@@ -28,23 +35,102 @@ def destination(tmp_path):
     return folder
 
 
-def test_a_version_is_a_readable_copy_named_after_the_time(model, destination):
-    before = int(time.time())
-    version = push(model, destination)
-    assert before <= int(version.name) <= int(time.time())
+def left(destination) -> set[str]:
+    """Names of what lies in the destination, but for the evidence."""
+    return {path.name for path in destination.iterdir()} - {"evidence"}
+
+
+def test_a_version_is_a_readable_copy_with_the_next_number(model, destination):
+    version = push(model, destination, NOTHING)
+    assert version == destination / "1"
     assert served_versions.content_digest(version) == served_versions.content_digest(model)
     assert version.stat().st_mode & 0o777 == model.stat().st_mode & 0o777
-    assert list(destination.iterdir()) == [version]
+    assert push(model, destination, ServedState("1", 1)).name == "2"
+    assert left(destination) == {"1", "2"}
+    assert served_state(destination) == ServedState("2", 2)
 
 
-def test_two_pushes_in_one_second_get_two_versions(model, destination, monkeypatch):
-    monkeypatch.setattr(push_module.time, "time", lambda: 1000.0)
-    assert [push(model, destination).name for _ in range(2)] == ["1000", "1001"]
+def test_the_time_of_the_push_and_the_files_are_noted_beside_the_versions(model, destination):
+    version = push(model, destination, NOTHING)
+    record = served_versions.read_push_record(destination, "1")
+    assert timedelta(0) <= datetime.now(timezone.utc) - record.pushed_at < timedelta(minutes=1)
+    assert record.sizes == {"saved_model.pb": 5, "variables/variables.data": 1000}
+    assert record.digest == served_versions.content_digest(version)
+    assert {path.name for path in version.iterdir()} == {"saved_model.pb", "variables"}
+    (listed,) = served_versions.list_versions(destination)
+    assert listed.pushed_at == record.pushed_at
 
 
-def test_a_version_is_newer_than_one_from_a_clock_that_runs_ahead(model, destination):
-    (destination / "99999999999").mkdir()
-    assert push(model, destination).name == "100000000000"
+def test_numbers_go_on_after_a_timestamp_of_earlier_releases(model, destination):
+    shutil.copytree(model, destination / "1780000000")
+    assert push(model, destination, served_state(destination)).name == "1780000001"
+
+
+def test_the_number_of_a_version_that_was_removed_is_not_given_again(model, destination):
+    shutil.rmtree(push(model, destination, NOTHING))
+    assert served_state(destination) == ServedState("", 1)
+    assert push(model, destination, ServedState("", 1)).name == "2"
+
+
+def test_after_the_highest_number_there_is_none(model, destination):
+    shutil.copytree(model, destination / str(2**63 - 1))
+    with pytest.raises(ValueError, match=r"9223372036854775807 has the highest number.*rename"):
+        push(model, destination, served_state(destination))
+
+
+@pytest.mark.parametrize("compared", [NOTHING, ServedState("1", 1), ServedState("2", 3)])
+def test_a_model_that_was_compared_with_something_else_is_not_pushed(model, destination, compared):
+    for name in ("1", "2"):
+        shutil.copytree(model, destination / name)
+    before = left(destination)
+    with pytest.raises(StaleComparisonError, match=r"not pushed: .*now version 2.*run again"):
+        push(model, destination, compared)
+    assert left(destination) == before
+
+
+def test_of_two_pushes_with_one_number_the_second_fails_without_any_lock(
+    model, destination, monkeypatch
+):
+    """The first is finished between the second's last look and its rename."""
+    rename = Path.rename
+
+    def rename_second(path, target):
+        if target == destination / "1" and not target.exists():
+            shutil.copytree(model, target)
+            (target / "saved_model.pb").write_bytes(b"first")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_second)
+    with pytest.raises(StaleComparisonError, match=r"then no version, now version 1"):
+        push(model, destination, NOTHING)
+    assert (destination / "1" / "saved_model.pb").read_bytes() == b"first"
+    assert left(destination) == {"1"}
+
+
+def test_a_version_that_is_not_the_highest_after_its_push_is_withdrawn(
+    model, destination, monkeypatch
+):
+    rename = Path.rename
+
+    def rename_and_be_overtaken(path, target):
+        if target == destination / "1":
+            shutil.copytree(model, destination / "5")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_and_be_overtaken)
+    with pytest.raises(StaleComparisonError, match="now version 5"):
+        push(model, destination, NOTHING)
+    assert left(destination) == {"5"}
+
+
+def test_a_push_ends_a_rollback(model, destination):
+    for name in ("1", "2"):
+        shutil.copytree(model, destination / name)
+    (destination / "champion").write_text("1")
+    with pytest.raises(StaleComparisonError, match=r"then version 2, now version 1 \(highest: 2\)"):
+        push(model, destination, ServedState("2", 2))
+    assert push(model, destination, ServedState("1", 2)).name == "3"
+    assert served_versions.champion(destination).name == "3"
 
 
 def test_a_copy_that_fails_half_way_leaves_nothing(model, destination, monkeypatch):
@@ -57,9 +143,9 @@ def test_a_copy_that_fails_half_way_leaves_nothing(model, destination, monkeypat
 
     monkeypatch.setattr(push_module.shutil, "copyfile", fail_on_the_second_file)
     with pytest.raises(OSError, match=r"cannot push to .*serving: .*No space left on device"):
-        push(model, destination)
+        push(model, destination, NOTHING)
     assert copied
-    assert list(destination.iterdir()) == []
+    assert left(destination) == set() and served_state(destination) == NOTHING
 
 
 def test_nothing_is_seen_while_the_copy_is_under_way(model, destination, monkeypatch):
@@ -67,24 +153,30 @@ def test_nothing_is_seen_while_the_copy_is_under_way(model, destination, monkeyp
 
     def copy_and_look(source, target, **options):
         copy_file(source, target, **options)
-        seen.append(
-            (served_versions.version_numbers(destination), served_versions.champion(destination))
-        )
+        seen.append(served_state(destination))
 
     monkeypatch.setattr(push_module.shutil, "copyfile", copy_and_look)
-    push(model, destination)
-    assert seen == [([], None)] * 2
+    push(model, destination, NOTHING)
+    assert seen == [NOTHING] * 2
 
 
-def test_what_a_killed_push_left_is_ignored_and_later_removed(model, destination):
-    left = destination / ".staging-killed"
-    shutil.copytree(model, left / "model")
+def test_what_a_killed_push_left_is_ignored_and_removed_by_the_next(model, destination):
+    killed = destination / ".staging-killed"
+    shutil.copytree(model, killed / "model")
     assert served_versions.list_versions(destination) == []
-    push(model, destination)
-    assert left.exists()  # young: another push may be writing it
-    os.utime(left, (0, 0))
-    push(model, destination)
-    assert not left.exists()
+    push(model, destination, NOTHING)
+    assert left(destination) == {"1"}
+
+
+def test_a_push_waits_for_another_and_says_so_if_that_does_not_end(model, destination, monkeypatch):
+    monkeypatch.setattr(push_module, "_LOCK_TIMEOUT_SECONDS", 0.1)
+    (destination / "evidence").mkdir()
+    with (
+        filelock.FileLock(destination / "evidence" / "push.lock"),
+        pytest.raises(ValueError, match=r"another push to .*serving has not ended in 0\.1 s"),
+    ):
+        push(model, destination, NOTHING)
+    assert push(model, destination, NOTHING).name == "1"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
@@ -95,8 +187,86 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing(model, destination):
         pytest.skip("mounting is not allowed here")
     try:
         with pytest.raises(OSError, match=r"cannot push to .*serving: .*No space left") as error:
-            push(model, destination)
+            push(model, destination, NOTHING)
         assert "\n" not in str(error.value)
-        assert list(destination.iterdir()) == []
+        assert left(destination) == set()
     finally:
         subprocess.run(["umount", str(destination)], check=True)
+
+
+# Compares with what is served, takes a moment for it as an evaluation does, and pushes; a stale
+# comparison is made again. Each push is told on a line: its number, and what it was compared with.
+PUSHER = """
+import random, sys, time
+from pathlib import Path
+from components.pusher.push import StaleComparisonError, push
+from components.served_versions import served_state
+model, destination, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+stale = 0
+while count:
+    compared = served_state(destination)
+    time.sleep(random.uniform(0, 0.02))
+    try:
+        version = push(model, destination, compared)
+    except StaleComparisonError:
+        stale += 1
+        continue
+    count -= 1
+    print(version.name, compared.champion or "-", flush=True)
+print("stale", stale, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_push_50_times_each_lose_nothing_and_replace_only_what_they_compared(
+    tmp_path, destination
+):
+    processes = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "saved_model.pb").write_text(name)
+        command = [sys.executable, "-c", PUSHER, str(folder), str(destination), "50"]
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    numbers, replaced, stale = {}, {}, 0
+    for name, process in zip(("first", "second"), processes, strict=True):
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0
+        *pushes, end = output.splitlines()
+        stale += int(end.split()[1])
+        numbers[name] = [int(line.split()[0]) for line in pushes]
+        replaced.update((int(line.split()[0]), line.split()[1]) for line in pushes)
+    assert all(own == sorted(set(own)) and len(own) == 50 for own in numbers.values())
+    assert served_versions.version_numbers(destination) == list(range(1, 101)), "none is lost"
+    assert sorted(numbers["first"] + numbers["second"]) == list(range(1, 101))
+    expected = {number: str(number - 1) if number > 1 else "-" for number in range(1, 101)}
+    assert replaced == expected, "each replaced the very version it was compared with"
+    for name, own in numbers.items():
+        assert {(destination / str(n) / "saved_model.pb").read_text() for n in own} == {name}
+    assert stale > 0, "they never met: the test shows nothing"
+    assert not list(destination.glob(".staging-*"))
+
+
+@pytest.mark.slow
+def test_the_staging_folder_of_a_push_under_way_is_left_to_it(model, destination, tmp_path):
+    """A second push waits instead of taking the first one's staging folder for a dead one's."""
+    slow = (
+        "import shutil, sys, time\n"
+        "from pathlib import Path\n"
+        "from components.pusher import push\n"
+        "from components.served_versions import ServedState\n"
+        "copy = shutil.copytree\n"
+        "def copytree(*args):\n"
+        "    copy(*args); print('copied', flush=True); time.sleep(1)\n"
+        "push.shutil.copytree = copytree\n"
+        "push.push(Path(sys.argv[1]), Path(sys.argv[2]), ServedState('', 0))\n"
+    )
+    command = [sys.executable, "-c", slow, str(model), str(destination)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "copied\n"
+        start = time.monotonic()
+        with pytest.raises(StaleComparisonError):
+            push(model, destination, NOTHING)
+        assert time.monotonic() - start > 0.5, "it waited"
+        assert first.wait(timeout=30) == 0
+    assert left(destination) == {"1"}

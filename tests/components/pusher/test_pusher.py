@@ -4,8 +4,10 @@ import pytest
 from tfx.types import Channel, standard_artifacts
 
 from components import served_versions
+from components.gates import Gate, write_gates
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
+from components.served_versions import ServedState
 
 
 @pytest.fixture
@@ -14,16 +16,26 @@ def node(tmp_path):
     saved_model = tmp_path / "model" / "Format-Serving"
     saved_model.mkdir(parents=True)
 
-    def run(content: str, model_blessed: int = 1, infra_blessed: int = 1):
+    def run(content: str, model: str = "pass", infra: str = "pass", compared=None):
         (saved_model / "saved_model.pb").write_text(content)
-        model = standard_artifacts.Model()
-        model.uri = str(tmp_path / "model")
-        blessings = standard_artifacts.ModelBlessing(), standard_artifacts.InfraBlessing()
-        for blessing, blessed in zip(blessings, (model_blessed, infra_blessed), strict=True):
-            blessing.set_int_custom_property("blessed", blessed)
+        inputs = {
+            "model": standard_artifacts.Model(),
+            "model_blessing": standard_artifacts.ModelBlessing(),
+            "infra_blessing": standard_artifacts.InfraBlessing(),
+            "baseline": standard_artifacts.Model(),
+        }
+        before = compared or served_versions.served_state(tmp_path / "serving")
+        inputs["baseline"].set_string_custom_property("version", before.champion)
+        inputs["baseline"].set_string_custom_property("highest_version", str(before.highest))
+        for key, artifact in inputs.items():
+            artifact.uri = str(tmp_path / key)
+        for key, verdict in {"model_blessing": model, "infra_blessing": infra}.items():
+            (tmp_path / key).mkdir(exist_ok=True)
+            rows = [Gate("load", "pass", 1, 2, ""), Gate("last", verdict, 1, 2, "the reason")]
+            write_gates(tmp_path / key, rows)
         pushed = standard_artifacts.PushedModel()
         Executor().Do(
-            {"model": [model], "model_blessing": [blessings[0]], "infra_blessing": [blessings[1]]},
+            {key: [artifact] for key, artifact in inputs.items()},
             {"pushed_model": [pushed]},
             {"push_destination": str(tmp_path / "serving"), "code_digest": ""},
         )
@@ -41,12 +53,22 @@ def test_a_blessed_model_becomes_the_champion(node, tmp_path):
     assert pushed.get_string_custom_property("pushed_destination") == str(version.path)
 
 
-@pytest.mark.parametrize("blessed", [(0, 1), (1, 0)])
-def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, blessed):
-    pushed = node("bad", *blessed)
+@pytest.mark.parametrize("verdicts", [("fail", "pass"), ("pass", "fail")])
+def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, verdicts, caplog):
+    pushed = node("bad", *verdicts)
+    assert "Not pushed: the reason" in caplog.text
     assert pushed.get_int_custom_property("pushed") == 0
     assert not pushed.has_custom_property("pushed_version")
     assert not (tmp_path / "serving").exists()
+
+
+def test_a_warning_does_not_keep_a_model_from_being_served(node, tmp_path):
+    assert node("good", "warn", "pass").get_int_custom_property("pushed") == 1
+
+
+def test_a_retrained_model_of_the_same_size_is_another_model(node, tmp_path):
+    assert node("same").get_int_custom_property("pushed") == 1
+    assert node("came").get_int_custom_property("pushed") == 1
 
 
 def test_the_served_model_is_not_pushed_again(node, tmp_path):
@@ -59,10 +81,24 @@ def test_the_served_model_is_not_pushed_again(node, tmp_path):
     assert len(served_versions.list_versions(tmp_path / "serving")) == 2
 
 
+def test_a_model_that_was_compared_with_another_version_is_not_pushed(node, tmp_path):
+    compared = ServedState("", 0)
+    node("first", compared=compared)
+    with pytest.raises(ValueError, match=r"then no version, now version 1\); run again"):
+        node("second", compared=compared)
+    assert (tmp_path / "serving" / "1" / "saved_model.pb").read_text() == "first"
+
+
+def test_the_model_that_is_served_needs_no_other_comparison(node):
+    node("same", compared=ServedState("", 0))
+    again = node("same", compared=ServedState("", 0))
+    assert again.get_string_custom_property("already_served") == "1"
+
+
 def test_an_unwritable_destination_is_one_clear_error(node, tmp_path):
     (tmp_path / "serving").write_text("a file")
     with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*serving"):
-        node("model")
+        node("model", compared=ServedState("", 0))
 
 
 def test_the_node_is_named_pusher_and_its_properties_are_strings():
@@ -70,6 +106,7 @@ def test_the_node_is_named_pusher_and_its_properties_are_strings():
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         infra_blessing=Channel(type=standard_artifacts.InfraBlessing),
+        baseline=Channel(type=standard_artifacts.Model),
         push_destination="serving",
         code_digest="abc",
     )

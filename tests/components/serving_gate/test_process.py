@@ -1,6 +1,10 @@
 """The client's process, and what its death means."""
 
+import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +14,7 @@ from components.serving_gate.process import ask
 ANSWER = """
 import json, sys
 request = json.load(open(sys.argv[1]))
-open(request["answers"], "a").write('{"name": "load", "passed": true, "value": 1, "bound": 2, "message": "ok"}\\n')
+open(request["answers"], "a").write('{"name": "load", "verdict": "pass", "value": 1, "bound": 2, "message": "ok"}\\n')
 """  # noqa: E501
 
 
@@ -20,7 +24,10 @@ def ask_script(script: str, **settings):
 
 def test_answers_are_read_and_the_process_is_the_last_of_them():
     checks = ask_script(ANSWER)
-    assert [(check.name, check.passed) for check in checks] == [("load", True), ("process", True)]
+    assert [(check.name, check.verdict) for check in checks] == [
+        ("load", "pass"),
+        ("process", "pass"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -32,18 +39,71 @@ def test_answers_are_read_and_the_process_is_the_last_of_them():
 )
 def test_a_crash_is_a_failed_check_and_earlier_answers_are_kept(end, message):
     load, process = ask_script(ANSWER + end)
-    assert load.passed
-    assert not process.passed
+    assert load.verdict == "pass"
+    assert process.verdict == "fail"
     assert process.message == message
 
 
 def test_a_process_that_hangs_is_ended_and_fails():
     load, process = ask_script(ANSWER + "import time; time.sleep(60)", timeout_seconds=1)
-    assert load.passed
-    assert not process.passed
+    assert load.verdict == "pass"
+    assert process.verdict == "fail"
     assert process.message == "not done after 1 s, ended"
 
 
 def test_the_process_sees_no_gpu_and_finds_the_code():
     script = "import os, components.gates; assert os.environ['CUDA_VISIBLE_DEVICES'] == '-1'"
-    assert [check.message for check in ask_script(script) if not check.passed] == []
+    assert [check.message for check in ask_script(script) if check.verdict != "pass"] == []
+
+
+ASKER = """
+from components.serving_gate.config import ServingGateSettings
+from components.serving_gate.process import ask
+ask("model", "examples", ServingGateSettings())
+"""
+
+
+def children(pid: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def until(condition, seconds: float = 10):
+    """Waits for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.slow
+def test_the_client_dies_with_a_killed_asker():
+    """It would import TensorFlow for seconds, and then ask a model for minutes."""
+    with subprocess.Popen([sys.executable, "-c", ASKER]) as asker:
+        (client,) = until(lambda: children(asker.pid))
+        until(lambda: b"components.serving_gate" in Path(f"/proc/{client}/cmdline").read_bytes())
+        time.sleep(0.5)
+        asker.kill()
+    assert until(lambda: not Path(f"/proc/{client}").exists(), seconds=2)
+
+
+SLEEPER = """
+import sys, time
+from components.serving_gate.lifetime import end_with_parent
+end_with_parent(int(sys.argv[1]))
+print("alive", flush=True)
+time.sleep(60)
+"""
+
+
+def test_who_finds_another_parent_ends_at_once():
+    done = subprocess.run(
+        [sys.executable, "-c", SLEEPER, str(os.getpid() + 1)], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "the process that asked is gone" in done.stderr
+
+
+def test_who_has_its_parent_goes_on():
+    command = [sys.executable, "-c", SLEEPER, str(os.getpid())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "alive\n"
+        process.kill()

@@ -1,16 +1,14 @@
 """The ServingGate node, driven as TFX drives it, with the real client in its own process."""
 
-from pathlib import Path
-
 import pytest
 from tfx.components.util import model_utils
 from tfx.types import Channel, standard_artifacts
 
-from components.gates import Gate, read_gates
+from components.gates import GATES_FILE, Gate, read_gates
 from components.serving_gate import process
 from components.serving_gate.component import ServingGate
 from components.serving_gate.config import ServingGateSettings
-from components.serving_gate.executor import CHECKS_FILE, Executor
+from components.serving_gate.executor import Executor
 
 
 @pytest.fixture
@@ -43,21 +41,21 @@ def gate(model, examples, tmp_path):
 def test_a_sound_model_is_blessed_as_the_stock_pusher_expects(gate, tmp_path):
     blessing = gate(latency_requests=3)
     assert model_utils.is_infra_validated(blessing)
-    assert {path.name for path in tmp_path.iterdir()} == {"INFRA_BLESSED", CHECKS_FILE}
-    checks = read_gates(Path(blessing.uri) / CHECKS_FILE)
+    assert {path.name for path in tmp_path.iterdir()} == {"INFRA_BLESSED", GATES_FILE}
+    checks = read_gates(blessing.uri)
     assert len(checks) == 9
-    assert all(check.passed for check in checks)
+    assert {check.verdict for check in checks} == {"pass"}
 
 
 def test_one_failed_check_of_many_is_enough_to_refuse_and_the_run_goes_on(
     gate, tmp_path, monkeypatch
 ):
-    checks = [Gate("load", True, 1.0, 2.0, "fast"), Gate("process", False, None, None, "crashed")]
+    checks = [Gate("load", "pass", 1.0, 2.0, "fast"), Gate("process", "fail", None, None, "no")]
     monkeypatch.setattr(process, "ask", lambda *_: checks)
     blessing = gate()
     assert not model_utils.is_infra_validated(blessing)
-    assert {path.name for path in tmp_path.iterdir()} == {"INFRA_NOT_BLESSED", CHECKS_FILE}
-    assert read_gates(tmp_path / CHECKS_FILE) == checks
+    assert {path.name for path in tmp_path.iterdir()} == {"INFRA_NOT_BLESSED", GATES_FILE}
+    assert read_gates(tmp_path) == checks
 
 
 def test_the_node_is_named_serving_gate_and_its_properties_are_strings():

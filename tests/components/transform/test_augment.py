@@ -22,12 +22,12 @@ def picture():
 
 def run(picture, view=1, image_hash=7, seed=0, **settings):
     return augment(
-        picture,
-        tf.constant(image_hash, tf.int64),
-        tf.constant(view, tf.int64),
+        picture[tf.newaxis],
+        tf.constant([image_hash], tf.int64),
+        tf.constant([view], tf.int64),
         AugmentationSettings(**settings),
         seed,
-    ).numpy()
+    )[0].numpy()
 
 
 EVERYTHING = {
@@ -44,17 +44,17 @@ EVERYTHING = {
 
 def test_equal_arguments_give_equal_pixels_eagerly_and_in_a_dataset(picture):
     eager = run(picture, **EVERYTHING)
-    dataset = tf.data.Dataset.from_tensors(picture).map(
+    dataset = tf.data.Dataset.from_tensors(picture[tf.newaxis]).map(
         lambda p: augment(
             p,
-            tf.constant(7, tf.int64),
-            tf.constant(1, tf.int64),
+            tf.constant([7], tf.int64),
+            tf.constant([1], tf.int64),
             AugmentationSettings(**EVERYTHING),
             0,
         )
     )
     np.testing.assert_array_equal(eager, run(picture, **EVERYTHING))
-    np.testing.assert_allclose(eager, next(iter(dataset)).numpy(), atol=1e-3)
+    np.testing.assert_allclose(eager, next(iter(dataset))[0].numpy(), atol=1e-3)
 
 
 @pytest.mark.parametrize("change", [{"view": 2}, {"image_hash": 8}, {"seed": 1}])
@@ -226,6 +226,12 @@ def test_brightness_shifts_all_pixels_alike_and_the_result_stays_in_range(pictur
     shift = run(picture, brightness=0.05) - picture.numpy()
     assert 0.1 < np.abs(shift).max() <= 0.05 * 255 + 1e-3
     assert np.ptp(shift) < 1e-3
+    shifts = [
+        float((run(picture, view=view, brightness=0.05) - picture.numpy()).mean())
+        for view in range(1, 41)
+    ]
+    assert 0.8 * 0.05 * 255 < max(shifts) <= 0.05 * 255 + 1e-3
+    assert 0.8 * 0.05 * 255 < -min(shifts) <= 0.05 * 255 + 1e-3
     loud = run(picture, brightness=1.0, contrast=1.0, view=5)
     assert loud.min() >= 0.0 and loud.max() <= 255.0
 
@@ -235,3 +241,12 @@ def test_switching_one_change_on_leaves_the_others_draws_alone(picture):
     with_flip = run(picture, brightness=0.05, horizontal_flip=True)
     undone = [np.flip(with_flip, 1), with_flip]
     assert min(np.abs(u - picture.numpy() - alone).max() for u in undone) < 0.1
+
+
+def test_shares_of_a_shift_are_those_of_its_own_side():
+    rows = np.broadcast_to(np.arange(16, dtype=np.float32)[:, None, None] * 10, (16, 64, 3))
+    moved = [
+        run(rows.copy(), view=view, height_shift=0.25, fill_mode="nearest") - rows
+        for view in range(1, 21)
+    ]
+    assert 0.7 * 40 < max(np.abs(change).max() for change in moved) <= 40 + 1e-3

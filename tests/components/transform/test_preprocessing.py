@@ -19,7 +19,7 @@ def pixels_of(analyzed):
         raw = {
             "image": tf.constant(images, tf.string),
             "image_id": tf.constant(ids, tf.string),
-            "view": tf.fill([len(images)], tf.constant(view, tf.int64)),
+            "view": tf.broadcast_to(tf.constant(view, tf.int64), [len(images)]),
         }
         return layer(raw)["image_xf"].numpy()
 
@@ -53,6 +53,13 @@ def test_a_picture_is_augmented_alike_in_any_batch(analyzed, pixels_of):
     together = pixels_of(images, view=3)
     alone = pixels_of(images[2:3], view=3, image_ids=["2"])
     np.testing.assert_allclose(together[2:3], alone, atol=1e-6)
+
+
+def test_views_may_differ_within_a_batch(analyzed, pixels_of):
+    images = [image for image, _ in analyzed.pictures[:3]]
+    mixed = pixels_of(images, view=[0, 2, 0])
+    np.testing.assert_array_equal(mixed[[0, 2]], pixels_of(images)[[0, 2]])
+    np.testing.assert_allclose(mixed[1], pixels_of(images, view=2)[1], atol=1e-6)
 
 
 def test_an_empty_batch_gives_an_empty_batch(pixels_of):

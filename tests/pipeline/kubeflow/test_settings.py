@@ -129,7 +129,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("steps.Trainer.gpus=1", "kubeflow.steps.Trainer.gpus: unknown key (did you mean `gpu`?)"),
         ("steps.Trainer.gpu=0", "kubeflow.steps.Trainer.gpu.count: input should be greater than"),
         ("steps.Trainer.gpu.resource=gpu", "gpu.resource: string should match pattern"),
-        ("env.DEBUG=true", "kubeflow.env.DEBUG: input should be a valid string, not True"),
+        ("env.DEBUG=true", "kubeflow.env.DEBUG: input should be a valid string, not true"),
         ("env={a-b: c}", "kubeflow.env.a-b: string should match pattern"),
         (
             "env.AWS_SECRET_ACCESS_KEY=abc",
@@ -161,6 +161,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
             "retries={count: 10, backoff: 6h}",
             "kubeflow.retries: 10 retries would wait 256 days, and none is started more than 30 ",
         ),
+        ("training_state=state", "kubeflow.training_state: not an absolute path: state. Write one"),
         ("retries.count=11", "kubeflow.retries.count: input should be less than or equal to 10"),
     ],
 )

@@ -42,6 +42,17 @@ def test_the_next_training_of_the_same_kind_finds_it(tmp_path):
         assert again == state and (state / "frozen.npz").exists()
 
 
+def test_a_folder_on_a_volume_outlives_that_of_the_artifacts(tmp_path, monkeypatch):
+    volume = tmp_path / "volume" / "digits"
+    monkeypatch.setenv(resume.FOLDER_VARIABLE, str(volume))
+    first, second = (arguments(tmp_path / pod) for pod in ("pod1", "pod2"))
+    state = leave(first)
+    assert state.parent == volume and not (tmp_path / "pod1").exists()
+    assert leave(second, exported=True) == state, "a retry goes on"
+    discard_published(second.model_run_dir)
+    assert not state.exists()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -60,9 +71,8 @@ def test_a_training_of_another_kind_begins_anew_and_removes_what_ended_trainings
 
 
 def test_an_error_keeps_the_state_and_lets_go_of_it(tmp_path):
-    with pytest.raises(OSError) as caught, resumable_state(arguments(tmp_path)) as state:
+    with pytest.raises(OSError), resumable_state(arguments(tmp_path)) as state:
         raise OSError("the disk is full")
-    assert caught.tb, "who keeps the traceback keeps all its variables alive"
     with filelock.FileLock(state / "lock").acquire(timeout=0):
         assert state.is_dir()
 

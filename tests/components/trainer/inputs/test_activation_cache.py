@@ -168,3 +168,15 @@ def test_damaged_files_are_made_again(name, content, cached, encoder, tmp_path, 
     for key, kept in again.items():
         np.testing.assert_array_equal(kept.activations, before[key])
         assert kept.labels.tolist() == list(range(COUNT))
+
+
+def test_the_disk_is_taken_before_the_first_picture(encoder, tmp_path):
+    taken = {}
+
+    def look():
+        taken.update((path.name, path.stat().st_blocks * 512) for path in tmp_path.glob("*.f16"))
+        return batches()
+
+    encode("train", *encoder, look, VIEWS, COUNT, tmp_path)
+    assert taken["train-sum.f16"] >= 2 * VIEWS * COUNT * 3
+    assert taken["train-same.f16"] >= 2 * VIEWS * COUNT * 4 * 4 * 3

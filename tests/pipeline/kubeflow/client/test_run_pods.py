@@ -15,3 +15,16 @@ def test_a_run_without_nodes_has_no_pods():
     nodes = [types.SimpleNamespace(child_tasks=None)]
     run = types.SimpleNamespace(run_details=types.SimpleNamespace(task_details=nodes))
     assert list(pod_names(run, None, "Trainer")) == []
+
+
+def test_of_several_attempts_the_last_ones_pod_is_named():
+    attempts = [f"run-1.root.Trainer.executor({number})" for number in range(3)]
+    ids = [f"run-1-{run_pods._fnv1a(path)}" for path in attempts]
+    children = [types.SimpleNamespace(pod_name=node_id) for node_id in ids]
+    nodes = [types.SimpleNamespace(child_tasks=children)]
+    run = types.SimpleNamespace(run_details=types.SimpleNamespace(task_details=nodes))
+    task = {"componentRef": {"name": "comp-trainer"}, "retryPolicy": {"maxRetryCount": 2}}
+    package = types.SimpleNamespace(spec={"root": {"dag": {"tasks": {"Trainer": task}}}})
+    names = list(pod_names(run, package, "Trainer"))
+    assert names[-1] == ids[2], "as a backend with POD_NAMES=v1 names it"
+    assert all(name.endswith(ids[2].removeprefix("run-1")) for name in names)

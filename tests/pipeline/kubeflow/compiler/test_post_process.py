@@ -138,12 +138,22 @@ def test_the_arguments_change_with_the_environment_as_the_cache_key_has_none(com
     one = arguments(process(compiled, "env={A: 1}"))
     two = arguments(process(compiled, "env={A: 2}"))
     secret = arguments(process(compiled, "secret_env={store: {A: key}}"))
-    of_trainer = {args["Trainer"] for args in (bare, one, two, secret)}
-    assert len(of_trainer) == 4
+    other_secret = arguments(process(compiled, "secret_env={store: {A: other}}"))
+    of_trainer = {args["Trainer"] for args in (bare, one, two, secret, other_secret)}
+    assert len(of_trainer) == 5
     assert arguments(process(compiled, "env={A: 1}")) == one
     of_step = arguments(process(compiled, "steps.Trainer.env={A: 1}"))
     assert {name for name, args in of_step.items() if args != bare[name]} == {"Trainer"}
     assert one["Trainer"][:-1] == bare["Trainer"]
+
+
+def test_the_trainer_keeps_its_state_on_a_claim(compiled):
+    text = process(compiled, "training_state=/mnt/serving/state")
+    steps = {step.name: step for step in parse_package(text).steps}
+    assert steps["Trainer"].env == {"GRAFT_TRAINING_STATE": "/mnt/serving/state/digits"}
+    assert {name for name, step in steps.items() if step.env} == {"Trainer"}
+    bare = arguments(process(compiled))
+    assert arguments(text) == bare, "where it lies changes no result, and so no cache key"
 
 
 def test_limits_that_are_not_the_requests(compiled):

@@ -90,6 +90,10 @@ def test_a_recipe_that_is_ready():
             "pseudo_labels.source: more is a path of this machine",
         ),
         (
+            {"kubeflow__training_state": "/srv/state"},
+            "kubeflow.training_state: /srv/state is on no volume of the step Trainer, so it would",
+        ),
+        (
             {"data__split_ledger": "/data/splits.parquet"},
             "data.split_ledger: /data/splits.parquet is on no volume of the step ImageExampleGen",
         ),

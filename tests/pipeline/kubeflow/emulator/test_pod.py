@@ -67,6 +67,12 @@ def test_a_volume_outlives_its_pod_and_a_second_pod_sees_it(pod, tmp_path):
     assert (again.claims["/mnt/data"] / "file").read_text() == "x"
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "SSL_CERT_FILE"])
+def test_a_step_has_what_its_node_would_give_it(name, run, monkeypatch):
+    monkeypatch.setenv(name, "of the machine")
+    assert run(f"import os; print(os.environ.get('{name}'))") == (0, "of the machine\n")
+
+
 def test_a_step_has_its_environment_and_nothing_of_ours(run, pod, monkeypatch):
     monkeypatch.setenv("MY_TOKEN", "secret")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "given")

@@ -15,13 +15,13 @@ def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, recor
     rehearsal, result = rehearse()
     assert sorted(recorder.started) == sorted(STEPS) and recorder.started[-1] == "Pusher"
     assert recorder.started.index("BaselineFinder") < recorder.started.index("Evaluator")
-    assert result.passed and not result.message
+    assert result.succeeded and not result.message
     assert [gate.name for gate in result.gates] == ["accuracy", "load"]
     assert result.pushed_path == str(tmp_path / "work" / "pvc" / "graft" / "serving" / "7")
     assert Path(result.pushed_path).is_dir()
     assert rehearsal.destination == Path(result.pushed_path).parent
-    assert recorder.reports["Pusher"].figure == "version 7"
-    assert recorder.reports["Evaluator"].figure == "test accuracy 0.5000"
+    assert recorder.reports["Pusher"].summary == "version 7"
+    assert recorder.reports["Evaluator"].summary == "test accuracy 0.5000"
     log = next(rehearsal.folder.glob("logs/*-Evaluator.log")).read_text()
     assert log == "this is Evaluator on GPU -1\nbaseline_model has files: False\n"
 
@@ -55,7 +55,7 @@ def test_artifacts_and_pods_can_be_kept(rehearse):
     rehearsal, _ = rehearse(keep=True, pipeline_root="gs://bucket/root")
     assert len(list((rehearsal.folder / "pods").iterdir())) == len(STEPS)
     stored = rehearsal.folder / "store" / "gcs" / "bucket" / "root" / "tiny"
-    assert len(list(stored.glob("*/Evaluator/*/evaluation/gates.json"))) == 1
+    assert len(list(stored.glob("*/Evaluator/*/blessing/gates.json"))) == 1
 
 
 def test_a_step_that_fails_in_the_middle_ends_the_rehearsal(rehearse, recorder):
@@ -73,7 +73,7 @@ def test_a_step_that_is_killed_is_told_as_such(rehearse):
 
 def test_a_gate_that_says_no_is_no_error_of_the_rehearsal(rehearse):
     _, result = rehearse({"where": "Evaluator", "mode": "gate"})
-    assert not result.passed and not result.pushed_path and not result.already_served
+    assert not result.succeeded and not result.pushed_path and not result.already_served
     assert result.message == "Pusher ended with exit code 1: not pushed. accuracy: too low"
 
 

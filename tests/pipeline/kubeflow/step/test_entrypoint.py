@@ -3,6 +3,7 @@
 import argparse
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,12 @@ from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.step import entrypoint
 
 ROOT = "minio://mlpipeline/v2/artifacts/tiny/run-1"
-INPUTS = {"model": "Model", "model_blessing": "ModelBlessing", "infra_blessing": "InfraBlessing"}
+INPUTS = {
+    "model": "Model",
+    "model_blessing": "ModelBlessing",
+    "infra_blessing": "InfraBlessing",
+    "baseline": "Model",
+}
 PUSHER = "components.pusher.executor.Executor"
 BASELINE_FINDER = "components.baseline_finder.executor.Executor"
 
@@ -46,13 +52,18 @@ def executor_input(pod, tmp_path):
     local = pod / "minio" / ROOT.removeprefix("minio://")
     (local / "model" / "Format-Serving").mkdir()
     (local / "model" / "Format-Serving" / "saved_model.pb").write_text("a network")
-    accuracy = Gate("accuracy", True, 0.9, 0.8, "0.9000, at least 0.8 wanted")
-    write_gates(local / "model_blessing" / "gates.json", [accuracy])
-    latency = Gate("latency", True, 9.0, 100.0, "9 ms, at most 100 allowed")
-    write_gates(local / "infra_blessing" / "checks.json", [latency])
+    accuracy = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
+    write_gates(local / "model_blessing", [accuracy])
+    latency = Gate("latency", "pass", 9.0, 100.0, "9 ms, at most 100 allowed")
+    write_gates(local / "infra_blessing", [latency])
     for key in ("model_blessing", "infra_blessing"):
         artifacts[key]["metadata"] = {"blessed": 1.0, "display_name": key}
-    parameters = {"push_destination": str(tmp_path / "serving"), "code_digest": ""}
+    artifacts["baseline"]["metadata"] = {"has_baseline": 0.0, "highest_version": "0"}
+    parameters = {
+        "push_destination": str(tmp_path / "serving"),
+        "served_fingerprint": "",
+        "code_digest": "",
+    }
     return {
         "inputs": {
             "parameterValues": parameters,
@@ -105,8 +116,8 @@ def run(pod, executor_input, capfd):
 def said_no(pod, executor_input, finding="0.5000, at least 0.8 wanted"):
     """Makes the accuracy gate say no."""
     folder = pod / "minio" / ROOT.removeprefix("minio://") / "model_blessing"
-    gate = Gate("accuracy", False, 0.5, 0.8, finding)
-    write_gates(folder / "gates.json", [gate])
+    gate = Gate("accuracy", "fail", 0.5, 0.8, finding)
+    write_gates(folder, [gate])
     (blessing,) = executor_input["inputs"]["artifacts"]["model_blessing"]["artifacts"]
     blessing["metadata"]["blessed"] = 0.0
 
@@ -122,7 +133,7 @@ def test_a_blessed_model_is_pushed_and_the_output_has_the_stores_uri(run, pod, t
     assert pushed["uri"] == f"{ROOT}/Pusher/2/pushed_model"
     assert pushed["metadata"]["pushed"] == 1
     assert None not in pushed["metadata"].values()
-    (version,) = (tmp_path / "serving").iterdir()
+    version = tmp_path / "serving" / "1"
     assert (version / "saved_model.pb").read_text() == "a network"
     folder = pod / "minio" / ROOT.removeprefix("minio://") / "Pusher" / "2"
     assert (folder / "pushed_model").is_dir(), "the launcher makes its parent only"
@@ -147,7 +158,7 @@ def test_the_model_that_is_served_already_is_no_failure(run, pod, tmp_path):
     code, output, _ = run()
     assert code == 0 and not message(pod)
     (pushed,) = output["artifacts"]["pushed_model"]["artifacts"]
-    assert pushed["metadata"]["already_served"] == next((tmp_path / "serving").iterdir()).name
+    assert pushed["metadata"]["already_served"] == "1"
 
 
 def test_a_users_mistake_is_one_line_without_traceback(run, pod, tmp_path):
@@ -189,6 +200,33 @@ def test_beam_hears_of_its_own_options_only(run, monkeypatch):
     )
     run()
     assert heard == [["--direct_num_workers=1"]]
+
+
+def test_a_training_that_is_over_leaves_no_state_on_the_claim(
+    run, pod, executor_input, tmp_path, monkeypatch
+):
+    """The Trainer's own part is played by a stub: its state, and the mark that it has exported."""
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    from components.trainer.fitting import resume
+
+    state = tmp_path / "claim" / ".state-1"
+    state.mkdir(parents=True)
+    monkeypatch.setenv(resume.FOLDER_VARIABLE, str(state.parent))
+    uri = f"{ROOT}/Trainer/2/model_run"
+    model_run = {"uri": uri, "type": artifact_type("ModelRun")}
+    executor_input["outputs"]["artifacts"] = {"model_run": {"artifacts": [model_run]}}
+
+    def train(args, _):
+        given = json.loads(args.json_serialized_invocation_args)["outputs"]
+        (local,) = given["artifacts"]["model_run"]["artifacts"]
+        resume.mark_exported(state, local["uri"])
+        Path(given["outputFile"]).parent.mkdir(parents=True)
+        Path(given["outputFile"]).write_text("{}")
+
+    monkeypatch.setattr(kubeflow_v2_run_executor, "_run_executor", train)
+    assert run()[0] == 0
+    assert not state.exists()
 
 
 def test_kubernetes_keeps_4096_bytes_of_a_message(run, pod, executor_input):

@@ -1,0 +1,66 @@
+"""Which files each published artifact had, so that a damaged one is made again and not believed.
+
+ML Metadata knows an artifact's folder alone: TFX takes an output from the cache as long as the
+folder is there. The manifests lie outside the artifacts, in which TFX refuses files of others:
+
+<folder>/artifacts/Trainer/model/6/...       an artifact
+<folder>/manifests/Trainer/model/6.json      the size of each of its files
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from components.files import write_atomically
+from components.manifests import file_sizes, find_damage
+
+ARTIFACTS = "artifacts"
+MANIFESTS = "manifests"
+
+
+def write_missing(folder: Path, uris: Iterable[str]) -> None:
+    """Notes the files of artifacts whose files have not been noted yet.
+
+    Args:
+        folder: of the recipe, absolute.
+        uris: folders of the artifacts.
+    """
+    for uri in uris:
+        path = _manifest(folder, uri)
+        if path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(file_sizes(uri)))
+
+
+def find_damaged(folder: Path, node_id: str) -> dict[str, str]:
+    """The artifacts of a node that are not as they were published.
+
+    Args:
+        folder: of the recipe, absolute.
+        node_id: as in the pipeline.
+
+    Returns:
+        What is wrong in a few words, by the folder of the artifact.
+    """
+    root = folder / MANIFESTS
+    damaged = {}
+    for manifest in sorted((root / node_id).rglob("*.json")):
+        artifact = folder / ARTIFACTS / manifest.relative_to(root).with_suffix("")
+        try:
+            sizes = json.loads(manifest.read_text(encoding="utf-8"))
+        except ValueError:
+            damaged[str(artifact)] = f"its manifest {manifest} cannot be read"
+            continue
+        if damage := find_damage(artifact, sizes):
+            damaged[str(artifact)] = damage
+    return damaged
+
+
+def forget(folder: Path, uri: str) -> None:
+    """Removes the manifest of an artifact that is not to be used again."""
+    _manifest(folder, uri).unlink(missing_ok=True)
+
+
+def _manifest(folder: Path, uri: str) -> Path:
+    return (folder / MANIFESTS / Path(uri).relative_to(folder / ARTIFACTS)).with_suffix(".json")

@@ -1,0 +1,33 @@
+"""The rows of a gate and their file."""
+
+import pytest
+
+from components.gates import GATES_FILE, Gate, failed, read_gates, verdict, write_gates
+
+ROWS = [
+    Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted"),
+    Gate("accuracy against served", "warn", None, -0.01, "no served model: not compared"),
+    Gate("process", "fail", None, None, "“crashed”"),
+]
+
+
+def test_rows_are_read_as_they_were_written_and_nothing_else_is_left(tmp_path):
+    write_gates(tmp_path, ROWS)
+    assert read_gates(tmp_path) == ROWS
+    assert [path.name for path in tmp_path.iterdir()] == [GATES_FILE]
+
+
+def test_only_a_fail_forbids_serving():
+    assert failed(ROWS) == ROWS[2:]
+    assert failed(ROWS[:2]) == []
+
+
+def test_a_verdict_of_another_name_is_a_bug():
+    assert [verdict(True), verdict(False)] == ["pass", "fail"]
+    with pytest.raises(AssertionError):
+        Gate("accuracy", True, 0.9, 0.8, "")
+
+
+def test_a_gate_that_did_not_finish_has_no_rows(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_gates(tmp_path)

@@ -1,0 +1,90 @@
+"""What every block of a recipe has in common."""
+
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+import pytest
+
+from components.settings import LocalPath, Settings
+
+
+class Block(Settings):
+    number: float = 1.0
+    count: int = pydantic.Field(1, ge=1)
+    switch: bool = False
+    choice: Literal[0.5, 1.0] = 1.0
+    widths: tuple[pydantic.PositiveInt, ...] = ()
+    maybe: int | None = None
+    path: LocalPath = ""
+
+
+class Outer(Settings):
+    block: Block = Block()
+    listed: tuple[int, ...] = pydantic.Field((), validation_alias="list")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("number", True),
+        ("number", "1"),
+        ("count", True),
+        ("count", "3"),
+        ("count", 3.0),
+        ("switch", 1),
+        ("switch", "no"),
+        ("choice", True),
+        ("widths", [True]),
+        ("maybe", True),
+    ],
+)
+def test_true_is_no_number_and_a_number_no_switch(key, value):
+    with pytest.raises(pydantic.ValidationError):
+        Outer(block={key: value})
+
+
+def test_numbers_that_are_some_and_lists_for_tuples_are_taken():
+    block = Block(number=2, count=3, switch=True, choice=1, widths=[4, 5], maybe=6)
+    assert block.number == 2.0 and block.widths == (4, 5)
+    assert Block.model_validate_json(block.model_dump_json()) == block
+
+
+def test_the_home_of_the_user_is_what_a_tilde_says(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/of/mine")
+    assert Block(path="~/pictures").path == "/home/of/mine/pictures"
+    assert Block(path="digits").path == "digits" and Block(path="a~b").path == "a~b"
+    with pytest.raises(pydantic.ValidationError, match="no user nobody-of-this-name"):
+        Block(path="~nobody-of-this-name/x")
+
+
+def test_a_replaced_value_is_checked_and_the_rest_stays_as_it_was():
+    outer = Outer.model_validate({"list": [1, 2]})
+    assert outer.replaced(block=Block(count=7)).block.count == 7
+    assert outer.replaced(block=Block()).listed == (1, 2)
+    assert outer.model_fields_set == {"listed"}
+    assert outer.block.replaced(count=2).model_fields_set == {"count"}
+    with pytest.raises(pydantic.ValidationError):
+        outer.block.replaced(count=0)
+    with pytest.raises(pydantic.ValidationError):
+        outer.replaced(blok=1)
+
+
+def test_every_path_of_a_recipe_takes_a_tilde(monkeypatch):
+    from pipeline.config import load_recipe
+
+    monkeypatch.setenv("HOME", "/home/of/mine")
+    overrides = [
+        "workspace=~/w",
+        "data.source=~/d",
+        "push.destination=~/p",
+        "backbone.weights=~/b.h5",
+        "distillation.teacher=~/t",
+        "pseudo_labels.source=~/u",
+    ]
+    recipe = load_recipe("digits", overrides)
+    home = Path("/home/of/mine")
+    assert recipe.folder == home / "w/digits" and recipe.push_destination == home / "p"
+    paths = (recipe.data.source, recipe.backbone.weights, recipe.distillation.teacher)
+    assert paths == (f"{home}/d", f"{home}/b.h5", f"{home}/t")
+    assert recipe.pseudo_labels.source == f"{home}/u"

@@ -1,0 +1,57 @@
+"""What is damaged is said and made again."""
+
+import shutil
+
+import pytest
+
+from pipeline import preflight
+from pipeline.local_runner import run_up_to
+
+NODE = "ImageExampleGen"
+
+
+@pytest.fixture
+def ingest(recipe, new_recorder, tmp_path):
+    """Reads the pictures into a workspace of its own: whether it ran, its folder, the notices."""
+    recipe = recipe.replaced(workspace=str(tmp_path / "runs"))
+
+    def ingest():
+        heard = new_recorder()
+        found = preflight.inspect(recipe, preflight.Scope.MACHINE)
+        (artifact,) = run_up_to(NODE, recipe, heard, found)[NODE]["examples"]
+        return not heard.reports[NODE].cached, artifact.uri, heard.notices
+
+    ingest.folder = recipe.folder.absolute()
+    return ingest
+
+
+def test_a_damaged_artifact_is_made_again_and_the_new_one_is_taken_from_then_on(ingest):
+    ran, first, notices = ingest()
+    assert ran and not notices
+    assert ingest() == (False, first, [])
+
+    shutil.rmtree(f"{first}/Split-train")
+    ran, second, (notice,) = ingest()
+    assert ran and second != first
+    assert notice.startswith(f"{NODE}: {first} is damaged, it is not used: Split-train/")
+    assert notice.endswith(" is missing")
+    assert ingest() == (False, second, [])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"garbage" * 5000),
+        lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
+    ],
+    ids=["emptied", "garbage", "truncated"],
+)
+def test_a_damaged_database_is_set_aside_and_every_node_runs_again(ingest, spoil):
+    ingest()
+    spoil(ingest.folder / "metadata.sqlite")
+    ran, uri, (notice,) = ingest()
+    assert ran and "every node runs again" in notice
+    (aside,) = (ingest.folder / "damaged").iterdir()
+    assert (aside / "metadata.sqlite").exists() and (aside / "artifacts" / NODE).is_dir()
+    assert ingest() == (False, uri, [])

@@ -1,0 +1,49 @@
+"""Artifacts that are not as they were published."""
+
+import pytest
+
+from pipeline.artifact_manifests import find_damaged, forget, write_missing
+
+
+@pytest.fixture
+def artifact(tmp_path):
+    """A published artifact of two splits with its manifest."""
+    folder = tmp_path / "artifacts" / "ImageExampleGen" / "examples" / "1"
+    for split in ("train", "test"):
+        (folder / f"Split-{split}").mkdir(parents=True)
+        (folder / f"Split-{split}" / "data.gz").write_bytes(b"x" * 1000)
+    write_missing(tmp_path, [str(folder)])
+    return folder
+
+
+def test_a_whole_artifact_is_not_damaged_and_more_files_are_no_damage(tmp_path, artifact):
+    assert find_damaged(tmp_path, "ImageExampleGen") == {}
+    (artifact / "more").write_text("")
+    assert find_damaged(tmp_path, "ImageExampleGen") == {}
+    assert find_damaged(tmp_path, "Trainer") == {}
+    assert not list(artifact.glob("*.json")), "TFX refuses files of others in some artifacts"
+
+
+def test_what_is_missing_or_of_another_size_is_named(tmp_path, artifact):
+    data = artifact / "Split-train" / "data.gz"
+    data.write_bytes(b"x" * 999)
+    wrong_size = {str(artifact): "Split-train/data.gz has 999 bytes, not 1,000"}
+    assert find_damaged(tmp_path, "ImageExampleGen") == wrong_size
+    data.unlink()
+    missing = {str(artifact): "Split-train/data.gz is missing"}
+    assert find_damaged(tmp_path, "ImageExampleGen") == missing
+    data.parent.rmdir()
+    assert find_damaged(tmp_path, "ImageExampleGen") == missing
+
+
+def test_a_manifest_that_cannot_be_read_is_not_believed(tmp_path, artifact):
+    manifest = tmp_path / "manifests" / "ImageExampleGen" / "examples" / "1.json"
+    manifest.write_text("{")
+    assert "cannot be read" in find_damaged(tmp_path, "ImageExampleGen")[str(artifact)]
+
+
+def test_an_artifact_is_reported_until_it_is_forgotten(tmp_path, artifact):
+    (artifact / "Split-test" / "data.gz").unlink()
+    assert find_damaged(tmp_path, "ImageExampleGen")
+    forget(tmp_path, str(artifact))
+    assert find_damaged(tmp_path, "ImageExampleGen") == {}

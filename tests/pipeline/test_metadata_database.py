@@ -1,0 +1,69 @@
+"""A damaged database is set aside with the artifacts that only it knew."""
+
+import contextlib
+import sqlite3
+
+import pytest
+
+from pipeline.metadata_database import DATABASE, set_aside_if_damaged
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """What an earlier run left."""
+    with sqlite3.connect(tmp_path / DATABASE) as connection:
+        connection.execute("CREATE TABLE Execution (id INTEGER, note TEXT)")
+        rows = [(number, "x" * 100) for number in range(1000)]
+        connection.executemany("INSERT INTO Execution VALUES (?, ?)", rows)
+    connection.close()
+    for name in ("artifacts", "manifests"):
+        (tmp_path / name / "Trainer").mkdir(parents=True)
+    return tmp_path
+
+
+def overwrite_a_page(file):
+    """Damage that opening the file does not find."""
+    data = file.read_bytes()
+    file.write_bytes(data[:20_480] + b"\xff" * 4096 + data[24_576:])
+
+
+def test_a_whole_database_stays(folder):
+    assert set_aside_if_damaged(folder) == ""
+    assert {path.name for path in folder.iterdir()} == {DATABASE, "artifacts", "manifests"}
+
+
+def test_the_first_run_has_no_database_yet(tmp_path):
+    assert set_aside_if_damaged(tmp_path) == ""
+    assert set_aside_if_damaged(tmp_path / "missing") == ""
+
+
+def test_a_database_of_a_first_run_that_was_killed_at_once_is_not_damaged(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        connection.execute("CREATE TABLE gone (id INTEGER)")
+        connection.execute("DROP TABLE gone")
+    assert (tmp_path / DATABASE).stat().st_size
+    assert set_aside_if_damaged(tmp_path) == ""
+    (tmp_path / "artifacts" / "Trainer").mkdir(parents=True)
+    assert "is missing or empty" in set_aside_if_damaged(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda file: file.unlink(), "is missing or empty"),
+        (lambda file: file.write_bytes(b""), "is missing or empty"),
+        (lambda file: file.write_bytes(b"garbage" * 1000), "is damaged"),
+        (lambda file: file.write_bytes(file.read_bytes()[:20_000]), "is damaged"),
+        (lambda file: file.write_bytes(file.read_bytes()[:50]), "is damaged"),
+        (overwrite_a_page, "is damaged"),
+    ],
+)
+def test_a_damaged_database_is_set_aside_and_said(folder, spoil, words):
+    spoil(folder / DATABASE)
+    message = set_aside_if_damaged(folder)
+    assert message.startswith(f"{folder / DATABASE} {words}") and "every node runs again" in message
+    (aside,) = (folder / "damaged").iterdir()
+    assert str(aside) in message
+    assert {path.name for path in folder.iterdir()} == {"damaged"}
+    assert {"artifacts", "manifests"} <= {path.name for path in aside.iterdir()}
+    assert set_aside_if_damaged(folder) == "", "the next run begins anew"

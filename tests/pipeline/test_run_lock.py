@@ -1,0 +1,77 @@
+"""One run at a time in a recipe's folder."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.run_lock import BusyError, hold
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline.run_lock import hold
+with hold(Path(sys.argv[1]), False, print):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """`holder(seconds)` starts a process that holds `tmp_path/"runs"`."""
+    started = []
+
+    def start(seconds: float) -> subprocess.Popen:
+        command = [sys.executable, "-c", HOLDER, str(tmp_path / "runs"), str(seconds)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout.readline() == "held\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def never(holder: str) -> None:
+    raise AssertionError(holder)
+
+
+def test_who_comes_second_is_told_who_holds_it_and_since_when(tmp_path, holder):
+    process = holder(60)
+    said = json.loads((tmp_path / "runs" / ".lock.json").read_text())
+    with pytest.raises(BusyError) as error, hold(tmp_path / "runs", False, never):
+        pass
+    text = str(error.value)
+    assert f"process {process.pid} on {socket.gethostname()} since {said['since']}" in text
+    assert "--wait" in text and "\n" not in text
+    assert (tmp_path / "runs" / ".lock.json").exists(), "what the holder said is left alone"
+
+
+def test_who_waits_gets_it_next_and_knows_that_it_waited(tmp_path, holder):
+    process = holder(0.5)
+    heard = []
+    with hold(tmp_path / "runs", True, heard.append) as waited:
+        assert waited and f"process {process.pid}" in heard[0]
+        assert json.loads((tmp_path / "runs" / ".lock.json").read_text())["pid"] == os.getpid()
+
+
+def test_a_killed_holder_holds_nothing(tmp_path, holder):
+    process = holder(60)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with hold(tmp_path / "runs", False, never) as waited:
+        assert not waited
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) in ([], [".lock"])
+
+
+def test_folders_of_two_recipes_do_not_wait_for_each_other(tmp_path, holder):
+    holder(60)
+    with hold(tmp_path / "others", False, never) as waited:
+        assert not waited

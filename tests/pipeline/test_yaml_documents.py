@@ -1,0 +1,71 @@
+"""YAML that people write, by mistake or on purpose."""
+
+import time
+
+import pytest
+
+from components.errors import UserError
+from pipeline.yaml_documents import read_document, read_documents
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{below}'] * 9)}]\n"
+    for below, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+def test_plain_documents_are_read():
+    assert read_document("") is None
+    assert read_document("a: {b: [1, 2.5, true, null, x]}") == {
+        "a": {"b": [1, 2.5, True, None, "x"]}
+    }
+    assert read_documents("a: 1\n---\nb: 2\n", 100) == [{"a": 1}, {"b": 2}]
+
+
+def test_anchors_and_merges_work_and_what_a_merge_brings_may_be_given_again():
+    text = "base: &b {x: 1, y: 2}\nc: {<<: *b, x: 3}\nd: {<<: *b}\ne: *b"
+    read = read_document(text)
+    assert read["c"] == {"x": 3, "y": 2} and read["d"] == read["e"] == {"x": 1, "y": 2}
+
+
+def test_a_date_is_text():
+    assert read_document("name: 2026-13-45") == {"name": "2026-13-45"}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1e-4", 1e-4), ("1E5", 1e5), ("-2.5e3", -2500.0), ("3.0e-05", 3e-5)]
+)
+def test_powers_of_ten_are_numbers_with_and_without_a_point(text, number):
+    assert read_document(f"a: {text}") == {"a": number}
+    assert read_document("a: 1e-4b") == {"a": "1e-4b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "the key a is there twice, in lines 1 and 3"),
+        ("x:\n  b: 2\n  'b': 3\n", "the key b is there twice, in lines 2 and 3"),
+        (BOMB, r"more than 16,000 values \(line 5"),
+        ("[" * 5000, r"nested more than 50 deep \(line 1"),
+        ("{" * 5000, "nested more than 50 deep"),
+        ("- " * 15_000, "nested more than 50 deep"),
+        ("a: &x [*x]", "the block that x names is in itself"),
+        ("a: &x {<<: *x}", "the block that x names is in itself"),
+        ("a: " + "x" * 40_000, "40,003 bytes; 32,000 are the most"),
+        ("a: 1\n---\nb: 2", "one document is expected"),
+        ("a: [", "not YAML: .*line 1, column 5"),
+        ("a: !!int foo", r"foo is no int \(line 1, column 4\)"),
+        ("a: !!bool foo", "foo is no bool"),
+        ("a: 0x_", "0x_ is no int"),
+        ("a: " + "9" * 5000, "9 … is no int"),
+        ("a: !!python/object/apply:os.system ['true']", "not YAML: could not determine"),
+        ("? [1]\n: 2", "not YAML: found unhashable key"),
+        ("\0", "not YAML: unacceptable character"),
+        ("a: \ud800", "not YAML: unacceptable character"),
+    ],
+)
+def test_what_is_refused_gets_one_short_line_at_once(text, says):
+    start = time.monotonic()
+    with pytest.raises(UserError, match=says) as error:
+        read_document(text)
+    assert len(str(error.value)) < 400 and "\n" not in str(error.value)
+    assert time.monotonic() - start < 2
