@@ -43,7 +43,11 @@ def _ingest(pictures: Path, folder: Path, beam: BeamSettings) -> dict[str, bytes
     executor.Executor(context).Do(
         input_dict={},
         output_dict={features.EXAMPLES: [examples]},
-        exec_properties={"source": str(pictures), "settings": DataSettings().model_dump_json()},
+        # Drawn shapes look alike: too many would be copies of one another.
+        exec_properties={
+            "source": str(pictures),
+            "settings": DataSettings(near_duplicates=False).model_dump_json(),
+        },
     )
     return {
         str(path.relative_to(folder)): path.read_bytes()

@@ -98,7 +98,7 @@ def test_damaged_files_are_pictures_to_both_or_to_neither(files, which, changes)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     served = _is_served(data)
     try:
-        stored = check_picture(data, MAX_PIXELS)
+        stored = check_picture(data, MAX_PIXELS).stored
     except BadPictureError as error:
         # The two that ingestion refuses and a decoder does not.
         cut_animation = data.startswith(b"GIF") and not gif.is_whole(data)
