@@ -12,8 +12,8 @@ An example on disk is one picture, as a `tf.train.Example` in a gzip-compressed 
 | `view`     | int64 | 0 on disk: the picture as it is; v > 0 asks for its v-th augmentation |
 
 Beside these it has the facts of the picture, `width` to `colourfulness`, which
-`components.example_gen.facts` describes (whole numbers are int64, others float, `format` is bytes),
-and each further column of a manifest, UTF-8 text: see `column_feature`.
+`components.example_gen.inspection.facts` describes (whole numbers are int64, others float, `format`
+is bytes), and each further column of a manifest, UTF-8 text: see `column_feature`.
 
 The Transform graph turns a batch of them into `image_xf` (float32 [batch, size, size, 3] in the
 backbone's value range) and `label_xf` (int64 [batch], index into the vocabulary `labels`).

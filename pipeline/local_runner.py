@@ -23,7 +23,7 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types import Artifact
 
 from components import served_versions
-from components.example_gen import split_ledger
+from components.example_gen.splitting import split_ledger
 from components.gates import read_gates
 from components.trainer.fitting import resume
 from components.trainer.network import initial_weights

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 from components.errors import UserError
-from components.example_gen import remote
 from components.example_gen.config import DataSettings
-from components.example_gen.sources import (
+from components.example_gen.reading import remote
+from components.example_gen.reading.sources import (
     Source,
     check_address,
     fingerprint,

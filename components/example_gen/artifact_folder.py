@@ -8,7 +8,7 @@ from tfx.dsl.io import fileio
 
 from components import features
 from components.errors import UserError
-from components.example_gen.picture_table import PICTURES_FILE
+from components.example_gen.inspection.picture_table import PICTURES_FILE
 from components.example_gen.summary import QUARANTINE_FILE, SUMMARY_FILE
 from components.files import write_atomically
 from components.text import printable

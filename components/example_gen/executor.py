@@ -7,10 +7,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact, artifact_utils
 
 from components import features
-from components.example_gen import sources
 from components.example_gen.config import DataSettings
 from components.example_gen.ingest import ingest
-from components.example_gen.split_ledger import ledger_inputs
+from components.example_gen.reading import sources
+from components.example_gen.splitting.split_ledger import ledger_inputs
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):

@@ -14,12 +14,19 @@ import apache_beam as beam
 from tfx.dsl.io import fileio
 
 from components import features
-from components.example_gen import artifact_folder, deal, picture_table, shards, split_ledger
-from components.example_gen.assignment import Assignment, assign_by_hash, assign_by_ledger
+from components.example_gen import artifact_folder, deal, shards
 from components.example_gen.config import DataSettings
-from components.example_gen.grouping import contradictions, group_pictures
-from components.example_gen.picture_table import Pictures
-from components.example_gen.source import Source
+from components.example_gen.inspection import picture_table
+from components.example_gen.inspection.picture_table import Pictures
+from components.example_gen.reading.source import Source
+from components.example_gen.reading.walk import to_utf8
+from components.example_gen.splitting import split_ledger
+from components.example_gen.splitting.assignment import (
+    Assignment,
+    assign_by_hash,
+    assign_by_ledger,
+)
+from components.example_gen.splitting.grouping import contradictions, group_pictures
 from components.example_gen.summary import (
     QUARANTINE_FILE,
     SUMMARY_FILE,
@@ -32,7 +39,6 @@ from components.example_gen.summary import (
     summarise,
     summarise_unlabelled,
 )
-from components.example_gen.walk import to_utf8
 
 
 def ingest(

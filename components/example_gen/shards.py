@@ -18,11 +18,13 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components import features, progress
-from components.example_gen import artifact_folder, facts, perceptual_hash, pictures, readers
-from components.example_gen.picture_table import StagedWriter
-from components.example_gen.source import FILES, Item, Source
+from components.example_gen import artifact_folder
+from components.example_gen.inspection import facts, perceptual_hash, pictures
+from components.example_gen.inspection.picture_table import StagedWriter
+from components.example_gen.reading import readers
+from components.example_gen.reading.source import FILES, Item, Source
+from components.example_gen.reading.walk import to_utf8
 from components.example_gen.summary import Quarantined, ShardReport
-from components.example_gen.walk import to_utf8
 
 # Small enough to spread over workers and to shuffle, large enough not to drown in files.
 _SHARD_BYTES = 32_000_000

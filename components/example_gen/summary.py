@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from components import features
 from components.errors import UserError
 from components.example_gen.config import DataSettings
-from components.example_gen.grouping import Duplicates, count_duplicates
-from components.example_gen.picture_table import Pictures
-from components.example_gen.source import Source
+from components.example_gen.inspection.picture_table import Pictures
+from components.example_gen.reading.source import Source
+from components.example_gen.splitting.grouping import Duplicates, count_duplicates
 from components.text import printable
 
 SUMMARY_FILE = "summary.json"
@@ -34,7 +34,7 @@ class ShardReport:
 
     Attributes:
         records: Path of the file of its records.
-        rows: Path of the table of its pictures, see `components.example_gen.picture_table`.
+        rows: Path of the table of its pictures, see `inspection.picture_table`.
         pictures: Number of records, and of rows.
         quarantined: Files set aside.
         reencoded: Number of pictures that TensorFlow cannot decode and that became PNGs.

@@ -74,7 +74,7 @@ def _ingest(folder: Path) -> None:
 
     from components.example_gen.config import DataSettings
     from components.example_gen.ingest import ingest
-    from components.example_gen.sources import open_source
+    from components.example_gen.reading.sources import open_source
 
     settings = DataSettings(
         source=str(folder / "pictures"),

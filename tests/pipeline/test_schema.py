@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components import features
-from components.example_gen.facts import Facts
+from components.example_gen.inspection.facts import Facts
 from pipeline.schema import CURATED, schema_text, write_schema
 
 

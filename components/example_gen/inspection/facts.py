@@ -11,7 +11,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from components.example_gen.picture import Picture
+from components.example_gen.inspection.picture import Picture
 
 # Geometric mean of the sides, in pixels, that a picture is not made smaller than.
 _SIDE = 112

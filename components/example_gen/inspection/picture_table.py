@@ -15,8 +15,8 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components import features
-from components.example_gen.facts import Facts
-from components.example_gen.perceptual_hash import FORMS, THUMBNAIL
+from components.example_gen.inspection.facts import Facts
+from components.example_gen.inspection.perceptual_hash import FORMS, THUMBNAIL
 
 PICTURES_FILE = "pictures.parquet"
 GROUP = "group"

@@ -8,8 +8,8 @@ import tensorflow as tf
 from PIL import ExifTags, Image, ImageOps
 
 from components import exif, picture_formats
-from components.example_gen import gif
-from components.example_gen.picture import Picture
+from components.example_gen.inspection import gif
+from components.example_gen.inspection.picture import Picture
 from components.text import one_line
 
 # Pillow knows many more, some of which start other programs (EPS).

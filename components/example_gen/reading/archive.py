@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from components.errors import UserError
-from components.example_gen import layout, walk
-from components.example_gen.decompress import check_expansion, decompressed
-from components.example_gen.source import SLICES, ZIP, Item, Source
+from components.example_gen.reading import layout, walk
+from components.example_gen.reading.decompress import check_expansion, decompressed
+from components.example_gen.reading.source import SLICES, ZIP, Item, Source
 from components.text import one_line, printable
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")

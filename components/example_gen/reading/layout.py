@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 
 from components import features
 from components.errors import UserError
-from components.example_gen.source import Item
-from components.example_gen.walk import to_utf8
+from components.example_gen.reading.source import Item
+from components.example_gen.reading.walk import to_utf8
 from components.text import one_line, printable
 
 PICTURE_SUFFIXES = frozenset(

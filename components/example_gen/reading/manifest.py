@@ -11,8 +11,8 @@ from typing import TextIO
 
 from components import features
 from components.errors import UserError
-from components.example_gen.layout import check_classes, class_name, listing, split_name
-from components.example_gen.source import Item, Source
+from components.example_gen.reading.layout import check_classes, class_name, listing, split_name
+from components.example_gen.reading.source import Item, Source
 from components.text import one_line, printable
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}

@@ -10,8 +10,8 @@ from pathlib import Path
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from components.example_gen.pictures import BadPictureError
-from components.example_gen.source import FILES, SLICES, ZIP, Item
+from components.example_gen.inspection.pictures import BadPictureError
+from components.example_gen.reading.source import FILES, SLICES, ZIP, Item
 from components.text import one_line
 
 Read = Callable[[Item], bytes]

@@ -6,9 +6,17 @@ from pathlib import Path
 
 from components import features
 from components.errors import UserError
-from components.example_gen import archive, digits, layout, manifest, remote, tfrecord, walk
 from components.example_gen.config import DataSettings
-from components.example_gen.source import Item, Source
+from components.example_gen.reading import (
+    archive,
+    digits,
+    layout,
+    manifest,
+    remote,
+    tfrecord,
+    walk,
+)
+from components.example_gen.reading.source import Item, Source
 from components.text import printable
 
 DIGITS = "digits"

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import UserError
-from components.example_gen import walk
 from components.example_gen.config import TFRecordSettings
-from components.example_gen.decompress import decompressed, is_gzip, plain_name
-from components.example_gen.layout import check_classes, class_name, listing, split_name
-from components.example_gen.source import SLICES, Item, Source
+from components.example_gen.reading import walk
+from components.example_gen.reading.decompress import decompressed, is_gzip, plain_name
+from components.example_gen.reading.layout import check_classes, class_name, listing, split_name
+from components.example_gen.reading.source import SLICES, Item, Source
 from components.text import one_line, printable
 
 _EXPECTED = "TFRecord files of tf.Example; data.tfrecord names the features"

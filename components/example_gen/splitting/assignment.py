@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from components import features
 from components.example_gen.config import SplitSettings
-from components.example_gen.grouping import Grouping
-from components.example_gen.picture_table import Pictures
-from components.example_gen.split_ledger import Entry
-from components.example_gen.splits import Choice, choice, drawn_split
+from components.example_gen.inspection.picture_table import Pictures
+from components.example_gen.splitting.grouping import Grouping
+from components.example_gen.splitting.split_ledger import Entry
+from components.example_gen.splitting.splits import Choice, choice, drawn_split
 
 
 @dataclasses.dataclass(frozen=True)

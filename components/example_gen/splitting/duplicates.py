@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from components.example_gen import perceptual_hash
+from components.example_gen.inspection import perceptual_hash
 
 # Smaller pictures look too much alike: of scikit-learn's digits, 8 x 8 pixels, 1,305 pairs have
 # the correlation below.

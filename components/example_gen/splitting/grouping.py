@@ -7,8 +7,8 @@ from collections.abc import Container, Sequence
 import numpy as np
 
 from components import features
-from components.example_gen import duplicates
-from components.example_gen.picture_table import Pictures
+from components.example_gen.inspection.picture_table import Pictures
+from components.example_gen.splitting import duplicates
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import re
 
 from components.errors import UserError
-from components.example_gen.sources import DIGITS, check_address
+from components.example_gen.reading.sources import DIGITS, check_address
 from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings

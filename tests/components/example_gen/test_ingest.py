@@ -17,9 +17,9 @@ from components import features, progress
 from components.example_gen import executor, figures, shards
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataSettings
-from components.example_gen.facts import Facts
-from components.example_gen.grouping import Duplicates
-from components.example_gen.splits import choice, drawn_split
+from components.example_gen.inspection.facts import Facts
+from components.example_gen.splitting.grouping import Duplicates
+from components.example_gen.splitting.splits import choice, drawn_split
 from components.example_gen.summary import Summary
 
 IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]

@@ -1,6 +1,7 @@
 import pytest
 
-from components.example_gen import readers, shards, sources
+from components.example_gen import shards
+from components.example_gen.reading import readers, sources
 from components.example_gen.summary import ShardReport
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from components.errors import UserError
 from components.example_gen.config import DataSettings
-from components.example_gen.grouping import Duplicates
+from components.example_gen.splitting.grouping import Duplicates
 from components.example_gen.summary import (
     Quarantined,
     ShardReport,

@@ -13,8 +13,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from components import picture_formats, pixels
-from components.example_gen import gif
-from components.example_gen.pictures import BadPictureError, check_picture
+from components.example_gen.inspection import gif
+from components.example_gen.inspection.pictures import BadPictureError, check_picture
 
 MAX_PIXELS = 50_000_000
 MIB = 2**20

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageFilter, ImageOps
 
-from components.example_gen.facts import Facts, measure, reduced
-from components.example_gen.picture import Picture
-from components.example_gen.pictures import check_picture
+from components.example_gen.inspection.facts import Facts, measure, reduced
+from components.example_gen.inspection.picture import Picture
+from components.example_gen.inspection.pictures import check_picture
 
 
 def _facts(pixels: np.ndarray, orientation: int = 1) -> Facts:

@@ -1,6 +1,6 @@
 import pytest
 
-from components.example_gen import gif
+from components.example_gen.inspection import gif
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.example_gen import perceptual_hash
+from components.example_gen.inspection import perceptual_hash
 
 
 def _thumbnail(seed: int, side: int = 32) -> np.ndarray:

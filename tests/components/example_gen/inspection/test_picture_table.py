@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pyarrow.parquet as pq
 
-from components.example_gen import picture_table
-from components.example_gen.facts import Facts
+from components.example_gen.inspection import picture_table
+from components.example_gen.inspection.facts import Facts
 
 
 def _facts(number: int) -> Facts:

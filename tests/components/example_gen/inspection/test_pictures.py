@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.example_gen.pictures import BadPictureError, check_picture
+from components.example_gen.inspection.pictures import BadPictureError, check_picture
 
 MAX_PIXELS = 50_000_000
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import UserError
-from components.example_gen import decompress, readers, sources
+from components.example_gen.reading import decompress, readers, sources
 
 GOOD = ("a/1.jpg", "a/sub/2.png", "b/1.jpg", "b/notes.txt")
 KINDS = (".zip", ".tar", ".tar.gz", ".tgz")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from components.example_gen import digits, sources
+from components.example_gen.reading import digits, sources
 
 
 @pytest.fixture(scope="module")

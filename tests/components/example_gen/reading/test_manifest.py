@@ -7,7 +7,7 @@ import pytest
 
 from components import features
 from components.errors import UserError
-from components.example_gen import sources
+from components.example_gen.reading import sources
 
 
 @pytest.fixture

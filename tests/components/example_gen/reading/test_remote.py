@@ -9,8 +9,8 @@ import zipfile
 import pytest
 
 from components.errors import UserError
-from components.example_gen import sources
 from components.example_gen.config import DataSettings
+from components.example_gen.reading import sources
 
 
 @pytest.fixture

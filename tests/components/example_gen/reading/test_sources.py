@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import UserError
-from components.example_gen import sources
-from components.example_gen.walk import to_utf8
+from components.example_gen.reading import sources
+from components.example_gen.reading.walk import to_utf8
 from components.text import printable
 
 
@@ -269,7 +269,8 @@ def test_fingerprint_changes_with_the_pictures(tmp_path):
 def test_listing_needs_no_tensorflow():
     # The command line lists sources and must answer at once.
     code = (
-        "import sys, components.example_gen.sources, components.example_gen.splits;"
+        "import sys, components.example_gen.reading.sources;"
+        "import components.example_gen.splitting.splits;"
         "print({'tensorflow', 'tfx', 'sklearn', 'apache_beam', 'PIL'} & set(sys.modules))"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

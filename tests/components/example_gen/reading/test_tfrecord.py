@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from components.errors import UserError
-from components.example_gen import readers, sources
 from components.example_gen.config import DataSettings
+from components.example_gen.reading import readers, sources
 
 IMAGES = [f"picture {number}".encode() for number in range(4)]
 

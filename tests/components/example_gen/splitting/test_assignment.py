@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.example_gen.assignment import assign_by_hash, assign_by_ledger
 from components.example_gen.config import SplitSettings
-from components.example_gen.grouping import Grouping
-from components.example_gen.picture_table import Pictures
-from components.example_gen.split_ledger import Entry
+from components.example_gen.inspection.picture_table import Pictures
+from components.example_gen.splitting.assignment import assign_by_hash, assign_by_ledger
+from components.example_gen.splitting.grouping import Grouping
+from components.example_gen.splitting.split_ledger import Entry
 
 FRACTIONS = SplitSettings(train=0.7, validation=0.2, test=0.1)
 NONE_GIVEN = frozenset()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from components.example_gen import duplicates, perceptual_hash
+from components.example_gen.inspection import perceptual_hash
+from components.example_gen.splitting import duplicates
 
 
 def _photo(seed: int) -> Image.Image:

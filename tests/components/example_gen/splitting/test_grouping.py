@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from components.example_gen.grouping import (
+from components.example_gen.inspection.picture_table import Pictures
+from components.example_gen.splitting.grouping import (
     Duplicates,
     contradictions,
     count_duplicates,
     group_pictures,
 )
-from components.example_gen.picture_table import Pictures
 
 _RNG = np.random.default_rng(0)
 _LOOKS = {

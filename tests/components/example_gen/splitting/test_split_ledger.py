@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.errors import UserError
-from components.example_gen import split_ledger
-from components.example_gen.split_ledger import (
+from components.example_gen.splitting import split_ledger
+from components.example_gen.splitting.split_ledger import (
     Entry,
     Ledger,
     ledger_fingerprint,

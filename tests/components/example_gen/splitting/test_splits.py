@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from components.example_gen.config import SplitSettings
-from components.example_gen.splits import choice, drawn_split
+from components.example_gen.splitting.splits import choice, drawn_split
 
 FRACTIONS = SplitSettings(train=0.7, validation=0.2, test=0.1)
 IDS = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000)]
