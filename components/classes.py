@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.errors import UserError
+from components.files import write_atomically
 
 # One name per line, in the order of the columns of `probabilities`. `assets.extra` is the
 # SavedModel's place for files that the graph does not read.
@@ -28,4 +29,4 @@ def write_classes(saved_model: str | os.PathLike, classes: Sequence[str]) -> Non
     """Writes the class names of a SavedModel, by column of its `probabilities`."""
     file = Path(saved_model) / CLASSES_FILE
     file.parent.mkdir(exist_ok=True)
-    file.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    write_atomically(file, "".join(f"{name}\n" for name in classes))
