@@ -194,14 +194,25 @@ def check_usable(
         if not number:
             raise UserError(
                 f"class {label!r} in {source} has no picture in the train split: add pictures "
-                "of it or raise data.split.train"
+                f"of it or raise data.split.train{_copies_hint(summary)}"
             )
     for split in (features.VALIDATION, features.TEST):
         if not any(summary.counts[split].values()):
             raise UserError(
                 f"the {split} split got none of the {summary.total} pictures in {source}: add "
-                f"pictures or raise data.split.{split}"
+                f"pictures or raise data.split.{split}{_copies_hint(summary)}"
             )
+
+
+def _copies_hint(summary: Summary) -> str:
+    """What else may leave a split empty; nothing where no picture is a copy of another."""
+    copies = summary.duplicates.copies
+    if not copies:
+        return ""
+    return (
+        f" ({copies:,} of the pictures are copies of others, with which they share a split; if "
+        "they only look alike, set data.near_duplicates=false)"
+    )
 
 
 def check_labels(contradictions: Sequence[tuple[str, str]], source: str) -> None:

@@ -63,3 +63,13 @@ def test_quarantine_is_sorted_by_path_and_keeps_the_names_as_they_are():
     entries = sorted_quarantine([_report(["b\n.jpg"]), _report(["a.jpg"])])
     assert [entry.path for entry in entries] == ["a.jpg", "b\n.jpg"]
     assert entries[1].to_json() == '{"path": "b\\n.jpg", "reason": "bad"}'
+
+
+@pytest.mark.parametrize(
+    ("copies", "hint"), [(0, "data.split.test$"), (7, r"\(7 of the pictures are copies of others")]
+)
+def test_an_empty_split_names_copies_as_a_reason_where_there_are_any(copies, hint):
+    counts = {**_counts(9, 9), "test": {"cats": 0, "dogs": 0}}
+    summary = Summary(["cats", "dogs"], 16, counts, 0, 0, 0, Duplicates(copies, 0, 0, 0))
+    with pytest.raises(UserError, match=hint):
+        check_usable(summary, [], DataSettings(), "/pictures")
