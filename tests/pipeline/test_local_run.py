@@ -51,12 +51,26 @@ def start(tmp_path, write_pictures):
     """`start(what)` runs the command where `pictures` is a folder of pictures."""
     write_pictures(tmp_path / "pictures", per_class=1)
 
-    def start(what: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", PROGRAM, what]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, cwd=tmp_path, **pipes)
+    started = []
 
-    return start
+    def start(what: str) -> subprocess.Popen:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, what],
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                # These tests may run where it is ignored, as behind `nohup`.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def is_alive(pid: int) -> bool:
