@@ -15,6 +15,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 _ROOT = Path(__file__).parents[1]
+# Where Graft is installed, the libraries lie beside its packages; their versions stand for them.
+_PACKAGES = ("components", "pipeline", "schemas")
 _DISTRIBUTION = "graft-pipeline"
 _EXTRAS = ("", "gpu")
 # What code reads beside itself: the weights of the built-in network.
@@ -50,7 +52,8 @@ def import_closure(*modules: str, root: Path = _ROOT) -> set[Path]:
 
     Args:
         modules: dotted names.
-        root: the folder that the names start from; what is not below it is left out.
+        root: the folder that the names start from; what is not of Graft is left out, also where
+            it lies there too.
     """
     found: set[Path] = set()
     names, seen = list(modules), set()
@@ -68,9 +71,11 @@ def import_closure(*modules: str, root: Path = _ROOT) -> set[Path]:
 
 
 def _file_of(module: str, root: Path) -> Path | None:
-    """The file of a module; None if it is not below `root`, or is a name inside a module."""
+    """The file of a module; None if it is not Graft's, or is a name inside a module."""
+    if module.partition(".")[0] not in _PACKAGES:
+        return None
     path = root.joinpath(*module.split("."))
-    candidates = (path.with_name(f"{path.name}.py"), path / "__init__.py") if module else ()
+    candidates = (path.with_name(f"{path.name}.py"), path / "__init__.py")
     return next((file for file in candidates if file.is_file()), None)
 
 

@@ -83,6 +83,15 @@ def test_it_follows_code_and_weights_and_nothing_else(root, entry, edited, chang
     assert (code_digest(entry, root=root) != before) == changes
 
 
+def test_libraries_that_lie_beside_graft_are_left_out(root):
+    """As in an environment into which it is installed."""
+    library = root / "tensorflow" / "__init__.py"
+    library.parent.mkdir()
+    library.write_text("import components.text")
+    assert library not in import_closure(TRANSFORM, root=root)
+    assert code_digest(TRANSFORM, root=root) == code_digest(TRANSFORM)
+
+
 def test_a_renamed_file_changes_it(root):
     before = code_digest(TRANSFORM, root=root)
     weights = root / "components" / "transform"
