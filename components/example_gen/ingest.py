@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import apache_beam as beam
 from tfx.dsl.io import fileio
@@ -121,12 +121,7 @@ def _write_shards(
     )
     planned = shards.plan_shards(source)
     shards.start_count()
-    with make_pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Shards" >> beam.Create(planned)
-            | "Write" >> beam.ParDo(shards.WriteShard(plan))
-        )
+    _run(make_pipeline, planned, shards.WriteShard(plan))
     paths = [shards.report_path(staging, shard.index) for shard in planned]
     return [ShardReport.from_json(artifact_folder.read_text(path)) for path in paths]
 
@@ -207,11 +202,12 @@ def _deal(
             end = start + report.pictures
             deals.append(deal.Deal(len(deals), report.records, tuple(splits[start:end]), written))
             start = end
-    with make_pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Shards" >> beam.Create(deals)
-            | "Deal" >> beam.ParDo(deal.DealShard(staging))
-        )
+    _run(make_pipeline, deals, deal.DealShard(staging))
     paths = [deal.dealt_path(staging, one.index) for one in deals]
     return [json.loads(artifact_folder.read_text(path)) for path in paths]
+
+
+def _run(make_pipeline: Callable[[], beam.Pipeline], shares: Sequence, function: beam.DoFn) -> None:
+    """Has Beam call a function, which leaves files, on every share of the work."""
+    with make_pipeline() as pipeline:
+        _ = pipeline | "Shares" >> beam.Create(shares) | "Write" >> beam.ParDo(function)
