@@ -9,9 +9,15 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+
+# Where the checkout cannot be written (in the image it belongs to root), hypothesis' database of
+# failed examples is a warning, and warnings are errors here. A failure prints its own example.
+hypothesis.settings.register_profile("graft", database=None, print_blob=True)
+hypothesis.settings.load_profile("graft")
 
 SHAPES = ("bar", "disc", "frame")
 
