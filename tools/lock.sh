@@ -11,8 +11,9 @@ lock() {  # FILE PYTHON PLATFORM ARGUMENT…
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file "requirements/$1" "${@:4}"
 }
 
-lock compatible.txt 3.10 x86_64-manylinux_2_28 pyproject.toml --extra dev
-lock modern.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --extra dev
+extras=(--extra dev --extra aws --extra gcp --extra dask --extra heif --extra registry --extra sign)
+lock compatible.txt 3.10 x86_64-manylinux_2_28 pyproject.toml "${extras[@]}"
+lock modern.txt 3.11 x86_64-manylinux_2_39 pyproject.toml "${extras[@]}"
 # What the images hold is what is tested: the modern line, less the tools of development.
 lock image-cpu.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --constraints requirements/modern.txt
 lock image-gpu.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --extra gpu --constraints requirements/modern.txt
