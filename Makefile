@@ -5,6 +5,9 @@ LOCKS := requirements/compatible.txt requirements/modern.txt requirements/uv.txt
 # Importing TFX takes four times as long without compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Two processes: more would each import TFX again and wait for one another's fixtures.
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-chaos lint lock clean
 
@@ -17,10 +20,10 @@ run: $(VENV)/.installed ## Train, evaluate, gate and push the default recipe (ha
 
 test: $(VENV)/.installed ## Run every test
 	@cat $<
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 test-unit: $(VENV)/.installed ## Run the tests that are not slow
-	@$(BIN)/pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-chaos: $(VENV)/.installed ## Kill, fill the disk and damage at random: 200 trials (an hour)
 	@$(BIN)/python -m tests.chaos --storage 140 --chain 60 2>/dev/null

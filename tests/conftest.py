@@ -1,10 +1,14 @@
 """Pictures that a tiny network learns in seconds: three shapes, a folder per class."""
 
+import contextlib
 import dataclasses
+import functools
+import http.server
 import io
 import os
 import runpy
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow
@@ -20,6 +24,25 @@ hypothesis.settings.register_profile("graft", database=None, print_blob=True)
 hypothesis.settings.load_profile("graft")
 
 SHAPES = ("bar", "disc", "frame")
+
+# Folders whose files share what is dear to make; in the order of what they take.
+TOGETHER = ("tests/e2e", "tests/components/trainer", "tests/pipeline/kubeflow")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Under pytest-xdist, tests that share fixtures share a process; the longest start first."""
+
+    def group(item) -> str:
+        file = item.path.relative_to(config.rootpath).as_posix()
+        return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+    def turn(item) -> int:
+        return TOGETHER.index(group(item)) if group(item) in TOGETHER else len(TOGETHER)
+
+    items.sort(key=turn)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
 def draw_shape(shape: str, seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
@@ -66,6 +89,34 @@ def draw() -> Callable[[str, int], bytes]:
         return file.getvalue()
 
     return draw
+
+
+@pytest.fixture
+def loopback() -> Iterator[Callable[[Callable], http.server.HTTPServer]]:
+    """`loopback(handler)` starts an HTTP server on 127.0.0.1; `server.address` is its URL."""
+    with contextlib.ExitStack() as stack:
+
+        def start(handler: Callable) -> http.server.HTTPServer:
+            server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+            server.address = f"http://127.0.0.1:{server.server_port}"
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def loopback_folder(loopback) -> Callable[[Path], str]:
+    """`loopback_folder(folder)` serves the files of a folder and gives the address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    return lambda folder: loopback(functools.partial(Quiet, directory=str(folder))).address
 
 
 def example(image: bytes, label: str) -> bytes:

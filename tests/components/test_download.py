@@ -4,7 +4,6 @@ import errno
 import hashlib
 import http.server
 import os
-import threading
 
 import pytest
 
@@ -16,7 +15,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def server():
+def server(loopback):
     """Gives `server.content`, of which at most `server.most_bytes` at once; notes the ranges."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,17 +41,12 @@ def server():
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = loopback(Handler)
     server.content, server.ranges, server.status = CONTENT, [], 200
     server.most_bytes, server.ignores_ranges, server.says_length = len(CONTENT), False, True
     server.lies = False
-    server.url = f"http://127.0.0.1:{server.server_port}/pets.zip"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    server.url = f"{server.address}/pets.zip"
+    return server
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """What is found before anything is run, by every command in the same way."""
 
-import functools
 import hashlib
-import http.server
 import subprocess
 import sys
-import threading
 import zipfile
 from pathlib import Path
 
@@ -130,25 +127,8 @@ def test_every_command_asks_it():
         assert "preflight.check_network(" in (commands / f"{name}.py").read_text(), name
 
 
-@pytest.fixture
-def address(tmp_path):
-    """Of a server that gives the files in `tmp_path`."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Handler, directory=str(tmp_path))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_download_is_announced_once(address, tmp_path, monkeypatch, capsys):
+def test_a_download_is_announced_once(loopback_folder, tmp_path, monkeypatch, capsys):
+    address = loopback_folder(tmp_path)
     monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
     with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
         for path in ("a/1.jpg", "b/1.jpg"):

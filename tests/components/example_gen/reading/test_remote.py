@@ -1,9 +1,6 @@
 """Data sources at an address: downloaded once, kept, and refused when they are others."""
 
-import functools
 import hashlib
-import http.server
-import threading
 import zipfile
 
 import pytest
@@ -14,23 +11,11 @@ from components.example_gen.reading import sources
 
 
 @pytest.fixture
-def served(tmp_path):
+def served(tmp_path, loopback_folder):
     """A folder and the address that its files are had from."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
     folder = tmp_path / "served"
     folder.mkdir()
-    handler = functools.partial(Handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    return folder, loopback_folder(folder)
 
 
 @pytest.fixture

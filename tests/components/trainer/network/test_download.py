@@ -4,16 +4,17 @@ import hashlib
 import http.server
 import io
 import tarfile
-import threading
 
 import pytest
 
 from components.errors import UserError
 from components.trainer.network import download
 
+PATH = "/model?tf-hub-format=compressed"
+
 
 @pytest.fixture
-def server():
+def server(loopback):
     """`server.content[path]` is what it gives; `server.asked` is what was asked for."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,18 +29,10 @@ def server():
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = loopback(Handler)
     server.content, server.asked, server.missing_bytes = {}, [], 0
-    server.url = f"http://127.0.0.1:{server.server_port}/model?tf-hub-format=compressed"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-PATH = "/model?tf-hub-format=compressed"
+    server.url = server.address + PATH
+    return server
 
 
 def archive(*names):

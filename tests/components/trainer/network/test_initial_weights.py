@@ -1,10 +1,8 @@
 """Where weights come from, and what is said when they do not come."""
 
 import hashlib
-import http.server
 import os
 import tarfile
-import threading
 
 import keras
 import numpy as np
@@ -36,29 +34,15 @@ def network():
 
 
 @pytest.fixture
-def weights_server(monkeypatch, tmp_path):
+def weights_server(monkeypatch, tmp_path, loopback_folder):
     """Keras downloads from this folder, through HTTP on the loopback, into an empty cache."""
     served, cache = tmp_path / "served", tmp_path / "cache"
     served.mkdir()
     cache.mkdir()
     monkeypatch.setattr(keras.src.backend.config, "_KERAS_DIR", str(cache))
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(served))
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}/"
+    url = f"{loopback_folder(served)}/"
     monkeypatch.setattr(keras.src.applications.mobilenet_v2, "BASE_WEIGHT_PATH", url)
-    yield served
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    return served
 
 
 FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5"
