@@ -51,7 +51,7 @@ def difference(name: str, sample: pd.Series, reference: pd.Series) -> Difference
     if name in _CATEGORIES or not all(numeric):
         return category_difference(name, sample, reference)
     # With ties, of which whole numbers have many, the asymptotic test errs towards chance.
-    found = stats.ks_2samp(sample, reference, method="asymp")
+    found = stats.ks_2samp(sample.to_numpy(), reference.to_numpy(), method="asymp")
     detail = f"median {sample.median():.4g} instead of {reference.median():.4g}"
     return Difference(name, float(found.statistic), float(found.pvalue), detail)
 
@@ -66,7 +66,7 @@ def category_difference(name: str, sample: pd.Series, reference: pd.Series) -> D
     ).fillna(0)
     shares = counts / counts.sum()
     changes = (shares["sample"] - shares["reference"]).sort_index()
-    p_value = stats.chi2_contingency(counts.T)[1]
+    p_value = stats.chi2_contingency(counts.to_numpy()).pvalue
     most = changes.abs().idxmax()
     detail = (
         f"{one_line(most, 40)} {shares['sample'][most]:.1%} instead of "
