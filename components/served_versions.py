@@ -3,6 +3,7 @@
 <destination>/7/saved_model.pb ...      one version; the highest number is served
 <destination>/champion                  optional text file: the version served instead
 <destination>/evidence/7/pushed.json    when version 7 was pushed, and which files it had then
+<destination>/evidence/7/...            what the gates left, such as a row per picture
 <destination>/evidence/push.lock        held by a push under way
 <destination>/.staging-*                a push under way, or what a killed one left
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pydantic
 
+from components.data_gate.config import DataGateSettings
 from components.errors import UserError
 from components.evaluator.config import EvaluationSettings
 from components.example_gen.config import DataSettings
@@ -57,6 +58,7 @@ class Recipe(Settings):
         "runs", min_length=1, description="folder for all that runs leave behind"
     )
     data: DataSettings = DataSettings()
+    data_gate: DataGateSettings = DataGateSettings()
     backbone: BackboneSettings = BackboneSettings()
     head: HeadSettings = HeadSettings()
     augmentation: AugmentationSettings = AugmentationSettings()

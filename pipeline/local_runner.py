@@ -24,7 +24,7 @@ from tfx.types import Artifact
 
 from components import served_versions
 from components.example_gen.splitting import split_ledger
-from components.gates import read_gates
+from components.gates import Gate, failed, read_gates
 from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
@@ -33,7 +33,7 @@ from pipeline.config import Recipe
 from pipeline.failures import explain
 from pipeline.metadata_database import DATABASE, set_aside_if_damaged
 from pipeline.node_figures import summarize
-from pipeline.node_ids import EVALUATOR, PUSHER, SERVING_GATE, TRAINER
+from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.preflight import Inspection, Scope
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
@@ -222,6 +222,9 @@ class _Runner(tfx_runner.IrBasedRunner):
                     summary=summarize(node_id, outputs),
                 )
             )
+            if node_id == DATA_GATE and failed(_gates(self.outputs)):
+                self._listener.noticed("The data failed the DataGate: nothing is trained")
+                return
 
     def _forget_damaged_artifacts(self, node_id: str) -> None:
         """Keeps the cache from handing out what is not as it was published."""
@@ -250,11 +253,22 @@ def _check_served(result: RunResult, destination: str) -> None:
 
 
 def _conclude(outputs: dict[str, Outputs]) -> RunResult:
+    gates = _gates(outputs)
+    if PUSHER not in outputs:  # the DataGate said no
+        return RunResult(gates, pushed_path="", already_served="")
     (pushed,) = outputs[PUSHER]["pushed_model"]
-    (blessing,) = outputs[EVALUATOR]["blessing"]
-    (infra_blessing,) = outputs[SERVING_GATE]["infra_blessing"]
     return RunResult(
-        gates=[*read_gates(blessing.uri), *read_gates(infra_blessing.uri)],
+        gates,
         pushed_path=pushed.get_string_custom_property("pushed_destination"),
         already_served=pushed.get_string_custom_property("already_served"),
     )
+
+
+def _gates(outputs: dict[str, Outputs]) -> list[Gate]:
+    """The rows of all gates that have been asked."""
+    return [
+        gate
+        for node_id, key in BLESSINGS.items()
+        if node_id in outputs
+        for gate in read_gates(outputs[node_id][key][0].uri)
+    ]

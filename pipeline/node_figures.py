@@ -6,6 +6,7 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.baseline_finder import figures as baseline_finder
+from components.data_gate import figures as data_gate
 from components.evaluator import figures as evaluator
 from components.example_gen import figures as example_gen
 from components.pusher import figures as pusher
@@ -43,6 +44,7 @@ def _anomalies(outputs: Outputs) -> str:
 _DESCRIBE: dict[str, Callable[[Outputs], str]] = {
     node_ids.IMAGE_EXAMPLE_GEN: example_gen.describe,
     node_ids.EXAMPLE_VALIDATOR: _anomalies,
+    node_ids.DATA_GATE: data_gate.describe,
     node_ids.TRAINER: trainer.describe,
     node_ids.BASELINE_FINDER: baseline_finder.describe,
     node_ids.EVALUATOR: evaluator.describe,

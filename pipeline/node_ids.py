@@ -7,6 +7,7 @@ IMAGE_EXAMPLE_GEN = "ImageExampleGen"
 STATISTICS_GEN = "StatisticsGen"
 IMPORT_SCHEMA_GEN = "ImportSchemaGen"
 EXAMPLE_VALIDATOR = "ExampleValidator"
+DATA_GATE = "DataGate"
 TRANSFORM = "Transform"
 TRAINER = "Trainer"
 BASELINE_FINDER = "BaselineFinder"
@@ -19,6 +20,7 @@ ALL = (
     STATISTICS_GEN,
     IMPORT_SCHEMA_GEN,
     EXAMPLE_VALIDATOR,
+    DATA_GATE,
     TRANSFORM,
     TRAINER,
     BASELINE_FINDER,
@@ -26,3 +28,6 @@ ALL = (
     SERVING_GATE,
     PUSHER,
 )
+
+# The nodes that may say no, with the output in which each leaves its rows, in the order of a table.
+BLESSINGS = {DATA_GATE: "data_blessing", EVALUATOR: "blessing", SERVING_GATE: "infra_blessing"}

@@ -12,6 +12,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 
 from components import features
 from components.baseline_finder.component import BaselineFinder
+from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.evaluator.eval_config import make_eval_config
 from components.example_gen.component import ImageExampleGen
@@ -75,6 +76,19 @@ def create_pipeline(
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )
+    baseline = BaselineFinder(
+        push_destination=push_destination,
+        served_fingerprint=served_fingerprint,
+        code_digest=code_digest("components.baseline_finder.executor"),
+    )
+    data_gate = DataGate(
+        examples=examples.outputs["examples"],
+        statistics=statistics.outputs["statistics"],
+        anomalies=validator.outputs["anomalies"],
+        baseline=baseline.outputs["baseline"],
+        settings=recipe.data_gate,
+        code_digest=code_digest("components.data_gate.executor"),
+    )
     transform = Transform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
@@ -100,14 +114,9 @@ def create_pipeline(
             "code_digest": code_digest(_TRAINING),
         },
     )
-    # On a cluster branches run side by side: without this a model could be live in a run that then
-    # fails at the statistics or their validation.
-    trainer.add_upstream_node(validator)
-    baseline = BaselineFinder(
-        push_destination=push_destination,
-        served_fingerprint=served_fingerprint,
-        code_digest=code_digest("components.baseline_finder.executor"),
-    )
+    # No training on data that are wrong. By order alone: as an input, what is served would be part
+    # of the Trainer's cache key.
+    trainer.add_upstream_node(data_gate)
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
         model=trainer.outputs["model"],
@@ -127,6 +136,7 @@ def create_pipeline(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_gate.outputs["infra_blessing"],
+        data_blessing=data_gate.outputs["data_blessing"],
         baseline=baseline.outputs["baseline"],
         push_destination=push_destination,
         code_digest=code_digest("components.pusher.executor"),
@@ -139,9 +149,10 @@ def create_pipeline(
             statistics,
             schema,
             validator,
+            baseline,
+            data_gate,
             transform,
             trainer,
-            baseline,
             evaluator,
             serving_gate,
             pusher,

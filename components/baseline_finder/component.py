@@ -8,7 +8,7 @@ from components.baseline_finder import executor
 
 
 class BaselineFinderSpec(ComponentSpec):
-    """No input; the model served at `push_destination` is the output."""
+    """No input; the model served at `push_destination`, with its evidence, is the output."""
 
     PARAMETERS = {
         "push_destination": ExecutionParameter(type=str),

@@ -25,6 +25,8 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Fills `baseline`: the SavedModel under `Format-Serving`, as a Trainer leaves it.
 
+        What the gates left when it was pushed lies under `evidence`, if there is any.
+
         Its custom properties say what was found: `has_baseline` 1 and the `version`, or
         `has_baseline` 0; and the `highest_version` number that there is or was, in digits. The
         Pusher replaces nothing else.
@@ -55,4 +57,7 @@ class Executor(base_executor.BaseExecutor):
             return
         baseline.set_string_custom_property("version", champion.name)
         shutil.copytree(champion.path, path_utils.serving_model_dir(baseline.uri))
+        evidence = served_versions.evidence_folder(destination, champion.name)
+        if evidence.is_dir():
+            shutil.copytree(evidence, Path(baseline.uri, served_versions.EVIDENCE))
         logging.info("Baseline: version %s at %s", champion.name, destination)

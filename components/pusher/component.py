@@ -8,10 +8,11 @@ from components.pusher import executor
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
-    """The stock inputs and output and the baseline; the destination is a plain folder."""
+    """The stock inputs and output and two more inputs; the destination is a plain folder."""
 
     INPUTS = {
         **standard_component_specs.PusherSpec.INPUTS,
+        "data_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
         "baseline": ChannelParameter(type=standard_artifacts.Model),
     }
 
@@ -32,6 +33,7 @@ class Pusher(base_component.BaseComponent):
         model: BaseChannel,
         model_blessing: BaseChannel,
         infra_blessing: BaseChannel,
+        data_blessing: BaseChannel,
         baseline: BaseChannel,
         push_destination: str,
         code_digest: str,
@@ -42,6 +44,7 @@ class Pusher(base_component.BaseComponent):
             model: `Model` of the Trainer.
             model_blessing: `ModelBlessing` of the Evaluator.
             infra_blessing: `InfraBlessing` of the ServingGate.
+            data_blessing: `InfraBlessing` of the DataGate.
             baseline: `Model` of the BaselineFinder: what the model was compared with, and what it
                 replaces.
             push_destination: folder of the served versions.
@@ -52,6 +55,7 @@ class Pusher(base_component.BaseComponent):
                 model=model,
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
+                data_blessing=data_blessing,
                 baseline=baseline,
                 push_destination=push_destination,
                 code_digest=code_digest,

@@ -12,6 +12,12 @@ from components.gates import failed, read_gates
 from components.pusher.push import push
 from components.served_versions import ServedState
 
+_BLESSINGS = (
+    standard_component_specs.MODEL_BLESSING_KEY,
+    standard_component_specs.INFRA_BLESSING_KEY,
+    "data_blessing",
+)
+
 
 class Executor(stock.Executor):
     """The stock executor, which goes by the gates and whose copy is never seen half-done."""
@@ -23,6 +29,8 @@ class Executor(stock.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Pushes the model unless a gate failed, or it is what the destination serves already.
+
+        What a gate left in the folder `evidence` of its blessing stays with the version.
 
         The output `pushed_model` says what happened in its custom properties: `pushed` 1 with
         `pushed_destination` and `pushed_version`; or `pushed` 0, with the version in
@@ -37,15 +45,8 @@ class Executor(stock.Executor):
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
         )
         self._MarkNotPushed(pushed_model)
-        blessings = (
-            standard_component_specs.MODEL_BLESSING_KEY,
-            standard_component_specs.INFRA_BLESSING_KEY,
-        )
-        gates = [
-            gate
-            for key in blessings
-            for gate in read_gates(artifact_utils.get_single_uri(input_dict[key]))
-        ]
+        blessings = [artifact_utils.get_single_uri(input_dict[key]) for key in _BLESSINGS]
+        gates = [gate for blessing in blessings for gate in read_gates(blessing)]
         if refusals := failed(gates):
             logging.warning("Not pushed: %s", "; ".join(gate.message for gate in refusals))
             return
@@ -59,7 +60,8 @@ class Executor(stock.Executor):
             pushed_model.set_string_custom_property("already_served", champion.name)
             logging.info("Not pushed: version %s in %s is this model", champion.name, destination)
             return
-        version = push(model, Path(destination), _compared(input_dict))
+        evidence = [Path(blessing, served_versions.EVIDENCE) for blessing in blessings]
+        version = push(model, Path(destination), _compared(input_dict), evidence)
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
         logging.info("Pushed to %s", version)
 

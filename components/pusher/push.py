@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -23,7 +24,9 @@ class StaleComparisonError(UserError):
     """What is served is no longer what the model was compared with."""
 
 
-def push(model: Path, destination: Path, compared: ServedState) -> Path:
+def push(
+    model: Path, destination: Path, compared: ServedState, evidence: Iterable[Path] = ()
+) -> Path:
     """Copies a model to a new version folder, which is the one that is served from then on.
 
     The copy is made beside the versions, where no server looks, and renamed when it is whole. Its
@@ -34,6 +37,8 @@ def push(model: Path, destination: Path, compared: ServedState) -> Path:
         model: folder of the SavedModel.
         destination: folder of the served versions.
         compared: what was served when the model was compared.
+        evidence: folders whose content is to lie in the evidence of the version; one that is not
+            there has none.
 
     Returns:
         The folder of the new version. A file `champion`, which named an older one, is gone.
@@ -54,7 +59,7 @@ def push(model: Path, destination: Path, compared: ServedState) -> Path:
         with filelock.FileLock(lock_file, timeout=_LOCK_TIMEOUT_SECONDS):
             _remove_abandoned(destination)
             with tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=destination) as staging:
-                return _push(model, destination, compared, Path(staging))
+                return _push(model, destination, compared, evidence, Path(staging))
     except filelock.Timeout as error:
         raise UserError(
             f"another push to {destination} has not ended in {_LOCK_TIMEOUT_SECONDS} s: end it "
@@ -64,14 +69,23 @@ def push(model: Path, destination: Path, compared: ServedState) -> Path:
         raise OSError(f"cannot push to {destination}: {_reason(error)}") from error
 
 
-def _push(model: Path, destination: Path, compared: ServedState, staging: Path) -> Path:
+def _push(
+    model: Path,
+    destination: Path,
+    compared: ServedState,
+    evidence: Iterable[Path],
+    staging: Path,
+) -> Path:
     _check_unchanged(destination, compared)
-    copy, evidence = staging / "model", staging / "evidence"
+    copy, staged_evidence = staging / "model", staging / "evidence"
     shutil.copytree(model, copy)
-    evidence.mkdir()
+    staged_evidence.mkdir()
+    for folder in evidence:
+        if folder.is_dir():
+            shutil.copytree(folder, staged_evidence, dirs_exist_ok=True)
     digest = served_versions.content_digest(copy)
     record = PushRecord(datetime.now(timezone.utc), digest, file_sizes(copy))
-    served_versions.write_push_record(evidence, record)
+    served_versions.write_push_record(staged_evidence, record)
     _sync(staging)
     _check_unchanged(destination, compared)
     version = destination / str(compared.highest + 1)
@@ -86,7 +100,7 @@ def _push(model: Path, destination: Path, compared: ServedState, staging: Path) 
         raise _stale(destination, compared)
     (destination / served_versions.CHAMPION_FILE).unlink(missing_ok=True)
     try:
-        evidence.rename(served_versions.evidence_folder(destination, version.name))
+        staged_evidence.rename(served_versions.evidence_folder(destination, version.name))
     except OSError:  # it is served: too late to fail
         logging.exception("Version %s has no record of its push", version.name)
     return version

@@ -182,6 +182,8 @@ def _check_training(folder: Path, done: bool) -> list[str]:
 
 # --- served versions -----------------------------------------------------------------------------
 
+_EVIDENCE = "evidence of a gate"
+
 
 def _make_models(folder: Path, rng: random.Random) -> None:
     """Two models of several files, the second as it looks to the Pusher, and a version served."""
@@ -195,6 +197,9 @@ def _make_models(folder: Path, rng: random.Random) -> None:
         )
         (folder / name / "assets.extra").mkdir()
         (folder / name / "assets.extra" / "classes.txt").write_text("a\nb\n")
+    (folder / _EVIDENCE / "statistics").mkdir(parents=True)
+    for file in ("pictures.parquet", "statistics/stats.pb"):
+        (folder / _EVIDENCE / file).write_bytes(rng.randbytes(50_000))
     (folder / "serving").mkdir()
     _push_model(folder, "old")
 
@@ -204,7 +209,8 @@ def _push_model(folder: Path, name: str) -> None:
     from components.pusher import push
 
     destination = folder / "serving"
-    push.push(folder / name, destination, served_versions.served_state(destination))
+    compared = served_versions.served_state(destination)
+    push.push(folder / name, destination, compared, [folder / _EVIDENCE])
 
 
 def break_pusher() -> None:
@@ -214,7 +220,7 @@ def break_pusher() -> None:
     from components.pusher import push
     from components.served_versions import ServedState
 
-    def copy_into_place(model: Path, destination: Path, compared: ServedState) -> Path:
+    def copy_into_place(model: Path, destination: Path, compared: ServedState, _) -> Path:
         return Path(shutil.copytree(model, destination / str(compared.highest + 1)))
 
     push.push = copy_into_place
@@ -231,6 +237,7 @@ def _push(folder: Path) -> None:
 
 def _check_push(folder: Path, done: bool) -> list[str]:
     from components import served_versions
+    from components.manifests import file_sizes, find_damage
 
     digests = [served_versions.content_digest(folder / name) for name in ("old", "new")]
     serving = folder / "serving"
@@ -245,6 +252,10 @@ def _check_push(folder: Path, done: bool) -> list[str]:
         wrong.append("the version of before is gone")
     if done and served[-1] != digests[1]:
         wrong.append("the new version is not served")
+    for number in numbers:
+        evidence = served_versions.evidence_folder(serving, str(number))
+        if evidence.exists() and find_damage(evidence, file_sizes(folder / _EVIDENCE)):
+            wrong.append(f"the evidence of version {number} is not whole")
     champion = served_versions.champion(serving)
     if champion is None or champion.name != str(numbers[-1]):
         wrong.append("the newest version is not what is served")

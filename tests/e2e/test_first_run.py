@@ -19,6 +19,7 @@ NODES = {
     "Transform",
     "Trainer",
     "BaselineFinder",
+    "DataGate",
     "Evaluator",
     "ServingGate",
     "Pusher",
@@ -47,6 +48,24 @@ def test_without_a_served_model_the_run_says_that_it_was_not_compared(first):
     (gate,) = [g for g in first.result.gates if g.name == "accuracy against served"]
     assert gate.verdict == "warn" and "no served model" in gate.message
     assert first.reports["BaselineFinder"].summary == "nothing is served yet"
+
+
+def test_what_the_data_gate_found_lies_with_the_pushed_version(first, recipe, artifacts):
+    rows = {gate.name: gate.verdict for gate in first.result.gates[:9]}
+    unknown = ("label drift", "fact drift", "test split")
+    assert {rows[name] for name in unknown} == {"warn"}, "nothing was served"
+    assert {verdict for name, verdict in rows.items() if name not in unknown} == {"pass"}
+    evidence = recipe.push_destination / "evidence" / first.versions[0]
+    assert {path.name for path in evidence.iterdir()} == {
+        "pushed.json",
+        "pictures.parquet",
+        "statistics",
+        "test_split.json",
+    }
+    table = only(artifacts, "ImageExampleGen/examples/*/pictures.parquet")
+    assert (evidence / "pictures.parquet").read_bytes() == table.read_bytes()
+    splits = {path.name for path in (evidence / "statistics").iterdir()}
+    assert splits == {"Split-train", "Split-validation", "Split-test"}
 
 
 def test_the_summaries_of_the_nodes_hold_their_main_metrics(first, artifacts):

@@ -5,19 +5,40 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline import code_digest as digest
 from pipeline import pipeline, preflight
+from pipeline.commands.run import run_recipe
 from pipeline.local_runner import run_up_to
 
 
 def test_a_second_run_compares_with_the_served_model_and_takes_the_rest_from_the_cache(
     first, second
 ):
-    assert second.executed == {"BaselineFinder", "Evaluator", "Pusher"}
+    assert second.executed == {"BaselineFinder", "DataGate", "Evaluator", "Pusher"}
     assert second.reports["BaselineFinder"].summary == f"served now: {first.versions[0]}"
     (gate,) = [g for g in second.result.gates if g.name == "accuracy against served"]
     assert gate.verdict == "pass" and gate.value == 0.0
+
+
+def test_a_second_run_holds_its_data_to_those_of_the_served_model(first, second):
+    rows = second.result.gates[:9]
+    assert {gate.verdict for gate in rows} == {"pass"}
+    assert rows[-1].message == f"the 21 pictures that version {first.versions[0]} was judged on"
+    assert second.reports["DataGate"].summary == "9 of 9 checks passed"
+
+
+def test_a_run_whose_data_fail_does_not_train_and_exits_with_1(recipe, second, tmp_path, capfd):
+    values = recipe.model_dump(exclude_unset=True, mode="json")
+    (tmp_path / "shapes.yaml").write_text(yaml.safe_dump(values))
+    overrides = ["data_gate.min_per_class.test=1000", "training.batch_size=8"]
+    code = run_recipe(str(tmp_path / "shapes.yaml"), overrides, verbose=False, wait=False)
+    shown = capfd.readouterr().out
+    assert code == 1 and "✓ DataGate" in shown and "8 of 9 checks passed" in shown
+    assert "! The data failed the DataGate: nothing is trained" in shown
+    assert "class counts" in shown and "Not pushed." in shown
+    assert "Trainer" not in shown and "Evaluator" not in shown
 
 
 def test_the_model_that_is_served_already_is_not_pushed_again(first, second):

@@ -11,6 +11,7 @@ from pipeline.config import Recipe
 from pipeline.run_result import RunError, RunResult
 
 PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
+WARN = Gate("test split", "warn", 3, None, "not the one that version 6 was judged on")
 FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
 
 
@@ -89,10 +90,11 @@ def test_a_destination_that_cannot_be_written_is_told_before_anything_runs(finge
 
 @pytest.fixture
 def outputs(tmp_path):
-    """`outputs(model=…, infra=…, …)`: what the last nodes leave, with these rows."""
+    """`outputs(model=…, infra=…, …)`: what the gates and the Pusher leave, with these rows."""
 
-    def outputs(model, infra, **properties):
+    def outputs(model, infra, data=(), **properties):
         artifacts = {
+            "data_blessing": standard_artifacts.InfraBlessing(),
             "blessing": standard_artifacts.ModelBlessing(),
             "infra_blessing": standard_artifacts.InfraBlessing(),
             "pushed_model": standard_artifacts.PushedModel(),
@@ -102,18 +104,31 @@ def outputs(tmp_path):
             (tmp_path / key).mkdir()
         write_gates(tmp_path / "blessing", model)
         write_gates(tmp_path / "infra_blessing", infra)
+        write_gates(tmp_path / "data_blessing", data)
         for key, value in properties.items():
             artifacts["pushed_model"].set_string_custom_property(key, value)
-        nodes = {"blessing": "Evaluator", "infra_blessing": "ServingGate", "pushed_model": "Pusher"}
+        nodes = {
+            "data_blessing": "DataGate",
+            "blessing": "Evaluator",
+            "infra_blessing": "ServingGate",
+            "pushed_model": "Pusher",
+        }
         return {node: {key: [artifacts[key]]} for key, node in nodes.items()}
 
     return outputs
 
 
-def test_the_result_holds_the_rows_of_both_gates_and_what_was_pushed(outputs):
-    result = local_runner._conclude(outputs([PASS], [FAIL], pushed_destination="/serving/7"))
-    assert result.gates == [PASS, FAIL] and result.pushed_path == "/serving/7"
+def test_the_result_holds_the_rows_of_all_gates_and_what_was_pushed(outputs):
+    left = outputs([PASS], [FAIL], [WARN], pushed_destination="/serving/7")
+    result = local_runner._conclude(left)
+    assert result.gates == [WARN, PASS, FAIL] and result.pushed_path == "/serving/7"
     assert not result.already_served and not result.succeeded
+
+
+def test_a_run_that_ended_at_the_data_holds_their_rows_and_did_not_succeed(outputs):
+    left = outputs([], [], [PASS, FAIL])
+    result = local_runner._conclude({"DataGate": left["DataGate"]})
+    assert result == RunResult([PASS, FAIL], "", "") and not result.succeeded
 
 
 def test_a_run_succeeds_where_no_gate_failed_and_the_model_is_served(outputs):

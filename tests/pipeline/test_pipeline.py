@@ -72,10 +72,18 @@ def test_the_gates_and_what_the_model_was_compared_with_are_upstream_of_the_push
         "model": node_ids.TRAINER,
         "model_blessing": node_ids.EVALUATOR,
         "infra_blessing": node_ids.SERVING_GATE,
+        "data_blessing": node_ids.DATA_GATE,
         "baseline": node_ids.BASELINE_FINDER,
     }
     compared = nodes[node_ids.EVALUATOR].inputs["baseline_model"]
     assert compared.producer_component_id == node_ids.BASELINE_FINDER
+
+
+def test_the_data_are_judged_before_the_training_and_are_no_input_of_it(nodes):
+    trainer = nodes[node_ids.TRAINER]
+    assert nodes[node_ids.DATA_GATE] in trainer.upstream_nodes
+    producers = {channel.producer_component_id for channel in trainer.inputs.values()}
+    assert producers == {node_ids.IMAGE_EXAMPLE_GEN, node_ids.TRANSFORM}
 
 
 def test_a_partial_run_takes_a_node_and_all_that_it_needs():

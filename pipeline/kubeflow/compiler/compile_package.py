@@ -3,7 +3,7 @@
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 
 from pipeline.config import Recipe
-from pipeline.kubeflow.compiler import parameters, recipe_checks
+from pipeline.kubeflow.compiler import data_blessing, parameters, recipe_checks
 from pipeline.kubeflow.compiler.post_process import post_process
 from pipeline.pipeline import create_pipeline
 from pipeline.schema import schema_text
@@ -48,6 +48,7 @@ def compile_package(recipe: Recipe) -> str:
             use_pipeline_spec_2_1=True,
         )
     ).run(pipeline, write_out=False)
+    data_blessing.wire(job["pipelineSpec"])
     text = post_process(
         job["pipelineSpec"],
         recipe.kubeflow,

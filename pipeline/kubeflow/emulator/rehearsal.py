@@ -28,7 +28,7 @@ from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.artifact_paths import local_path
 from pipeline.kubeflow.package.documents import Package, Step
 from pipeline.node_figures import summarize
-from pipeline.node_ids import BASELINE_FINDER, EVALUATOR, PUSHER, SERVING_GATE
+from pipeline.node_ids import BASELINE_FINDER, BLESSINGS, PUSHER, TRAINER
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 
 _TAIL_LINES = 20
@@ -99,6 +99,7 @@ class Rehearsal:
         self._run_root = f"{pipeline_root.rstrip('/')}/{package.name}/{begun}"
         self._store = ObjectStore(self.folder / "store")
         self._known: backend_rules.Artifacts = {}
+        self._handed_on: backend_rules.OutputParameters = {}
         self._numbers = itertools.count(1)
         self.destination = self._find_destination()
 
@@ -123,7 +124,7 @@ class Rehearsal:
                 try:
                     outputs = self._run_step(number, step)
                 except StepError as error:
-                    if step.name == PUSHER and failed(self._gates()):
+                    if step.name in (TRAINER, PUSHER) and failed(self._gates()):
                         return RehearsalResult(self._gates(), "", "", message=str(error))
                     raise
                 finally:
@@ -145,7 +146,12 @@ class Rehearsal:
     def _run_step(self, number: int, step: Step) -> dict[str, Any]:
         task_root = f"{self._run_root}/{step.name}/{uuid.uuid4()}"
         handed = backend_rules.executor_input(
-            self._package.spec, step.name, self._parameters, self._known, task_root
+            self._package.spec,
+            step.name,
+            self._parameters,
+            self._known,
+            task_root,
+            self._handed_on,
         )
         handed["outputs"]["outputFile"] = f"{local_path(task_root)}/output_metadata.json"
         pod = Pod(self._pod_folder(number, step), step.platform, self._claims)
@@ -177,6 +183,9 @@ class Rehearsal:
         outputs = backend_rules.merge(handed, written)
         try:
             json_format.ParseDict(written, pipeline_spec_pb2.ExecutorOutput())
+            self._handed_on |= backend_rules.output_parameters(
+                self._package.spec, step.name, written
+            )
             for key, artifact in outputs.items():
                 self._store.upload(_in_pod(pod, artifact["uri"]), artifact["uri"])
                 stored = backend_rules.record(key, artifact, next(self._numbers))
@@ -205,10 +214,11 @@ class Rehearsal:
         )
 
     def _gates(self) -> list[Gate]:
-        blessings = (EVALUATOR, "blessing"), (SERVING_GATE, "infra_blessing")
+        """The rows of all gates that have been asked."""
         return [
             gate
-            for output in blessings
+            for output in BLESSINGS.items()
+            if output in self._known
             for gate in read_gates(self._store.path(self._known[output]["uri"]))
         ]
 

@@ -23,6 +23,9 @@ _LOG_OUTPUT = ("executor-logs", {"schemaTitle": "system.Artifact"})
 Artifacts = dict[tuple[str, str], dict[str, Any]]
 """What the metadata store knows: RuntimeArtifact by task and output key."""
 
+OutputParameters = dict[tuple[str, str], Any]
+"""What it knows beside them: the value of an output parameter by task and key."""
+
 
 def check_accepted(spec: Mapping[str, Any]) -> None:
     """Refuses what the API server and the compiler to Argo refuse.
@@ -84,6 +87,7 @@ def executor_input(
     parameters: Mapping[str, Any],
     known: Artifacts,
     task_root: str,
+    handed_on: OutputParameters | None = None,
 ) -> dict[str, Any]:
     """What the driver hands a step.
 
@@ -93,6 +97,7 @@ def executor_input(
         parameters: of the run.
         known: the outputs of earlier steps.
         task_root: URI below which the step's outputs go.
+        handed_on: the output parameters of earlier steps.
 
     Returns:
         An ExecutorInput without its output file.
@@ -109,9 +114,10 @@ def executor_input(
     }
     outputs[_LOG_OUTPUT[0]] = {"type": _LOG_OUTPUT[1]}
     definitions = component.get("inputDefinitions", {}).get("parameters", {})
+    sources = parameters, handed_on or {}
     return {
         "inputs": {
-            "parameterValues": _task_parameters(task_name, inputs, definitions, parameters),
+            "parameterValues": _task_parameters(task_name, inputs, definitions, *sources),
             "artifacts": {
                 key: {"artifacts": [_upstream(task_name, source, known)]}
                 for key, source in inputs.get("artifacts", {}).items()
@@ -121,7 +127,11 @@ def executor_input(
             "artifacts": {
                 key: {"artifacts": [{"name": key, "uri": f"{task_root}/{key}", **artifact}]}
                 for key, artifact in copy.deepcopy(outputs).items()
-            }
+            },
+            "parameters": {
+                key: {"outputFile": f"/tmp/kfp/outputs/{key}"}  # noqa: S108
+                for key in _output_parameters(component)
+            },
         },
     }
 
@@ -150,6 +160,27 @@ def merge(given: Mapping[str, Any], executor_output: Mapping[str, Any]) -> dict[
             }
         merged[key] = artifact
     return merged
+
+
+def output_parameters(
+    spec: Mapping[str, Any], task_name: str, executor_output: Mapping[str, Any]
+) -> OutputParameters:
+    """The output parameters of a step, as later ones get them.
+
+    Args:
+        spec: a PipelineSpec.
+        task_name: the step.
+        executor_output: of the step; the backend also takes files, which no step of Graft writes.
+
+    Raises:
+        UserError: the step did not write one that it has.
+    """
+    component = spec["components"][spec["root"]["dag"]["tasks"][task_name]["componentRef"]["name"]]
+    written = executor_output.get("parameterValues", {})
+    for key in _output_parameters(component):
+        if key not in written:
+            raise UserError(f"output parameter {key} was not written")
+    return {(task_name, key): written[key] for key in _output_parameters(component)}
 
 
 def record(key: str, artifact: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -182,6 +213,7 @@ def _task_parameters(
     inputs: Mapping[str, Any],
     definitions: Mapping[str, Any],
     parameters: Mapping[str, Any],
+    handed_on: OutputParameters,
 ) -> dict[str, Any]:
     values = {}
     for name, source in inputs.get("parameters", {}).items():
@@ -192,6 +224,12 @@ def _task_parameters(
             values[name] = parameters[wanted]
         elif "constant" in source.get("runtimeValue", {}):
             values[name] = source["runtimeValue"]["constant"]
+        elif "taskOutputParameter" in source:
+            output = source["taskOutputParameter"]
+            key = output["producerTask"], output["outputParameterKey"]
+            if key not in handed_on:
+                raise UserError(f"{task_name}: {key[0]} has no output parameter {key[1]}")
+            values[name] = handed_on[key]
         else:
             raise UserError(f"{task_name}: parameter {name} comes from {', '.join(source)}")
     for name, definition in definitions.items():
@@ -214,6 +252,10 @@ def _converted(what: str, definition: Mapping[str, Any], value: Any) -> Any:
     if value is None or (kind in _NUMBERS) != is_number:
         raise UserError(f"{what}: type mismatch: expect {kind}, got {json.dumps(value)}")
     return value
+
+
+def _output_parameters(component: Mapping[str, Any]) -> Mapping[str, Any]:
+    return component.get("outputDefinitions", {}).get("parameters", {})
 
 
 def _upstream(task_name: str, source: Mapping[str, Any], known: Artifacts) -> dict[str, Any]:

@@ -213,14 +213,17 @@ def _check_inputs(spec: dict[str, Any], name: str, task: dict[str, Any]) -> None
         if "componentInputParameter" in value:
             at_key = f"{at}.inputs.parameters.{key}.componentInputParameter"
             _known(at_key, value["componentInputParameter"], form)
-    for key, value in inputs.get("artifacts", {}).items():
-        source = value.get("taskOutputArtifact", {})
-        at_key = f"{at}.inputs.artifacts.{key}.taskOutputArtifact"
-        producer = source.get("producerTask")
-        _known(f"{at_key}.producerTask", producer, tasks)
-        component = components[tasks[producer]["componentRef"]["name"]]
-        outputs = component.get("outputDefinitions", {}).get("artifacts", {})
-        _known(f"{at_key}.outputArtifactKey", source.get("outputArtifactKey"), outputs)
+    for kind, output in (("artifacts", "Artifact"), ("parameters", "Parameter")):
+        for key, value in inputs.get(kind, {}).items():
+            if kind == "parameters" and f"taskOutput{output}" not in value:
+                continue
+            source = value.get(f"taskOutput{output}", {})
+            at_key = f"{at}.inputs.{kind}.{key}.taskOutput{output}"
+            producer = source.get("producerTask")
+            _known(f"{at_key}.producerTask", producer, tasks)
+            component = components[tasks[producer]["componentRef"]["name"]]
+            outputs = component.get("outputDefinitions", {}).get(kind, {})
+            _known(f"{at_key}.output{output}Key", source.get(f"output{output}Key"), outputs)
 
 
 def _known(at: str, name: str | None, known: dict[str, Any]) -> None:
@@ -284,5 +287,11 @@ def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
 
 
 def _producers(task: dict[str, Any]) -> list[str]:
-    artifacts = task.get("inputs", {}).get("artifacts", {}).values()
-    return [artifact["taskOutputArtifact"]["producerTask"] for artifact in artifacts]
+    inputs = task.get("inputs", {})
+    sources = [*inputs.get("artifacts", {}).values(), *inputs.get("parameters", {}).values()]
+    return [
+        source[key]["producerTask"]
+        for source in sources
+        for key in ("taskOutputArtifact", "taskOutputParameter")
+        if key in source
+    ]

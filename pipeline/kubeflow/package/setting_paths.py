@@ -15,6 +15,9 @@ MOUNT_PATHS = "mount_paths"
 ENVIRONMENT_DIGEST = "--environment_digest"
 """Option of a step's command: changes with its environment variables, and so does its cache key."""
 
+BLESSED = "blessed"
+"""Given by the DataGate and taken by the Trainer: `yes`, or why nothing is to be trained."""
+
 PUSH_DESTINATION = "push_destination"
 """Run parameter and execution property: folder of the served versions."""
 

@@ -3,7 +3,8 @@
 Stands between the launcher of an open-source Kubeflow Pipelines backend and TFX's own container
 entrypoint: gives input artifacts their types back, hands TFX the launcher's local folders instead
 of URIs and the launcher URIs instead of folders, puts the parameters of the run into the Trainer's
-settings, and ends a run whose model was not pushed as failed.
+settings, begins no training on data that failed the DataGate, and ends a run whose model was not
+pushed as failed.
 
 The last line that a failing step writes begins with `graft: ` and says why; in a cluster the
 launcher's own "exit status 1" follows it. Kubernetes, and so the list of runs, shows it too: it is
@@ -22,7 +23,7 @@ from components.errors import Fault, UserError, fault_of
 from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST
-from pipeline.kubeflow.step import executor_io
+from pipeline.kubeflow.step import data_blessing, executor_io
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
 _MODEL_RUN = "model_run"  # the Trainer's output
@@ -66,7 +67,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
     executor_input = executor_io.for_tfx(given, inputs_spec, root)
     inputs = executor_input["inputs"]
-    inputs["parameterValues"] = apply_run_parameters(inputs["parameterValues"])
+    inputs["parameterValues"] = apply_run_parameters(data_blessing.obey(inputs["parameterValues"]))
     for folder in executor_io.output_folders(executor_input):
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
     # Late: what is wrong with the input above needs no TensorFlow to be told.
@@ -85,6 +86,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     )
     output_file = Path(executor_input["outputs"]["outputFile"])
     output = executor_io.for_backend(json.loads(output_file.read_text("utf-8")), given, root)
+    output = data_blessing.hand_on(output, executor_input)
     output_file.write_text(json.dumps(output), encoding="utf-8")
     for run in (
         executor_input["outputs"].get("artifacts", {}).get(_MODEL_RUN, {}).get("artifacts", ())

@@ -27,8 +27,8 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
 
     Returns:
         A copy in which input artifacts have their types back and metadata is not wrapped, every
-        artifact and the output file lie in the launcher's folders, and the backend's own output is
-        left out.
+        artifact and the output file lie in the launcher's folders, and the backend's own output and
+        output parameters are left out.
 
     Raises:
         UserError: an input that the component does not have, or a store without local folder.
@@ -45,6 +45,7 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
         artifact["metadata"] = {k: _unwrap(v) for k, v in metadata.items() if v is not None}
         artifact["uri"] = local_path(artifact["uri"], root)
     outputs.get("artifacts", {}).pop(_LOG_ARTIFACT, None)
+    outputs.pop("parameters", None)  # TFX would want an artifact for each
     for _, artifact in _artifacts(outputs):
         artifact["uri"] = local_path(artifact["uri"], root)
     outputs["outputFile"] = f"{root}{outputs['outputFile']}"

@@ -72,6 +72,7 @@ def check_run_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> 
             if "componentInputParameter" in source
             else source["runtimeValue"]["constant"]
             for name, source in sources.items()
+            if "taskOutputParameter" not in source  # what other steps hand it in the run
         }
         try:
             apply_run_parameters(handed)

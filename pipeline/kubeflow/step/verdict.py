@@ -25,7 +25,7 @@ def why_not_pushed(executor_input: dict[str, Any], executor_output: dict[str, An
     inputs = executor_input["inputs"]["artifacts"]
     gates = [
         gate
-        for key in ("model_blessing", "infra_blessing")
+        for key in ("data_blessing", "model_blessing", "infra_blessing")
         for gate in read_gates(inputs[key]["artifacts"][0]["uri"])
     ]
     findings = "; ".join(f"{gate.name}: {gate.message}" for gate in failed(gates))

@@ -59,6 +59,20 @@ def test_the_champion_is_copied_where_the_evaluator_looks(tmp_path):
     assert baseline.get_string_custom_property("highest_version") == "2"
 
 
+def test_the_evidence_of_the_served_version_is_handed_on_and_of_no_other(tmp_path):
+    model = serve(tmp_path, "model")
+    (tmp_path / "found").mkdir()
+    destination = tmp_path / "serving"
+    destination.mkdir()
+    for version in ("1", "2"):
+        (tmp_path / "found" / "pictures.parquet").write_text(version)
+        push(model, destination, served_state(destination), [tmp_path / "found"])
+    (destination / "champion").write_text("1")
+    baseline = find(destination, tmp_path / "baseline")
+    assert Path(baseline.uri, "evidence", "pictures.parquet").read_text() == "1"
+    assert Path(baseline.uri, "evidence", "pushed.json").exists()
+
+
 def test_it_follows_a_roll_back(tmp_path):
     serve(tmp_path / "serving", "1")
     serve(tmp_path / "serving", "2")

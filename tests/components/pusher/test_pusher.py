@@ -16,12 +16,13 @@ def node(tmp_path):
     saved_model = tmp_path / "model" / "Format-Serving"
     saved_model.mkdir(parents=True)
 
-    def run(content: str, model: str = "pass", infra: str = "pass", compared=None):
+    def run(content, model="pass", infra="pass", data="pass", compared=None):
         (saved_model / "saved_model.pb").write_text(content)
         inputs = {
             "model": standard_artifacts.Model(),
             "model_blessing": standard_artifacts.ModelBlessing(),
             "infra_blessing": standard_artifacts.InfraBlessing(),
+            "data_blessing": standard_artifacts.InfraBlessing(),
             "baseline": standard_artifacts.Model(),
         }
         before = compared or served_versions.served_state(tmp_path / "serving")
@@ -29,7 +30,8 @@ def node(tmp_path):
         inputs["baseline"].set_string_custom_property("highest_version", str(before.highest))
         for key, artifact in inputs.items():
             artifact.uri = str(tmp_path / key)
-        for key, verdict in {"model_blessing": model, "infra_blessing": infra}.items():
+        verdicts = {"model_blessing": model, "infra_blessing": infra, "data_blessing": data}
+        for key, verdict in verdicts.items():
             (tmp_path / key).mkdir(exist_ok=True)
             rows = [Gate("load", "pass", 1, 2, ""), Gate("last", verdict, 1, 2, "the reason")]
             write_gates(tmp_path / key, rows)
@@ -53,7 +55,9 @@ def test_a_blessed_model_becomes_the_champion(node, tmp_path):
     assert pushed.get_string_custom_property("pushed_destination") == str(version.path)
 
 
-@pytest.mark.parametrize("verdicts", [("fail", "pass"), ("pass", "fail")])
+@pytest.mark.parametrize(
+    "verdicts", [("fail", "pass", "pass"), ("pass", "fail", "pass"), ("pass", "pass", "fail")]
+)
 def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, verdicts, caplog):
     pushed = node("bad", *verdicts)
     assert "Not pushed: the reason" in caplog.text
@@ -64,6 +68,17 @@ def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, verdicts, capl
 
 def test_a_warning_does_not_keep_a_model_from_being_served(node, tmp_path):
     assert node("good", "warn", "pass").get_int_custom_property("pushed") == 1
+
+
+def test_what_the_gates_left_as_evidence_stays_with_the_version(node, tmp_path):
+    for key in ("model_blessing", "data_blessing"):
+        (tmp_path / key / "evidence").mkdir(parents=True)
+        (tmp_path / key / "evidence" / key).write_text(key)
+    version = node("model").get_string_custom_property("pushed_version")
+    evidence = served_versions.evidence_folder(tmp_path / "serving", version)
+    files = {path.name for path in evidence.iterdir()}
+    assert files == {"pushed.json", "model_blessing", "data_blessing"}
+    assert (evidence / "data_blessing").read_text() == "data_blessing"
 
 
 def test_a_retrained_model_of_the_same_size_is_another_model(node, tmp_path):
@@ -106,6 +121,7 @@ def test_the_node_is_named_pusher_and_its_properties_are_strings():
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         infra_blessing=Channel(type=standard_artifacts.InfraBlessing),
+        data_blessing=Channel(type=standard_artifacts.InfraBlessing),
         baseline=Channel(type=standard_artifacts.Model),
         push_destination="serving",
         code_digest="abc",

@@ -49,7 +49,7 @@ def test_a_run_is_the_package_unchanged_with_its_name_and_parameters(kfp, submit
         assert json_format.ParseDict(sent[key], message()) == json_format.ParseDict(
             document, message()
         )
-    assert f"{kfp.host}/#/runs/details/run-1" in out and "10 steps, new experiment vision" in out
+    assert f"{kfp.host}/#/runs/details/run-1" in out and "11 steps, new experiment vision" in out
 
 
 def test_defaults_leave_everything_to_package_and_server(kfp, submit):

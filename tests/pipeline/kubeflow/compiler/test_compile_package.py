@@ -23,6 +23,7 @@ READY = (
 )
 STEPS = {
     "BaselineFinder",
+    "DataGate",
     "Evaluator",
     "ExampleValidator",
     "ImageExampleGen",
@@ -69,7 +70,20 @@ def test_every_step_is_over_before_the_pusher_acts(package):
         new = set().union(*(needs[step] for step in new)) - before
         before |= new
     assert before == STEPS - {"Pusher"}
-    assert "ExampleValidator" in needs["Trainer"], "wrong pictures are not trained on"
+    assert "DataGate" in needs["Trainer"], "wrong pictures are not trained on"
+
+
+def test_the_trainer_gets_the_word_of_the_data_gate(package):
+    tasks, components = package.spec["root"]["dag"]["tasks"], package.spec["components"]
+    gives = components["DataGate"]["outputDefinitions"]["parameters"]
+    takes = components["Trainer"]["inputDefinitions"]["parameters"]
+    assert gives["blessed"] == takes["blessed"] == {"parameterType": "STRING"}
+    assert tasks["Trainer"]["inputs"]["parameters"]["blessed"] == {
+        "taskOutputParameter": {"producerTask": "DataGate", "outputParameterKey": "blessed"}
+    }
+    artifacts = tasks["Trainer"]["inputs"]["artifacts"].values()
+    producers = {source["taskOutputArtifact"]["producerTask"] for source in artifacts}
+    assert "DataGate" not in producers, "as an artifact it would be part of the cache key"
 
 
 def test_only_the_trainer_has_a_gpu(package):

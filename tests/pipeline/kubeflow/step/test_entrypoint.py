@@ -16,6 +16,7 @@ INPUTS = {
     "model": "Model",
     "model_blessing": "ModelBlessing",
     "infra_blessing": "InfraBlessing",
+    "data_blessing": "InfraBlessing",
     "baseline": "Model",
 }
 PUSHER = "components.pusher.executor.Executor"
@@ -56,7 +57,8 @@ def executor_input(pod, tmp_path):
     write_gates(local / "model_blessing", [accuracy])
     latency = Gate("latency", "pass", 9.0, 100.0, "9 ms, at most 100 allowed")
     write_gates(local / "infra_blessing", [latency])
-    for key in ("model_blessing", "infra_blessing"):
+    write_gates(local / "data_blessing", [Gate("leakage", "pass", 0, 0, "no copies")])
+    for key in ("model_blessing", "infra_blessing", "data_blessing"):
         artifacts[key]["metadata"] = {"blessed": 1.0, "display_name": key}
     artifacts["baseline"]["metadata"] = {"has_baseline": 0.0, "highest_version": "0"}
     parameters = {
@@ -271,3 +273,39 @@ def test_tfx_alone_fails_on_what_the_driver_hands_it(executor_input, side, error
             ),
             [],
         )
+
+
+def test_a_training_on_data_that_failed_does_not_begin(run, pod, executor_input):
+    executor_input["inputs"]["parameterValues"]["blessed"] = "leakage: 3 pictures have copies"
+    code, output, log = run(executor="no.such.Trainer")
+    assert code == 1 and not output and "Traceback" not in log
+    words = "nothing is trained: the data failed the DataGate. leakage: 3 pictures have copies"
+    assert message(pod) == words and log.endswith(f"graft: {words}\n")
+
+
+def test_the_data_gate_hands_on_its_word_and_ends_well(run, pod, executor_input, tmp_path):
+    keys = {
+        "examples": "Examples",
+        "statistics": "ExampleStatistics",
+        "anomalies": "ExampleAnomalies",
+        "baseline": "Model",
+    }
+    inputs, outputs = executor_input["inputs"], executor_input["outputs"]
+    inputs["parameterValues"] = {"settings": "{}", "code_digest": ""}
+    inputs["artifacts"] = {
+        key: {"artifacts": [{"name": key, "uri": f"{ROOT}/{key}", "type": {"instanceSchema": ""}}]}
+        for key in keys
+    }
+    blessing = {"uri": f"{ROOT}/DataGate/2/data_blessing", "type": artifact_type("InfraBlessing")}
+    outputs["artifacts"] = {"data_blessing": {"artifacts": [blessing]}}
+    outputs["parameters"] = {"blessed": {"outputFile": "/tmp/kfp/outputs/blessed"}}
+    spec = {
+        "artifacts": {key: {"artifactType": artifact_type(name)} for key, name in keys.items()},
+        "parameters": {key: {"parameterType": "STRING"} for key in inputs["parameterValues"]},
+    }
+    code, output, _ = run("components.data_gate.executor.Executor", spec)
+    assert code == 0, "a step that failed would lose its rows"
+    assert output["parameterValues"]["blessed"].startswith("pictures: ")
+    assert output["parameterValues"]["blessed"].endswith("pictures.parquet is missing")
+    (artifact,) = output["artifacts"]["data_blessing"]["artifacts"]
+    assert artifact["metadata"]["blessed"] == 0 and artifact["uri"] == blessing["uri"]

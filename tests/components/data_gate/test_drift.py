@@ -1,0 +1,121 @@
+"""Drift from the data of the served model, skew between splits, and the test split."""
+
+import numpy as np
+import pytest
+
+from components.data_gate.config import DistanceSettings
+from components.data_gate.drift import check_skew, compare_with_served, not_compared
+from components.data_gate.evidence import Served
+from components.data_gate.pictures import fingerprint, in_split
+
+SETTINGS = DistanceSettings()
+
+
+def served(table) -> Served:
+    return Served("3", table, fingerprint(in_split(table, "test")))
+
+
+def rows(table, than, settings=SETTINGS):
+    return {gate.name: gate for gate in compare_with_served(table, served(than), settings)}
+
+
+def test_the_same_data_pass(pictures):
+    found = rows(pictures(), pictures())
+    assert list(found) == ["label drift", "fact drift", "test split"]
+    assert {gate.verdict for gate in found.values()} == {"pass"}
+    message = "no significant difference above 0.1 from the data of version 3 (4 compared)"
+    assert found["fact drift"].message == message
+    assert found["test split"].message == "the 100 pictures that version 3 was judged on"
+
+
+def test_other_pictures_of_the_same_kind_are_no_drift(pictures):
+    found = rows(pictures(seed=1), pictures(seed=2))
+    assert found["label drift"].verdict == found["fact drift"].verdict == "pass"
+
+
+def test_darker_pictures_stop_the_run(pictures):
+    dark = np.random.default_rng(1).normal(60, 20, 500)
+    gate = rows(pictures(brightness=dark), pictures())["fact drift"]
+    assert (gate.verdict, gate.bound) == ("fail", 0.3) and gate.value > 0.8
+    assert gate.message.startswith("differs from the data of version 3: brightness 0.8")
+    assert gate.message.endswith(
+        "; at most 0.3 is allowed: look at what is new, or raise data_gate.drift.fail"
+    )
+
+
+def test_a_small_but_certain_difference_passes_and_a_middling_one_warns(pictures):
+    base = pictures(20_000)
+    shifted = [pictures(20_000, brightness=base["brightness"] + shift) for shift in (2, 8)]
+    small, middling = (rows(table, base)["fact drift"] for table in shifted)
+    assert small.verdict == "pass" and 0.02 < small.value < 0.06, "significant, but no matter"
+    assert middling.verdict == "warn" and "brightness 0.1" in middling.message
+
+
+def test_a_large_difference_of_a_few_pictures_may_be_chance(pictures):
+    few = pictures(10, brightness=np.linspace(60, 170, 10))
+    other = pictures(10, brightness=np.linspace(90, 200, 10))
+    gate = rows(few, other)["fact drift"]
+    assert gate.verdict == "pass" and gate.value == 0
+
+
+def test_other_shares_of_the_classes_stop_the_run(pictures):
+    gate = rows(pictures(label=["cat"] * 450 + ["dog"] * 50), pictures())["label drift"]
+    assert gate.verdict == "fail" and gate.value == pytest.approx(0.4)
+    assert "labels 0.40 (cat 90.0% instead of 50.0%)" in gate.message
+
+
+def test_thresholds_are_those_of_the_settings(pictures):
+    labels = ["cat"] * 450 + ["dog"] * 50
+    lenient = DistanceSettings(fail=0.5)
+    assert rows(pictures(label=labels), pictures(), lenient)["label drift"].verdict == "warn"
+    with pytest.raises(ValueError, match=r"warn must be at most fail = 0\.05, not 0\.1"):
+        DistanceSettings(fail=0.05)
+
+
+def test_facts_that_the_served_data_lack_are_left_out(pictures):
+    gate = rows(pictures(sharpness=1.0), pictures())["fact drift"]
+    assert gate.verdict == "pass" and "(4 compared)" in gate.message
+
+
+def test_columns_of_a_manifest_are_no_facts(pictures):
+    assert rows(pictures(column_site="here"), pictures())["fact drift"].verdict == "pass"
+
+
+def test_another_test_split_is_said(pictures):
+    now, then = pictures(), pictures()
+    test = now.index[now["split"] == "test"]
+    now.loc[test[:3], "image_id"] = ["new 1", "new 2", "new 3"]
+    now.loc[test[3], "label"] = "bird"
+    now = now.drop(test[4])
+    gate = rows(now, then)["test split"]
+    assert gate.verdict == "warn" and gate.value == 3 + 1 + 4
+    assert gate.message.startswith(
+        "not the one that version 3 was judged on: of 99 pictures 3 are new and 1 have another "
+        "label, 4 of then are gone"
+    )
+
+
+def test_without_anything_to_compare_with_the_same_rows_say_why(pictures):
+    gates = not_compared("no served model")
+    assert [gate.name for gate in gates] == list(rows(pictures(), pictures()))
+    assert {gate.verdict for gate in gates} == {"warn"}
+    assert gates[0].message == "no served model: not compared"
+
+
+def test_splits_of_one_kind_are_no_skew(pictures):
+    gate = check_skew(pictures(), SETTINGS)
+    assert gate.verdict == "pass" and "from the train split (10 compared)" in gate.message
+
+
+def test_a_test_split_from_elsewhere_stops_the_run(pictures):
+    table = pictures()
+    table.loc[table["split"] == "test", "width"] += 150
+    gate = check_skew(table, DistanceSettings(fail=0.5))
+    assert gate.verdict == "fail" and gate.value > 0.6
+    assert gate.message.startswith("differs from the train split: test width 0.")
+    assert "raise data_gate.skew.fail" in gate.message
+
+
+def test_a_split_without_pictures_is_not_compared(pictures):
+    table = pictures()
+    assert check_skew(table[table["split"] != "test"], SETTINGS).verdict == "pass"

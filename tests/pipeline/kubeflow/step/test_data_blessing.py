@@ -1,0 +1,54 @@
+"""The DataGate's word, from what its step leaves to where the Trainer's obeys it."""
+
+import pytest
+
+from components.gates import Gate, write_gates
+from pipeline.kubeflow.step import data_blessing
+
+GOOD = Gate("leakage", "pass", 0, 0, "no picture has a copy in another split")
+ODD = Gate("test split", "warn", 3, None, "not the one that version 3 was judged on")
+BAD = Gate("class counts", "fail", 0, 5, "dog has 0 in test, 5 wanted")
+
+
+@pytest.fixture
+def word(tmp_path):
+    """`word(*gates)`: what the step of a DataGate with these rows leaves."""
+
+    def word(*gates):
+        write_gates(tmp_path, gates)
+        blessing = {"artifacts": [{"uri": str(tmp_path)}]}
+        executor_input = {"outputs": {"artifacts": {"data_blessing": blessing}}}
+        return data_blessing.hand_on({"artifacts": {}}, executor_input)
+
+    return word
+
+
+def test_a_yes_is_always_the_same_word_so_that_the_trainer_is_cached(word):
+    assert word(GOOD) == word(GOOD, ODD)
+    assert word(GOOD) == {"artifacts": {}, "parameterValues": {"blessed": "yes"}}
+
+
+def test_a_no_is_the_rows_that_failed(word):
+    given = word(GOOD, BAD, ODD)["parameterValues"]
+    assert given == {"blessed": "class counts: dog has 0 in test, 5 wanted"}
+    with pytest.raises(
+        ValueError,
+        match=r"^nothing is trained: the data failed the DataGate\. class counts: dog has 0",
+    ):
+        data_blessing.obey({"epochs": 3, **given})
+
+
+def test_a_trainer_that_may_begin_does_not_see_the_word(word):
+    given = word(GOOD)["parameterValues"]
+    assert data_blessing.obey({"epochs": 3, **given}) == {"epochs": 3}
+
+
+def test_other_steps_are_left_alone():
+    assert data_blessing.obey({"epochs": 3}) == {"epochs": 3}
+    output = {"artifacts": {"model": {}}}
+    assert data_blessing.hand_on(output, {"outputs": {"artifacts": {"model": {}}}}) == output
+
+
+def test_a_word_has_an_end(word):
+    many = [Gate("leakage", "fail", 1, 0, "x" * 400)] * 100
+    assert len(word(*many)["parameterValues"]["blessed"]) == 2000
