@@ -31,17 +31,18 @@ def compile_package(recipe: Recipe) -> str:
     """
     recipe_checks.check_recipe(recipe)
     source, destination = recipe_checks.data_source(recipe), recipe_checks.push_destination(recipe)
+    there = recipe.model_copy(
+        update={
+            "name": pipeline_name(recipe),
+            "data": recipe.data.model_copy(update={"source": source}),
+        }
+    )
     pipeline = create_pipeline(
-        recipe.model_copy(
-            update={
-                "name": pipeline_name(recipe),
-                "data": recipe.data.model_copy(update={"source": source}),
-            }
-        ),
+        there,
         pipeline_root="",  # chosen by each run
         push_destination=destination,
         schema_file="",  # see setting_paths.SCHEMA_TEXT
-        provenance=provenance(recipe, {}),
+        provenance=provenance(there, {}),
         beam_pipeline_args=recipe.beam.pipeline_args(),
     )
     job = runner.KubeflowV2DagRunner(
