@@ -1,13 +1,13 @@
 """The folder of served versions: what is in it, and what is served.
 
 <destination>/7/saved_model.pb ...      one version; the highest number is served
-<destination>/champion                  optional text file: the version served instead
 <destination>/evidence/7/pushed.json    when version 7 was pushed, and which files it had then
-<destination>/evidence/7/...            what the gates left, such as a row per picture
-<destination>/evidence/push.lock        held by a push under way
+<destination>/evidence/7/provenance.json  what it was made of
+<destination>/evidence/7/...            what the gates left: gates.json, a row per picture, ...
+<destination>/evidence/push.lock        held by whoever changes the folder
 <destination>/.staging-*                a push under way, or what a killed one left
 
-Servers take only folders whose name is a number for versions.
+Servers take only folders whose name is a number for versions, and serve the highest.
 """
 
 import dataclasses
@@ -19,13 +19,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from components.errors import UserError
+from components.files import write_atomically
 
 SAVED_MODEL_FILE = "saved_model.pb"
-CHAMPION_FILE = "champion"
 EVIDENCE = "evidence"
 # TensorFlow Serving reads a version's number as int64.
 HIGHEST_NUMBER = 2**63 - 1
+PROVENANCE_FILE = "provenance.json"
 _PUSH_FILE = "pushed.json"
+# Earlier releases went by it, though no server does.
+_CHAMPION_FILE = "champion"
 _BLOCK_BYTES = 1 << 20
 # Numbers that earlier releases gave: the UNIX time of the push, here from 2001 to 2286.
 _TIMESTAMPS = range(10**9, 10**10)
@@ -39,7 +42,7 @@ class Version:
         name: the number, in digits.
         path: of the folder.
         pushed_at: None where nothing tells the time.
-        is_champion: whether it is the one that is served.
+        is_champion: whether it is the one that is served: the newest.
         size_bytes: of all its files.
     """
 
@@ -58,11 +61,19 @@ class PushRecord:
         pushed_at: with a time zone.
         digest: its `content_digest`.
         sizes: bytes of each of its files.
+        evidence: SHA-256 of each other file of its evidence, hexadecimal, by its path in there.
+        republished: the version that it repeats, after a rollback; empty otherwise.
+        taken_back: `content_digest` of the version that the rollback replaced; empty otherwise.
+        reason: of the rollback, in its user's words.
     """
 
     pushed_at: datetime
     digest: str
     sizes: dict[str, int]
+    evidence: dict[str, str] = dataclasses.field(default_factory=dict)
+    republished: str = ""
+    taken_back: str = ""
+    reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,19 +109,19 @@ def list_versions(destination: str | os.PathLike) -> list[Version]:
     """Versions that can be served, oldest first; none where the folder does not exist.
 
     Raises:
-        UserError: the file `champion` names a version that is not there.
+        UserError: there is a file `champion`, or a record of a push is damaged.
     """
     folders = [Path(destination) / str(number) for number in version_numbers(destination)]
     folders = [folder for folder in folders if (folder / SAVED_MODEL_FILE).is_file()]
-    champion_name = _champion_name(Path(destination), [folder.name for folder in folders])
-    return [_version(folder, folder.name == champion_name) for folder in folders]
+    _refuse_champion_file(Path(destination))
+    return [_version(folder, folder == folders[-1]) for folder in folders]
 
 
 def champion(destination: str | os.PathLike) -> Version | None:
-    """The version that is served: the one named in the file `champion`, else the newest.
+    """The version that is served: the newest.
 
     Raises:
-        UserError: the file `champion` names a version that is not there.
+        UserError: as of `list_versions`.
     """
     return next((version for version in list_versions(destination) if version.is_champion), None)
 
@@ -119,12 +130,11 @@ def served_state(destination: str | os.PathLike) -> ServedState:
     """What is served now.
 
     Raises:
-        UserError: the file `champion` names a version that is not there.
+        UserError: as of `list_versions`.
     """
     served = champion(destination)
     # A version that was removed keeps its number: its evidence stays.
-    pushed = [int(name) for name in _folder_names(Path(destination) / EVIDENCE) if _is_number(name)]
-    highest = max([*version_numbers(destination), *pushed], default=0)
+    highest = max([*version_numbers(destination), *_recorded_numbers(destination)], default=0)
     return ServedState(served.name if served else "", highest)
 
 
@@ -132,7 +142,7 @@ def fingerprint(destination: str | os.PathLike) -> str:
     """Changes when another version is served, or another number is the highest.
 
     Raises:
-        UserError: the file `champion` names a version that is not there.
+        UserError: as of `list_versions`.
     """
     served = champion(destination)
     digest = content_digest(served.path) if served else ""
@@ -158,11 +168,21 @@ def evidence_folder(destination: str | os.PathLike, version: str) -> Path:
     return Path(destination) / EVIDENCE / version
 
 
+def evidence_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file in a folder of evidence but the record of the push, by its path."""
+    digests = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if path != folder / _PUSH_FILE:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digests[path.relative_to(folder).as_posix()] = digest
+    return digests
+
+
 def write_push_record(folder: Path, record: PushRecord) -> None:
     """Writes the record into a folder of evidence."""
     fields = dataclasses.asdict(record)
     fields["pushed_at"] = record.pushed_at.isoformat()
-    (folder / _PUSH_FILE).write_text(json.dumps(fields, indent=2), encoding="utf-8")
+    write_atomically(folder / _PUSH_FILE, json.dumps(fields, indent=2))
 
 
 def read_push_record(destination: str | os.PathLike, version: str) -> PushRecord | None:
@@ -177,6 +197,24 @@ def read_push_record(destination: str | os.PathLike, version: str) -> PushRecord
         raise UserError(
             f"{file} is damaged: remove it, and version {version} is known by its files alone"
         ) from error
+
+
+def taken_back(destination: str | os.PathLike) -> dict[str, str]:
+    """The models that a rollback replaced and that have not been served again since.
+
+    Returns:
+        By the `content_digest` of a model: the version whose push was the rollback.
+
+    Raises:
+        UserError: a record of a push is damaged.
+    """
+    withdrawn: dict[str, str] = {}
+    for number in sorted(_recorded_numbers(destination)):
+        if record := read_push_record(destination, str(number)):
+            if record.taken_back:
+                withdrawn[record.taken_back] = str(number)
+            withdrawn.pop(record.digest, None)
+    return withdrawn
 
 
 def check_writable(destination: str | os.PathLike) -> None:
@@ -208,16 +246,18 @@ def _is_number(name: str) -> bool:
     return str(int(name)) == name and int(name) <= HIGHEST_NUMBER
 
 
-def _champion_name(destination: Path, names: list[str]) -> str | None:
-    file = destination / CHAMPION_FILE
-    try:
-        name = file.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return names[-1] if names else None
-    if name not in names:
-        known = ", ".join(names) or "none"
-        raise UserError(f"{file} names version {name!r}, which is not there (there are: {known})")
-    return name
+def _recorded_numbers(destination: str | os.PathLike) -> list[int]:
+    names = _folder_names(Path(destination) / EVIDENCE)
+    return [int(name) for name in names if _is_number(name)]
+
+
+def _refuse_champion_file(destination: Path) -> None:
+    file = destination / _CHAMPION_FILE
+    if file.exists():
+        raise UserError(
+            f"{file} is a file that no server follows, and Graft no longer does: remove it, and "
+            "serve an older version with `graft versions rollback`"
+        )
 
 
 def _version(folder: Path, is_champion: bool) -> Version:

@@ -36,6 +36,7 @@ from pipeline.node_figures import summarize
 from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.preflight import Inspection, Scope
+from pipeline.provenance import provenance
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 from pipeline.schema import write_schema
 
@@ -98,6 +99,15 @@ def _run(
         sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(filename_uri=str(folder / DATABASE))
     )
     data = recipe.data.replaced(source=found.source.location)
+    inputs = {
+        "input_fingerprint": found.fingerprint,
+        "ledger_fingerprint": split_ledger.ledger_fingerprint(
+            data.split_ledger,
+            split_ledger.ledger_inputs(found.fingerprint, data.model_dump_json()),
+        ),
+        "weights_fingerprint": initial_weights.fingerprint(recipe.backbone),
+        "teacher_fingerprint": teacher_files.fingerprint(recipe.distillation),
+    }
     pipeline = create_pipeline(
         recipe.replaced(data=data),
         pipeline_root=str(folder / artifact_manifests.ARTIFACTS),
@@ -105,14 +115,9 @@ def _run(
         schema_file=str(
             write_schema(found.source.classes, folder / "schemas", found.source.columns)
         ),
-        input_fingerprint=found.fingerprint,
+        provenance=provenance(recipe, inputs),
         served_fingerprint=served_versions.fingerprint(destination),
-        ledger_fingerprint=split_ledger.ledger_fingerprint(
-            data.split_ledger,
-            split_ledger.ledger_inputs(found.fingerprint, data.model_dump_json()),
-        ),
-        weights_fingerprint=initial_weights.fingerprint(recipe.backbone),
-        teacher_fingerprint=teacher_files.fingerprint(recipe.distillation),
+        **inputs,
     )
     runner = _Runner(listener, folder, database, recipe.beam.pipeline_args(), last_node)
     runner.run(pipeline)

@@ -39,6 +39,7 @@ def create_pipeline(
     served_fingerprint: str = "",
     weights_fingerprint: str = "",
     teacher_fingerprint: str = "",
+    provenance: str = "{}",
     beam_pipeline_args: Sequence[str] = (),
 ) -> Pipeline:
     """Wires a recipe into a TFX pipeline.
@@ -54,6 +55,7 @@ def create_pipeline(
         weights_fingerprint: changes when the files of `backbone.weights` do; makes a cached Trainer
             run.
         teacher_fingerprint: the same for those of `distillation.teacher`.
+        provenance: where the model comes from, see `pipeline.provenance`.
         beam_pipeline_args: options of Apache Beam.
     """
     examples = ImageExampleGen(
@@ -139,6 +141,8 @@ def create_pipeline(
         data_blessing=data_gate.outputs["data_blessing"],
         baseline=baseline.outputs["baseline"],
         push_destination=push_destination,
+        allow_taken_back=recipe.push.allow_taken_back,
+        provenance=provenance,
         code_digest=code_digest("components.pusher.executor"),
     )
     return Pipeline(

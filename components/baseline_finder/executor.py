@@ -32,17 +32,16 @@ class Executor(base_executor.BaseExecutor):
         Pusher replaces nothing else.
 
         Raises:
-            UserError: the served version is damaged, the `champion` file names a version that is
-                not there, or nothing can be written to the destination: better told now than after
-                training. Or another version is served than when the pipeline was built.
+            UserError: the served version is damaged, or nothing can be written to the destination:
+                better told now than after training. Or another version is served than when the
+                pipeline was built.
         """
         baseline = artifact_utils.get_single_instance(output_dict["baseline"])
         destination = exec_properties["push_destination"]
         served_versions.check_writable(destination)
         for name in served_versions.misnamed_versions(destination):
             logging.warning("%s: servers cannot read the number %s", destination, name)
-        if not Path(destination, served_versions.CHAMPION_FILE).exists():
-            damage.check_newest(destination)
+        damage.check_newest(destination)
         champion = served_versions.champion(destination)
         if champion:
             damage.check_whole(champion)

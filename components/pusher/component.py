@@ -18,6 +18,8 @@ class PusherSpec(standard_component_specs.PusherSpec):
 
     PARAMETERS = {
         standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=str),
+        "allow_taken_back": ExecutionParameter(type=int),
+        "provenance": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
     }
 
@@ -36,6 +38,8 @@ class Pusher(base_component.BaseComponent):
         data_blessing: BaseChannel,
         baseline: BaseChannel,
         push_destination: str,
+        allow_taken_back: bool,
+        provenance: str,
         code_digest: str,
     ):
         """Makes the node `Pusher`.
@@ -48,6 +52,8 @@ class Pusher(base_component.BaseComponent):
             baseline: `Model` of the BaselineFinder: what the model was compared with, and what it
                 replaces.
             push_destination: folder of the served versions.
+            allow_taken_back: also push a model that a rollback took back.
+            provenance: JSON: where the model comes from, to lie in the evidence of its version.
             code_digest: digest of this component's source, part of the cache key.
         """
         super().__init__(
@@ -58,6 +64,8 @@ class Pusher(base_component.BaseComponent):
                 data_blessing=data_blessing,
                 baseline=baseline,
                 push_destination=push_destination,
+                allow_taken_back=int(allow_taken_back),
+                provenance=provenance,
                 code_digest=code_digest,
                 pushed_model=Channel(type=standard_artifacts.PushedModel),
             )

@@ -14,6 +14,10 @@ class PushSettings(Settings):
         "empty: `serving` beside the recipe's runs",
     )
 
+    allow_taken_back: bool = pydantic.Field(
+        False, description="push also the very model that `graft versions rollback` took back"
+    )
+
     @pydantic.field_validator("destination")
     @classmethod
     def _check(cls, destination: str) -> str:

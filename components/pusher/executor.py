@@ -8,7 +8,9 @@ from tfx.components.pusher import executor as stock
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 
 from components import served_versions
-from components.gates import failed, read_gates
+from components.errors import UserError
+from components.files import write_atomically
+from components.gates import Gate, failed, read_gates, write_gates
 from components.pusher.push import push
 from components.served_versions import ServedState
 
@@ -30,15 +32,16 @@ class Executor(stock.Executor):
     ) -> None:
         """Pushes the model unless a gate failed, or it is what the destination serves already.
 
-        What a gate left in the folder `evidence` of its blessing stays with the version.
+        What a gate left in the folder `evidence` of its blessing stays with the version, together
+        with the rows of all gates and where the model comes from.
 
         The output `pushed_model` says what happened in its custom properties: `pushed` 1 with
         `pushed_destination` and `pushed_version`; or `pushed` 0, with the version in
         `already_served` where the same model is served.
 
         Raises:
-            UserError: the destination cannot be written, its `champion` file is wrong, or it serves
-                something else than the model was compared with.
+            UserError: the destination cannot be written, it serves something else than the model
+                was compared with, or a rollback took this model back.
             OSError: the copy failed; the destination is as it was.
         """
         pushed_model = artifact_utils.get_single_instance(
@@ -54,16 +57,36 @@ class Executor(stock.Executor):
         model = Path(self.GetModelPath(input_dict))
         served_versions.check_writable(destination)
         champion = served_versions.champion(destination)
-        if champion and served_versions.content_digest(
-            champion.path
-        ) == served_versions.content_digest(model):
+        digest = served_versions.content_digest(model)
+        if champion and served_versions.content_digest(champion.path) == digest:
             pushed_model.set_string_custom_property("already_served", champion.name)
             logging.info("Not pushed: version %s in %s is this model", champion.name, destination)
             return
-        evidence = [Path(blessing, served_versions.EVIDENCE) for blessing in blessings]
+        if not exec_properties["allow_taken_back"]:
+            _refuse_taken_back(destination, digest)
+        own = Path(pushed_model.uri, served_versions.EVIDENCE)
+        _write_evidence(own, gates, exec_properties["provenance"])
+        evidence = [*(Path(blessing, served_versions.EVIDENCE) for blessing in blessings), own]
         version = push(model, Path(destination), _compared(input_dict), evidence)
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
         logging.info("Pushed to %s", version)
+
+
+def _refuse_taken_back(destination: str, digest: str) -> None:
+    rollback = served_versions.taken_back(destination).get(digest)
+    if rollback:
+        record = served_versions.read_push_record(destination, rollback)
+        because = f" ({record.reason})" if record.reason else ""
+        raise UserError(
+            f"not pushed: a rollback took this very model back on {record.pushed_at:%Y-%m-%d}"
+            f"{because}; push.allow_taken_back=true pushes it all the same"
+        )
+
+
+def _write_evidence(folder: Path, gates: list[Gate], provenance: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_gates(folder, gates)
+    write_atomically(folder / served_versions.PROVENANCE_FILE, provenance)
 
 
 def _compared(input_dict: dict[str, list[Artifact]]) -> ServedState:

@@ -1,23 +1,16 @@
 """Copies a SavedModel into the folder of served versions: a compare-and-swap, seen whole or not."""
 
-import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
-import filelock
-
 from components import served_versions
 from components.errors import UserError
 from components.manifests import file_sizes
+from components.pusher.staging import staging_folder, sync
 from components.served_versions import PushRecord, ServedState
-
-_STAGING_PREFIX = ".staging-"
-# A push takes seconds, minutes on a slow network file system.
-_LOCK_TIMEOUT_SECONDS = 600
 
 
 class StaleComparisonError(UserError):
@@ -41,69 +34,113 @@ def push(
             there has none.
 
     Returns:
-        The folder of the new version. A file `champion`, which named an older one, is gone.
+        The folder of the new version.
 
     Raises:
         StaleComparisonError: something else is served by now; the destination is as it was.
         UserError: another push does not end, or no number is left; the destination is as it was.
         OSError: the copy failed, as on a full disk; the destination is as it was.
     """
+    _check_number_left(destination, compared)
+    with staging_folder(destination) as staging:
+        _check_unchanged(destination, compared)
+        shutil.copytree(model, staging / "model")
+        (staging / "evidence").mkdir()
+        for folder in evidence:
+            if folder.is_dir():
+                shutil.copytree(folder, staging / "evidence", dirs_exist_ok=True)
+        return _publish(staging, destination, compared)
+
+
+def republish(destination: Path, name: str, reason: str) -> Path:
+    """Serves an older version again, under a new number: servers take the highest.
+
+    Its files are the old ones' hard links where the file system has them. The record of the push
+    says what was taken back, so that a run does not push that model again.
+
+    Args:
+        destination: folder of the served versions.
+        name: of the version.
+        reason: why, in the user's words; may be empty.
+
+    Returns:
+        The folder of the new version.
+
+    Raises:
+        UserError: there is no such version, it is served already, it is damaged, or as of `push`;
+            the destination is as it was.
+        OSError: the copy failed, as on a full disk; the destination is as it was.
+    """
+    versions = {version.name: version for version in served_versions.list_versions(destination)}
+    if name not in versions:
+        known = ", ".join(versions) or "none"
+        raise UserError(f"{destination} has no version {name} (there are: {known})")
+    if versions[name].is_champion:
+        raise UserError(f"version {name} is what {destination} serves already")
+    champion = served_versions.champion(destination)
+    compared = served_versions.served_state(destination)
+    _check_number_left(destination, compared)
+    record = served_versions.read_push_record(destination, name)
+    if record and served_versions.content_digest(versions[name].path) != record.digest:
+        raise UserError(f"{versions[name].path} is damaged: its files are not those of its push")
+    with staging_folder(destination) as staging:
+        _check_unchanged(destination, compared)
+        shutil.copytree(versions[name].path, staging / "model", copy_function=_link)
+        old = served_versions.evidence_folder(destination, name)
+        if old.is_dir():
+            shutil.copytree(old, staging / "evidence", copy_function=_link)
+        (staging / "evidence").mkdir(exist_ok=True)
+        return _publish(
+            staging,
+            destination,
+            compared,
+            republished=name,
+            taken_back=served_versions.content_digest(champion.path),
+            reason=reason,
+        )
+
+
+def _publish(staging: Path, destination: Path, compared: ServedState, **rollback: str) -> Path:
+    """Renames `model` and `evidence` to what they are to be; whoever calls it holds the lock."""
+    model, evidence = staging / "model", staging / "evidence"
+    record = PushRecord(
+        datetime.now(timezone.utc),
+        served_versions.content_digest(model),
+        file_sizes(model),
+        served_versions.evidence_digests(evidence),
+        **rollback,
+    )
+    served_versions.write_push_record(evidence, record)
+    sync(staging)
+    _check_unchanged(destination, compared)
+    version = destination / str(compared.highest + 1)
+    evidence_of_version = served_versions.evidence_folder(destination, version.name)
+    try:
+        # The evidence first: what is served has some, whenever this process is killed.
+        # Both fail on a folder that is not empty, also on NFS.
+        evidence.rename(evidence_of_version)
+        try:
+            model.rename(version)
+        except OSError:
+            evidence_of_version.rename(evidence)
+            raise
+    except OSError as error:
+        if version.exists() or evidence_of_version.exists():
+            raise _stale(destination, compared) from error
+        raise
+    if served_versions.version_numbers(destination)[-1] != int(version.name):
+        version.rename(staging / "withdrawn")
+        evidence_of_version.rename(staging / "withdrawn evidence")
+        raise _stale(destination, compared)
+    return version
+
+
+def _check_number_left(destination: Path, compared: ServedState) -> None:
     if compared.highest >= served_versions.HIGHEST_NUMBER:
         raise UserError(
             f"{destination / str(compared.highest)} has the highest number that servers read: "
             "rename that folder to a smaller one"
         )
-    lock_file = served_versions.evidence_folder(destination, "push.lock")
-    lock_file.parent.mkdir(exist_ok=True)
-    try:
-        with filelock.FileLock(lock_file, timeout=_LOCK_TIMEOUT_SECONDS):
-            _remove_abandoned(destination)
-            with tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=destination) as staging:
-                return _push(model, destination, compared, evidence, Path(staging))
-    except filelock.Timeout as error:
-        raise UserError(
-            f"another push to {destination} has not ended in {_LOCK_TIMEOUT_SECONDS} s: end it "
-            "and run again"
-        ) from error
-    except OSError as error:
-        raise OSError(f"cannot push to {destination}: {_reason(error)}") from error
-
-
-def _push(
-    model: Path,
-    destination: Path,
-    compared: ServedState,
-    evidence: Iterable[Path],
-    staging: Path,
-) -> Path:
-    _check_unchanged(destination, compared)
-    copy, staged_evidence = staging / "model", staging / "evidence"
-    shutil.copytree(model, copy)
-    staged_evidence.mkdir()
-    for folder in evidence:
-        if folder.is_dir():
-            shutil.copytree(folder, staged_evidence, dirs_exist_ok=True)
-    digest = served_versions.content_digest(copy)
-    record = PushRecord(datetime.now(timezone.utc), digest, file_sizes(copy))
-    served_versions.write_push_record(staged_evidence, record)
-    _sync(staging)
-    _check_unchanged(destination, compared)
-    version = destination / str(compared.highest + 1)
-    try:
-        copy.rename(version)  # fails on a folder that is not empty, also on NFS
-    except OSError as error:
-        if version.exists():
-            raise _stale(destination, compared) from error
-        raise
-    if served_versions.version_numbers(destination)[-1] != int(version.name):
-        version.rename(staging / "withdrawn")
-        raise _stale(destination, compared)
-    (destination / served_versions.CHAMPION_FILE).unlink(missing_ok=True)
-    try:
-        staged_evidence.rename(served_versions.evidence_folder(destination, version.name))
-    except OSError:  # it is served: too late to fail
-        logging.exception("Version %s has no record of its push", version.name)
-    return version
 
 
 def _check_unchanged(destination: Path, compared: ServedState) -> None:
@@ -119,25 +156,9 @@ def _stale(destination: Path, compared: ServedState) -> StaleComparisonError:
     )
 
 
-def _remove_abandoned(destination: Path) -> None:
-    """Removes what killed pushes left behind. To be called by whoever holds the lock."""
-    for staging in destination.glob(f"{_STAGING_PREFIX}*"):
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    """Has the files on the disk before a rename shows them, in case the machine goes down."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-
-def _reason(error: OSError) -> str:
-    """What went wrong, in one line. `copytree` collects (source, target, reason) of each file."""
-    if isinstance(error, shutil.Error):
-        return str(error.args[0][0][2])
-    return error.strerror or str(error)
+def _link(source: str, target: str) -> None:
+    """Copies a file without its bytes where the file system can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

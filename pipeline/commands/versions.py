@@ -1,32 +1,45 @@
-"""`graft versions`."""
+"""`graft versions` and `graft verify`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from rich.filesize import decimal
 from rich.table import Table
 
 from components import served_versions
+from components.errors import UserError
+from components.manifests import find_damage
+from components.served_versions import PushRecord, Version
 from pipeline.config import load_recipe
-from pipeline.console import make_console, plain, say
+from pipeline.console import gates_table, make_console, plain, say
+from pipeline.evidence import Evidence, read_evidence
 
 
-def list_versions(config: str, overrides: list[str]) -> None:
+def list_versions(config: str, overrides: list[str], as_json: bool) -> None:
     """Prints the served versions of a recipe's model, newest first.
 
     Raises:
-        UserError: the recipe cannot be used, or `champion` names a version that is not there.
+        UserError: the recipe cannot be used, or a record of a push is damaged.
     """
     destination = load_recipe(config, overrides).push_destination
-    versions = served_versions.list_versions(destination)
+    versions = served_versions.list_versions(destination)[::-1]
     console = make_console()
+    if as_json:
+        say(console, json.dumps([_row(version) for version in versions], indent=2))
+        return
     if versions:
         table = Table("version", "pushed", "size", "", title=plain(destination))
         table.title_justify = "left"
-        for version in reversed(versions):
-            pushed_at = version.pushed_at
+        for version in versions:
+            record = served_versions.read_push_record(destination, version.name)
             table.add_row(
                 version.name,
-                f"{pushed_at.astimezone():%Y-%m-%d %H:%M:%S}" if pushed_at else "not known",
+                _time(version.pushed_at),
                 decimal(version.size_bytes),
-                "served" if version.is_champion else "",
+                _remark(version, record),
             )
         console.print(table)
     else:
@@ -36,3 +49,188 @@ def list_versions(config: str, overrides: list[str]) -> None:
             console,
             f"{destination / name} is no version: servers cannot read its number",
         )
+
+
+def show_version(config: str, overrides: list[str], name: str | None, as_json: bool) -> None:
+    """Prints what is known of a version: when it was pushed, from what, and what its gates said.
+
+    Raises:
+        UserError: there is no such version, or its evidence is damaged.
+    """
+    destination = load_recipe(config, overrides).push_destination
+    version = _find(destination, name)
+    evidence = read_evidence(destination, version.name)
+    console = make_console()
+    if as_json:
+        say(console, json.dumps(_row(version) | evidence.as_json(), indent=2))
+        return
+    table = Table("", "", title=plain(version.path), title_justify="left", show_header=False)
+    for key, value in _summary(version, evidence):
+        table.add_row(key, plain(value))
+    console.print(table)
+    if evidence.gates:
+        console.print(gates_table(evidence.gates))
+    if not evidence.provenance:
+        say(console, "It was pushed by an earlier release: nothing more is known of it")
+
+
+def diff_versions(
+    config: str, overrides: list[str], first: str, second: str, as_json: bool
+) -> None:
+    """Prints in what two versions differ: settings, inputs, code, libraries and what gates found.
+
+    Raises:
+        UserError: one of them was never pushed, or its evidence is damaged.
+    """
+    destination = load_recipe(config, overrides).push_destination
+    facts = []
+    for name in (first, second):
+        if served_versions.read_push_record(destination, name) is None:
+            _find(destination, name)
+            raise UserError(f"version {name} was pushed by an earlier release: it has no evidence")
+        facts.append(dict(_flat(read_evidence(destination, name).as_json())))
+    keys = [key for key in {**facts[0], **facts[1]} if facts[0].get(key) != facts[1].get(key)]
+    console = make_console()
+    if as_json:
+        rows = {key: [of.get(key) for of in facts] for key in keys}
+        say(console, json.dumps(rows, indent=2))
+        return
+    if not keys:
+        say(console, f"Versions {first} and {second} differ in nothing that is known of them")
+        return
+    table = Table("", first, second)
+    for key in keys:
+        table.add_row(plain(key), *(plain(of.get(key, "–")) for of in facts))
+    console.print(table)
+
+
+def roll_back(config: str, overrides: list[str], name: str | None, reason: str) -> None:
+    """Serves an older version again, under a new number.
+
+    Args:
+        config: name or path of the recipe.
+        overrides: `key=value`, see `load_recipe`.
+        name: of the version; None: the one before what is served.
+        reason: why, for those who ask later.
+
+    Raises:
+        UserError: there is no such version, it is damaged, or it is what is served.
+    """
+    from components.pusher.push import republish
+
+    destination = load_recipe(config, overrides).push_destination
+    champion = _find(destination, None)
+    if name is None:
+        older = [v.name for v in served_versions.list_versions(destination) if not v.is_champion]
+        if not older:
+            raise UserError(f"{destination} has no version before {champion.name} to go back to")
+        name = older[-1]
+    version = republish(destination, name, reason)
+    say(
+        make_console(),
+        f"Version {version.name} is served: it is version {name} again, in place "
+        f"of {champion.name}",
+    )
+
+
+def prune_versions(config: str, overrides: list[str], keep: int) -> None:
+    """Removes all versions but the newest ones.
+
+    Raises:
+        UserError: fewer than one would stay.
+    """
+    from components.pusher.prune import prune
+
+    destination = load_recipe(config, overrides).push_destination
+    removed = prune(destination, keep)
+    size = decimal(sum(version.size_bytes for version in removed))
+    names = ", ".join(version.name for version in removed)
+    what = f"Removed {names}: {size}. Their evidence stays" if removed else "Nothing to remove"
+    say(make_console(), f"{destination}: {what}")
+
+
+def verify(config: str, overrides: list[str], name: str | None) -> None:
+    """Compares the files of a version and of its evidence with the record of its push.
+
+    Raises:
+        UserError: a file is not what it was; the text names it.
+    """
+    destination = load_recipe(config, overrides).push_destination
+    version = _find(destination, name)
+    record = served_versions.read_push_record(destination, version.name)
+    if record is None:
+        raise UserError(f"{version.path} has no record of its push: nothing proves what it was")
+    damage = find_damage(version.path, record.sizes)
+    if not damage and served_versions.content_digest(version.path) != record.digest:
+        damage = "its files are not those that were pushed"
+    folder = served_versions.evidence_folder(destination, version.name)
+    found = served_versions.evidence_digests(folder)
+    changed = [file for file, digest in record.evidence.items() if found.get(file) != digest]
+    if damage:
+        raise UserError(f"{version.path}: {damage}")
+    if changed:
+        raise UserError(
+            f"{folder / changed[0]} is not as it was when version {version.name} was pushed"
+        )
+    count = len(record.sizes) + len(record.evidence)
+    say(make_console(), f"{version.path}: all {count} files are those that were pushed")
+
+
+def _find(destination: Path, name: str | None) -> Version:
+    """A version by its name; None: the one that is served."""
+    versions = served_versions.list_versions(destination)
+    if not versions:
+        raise UserError(f"nothing is served at {destination} yet")
+    known = {version.name: version for version in versions}
+    if name is not None and name not in known:
+        raise UserError(f"{destination} has no version {name} (there are: {', '.join(known)})")
+    return versions[-1] if name is None else known[name]
+
+
+def _row(version: Version) -> dict[str, Any]:
+    return {
+        "version": version.name,
+        "path": str(version.path),
+        "pushed_at": version.pushed_at.isoformat() if version.pushed_at else None,
+        "served": version.is_champion,
+        "size_bytes": version.size_bytes,
+    }
+
+
+def _time(time: datetime | None) -> str:
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}" if time else "not known"
+
+
+def _remark(version: Version, record: PushRecord | None) -> str:
+    words = ["served"] if version.is_champion else []
+    if record and record.republished:
+        words.append(f"{record.republished} again")
+    return ", ".join(words)
+
+
+def _summary(version: Version, evidence: Evidence) -> Iterator[tuple[str, object]]:
+    yield "pushed", _time(version.pushed_at)
+    yield "size", decimal(version.size_bytes)
+    yield "served", "yes" if version.is_champion else "no"
+    record, provenance = evidence.record, evidence.provenance
+    if record:
+        yield "digest", record.digest
+        if record.republished:
+            yield "rollback", f"version {record.republished} again; {record.reason or 'no reason'}"
+    if provenance:
+        yield "recipe", provenance["recipe"]["name"]
+        yield "source", provenance["recipe"]["data"]["source"]
+        versions = provenance["versions"]
+        yield "made by", ", ".join(f"{name} {number}" for name, number in versions.items())
+        git = provenance["git"]
+        if git:
+            yield "git", git["revision"] + (", with changes" if git["dirty"] else "")
+
+
+def _flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested mappings; lists are values."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{at}.{key}" if at else str(key))
+    else:
+        yield at, value

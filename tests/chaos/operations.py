@@ -259,6 +259,37 @@ def _check_push(folder: Path, done: bool) -> list[str]:
     champion = served_versions.champion(serving)
     if champion is None or champion.name != str(numbers[-1]):
         wrong.append("the newest version is not what is served")
+    records = [served_versions.read_push_record(serving, str(number)) for number in numbers]
+    wrong += [f"version {n} has no record" for n, r in zip(numbers, records, strict=True) if not r]
+    return wrong
+
+
+def _make_versions(folder: Path, rng: random.Random) -> None:
+    """Both models served, the new one last."""
+    _make_models(folder, rng)
+    _push_model(folder, "new")
+
+
+def _roll_back(folder: Path) -> None:
+    from components import served_versions
+    from components.pusher import push
+
+    serving = folder / "serving"
+    if not served_versions.taken_back(serving):
+        push.republish(serving, "1", "chaos")
+
+
+def _check_rollback(folder: Path, done: bool) -> list[str]:
+    from components import served_versions
+
+    wrong = _check_push(folder, done=False)
+    digests = [served_versions.content_digest(folder / name) for name in ("old", "new")]
+    served = served_versions.champion(folder / "serving")
+    is_old = served_versions.content_digest(served.path) == digests[0]
+    if done and not is_old:
+        wrong.append("the old version is not served again")
+    if is_old and digests[1] not in served_versions.taken_back(folder / "serving"):
+        wrong.append("nobody remembers what was taken back")
     return wrong
 
 
@@ -301,4 +332,5 @@ OPERATIONS = [
     Operation("training state", _nothing, _train, _check_training),
     Operation("export", _nothing, _export, _check_export),
     Operation("push", _make_models, _push, _check_push),
+    Operation("rollback", _make_versions, _roll_back, _check_rollback),
 ]

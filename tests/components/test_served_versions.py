@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components import served_versions
+from components.errors import UserError
 from components.pusher.config import PushSettings
 from components.served_versions import ServedState
 
@@ -58,10 +59,7 @@ def test_the_state_and_the_fingerprint_follow_what_is_served(tmp_path):
     make_version(tmp_path, "2")
     assert served_versions.served_state(tmp_path) == ServedState("2", 2)
     seen.append(served_versions.fingerprint(tmp_path))
-    (tmp_path / "champion").write_text("1")
-    assert served_versions.served_state(tmp_path) == ServedState("1", 2)
-    seen.append(served_versions.fingerprint(tmp_path))
-    (tmp_path / "1" / "saved_model.pb").write_text("other")
+    (tmp_path / "2" / "saved_model.pb").write_text("other")
     seen.append(served_versions.fingerprint(tmp_path))
     assert len(set(seen)) == len(seen)
 
@@ -86,19 +84,12 @@ def test_nothing_is_served_from_a_missing_or_an_empty_folder(tmp_path):
     assert served_versions.list_versions(tmp_path) == []
 
 
-def test_the_champion_file_overrides_the_newest(tmp_path):
+def test_a_champion_file_of_earlier_releases_is_not_passed_over_in_silence(tmp_path):
     make_version(tmp_path, "1")
     make_version(tmp_path, "2")
     assert served_versions.champion(tmp_path).name == "2"
-    (tmp_path / "champion").write_text("1\n")
-    assert served_versions.champion(tmp_path).name == "1"
-
-
-@pytest.mark.parametrize("name", ["3", ""])
-def test_a_champion_file_that_names_no_version_is_an_error(tmp_path, name):
-    make_version(tmp_path, "2")
-    (tmp_path / "champion").write_text(name)
-    with pytest.raises(ValueError, match=rf"champion names version '{name}'.*there are: 2"):
+    (tmp_path / "champion").write_text("1")
+    with pytest.raises(UserError, match=r"champion .*remove it, .*graft versions rollback"):
         served_versions.champion(tmp_path)
 
 

@@ -1,13 +1,24 @@
-"""`graft versions list`."""
+"""`graft versions` and `graft verify`."""
 
+import json
 import shutil
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
+from components.errors import UserError
+from components.gates import Gate, write_gates
 from components.pusher.push import push
 from components.served_versions import served_state
-from pipeline.commands.versions import list_versions
+from pipeline.commands.versions import (
+    diff_versions,
+    list_versions,
+    prune_versions,
+    roll_back,
+    show_version,
+    verify,
+)
 
 
 @pytest.fixture
@@ -25,7 +36,7 @@ def shown(tmp_path, capfd):
             shutil.copytree(model, destination / name)
         if names:
             push(model, destination, served_state(destination))
-        list_versions(str(recipe), [])
+        list_versions(str(recipe), [], as_json=False)
         return capfd.readouterr().out.splitlines()
 
     return shown
@@ -47,3 +58,119 @@ def test_a_folder_that_servers_cannot_read_is_told(shown):
 
 def test_nothing_is_served_yet(shown, tmp_path):
     assert shown() == [f"Nothing is served at {tmp_path / 'tiny' / 'serving'} yet"]
+
+
+@pytest.fixture
+def destination(tmp_path):
+    """Serves one version of an earlier release, and two that differ in a setting and a finding."""
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(f"name: tiny\nworkspace: {tmp_path}\n")
+    destination = tmp_path / "tiny" / "serving"
+    model, found = tmp_path / "model", tmp_path / "found"
+    for folder in (model, found, destination / "1"):
+        folder.mkdir(parents=True)
+    (destination / "1" / "saved_model.pb").write_text("graph 1")
+    for name, rate in (("2", 0.1), ("3", 0.2)):
+        (model / "saved_model.pb").write_text(f"graph {name}")
+        facts = {
+            "recipe": {"name": "tiny", "rate": rate, "data": {"source": "/pictures"}},
+            "versions": {"graft": "1.0"},
+            "git": {"revision": "abc", "dirty": True},
+        }
+        (found / "provenance.json").write_text(json.dumps(facts))
+        write_gates(found, [Gate("accuracy", "pass", 0.9 + rate / 10, 0.8, f"{rate} of all")])
+        push(model, destination, served_state(destination), [found])
+    return destination
+
+
+@pytest.fixture
+def graft(tmp_path, destination, capfd):
+    """Calls a function of the command with the recipe; gives what it printed."""
+
+    def graft(command, *arguments):
+        command(str(tmp_path / "tiny.yaml"), [], *arguments)
+        return capfd.readouterr().out
+
+    return graft
+
+
+def test_what_is_known_of_the_served_version_is_shown(graft):
+    text = graft(show_version, None, False)
+    for words in ("/3", "tiny", "/pictures", "graft 1.0", "abc, with changes", "0.2 of all"):
+        assert words in text, words
+    known = json.loads(graft(show_version, "2", True))
+    assert known["version"] == "2" and not known["served"]
+    assert known["provenance"]["recipe"]["rate"] == 0.1
+    assert known["gates"]["accuracy"]["value"] == pytest.approx(0.91)
+
+
+def test_of_an_earlier_release_little_is_known_and_that_is_said(graft):
+    assert "nothing more is known of it" in graft(show_version, "1", False)
+    with pytest.raises(UserError, match="version 1 was pushed by an earlier release"):
+        graft(diff_versions, "1", "2", False)
+
+
+def test_a_difference_is_told_by_the_key_of_what_differs(graft):
+    found = json.loads(graft(diff_versions, "2", "3", True))
+    assert found.pop("digest")
+    assert found == {
+        "provenance.recipe.rate": [0.1, 0.2],
+        "gates.accuracy.value": [pytest.approx(0.91), pytest.approx(0.92)],
+        "gates.accuracy.message": ["0.1 of all", "0.2 of all"],
+    }
+    assert "provenance.recipe.rate" in graft(diff_versions, "2", "3", False)
+    assert "differ in nothing" in graft(diff_versions, "2", "2", False)
+
+
+def test_a_rollback_goes_to_the_version_before_unless_told(graft, destination):
+    said = graft(roll_back, None, "it was better")
+    assert said == "Version 4 is served: it is version 2 again, in place of 3\n"
+    assert "Version 5 is served: it is version 1 again" in graft(roll_back, "1", "")
+    rows = [line.split("│")[1:] for line in graft(list_versions, False).splitlines() if "│" in line]
+    assert [(row[0].strip(), row[3].strip()) for row in rows] == [
+        ("5", "served, 1 again"), ("4", "2 again"), ("3", ""), ("2", ""), ("1", ""),
+    ]  # fmt: skip
+    assert [row["served"] for row in json.loads(graft(list_versions, True))] == [True, *[False] * 4]
+
+
+def test_a_rollback_has_somewhere_to_go(graft, destination):
+    graft(prune_versions, 1)
+    with pytest.raises(UserError, match="has no version before 3 to go back to"):
+        graft(roll_back, None, "")
+    shutil.rmtree(destination / "3")
+    with pytest.raises(UserError, match=r"nothing is served at .*serving yet"):
+        graft(roll_back, None, "")
+
+
+def test_what_was_pruned_can_be_asked_about_but_not_be_served(graft):
+    assert graft(prune_versions, 1).endswith("Removed 1, 2: 14 bytes. Their evidence stays\n")
+    assert graft(prune_versions, 1).endswith("Nothing to remove\n")
+    with pytest.raises(UserError, match=r"has no version 2 \(there are: 3\)"):
+        graft(roll_back, "2", "")
+    assert "0.1" in graft(diff_versions, "2", "3", False)
+
+
+def flip_a_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[3] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("file", ["3/saved_model.pb", "evidence/3/gates.json"])
+def test_a_flipped_byte_is_named(graft, destination, file):
+    assert "/3: all 3 files are those that were pushed" in graft(verify, None)
+    flip_a_byte(destination / file)
+    with pytest.raises(UserError, match=rf"{Path(file).parent}.*(not those|not as it was)"):
+        graft(verify, "3")
+    assert "/2: all 3 files" in graft(verify, "2")
+
+
+def test_without_a_record_nothing_is_proved(graft):
+    with pytest.raises(UserError, match="/1 has no record of its push"):
+        graft(verify, "1")
+
+
+def test_evidence_that_cannot_be_read_is_named(graft, destination):
+    (destination / "evidence" / "3" / "provenance.json").write_text("{")
+    with pytest.raises(UserError, match=r"evidence/3/provenance\.json is damaged"):
+        graft(show_version, None, False)

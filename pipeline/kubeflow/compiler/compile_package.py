@@ -6,6 +6,7 @@ from pipeline.config import Recipe
 from pipeline.kubeflow.compiler import data_blessing, parameters, recipe_checks
 from pipeline.kubeflow.compiler.post_process import post_process
 from pipeline.pipeline import create_pipeline
+from pipeline.provenance import provenance
 from pipeline.schema import schema_text
 
 COMMAND = ("python", "-m", "pipeline.kubeflow.step.entrypoint")
@@ -22,23 +23,26 @@ def compile_package(recipe: Recipe) -> str:
 
     Returns:
         YAML of two documents: the PipelineSpec (schema 2.1.0), and the PlatformSpec with what only
-        Kubernetes understands. The same recipe gives the same bytes.
+        Kubernetes understands. The same recipe gives the same bytes, but for the revision
+        that is noted in them.
 
     Raises:
         UserError: the recipe cannot run in a cluster; the text says which setting is at fault.
     """
     recipe_checks.check_recipe(recipe)
     source, destination = recipe_checks.data_source(recipe), recipe_checks.push_destination(recipe)
+    there = recipe.model_copy(
+        update={
+            "name": pipeline_name(recipe),
+            "data": recipe.data.model_copy(update={"source": source}),
+        }
+    )
     pipeline = create_pipeline(
-        recipe.model_copy(
-            update={
-                "name": pipeline_name(recipe),
-                "data": recipe.data.model_copy(update={"source": source}),
-            }
-        ),
+        there,
         pipeline_root="",  # chosen by each run
         push_destination=destination,
         schema_file="",  # see setting_paths.SCHEMA_TEXT
+        provenance=provenance(there, {}),
         beam_pipeline_args=recipe.beam.pipeline_args(),
     )
     job = runner.KubeflowV2DagRunner(

@@ -11,7 +11,7 @@ from tfx.utils import path_utils
 from components.baseline_finder.component import BaselineFinder
 from components.baseline_finder.executor import Executor
 from components.errors import UserError
-from components.pusher.push import push
+from components.pusher.push import push, republish
 from components.served_versions import ServedState, fingerprint, served_state
 
 
@@ -67,19 +67,18 @@ def test_the_evidence_of_the_served_version_is_handed_on_and_of_no_other(tmp_pat
     for version in ("1", "2"):
         (tmp_path / "found" / "pictures.parquet").write_text(version)
         push(model, destination, served_state(destination), [tmp_path / "found"])
-    (destination / "champion").write_text("1")
     baseline = find(destination, tmp_path / "baseline")
-    assert Path(baseline.uri, "evidence", "pictures.parquet").read_text() == "1"
+    assert Path(baseline.uri, "evidence", "pictures.parquet").read_text() == "2"
     assert Path(baseline.uri, "evidence", "pushed.json").exists()
 
 
 def test_it_follows_a_roll_back(tmp_path):
-    serve(tmp_path / "serving", "1")
-    serve(tmp_path / "serving", "2")
-    (tmp_path / "serving" / "champion").write_text("1")
+    for name in ("1", "2"):
+        serve(tmp_path / "serving", name)
+    republish(tmp_path / "serving", "1", "")
     baseline = find(tmp_path / "serving", tmp_path / "baseline")
-    assert baseline.get_string_custom_property("version") == "1"
-    assert baseline.get_string_custom_property("highest_version") == "2"
+    assert baseline.get_string_custom_property("version") == "3"
+    assert (Path(baseline.uri) / "Format-Serving" / "saved_model.pb").read_bytes() == graph("1")
 
 
 def test_nothing_served_is_no_baseline_and_said_aloud(tmp_path, caplog):
@@ -89,13 +88,6 @@ def test_nothing_served_is_no_baseline_and_said_aloud(tmp_path, caplog):
     assert list((tmp_path / "baseline").iterdir()) == []
     assert baseline.get_string_custom_property("highest_version") == "0"
     assert "there is no baseline" in caplog.text
-
-
-def test_a_champion_that_is_missing_stops_the_run(tmp_path):
-    serve(tmp_path / "serving", "1")
-    (tmp_path / "serving" / "champion").write_text("5")
-    with pytest.raises(ValueError, match="'5', which is not there"):
-        find(tmp_path / "serving", tmp_path / "baseline")
 
 
 def test_a_destination_that_cannot_be_written_stops_the_run_before_training(tmp_path):

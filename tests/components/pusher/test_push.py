@@ -13,6 +13,7 @@ import pytest
 
 from components import served_versions
 from components.pusher import push as push_module
+from components.pusher import staging
 from components.pusher.push import StaleComparisonError, push
 from components.served_versions import ServedState, served_state
 
@@ -123,14 +124,31 @@ def test_a_version_that_is_not_the_highest_after_its_push_is_withdrawn(
     assert left(destination) == {"5"}
 
 
-def test_a_push_ends_a_rollback(model, destination):
-    for name in ("1", "2"):
-        shutil.copytree(model, destination / name)
-    (destination / "champion").write_text("1")
+def test_after_the_newest_was_removed_its_number_is_not_given_again(model, destination):
+    for compared in (NOTHING, ServedState("1", 1)):
+        push(model, destination, compared)
+    shutil.rmtree(destination / "2")
     with pytest.raises(StaleComparisonError, match=r"then version 2, now version 1 \(highest: 2\)"):
         push(model, destination, ServedState("2", 2))
     assert push(model, destination, ServedState("1", 2)).name == "3"
-    assert served_versions.champion(destination).name == "3"
+
+
+def test_a_push_killed_between_evidence_and_version_costs_a_number_alone(
+    model, destination, monkeypatch
+):
+    rename = Path.rename
+
+    def die_before_the_version(path, target):
+        if path.name == "model":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", die_before_the_version)
+        push(model, destination, NOTHING)
+    state = served_state(destination)
+    assert state == ServedState("", 1) and left(destination) == set()
+    assert push(model, destination, state).name == "2"
 
 
 def test_a_copy_that_fails_half_way_leaves_nothing(model, destination, monkeypatch):
@@ -169,7 +187,7 @@ def test_what_a_killed_push_left_is_ignored_and_removed_by_the_next(model, desti
 
 
 def test_a_push_waits_for_another_and_says_so_if_that_does_not_end(model, destination, monkeypatch):
-    monkeypatch.setattr(push_module, "_LOCK_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(staging, "_LOCK_TIMEOUT_SECONDS", 0.1)
     (destination / "evidence").mkdir()
     with (
         filelock.FileLock(destination / "evidence" / "push.lock"),

@@ -4,9 +4,11 @@ import pytest
 from tfx.types import Channel, standard_artifacts
 
 from components import served_versions
-from components.gates import Gate, write_gates
+from components.errors import UserError
+from components.gates import Gate, read_gates, write_gates
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
+from components.pusher.push import republish
 from components.served_versions import ServedState
 
 
@@ -16,7 +18,7 @@ def node(tmp_path):
     saved_model = tmp_path / "model" / "Format-Serving"
     saved_model.mkdir(parents=True)
 
-    def run(content, model="pass", infra="pass", data="pass", compared=None):
+    def run(content, model="pass", infra="pass", data="pass", compared=None, allow=0):
         (saved_model / "saved_model.pb").write_text(content)
         inputs = {
             "model": standard_artifacts.Model(),
@@ -36,10 +38,16 @@ def node(tmp_path):
             rows = [Gate("load", "pass", 1, 2, ""), Gate("last", verdict, 1, 2, "the reason")]
             write_gates(tmp_path / key, rows)
         pushed = standard_artifacts.PushedModel()
+        pushed.uri = str(tmp_path / "pushed")
         Executor().Do(
             {key: [artifact] for key, artifact in inputs.items()},
             {"pushed_model": [pushed]},
-            {"push_destination": str(tmp_path / "serving"), "code_digest": ""},
+            {
+                "push_destination": str(tmp_path / "serving"),
+                "allow_taken_back": allow,
+                "provenance": '{"recipe": {}}',
+                "code_digest": "",
+            },
         )
         return pushed
 
@@ -77,8 +85,29 @@ def test_what_the_gates_left_as_evidence_stays_with_the_version(node, tmp_path):
     version = node("model").get_string_custom_property("pushed_version")
     evidence = served_versions.evidence_folder(tmp_path / "serving", version)
     files = {path.name for path in evidence.iterdir()}
-    assert files == {"pushed.json", "model_blessing", "data_blessing"}
+    of_the_gates = {"model_blessing", "data_blessing"}
+    assert files == {"pushed.json", "provenance.json", "gates.json"} | of_the_gates
     assert (evidence / "data_blessing").read_text() == "data_blessing"
+    assert (evidence / "provenance.json").read_text() == '{"recipe": {}}'
+    assert [gate.name for gate in read_gates(evidence)] == ["load", "last"] * 3
+    record = served_versions.read_push_record(tmp_path / "serving", version)
+    assert record.evidence == served_versions.evidence_digests(evidence)
+    assert set(record.evidence) == files - {"pushed.json"}
+
+
+def test_a_model_that_was_taken_back_is_not_pushed_again_unless_told(node, tmp_path):
+    serving = tmp_path / "serving"
+    for content in ("good", "bad"):
+        node(content)
+    republish(serving, "1", "cats became dogs")
+    assert served_versions.champion(serving).name == "3"
+    says = r"a rollback took this very model back on 20\d\d-.*\(cats became dogs\); push\.allow_"
+    with pytest.raises(UserError, match=says):
+        node("bad")
+    assert node("other").get_int_custom_property("pushed") == 1
+    assert node("bad", allow=1).get_int_custom_property("pushed") == 1
+    assert node("other").get_int_custom_property("pushed") == 1, "it was replaced, not taken back"
+    assert node("bad").get_int_custom_property("pushed") == 1, "it was served again since"
 
 
 def test_a_retrained_model_of_the_same_size_is_another_model(node, tmp_path):
@@ -116,7 +145,7 @@ def test_an_unwritable_destination_is_one_clear_error(node, tmp_path):
         node("model", compared=ServedState("", 0))
 
 
-def test_the_node_is_named_pusher_and_its_properties_are_strings():
+def test_the_node_is_named_pusher_and_has_its_properties():
     node = Pusher(
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
@@ -124,8 +153,15 @@ def test_the_node_is_named_pusher_and_its_properties_are_strings():
         data_blessing=Channel(type=standard_artifacts.InfraBlessing),
         baseline=Channel(type=standard_artifacts.Model),
         push_destination="serving",
+        allow_taken_back=False,
+        provenance="{}",
         code_digest="abc",
     )
     assert node.id == "Pusher"
-    assert node.exec_properties == {"push_destination": "serving", "code_digest": "abc"}
+    assert node.exec_properties == {
+        "push_destination": "serving",
+        "allow_taken_back": 0,
+        "provenance": "{}",
+        "code_digest": "abc",
+    }
     assert list(node.outputs) == ["pushed_model"]

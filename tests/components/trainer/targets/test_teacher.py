@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from components.pixels import decode
+from components.pusher.push import republish
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.targets import teacher, teacher_files
 
@@ -90,8 +91,8 @@ def test_of_served_versions_the_one_that_is_served_teaches(tmp_path):
         save(tmp_path / version, constant)
     assert teacher_files.teacher_folder(settings(tmp_path)).name == "2000"
     before = teacher_files.fingerprint(settings(tmp_path))
-    (tmp_path / "champion").write_text("1000")
-    assert teacher_files.teacher_folder(settings(tmp_path)).name == "1000"
+    republish(tmp_path, "1000", "")
+    assert teacher_files.teacher_folder(settings(tmp_path)).name == "2001"
     assert teacher_files.fingerprint(settings(tmp_path)) != before
     assert teacher_files.fingerprint(None) == ""
 

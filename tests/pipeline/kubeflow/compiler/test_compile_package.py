@@ -165,9 +165,10 @@ def test_a_password_is_told():
         compiler.compile_package(recipe)
 
 
-def test_the_command_writes_the_package_and_shows_what_is_in_it(tmp_path, monkeypatch, capfd, text):
+def test_the_command_writes_the_package_and_shows_what_is_in_it(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     overrides = [*READY, "kubeflow.steps.Trainer.gpu=1", "kubeflow.gpu_image=graft:1-gpu"]
+    text = compiler.compile_package(load_recipe("digits", overrides))
     command.compile_recipe("digits", overrides, None, verbose=False)
     written = tmp_path / "digits.package.yaml"
     assert written.read_text(encoding="utf-8") == text

@@ -63,6 +63,8 @@ def executor_input(pod, tmp_path):
     artifacts["baseline"]["metadata"] = {"has_baseline": 0.0, "highest_version": "0"}
     parameters = {
         "push_destination": str(tmp_path / "serving"),
+        "allow_taken_back": 0,
+        "provenance": "{}",
         "served_fingerprint": "",
         "code_digest": "",
     }
@@ -168,7 +170,7 @@ def test_a_users_mistake_is_one_line_without_traceback(run, pod, tmp_path):
     (tmp_path / "serving" / "champion").write_text("17")
     code, _, log = run()
     assert code == 1 and "Traceback" not in log
-    assert log.splitlines()[-1].startswith("graft: ") and "names version '17'" in message(pod)
+    assert log.splitlines()[-1].startswith("graft: ") and "remove it" in message(pod)
 
 
 def test_a_failure_inside_a_library_keeps_its_traceback(run, pod):

@@ -1,0 +1,52 @@
+"""What a served version has left to be judged by."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from components import served_versions
+from components.errors import UserError
+from components.gates import GATES_FILE, Gate, read_gates
+from components.served_versions import PROVENANCE_FILE, PushRecord
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What is known of a version.
+
+    Attributes:
+        record: of its push; None for versions of earlier releases.
+        provenance: see `pipeline.provenance`; empty where nothing is known.
+        gates: the rows that let it through; empty where they are not known.
+    """
+
+    record: PushRecord | None
+    provenance: dict[str, Any]
+    gates: list[Gate]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as data; gates by their names."""
+        gates = {gate.name: dataclasses.asdict(gate) for gate in self.gates}
+        digest = self.record.digest if self.record else None
+        return {"digest": digest, "provenance": self.provenance, "gates": gates}
+
+
+def read_evidence(destination: Path, version: str) -> Evidence:
+    """Reads the evidence of a version; what earlier releases did not leave is empty.
+
+    Raises:
+        UserError: a file is damaged; the text names it.
+    """
+    folder = served_versions.evidence_folder(destination, version)
+    provenance, gates = {}, []
+    try:
+        file = folder / PROVENANCE_FILE
+        if file.exists():
+            provenance = json.loads(file.read_text(encoding="utf-8"))
+        file = folder / GATES_FILE
+        if file.exists():
+            gates = read_gates(folder)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{file} is damaged: what version {version} left is not known") from error
+    return Evidence(served_versions.read_push_record(destination, version), provenance, gates)

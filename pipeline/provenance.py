@@ -1,0 +1,63 @@
+"""Where a model comes from: what somebody needs to know who wants to make it again."""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from pipeline.code_digest import code_digest, library_versions
+from pipeline.config import Recipe
+
+_GIT_SECONDS = 10
+
+
+def provenance(recipe: Recipe, inputs: dict[str, str]) -> str:
+    """Tells what a run is made of, as JSON.
+
+    Args:
+        recipe: what is run.
+        inputs: fingerprints of what is read beside the recipe, by what it is; those that are not
+            known yet are empty.
+
+    Returns:
+        An object with the keys `recipe` (in full, with all defaults), `inputs`, `code` (SHA-256 of
+        Graft's own), `libraries` (SHA-256 over their names and versions), `versions` (of Graft,
+        TFX, TensorFlow and Python) and `git` (of the working directory: `revision` and `dirty`;
+        None outside a repository).
+    """
+    libraries = library_versions()
+    lines = "".join(f"{name}=={version}\n" for name, version in sorted(libraries.items()))
+    facts = {
+        "recipe": recipe.model_dump(mode="json"),
+        "inputs": inputs,
+        "code": code_digest("pipeline.pipeline"),
+        "libraries": hashlib.sha256(lines.encode()).hexdigest(),
+        "versions": {
+            "graft": importlib.metadata.version("graft-pipeline"),
+            "python": platform.python_version(),
+            "tfx": libraries["tfx"],
+            "tensorflow": libraries["tensorflow"],
+        },
+        "git": _git(Path.cwd()),
+    }
+    return json.dumps(facts, indent=2)
+
+
+def _git(folder: Path) -> dict[str, Any] | None:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, check=True, timeout=_GIT_SECONDS
+        )
+        return done.stdout.strip()
+
+    try:
+        return {
+            "revision": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        }
+    except (OSError, subprocess.SubprocessError):  # no git, no repository, or no commit in it
+        return None

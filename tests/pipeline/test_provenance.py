@@ -1,0 +1,41 @@
+"""Where a model comes from."""
+
+import json
+import subprocess
+
+import pytest
+
+from pipeline.config import load_recipe
+from pipeline.provenance import provenance
+
+
+@pytest.fixture
+def facts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *overrides: json.loads(provenance(load_recipe("digits", overrides), {"a": "b"}))
+
+
+def test_the_recipe_is_there_in_full_and_so_are_versions_and_inputs(facts):
+    found = facts("training.frozen.epochs=7")
+    assert found["recipe"]["training"]["frozen"]["epochs"] == 7
+    assert found["recipe"]["push"]["allow_taken_back"] is False, "with its defaults"
+    assert found["inputs"] == {"a": "b"}
+    assert set(found["versions"]) == {"graft", "python", "tfx", "tensorflow"}
+    assert len(found["code"]) == len(found["libraries"]) == 64
+
+
+def test_the_revision_of_the_working_directory_and_whether_it_has_changes(facts, tmp_path):
+    def git(*arguments):
+        identity = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+        subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+    assert facts()["git"] is None, "no repository"
+    git("init")
+    assert facts()["git"] is None, "no commit"
+    (tmp_path / "pets.yaml").write_text("name: pets")
+    git("add", ".")
+    git("commit", "-m", "a recipe")
+    clean = facts()["git"]
+    assert len(clean["revision"]) == 40 and not clean["dirty"]
+    (tmp_path / "pets.yaml").write_text("name: cats")
+    assert facts()["git"] == clean | {"dirty": True}
