@@ -134,8 +134,21 @@ def rehearse(
         ),
     ] = "",
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keeps artifacts and the steps' folders.")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Keeps artifacts and pods; the next rehearsal takes steps from them.",
+        ),
     ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Runs every step, whatever was kept.")
+    ] = False,
+    order: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED", help="Another order of the steps, as in a cluster; drawn by this seed."
+        ),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Runs a Kubeflow Pipelines package on this machine, as its backend would (exit code as `run`).
@@ -145,7 +158,11 @@ def rehearse(
     """
     from pipeline.commands.rehearse import rehearse_package
 
-    raise typer.Exit(rehearse_package(package, work, param or [], pipeline_root, keep, verbose))
+    raise typer.Exit(
+        rehearse_package(
+            package, work, param or [], pipeline_root, keep, verbose, not no_cache, order
+        )
+    )
 
 
 @app.command()

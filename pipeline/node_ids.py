@@ -14,6 +14,9 @@ EVALUATOR = "Evaluator"
 SERVING_GATE = "ServingGate"
 PUSHER = "Pusher"
 
+PROBE = "Probe"
+"""A step of packages alone: it looks at what lies outside of a run."""
+
 ALL = (
     IMAGE_EXAMPLE_GEN,
     STATISTICS_GEN,
@@ -26,3 +29,6 @@ ALL = (
     SERVING_GATE,
     PUSHER,
 )
+
+STEPS = (*ALL, PROBE)
+"""Of a package."""

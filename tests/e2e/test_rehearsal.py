@@ -87,7 +87,7 @@ def test_tfx_alone_fails_in_its_first_step(edited, tmp_path, capfd):
     code = rehearse_package(edited(change), tmp_path, [], "", keep=False, verbose=False)
     shown = capfd.readouterr().out
     assert code == 1
-    assert "✗ BaselineFinder ended with exit code 1" in shown
+    assert "✗ ImportSchemaGen ended with exit code 1" in shown
     assert "system.Artifact" in shown, "the type that TFX does not know"
 
 

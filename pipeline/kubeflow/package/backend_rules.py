@@ -6,9 +6,11 @@ out; the JSON forms of the protos `PipelineSpec`, `ExecutorInput` and `ExecutorO
 """
 
 import copy
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+import types
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.errors import UserError
@@ -17,11 +19,15 @@ SPEC_VERSION = "2.1.0"
 DEFAULT_PIPELINE_ROOT = "minio://mlpipeline/v2/artifacts"
 
 _NUMBERS = ("NUMBER_INTEGER", "NUMBER_DOUBLE")
+_PARAMETER_FOLDER = "/tmp/kfp/outputs"  # noqa: S108 (the launcher's)
 # Name and type of the output that the driver adds to those of the component.
 _LOG_OUTPUT = ("executor-logs", {"schemaTitle": "system.Artifact"})
 
 Artifacts = dict[tuple[str, str], dict[str, Any]]
 """What the metadata store knows: RuntimeArtifact by task and output key."""
+
+Values = Mapping[tuple[str, str], Any]
+"""Output parameters of steps, by task and output key."""
 
 
 def check_accepted(spec: Mapping[str, Any]) -> None:
@@ -84,6 +90,7 @@ def executor_input(
     parameters: Mapping[str, Any],
     known: Artifacts,
     task_root: str,
+    values: Values = types.MappingProxyType({}),
 ) -> dict[str, Any]:
     """What the driver hands a step.
 
@@ -93,6 +100,7 @@ def executor_input(
         parameters: of the run.
         known: the outputs of earlier steps.
         task_root: URI below which the step's outputs go.
+        values: output parameters of earlier steps.
 
     Returns:
         An ExecutorInput without its output file.
@@ -111,7 +119,7 @@ def executor_input(
     definitions = component.get("inputDefinitions", {}).get("parameters", {})
     return {
         "inputs": {
-            "parameterValues": _task_parameters(task_name, inputs, definitions, parameters),
+            "parameterValues": _task_parameters(task_name, inputs, definitions, parameters, values),
             "artifacts": {
                 key: {"artifacts": [_upstream(task_name, source, known)]}
                 for key, source in inputs.get("artifacts", {}).items()
@@ -121,9 +129,82 @@ def executor_input(
             "artifacts": {
                 key: {"artifacts": [{"name": key, "uri": f"{task_root}/{key}", **artifact}]}
                 for key, artifact in copy.deepcopy(outputs).items()
-            }
+            },
+            "parameters": {
+                key: {"outputFile": f"{_PARAMETER_FOLDER}/{key}"}
+                for key in component.get("outputDefinitions", {}).get("parameters", {})
+            },
         },
     }
+
+
+def cache_key(
+    spec: Mapping[str, Any],
+    task_name: str,
+    given: Mapping[str, Any],
+    container: Mapping[str, Any],
+    claims: Iterable[str],
+) -> str:
+    """What the backend looks an earlier execution up by (`cacheutils.GenerateCacheKey`).
+
+    It sees artifacts by their numbers in the metadata store, not by their content. Environment
+    variables are left out: backends to 2.17 do not look at them.
+
+    Args:
+        spec: a PipelineSpec.
+        task_name: the step.
+        given: its ExecutorInput, without local paths.
+        container: its `PipelineContainerSpec`.
+        claims: names of the persistent volume claims that it mounts.
+
+    Returns:
+        SHA-256, hexadecimal.
+    """
+    component = spec["components"][spec["root"]["dag"]["tasks"][task_name]["componentRef"]["name"]]
+    outputs = component.get("outputDefinitions", {})
+    key = {
+        "pipelineName": f"pipeline/{spec['pipelineInfo']['name']}",
+        "inputArtifactNames": {
+            name: [artifact["name"] for artifact in entry["artifacts"]]
+            for name, entry in given["inputs"]["artifacts"].items()
+        },
+        "inputParameterValues": given["inputs"]["parameterValues"],
+        "outputArtifactsSpec": {
+            name: {k: v for k, v in entry["artifacts"][0].items() if k != "uri"}
+            for name, entry in given["outputs"]["artifacts"].items()
+        },
+        "outputParametersSpec": {
+            name: definition["parameterType"]
+            for name, definition in outputs.get("parameters", {}).items()
+        },
+        "image": container.get("image", ""),
+        "cmdArgs": [*container.get("command", ()), *container.get("args", ())],
+        "pvcNames": sorted(set(claims)),
+    }
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+
+
+def output_values(
+    spec: Mapping[str, Any], task_name: str, executor_output: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The output parameters of a step, which must be there and of their type.
+
+    Args:
+        spec: a PipelineSpec.
+        task_name: the step.
+        executor_output: what the step wrote.
+
+    Raises:
+        UserError: one is missing, or of another type.
+    """
+    component = spec["components"][spec["root"]["dag"]["tasks"][task_name]["componentRef"]["name"]]
+    written = executor_output.get("parameterValues", {})
+    values = {}
+    for key, definition in component.get("outputDefinitions", {}).get("parameters", {}).items():
+        if key not in written:
+            raise UserError(f"output parameter {key} was not written")
+        values[key] = _converted(f"output parameter {key}", definition, written[key])
+    return values
 
 
 def merge(given: Mapping[str, Any], executor_output: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,6 +263,7 @@ def _task_parameters(
     inputs: Mapping[str, Any],
     definitions: Mapping[str, Any],
     parameters: Mapping[str, Any],
+    outputs: Values,
 ) -> dict[str, Any]:
     values = {}
     for name, source in inputs.get("parameters", {}).items():
@@ -192,6 +274,12 @@ def _task_parameters(
             values[name] = parameters[wanted]
         elif "constant" in source.get("runtimeValue", {}):
             values[name] = source["runtimeValue"]["constant"]
+        elif "taskOutputParameter" in source:
+            output = source["taskOutputParameter"]
+            key = output["producerTask"], output["outputParameterKey"]
+            if key not in outputs:
+                raise UserError(f"{task_name}: {key[0]} has no output parameter {key[1]}")
+            values[name] = outputs[key]
         else:
             raise UserError(f"{task_name}: parameter {name} comes from {', '.join(source)}")
     for name, definition in definitions.items():

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import UserError
-from pipeline.kubeflow.package import backend_rules, schema
+from pipeline.kubeflow.package import backend_rules, pod_rules, schema
+from pipeline.kubeflow.package.retries import RetryPolicy
 
 SUFFIXES = (".yaml", ".yml")
 """Of the files that kfp and the user interface take for packages."""
@@ -26,7 +27,7 @@ class Step:
         command: of the container.
         args: of the container, with placeholders such as `{{$}}`.
         cached: whether an earlier run's outputs may be taken.
-        retries: how often it is tried again.
+        retry_policy: how often and when it is tried again.
         dependencies: names of the tasks that must have ended.
         env: environment variables with literal values.
         resources: `ResourceSpec` as a mapping.
@@ -39,11 +40,16 @@ class Step:
     command: tuple[str, ...]
     args: tuple[str, ...]
     cached: bool
-    retries: int
+    retry_policy: RetryPolicy
     dependencies: tuple[str, ...]
     env: dict[str, str]
     resources: dict[str, Any]
     platform: dict[str, Any]
+
+    @property
+    def retries(self) -> int:
+        """How often it is tried again."""
+        return self.retry_policy.count
 
     @property
     def gpu(self) -> str:
@@ -174,19 +180,19 @@ def _check_references(spec: dict[str, Any], platform: dict[str, Any]) -> None:
     labels = {_executor_of(name, task, components, spec) for name, task in tasks.items()}
     for name, task in tasks.items():
         _check_inputs(spec, name, task)
-        if task.get("retryPolicy", {}).get("maxRetryCount") and not _longest(task["retryPolicy"]):
+        policy = RetryPolicy.of_task(task)
+        if policy.count and not policy.longest_s:
             raise UserError(
                 f"root.dag.tasks.{name}.retryPolicy.backoffMaxDuration is missing or 0: backends "
                 "from 2.14 on would never retry the step; write 2592000s"
             )
-    for label in _executors(platform) if platform else ():
+    configs = _executors(platform) if platform else {}
+    for label in configs:
         if label not in labels:
             raise UserError(f"no step has the executor {label}, for which document 2 has a block")
-
-
-def _longest(policy: dict[str, Any]) -> float:
-    """Seconds from a step's first start within which it is retried."""
-    return float(policy.get("backoffMaxDuration", "0s").removesuffix("s"))
+    for label in sorted(labels):
+        container = _executors(spec)[label].get("container", {})
+        pod_rules.check_pod(label, container, configs.get(label, {}))
 
 
 def _executor_of(
@@ -204,7 +210,7 @@ def _executor_of(
 
 
 def _check_inputs(spec: dict[str, Any], name: str, task: dict[str, Any]) -> None:
-    root, components = spec["root"], spec["components"]
+    root = spec["root"]
     tasks, form = root["dag"]["tasks"], root.get("inputDefinitions", {}).get("parameters", {})
     at, inputs = f"root.dag.tasks.{name}", task.get("inputs", {})
     for before in task.get("dependentTasks", ()):
@@ -213,14 +219,22 @@ def _check_inputs(spec: dict[str, Any], name: str, task: dict[str, Any]) -> None
         if "componentInputParameter" in value:
             at_key = f"{at}.inputs.parameters.{key}.componentInputParameter"
             _known(at_key, value["componentInputParameter"], form)
+        if "taskOutputParameter" in value:
+            at_key = f"{at}.inputs.parameters.{key}.taskOutputParameter"
+            _check_output(spec, at_key, value["taskOutputParameter"], "parameters")
     for key, value in inputs.get("artifacts", {}).items():
-        source = value.get("taskOutputArtifact", {})
         at_key = f"{at}.inputs.artifacts.{key}.taskOutputArtifact"
-        producer = source.get("producerTask")
-        _known(f"{at_key}.producerTask", producer, tasks)
-        component = components[tasks[producer]["componentRef"]["name"]]
-        outputs = component.get("outputDefinitions", {}).get("artifacts", {})
-        _known(f"{at_key}.outputArtifactKey", source.get("outputArtifactKey"), outputs)
+        _check_output(spec, at_key, value.get("taskOutputArtifact", {}), "artifacts")
+
+
+def _check_output(spec: dict[str, Any], at: str, source: dict[str, Any], kind: str) -> None:
+    """Stops at an output that no step has; `kind` is artifacts or parameters."""
+    tasks, producer = spec["root"]["dag"]["tasks"], source.get("producerTask")
+    _known(f"{at}.producerTask", producer, tasks)
+    component = spec["components"][tasks[producer]["componentRef"]["name"]]
+    outputs = component.get("outputDefinitions", {}).get(kind, {})
+    key = "outputArtifactKey" if kind == "artifacts" else "outputParameterKey"
+    _known(f"{at}.{key}", source.get(key), outputs)
 
 
 def _known(at: str, name: str | None, known: dict[str, Any]) -> None:
@@ -272,7 +286,7 @@ def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
                     command=tuple(container.get("command", ())),
                     args=tuple(container.get("args", ())),
                     cached=tasks[name].get("cachingOptions", {}).get("enableCache", False),
-                    retries=tasks[name].get("retryPolicy", {}).get("maxRetryCount", 0),
+                    retry_policy=RetryPolicy.of_task(tasks[name]),
                     dependencies=tuple(sorted(needs[name])),
                     env={v["name"]: v.get("value", "") for v in container.get("env", ())},
                     resources=container.get("resources", {}),
@@ -284,5 +298,7 @@ def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
 
 
 def _producers(task: dict[str, Any]) -> list[str]:
-    artifacts = task.get("inputs", {}).get("artifacts", {}).values()
-    return [artifact["taskOutputArtifact"]["producerTask"] for artifact in artifacts]
+    inputs = task.get("inputs", {})
+    artifacts = [v["taskOutputArtifact"] for v in inputs.get("artifacts", {}).values()]
+    parameters = [v.get("taskOutputParameter") for v in inputs.get("parameters", {}).values()]
+    return [source["producerTask"] for source in (*artifacts, *parameters) if source]
