@@ -291,6 +291,20 @@ def submit(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Runs every step, whatever the package says.")
     ] = False,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Uploads the package as a version of this pipeline, and runs that."
+        ),
+    ] = None,
+    pipeline_version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name of the version.",
+            show_default="of the package's content, so that the same is uploaded once",
+        ),
+    ] = None,
     wait: Annotated[
         bool,
         typer.Option(
@@ -337,6 +351,8 @@ def submit(
         token_file=token_file,
         ca_cert=ca_cert,
         use_cache=not no_cache,
+        pipeline=pipeline,
+        pipeline_version=pipeline_version,
         cron=cron,
         replace=replace,
         wait=wait,

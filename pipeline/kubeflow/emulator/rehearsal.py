@@ -184,13 +184,16 @@ class Rehearsal:
     def _run_with_retries(
         self, number: int, step: Step, handed: dict[str, Any], listener: Listener, keep: bool
     ) -> Execution:
+        name = f"{number:02d}-{step.name}"
+        # Every attempt finds the paths of the first, as in a cluster: a training goes on by them.
+        pod_folder = self.folder / "pods" / name
         attempts, elapsed_s = 0, 0.0
         while True:
             attempts += 1
-            name = f"{number:02d}-{step.name}" + (f"-{attempts}" if attempts > 1 else "")
+            log_name = name if attempts == 1 else f"{name}-{attempts}"
             start = time.monotonic()
             try:
-                return self._run_step(name, step, copy.deepcopy(handed))
+                return self._run_step(log_name, pod_folder, step, copy.deepcopy(handed))
             except StepError as error:
                 elapsed_s += time.monotonic() - start
                 wait_s = step.retry_policy.wait_s(attempts, elapsed_s)
@@ -201,13 +204,17 @@ class Rehearsal:
                     f"{error}. Retry {attempts} of {step.retries}, at once; in a cluster after "
                     f"{wait_s:g} s"
                 )
+                if keep:
+                    pod_folder.rename(pod_folder.with_name(f"{name}-failed-{attempts}"))
             finally:
                 if not keep:
-                    shutil.rmtree(self.folder / "pods" / name, ignore_errors=True)
+                    shutil.rmtree(pod_folder, ignore_errors=True)
 
-    def _run_step(self, name: str, step: Step, handed: dict[str, Any]) -> Execution:
+    def _run_step(
+        self, log_name: str, pod_folder: Path, step: Step, handed: dict[str, Any]
+    ) -> Execution:
         """One attempt, in a pod of its own; the driver's work is not done again for a retry."""
-        pod = Pod(self.folder / "pods" / name, step.platform, self._claims)
+        pod = Pod(pod_folder, step.platform, self._claims)
         inputs = handed["inputs"]
         inputs["parameterValues"] = translate(inputs["parameterValues"], pod.claims)
         for entry in inputs["artifacts"].values():
@@ -218,7 +225,7 @@ class Rehearsal:
                 _in_pod(pod, artifact["uri"]).parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(handed)
         command = [word.replace(_PLACEHOLDER, text) for word in (*step.command, *step.args)]
-        log_file = self.folder / "logs" / f"{name}.log"
+        log_file = self.folder / "logs" / f"{log_name}.log"
         # A pod sees the GPUs that it asked for, and only these.
         hidden = {} if "accelerator" in step.resources else {"CUDA_VISIBLE_DEVICES": "-1"}
         deadline = step.platform.get("activeDeadlineSeconds")

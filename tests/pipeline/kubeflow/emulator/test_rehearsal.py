@@ -90,11 +90,10 @@ def test_a_step_that_fails_once_is_retried_in_a_pod_of_its_own(rehearse, write, 
     assert recorder.notices == [
         "Evaluator ended with exit code 3. Retry 1 of 2, at once; in a cluster after 60 s"
     ]
-    for kind in ("logs", "pods"):
-        found = (rehearsal.folder / kind).glob("*Evaluator*")
-        first, second = sorted(path.name.removesuffix(".log") for path in found)
-        assert second == f"{first}-2"
-    pods = [rehearsal.folder / "pods" / name for name in (first, second)]
+    logs = sorted(path.stem for path in rehearsal.folder.glob("logs/*Evaluator*"))
+    pods = sorted(rehearsal.folder.glob("pods/*Evaluator*"))
+    assert logs == [pods[0].name, f"{pods[0].name}-2"]
+    assert pods[1].name == f"{pods[0].name}-failed-1"
     places = [{p.relative_to(pod) for p in pod.rglob("evaluation")} for pod in pods]
     assert places[0] == places[1] != set(), "a retry is handed what the first attempt was"
 
