@@ -115,7 +115,7 @@ class Rehearsal:
         self._store = ObjectStore(work.absolute() / "store")
         self._executions = Executions(work.absolute() / "executions")
         self._known: backend_rules.Artifacts = {}
-        self._values: dict[tuple[str, str], Any] = {}
+        self._handed_on: backend_rules.OutputParameters = {}
         self.destination = self._find_destination()
 
     def run(self, listener: Listener, keep: bool = False) -> RehearsalResult:
@@ -145,7 +145,7 @@ class Rehearsal:
                 for key, record in execution.records.items():
                     self._known[step.name, key] = record
                 for key, value in execution.values.items():
-                    self._values[step.name, key] = value
+                    self._handed_on[step.name, key] = value
                 report = NodeReport(
                     step.name,
                     seconds=time.monotonic() - start,
@@ -166,7 +166,7 @@ class Rehearsal:
         task_root = f"{self._run_root}/{step.name}/{uuid.uuid4()}"
         spec = self._package.spec
         handed = backend_rules.executor_input(
-            spec, step.name, self._parameters, self._known, task_root, self._values
+            spec, step.name, self._parameters, self._known, task_root, self._handed_on
         )
         key = ""
         if step.cached and self._use_cache:
@@ -243,13 +243,13 @@ class Rehearsal:
         outputs, records = backend_rules.merge(handed, written), {}
         try:
             json_format.ParseDict(written, pipeline_spec_pb2.ExecutorOutput())
-            values = backend_rules.output_values(self._package.spec, step.name, written)
+            handed_on = backend_rules.output_parameters(self._package.spec, step.name, written)
             for key, artifact in outputs.items():
                 self._store.upload(_in_pod(pod, artifact["uri"]), artifact["uri"])
                 records[key] = backend_rules.record(key, artifact, _new_number())
         except (json_format.ParseError, ValueError) as error:
             raise RunError(f"{step.name}: the backend refuses its output: {error}") from error
-        return Execution(outputs, records, values)
+        return Execution(outputs, records, {key: value for (_, key), value in handed_on.items()})
 
     def _artifacts(self, outputs: dict[str, Any]) -> dict[str, list]:
         """TFX's artifacts of a step's outputs, with the paths of the files in the store."""

@@ -9,7 +9,6 @@ import copy
 import hashlib
 import json
 import re
-import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,15 +18,14 @@ SPEC_VERSION = "2.1.0"
 DEFAULT_PIPELINE_ROOT = "minio://mlpipeline/v2/artifacts"
 
 _NUMBERS = ("NUMBER_INTEGER", "NUMBER_DOUBLE")
-_PARAMETER_FOLDER = "/tmp/kfp/outputs"  # noqa: S108 (the launcher's)
 # Name and type of the output that the driver adds to those of the component.
 _LOG_OUTPUT = ("executor-logs", {"schemaTitle": "system.Artifact"})
 
 Artifacts = dict[tuple[str, str], dict[str, Any]]
 """What the metadata store knows: RuntimeArtifact by task and output key."""
 
-Values = Mapping[tuple[str, str], Any]
-"""Output parameters of steps, by task and output key."""
+OutputParameters = dict[tuple[str, str], Any]
+"""What it knows beside them: the value of an output parameter by task and key."""
 
 
 def check_accepted(spec: Mapping[str, Any]) -> None:
@@ -90,7 +88,7 @@ def executor_input(
     parameters: Mapping[str, Any],
     known: Artifacts,
     task_root: str,
-    values: Values = types.MappingProxyType({}),
+    handed_on: OutputParameters | None = None,
 ) -> dict[str, Any]:
     """What the driver hands a step.
 
@@ -100,7 +98,7 @@ def executor_input(
         parameters: of the run.
         known: the outputs of earlier steps.
         task_root: URI below which the step's outputs go.
-        values: output parameters of earlier steps.
+        handed_on: the output parameters of earlier steps.
 
     Returns:
         An ExecutorInput without its output file.
@@ -117,9 +115,10 @@ def executor_input(
     }
     outputs[_LOG_OUTPUT[0]] = {"type": _LOG_OUTPUT[1]}
     definitions = component.get("inputDefinitions", {}).get("parameters", {})
+    sources = parameters, handed_on or {}
     return {
         "inputs": {
-            "parameterValues": _task_parameters(task_name, inputs, definitions, parameters, values),
+            "parameterValues": _task_parameters(task_name, inputs, definitions, *sources),
             "artifacts": {
                 key: {"artifacts": [_upstream(task_name, source, known)]}
                 for key, source in inputs.get("artifacts", {}).items()
@@ -131,8 +130,8 @@ def executor_input(
                 for key, artifact in copy.deepcopy(outputs).items()
             },
             "parameters": {
-                key: {"outputFile": f"{_PARAMETER_FOLDER}/{key}"}
-                for key in component.get("outputDefinitions", {}).get("parameters", {})
+                key: {"outputFile": f"/tmp/kfp/outputs/{key}"}  # noqa: S108
+                for key in _output_parameters(component)
             },
         },
     }
@@ -161,7 +160,6 @@ def cache_key(
         SHA-256, hexadecimal.
     """
     component = spec["components"][spec["root"]["dag"]["tasks"][task_name]["componentRef"]["name"]]
-    outputs = component.get("outputDefinitions", {})
     key = {
         "pipelineName": f"pipeline/{spec['pipelineInfo']['name']}",
         "inputArtifactNames": {
@@ -175,36 +173,13 @@ def cache_key(
         },
         "outputParametersSpec": {
             name: definition["parameterType"]
-            for name, definition in outputs.get("parameters", {}).items()
+            for name, definition in _output_parameters(component).items()
         },
         "image": container.get("image", ""),
         "cmdArgs": [*container.get("command", ()), *container.get("args", ())],
         "pvcNames": sorted(set(claims)),
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-
-
-def output_values(
-    spec: Mapping[str, Any], task_name: str, executor_output: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The output parameters of a step, which must be there and of their type.
-
-    Args:
-        spec: a PipelineSpec.
-        task_name: the step.
-        executor_output: what the step wrote.
-
-    Raises:
-        UserError: one is missing, or of another type.
-    """
-    component = spec["components"][spec["root"]["dag"]["tasks"][task_name]["componentRef"]["name"]]
-    written = executor_output.get("parameterValues", {})
-    values = {}
-    for key, definition in component.get("outputDefinitions", {}).get("parameters", {}).items():
-        if key not in written:
-            raise UserError(f"output parameter {key} was not written")
-        values[key] = _converted(f"output parameter {key}", definition, written[key])
-    return values
 
 
 def merge(given: Mapping[str, Any], executor_output: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,6 +206,27 @@ def merge(given: Mapping[str, Any], executor_output: Mapping[str, Any]) -> dict[
             }
         merged[key] = artifact
     return merged
+
+
+def output_parameters(
+    spec: Mapping[str, Any], task_name: str, executor_output: Mapping[str, Any]
+) -> OutputParameters:
+    """The output parameters of a step, as later ones get them.
+
+    Args:
+        spec: a PipelineSpec.
+        task_name: the step.
+        executor_output: of the step; the backend also takes files, which no step of Graft writes.
+
+    Raises:
+        UserError: the step did not write one that it has.
+    """
+    component = spec["components"][spec["root"]["dag"]["tasks"][task_name]["componentRef"]["name"]]
+    written = executor_output.get("parameterValues", {})
+    for key in _output_parameters(component):
+        if key not in written:
+            raise UserError(f"output parameter {key} was not written")
+    return {(task_name, key): written[key] for key in _output_parameters(component)}
 
 
 def record(key: str, artifact: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -263,7 +259,7 @@ def _task_parameters(
     inputs: Mapping[str, Any],
     definitions: Mapping[str, Any],
     parameters: Mapping[str, Any],
-    outputs: Values,
+    handed_on: OutputParameters,
 ) -> dict[str, Any]:
     values = {}
     for name, source in inputs.get("parameters", {}).items():
@@ -277,9 +273,9 @@ def _task_parameters(
         elif "taskOutputParameter" in source:
             output = source["taskOutputParameter"]
             key = output["producerTask"], output["outputParameterKey"]
-            if key not in outputs:
+            if key not in handed_on:
                 raise UserError(f"{task_name}: {key[0]} has no output parameter {key[1]}")
-            values[name] = outputs[key]
+            values[name] = handed_on[key]
         else:
             raise UserError(f"{task_name}: parameter {name} comes from {', '.join(source)}")
     for name, definition in definitions.items():
@@ -302,6 +298,10 @@ def _converted(what: str, definition: Mapping[str, Any], value: Any) -> Any:
     if value is None or (kind in _NUMBERS) != is_number:
         raise UserError(f"{what}: type mismatch: expect {kind}, got {json.dumps(value)}")
     return value
+
+
+def _output_parameters(component: Mapping[str, Any]) -> Mapping[str, Any]:
+    return component.get("outputDefinitions", {}).get("parameters", {})
 
 
 def _upstream(task_name: str, source: Mapping[str, Any], known: Artifacts) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def _executor_of(
 
 
 def _check_inputs(spec: dict[str, Any], name: str, task: dict[str, Any]) -> None:
-    root = spec["root"]
+    root, components = spec["root"], spec["components"]
     tasks, form = root["dag"]["tasks"], root.get("inputDefinitions", {}).get("parameters", {})
     at, inputs = f"root.dag.tasks.{name}", task.get("inputs", {})
     for before in task.get("dependentTasks", ()):
@@ -219,22 +219,17 @@ def _check_inputs(spec: dict[str, Any], name: str, task: dict[str, Any]) -> None
         if "componentInputParameter" in value:
             at_key = f"{at}.inputs.parameters.{key}.componentInputParameter"
             _known(at_key, value["componentInputParameter"], form)
-        if "taskOutputParameter" in value:
-            at_key = f"{at}.inputs.parameters.{key}.taskOutputParameter"
-            _check_output(spec, at_key, value["taskOutputParameter"], "parameters")
-    for key, value in inputs.get("artifacts", {}).items():
-        at_key = f"{at}.inputs.artifacts.{key}.taskOutputArtifact"
-        _check_output(spec, at_key, value.get("taskOutputArtifact", {}), "artifacts")
-
-
-def _check_output(spec: dict[str, Any], at: str, source: dict[str, Any], kind: str) -> None:
-    """Stops at an output that no step has; `kind` is artifacts or parameters."""
-    tasks, producer = spec["root"]["dag"]["tasks"], source.get("producerTask")
-    _known(f"{at}.producerTask", producer, tasks)
-    component = spec["components"][tasks[producer]["componentRef"]["name"]]
-    outputs = component.get("outputDefinitions", {}).get(kind, {})
-    key = "outputArtifactKey" if kind == "artifacts" else "outputParameterKey"
-    _known(f"{at}.{key}", source.get(key), outputs)
+    for kind, output in (("artifacts", "Artifact"), ("parameters", "Parameter")):
+        for key, value in inputs.get(kind, {}).items():
+            if kind == "parameters" and f"taskOutput{output}" not in value:
+                continue
+            source = value.get(f"taskOutput{output}", {})
+            at_key = f"{at}.inputs.{kind}.{key}.taskOutput{output}"
+            producer = source.get("producerTask")
+            _known(f"{at_key}.producerTask", producer, tasks)
+            component = components[tasks[producer]["componentRef"]["name"]]
+            outputs = component.get("outputDefinitions", {}).get(kind, {})
+            _known(f"{at_key}.output{output}Key", source.get(f"output{output}Key"), outputs)
 
 
 def _known(at: str, name: str | None, known: dict[str, Any]) -> None:
@@ -299,6 +294,10 @@ def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
 
 def _producers(task: dict[str, Any]) -> list[str]:
     inputs = task.get("inputs", {})
-    artifacts = [v["taskOutputArtifact"] for v in inputs.get("artifacts", {}).values()]
-    parameters = [v.get("taskOutputParameter") for v in inputs.get("parameters", {}).values()]
-    return [source["producerTask"] for source in (*artifacts, *parameters) if source]
+    sources = [*inputs.get("artifacts", {}).values(), *inputs.get("parameters", {}).values()]
+    return [
+        source[key]["producerTask"]
+        for source in sources
+        for key in ("taskOutputArtifact", "taskOutputParameter")
+        if key in source
+    ]

@@ -246,16 +246,14 @@ def test_an_output_parameter_is_handed_on(spec):
     spec = with_output(spec)
     given = backend_rules.executor_input(spec, "Trainer", {"epochs": 1}, {}, "minio://b/T/1")
     assert given["outputs"]["parameters"] == {"said": {"outputFile": "/tmp/kfp/outputs/said"}}
-    values = backend_rules.output_values(spec, "Trainer", {"parameterValues": {"said": "yes"}})
-    handed = backend_rules.executor_input(
-        spec, "Pusher", {}, {}, "minio://b/P/1", {("Trainer", "said"): values["said"]}
-    )
+    said = backend_rules.output_parameters(spec, "Trainer", {"parameterValues": {"said": "yes"}})
+    handed = backend_rules.executor_input(spec, "Pusher", {}, {}, "minio://b/P/1", said)
     assert handed["inputs"]["parameterValues"] == {"said": "yes"}
 
 
 def test_an_output_parameter_that_nobody_wrote_is_refused(spec):
     spec = with_output(spec)
     with pytest.raises(ValueError, match="output parameter said was not written"):
-        backend_rules.output_values(spec, "Trainer", {})
+        backend_rules.output_parameters(spec, "Trainer", {})
     with pytest.raises(ValueError, match="Pusher: Trainer has no output parameter said"):
         backend_rules.executor_input(spec, "Pusher", {}, {}, "minio://b/P/1")
