@@ -25,7 +25,7 @@ from components.trainer.settings.trainer import TrainerSettings
 from components.trainer.targets import teacher_files
 from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
-from pipeline.kubeflow.package.setting_paths import FILES_FINGERPRINT
+from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST, FILES_FINGERPRINT
 from pipeline.kubeflow.step.entrypoint import leave_message
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.step.probe")
     parser.add_argument("--executor_input", required=True)
+    parser.add_argument(ENVIRONMENT_DIGEST)  # every step has it; not read here
     options = parser.parse_args(argv)
     root = os.environ.get(ROOT_VARIABLE, "")
     try:

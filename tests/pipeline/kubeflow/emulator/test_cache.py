@@ -59,6 +59,7 @@ def documents():
     """A compiled recipe."""
     overrides = [
         "kubeflow.image=registry.example.com/graft:1",
+        "kubeflow.env={HOME: /tmp}",
         "kubeflow.pvcs.graft=/mnt/graft",
         "kubeflow.data_source=/mnt/graft/pictures",
         "kubeflow.push_destination=/mnt/graft/serving",
