@@ -206,6 +206,51 @@ def versions_list(config: ConfigArgument = DEFAULT_RECIPE, set_: SetOption = Non
 
 
 @app.command()
+def register(
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Address of the registry.",
+            show_default="the recipe's push.registry",
+        ),
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="Which version.", show_default="the one served"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model.", show_default="the recipe's")
+    ] = None,
+    uri: Annotated[
+        str | None,
+        typer.Option(
+            help="Where servers find the version, as pvc://models/fruit/3.",
+            show_default="below push.registry_uri, or the path on this machine",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the bearer token.", show_default="$MODEL_REGISTRY_TOKEN"),
+    ] = None,
+) -> None:
+    """Notes a served version in a Kubeflow Model Registry, with its findings and origin."""
+    from pipeline.commands.register import register_version
+
+    register_version(
+        config,
+        set_ or [],
+        registry=registry,
+        version=version,
+        name=name,
+        uri=uri,
+        token_file=token_file,
+    )
+
+
+@app.command()
 def doctor(
     config: ConfigArgument = DEFAULT_RECIPE, set_: SetOption = None, verbose: VerboseOption = False
 ) -> None:
