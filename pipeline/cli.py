@@ -138,8 +138,21 @@ def rehearse(
         ),
     ] = "",
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keeps artifacts and the steps' folders.")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Keeps artifacts and pods; the next rehearsal takes steps from them.",
+        ),
     ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Runs every step, whatever was kept.")
+    ] = False,
+    order: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED", help="Another order of the steps, as in a cluster; drawn by this seed."
+        ),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Runs a Kubeflow Pipelines package on this machine, as its backend would (exit code as `run`).
@@ -149,7 +162,11 @@ def rehearse(
     """
     from pipeline.commands.rehearse import rehearse_package
 
-    raise typer.Exit(rehearse_package(package, work, param or [], pipeline_root, keep, verbose))
+    raise typer.Exit(
+        rehearse_package(
+            package, work, param or [], pipeline_root, keep, verbose, not no_cache, order
+        )
+    )
 
 
 @app.command()
@@ -269,6 +286,51 @@ def verify(
 
 
 @app.command()
+def register(
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Address of the registry.",
+            show_default="the recipe's push.registry",
+        ),
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="Which version.", show_default="the one served"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model.", show_default="the recipe's")
+    ] = None,
+    uri: Annotated[
+        str | None,
+        typer.Option(
+            help="Where servers find the version, as pvc://models/fruit/3.",
+            show_default="below push.registry_uri, or the path on this machine",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the bearer token.", show_default="$MODEL_REGISTRY_TOKEN"),
+    ] = None,
+) -> None:
+    """Notes a served version in a Kubeflow Model Registry, with its findings and origin."""
+    from pipeline.commands.register import register_version
+
+    register_version(
+        config,
+        set_ or [],
+        registry=registry,
+        version=version,
+        name=name,
+        uri=uri,
+        token_file=token_file,
+    )
+
+
+@app.command()
 def doctor(
     config: ConfigArgument = DEFAULT_RECIPE, set_: SetOption = None, verbose: VerboseOption = False
 ) -> None:
@@ -354,6 +416,20 @@ def submit(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Runs every step, whatever the package says.")
     ] = False,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Uploads the package as a version of this pipeline, and runs that."
+        ),
+    ] = None,
+    pipeline_version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name of the version.",
+            show_default="of the package's content, so that the same is uploaded once",
+        ),
+    ] = None,
     wait: Annotated[
         bool,
         typer.Option(
@@ -400,6 +476,8 @@ def submit(
         token_file=token_file,
         ca_cert=ca_cert,
         use_cache=not no_cache,
+        pipeline=pipeline,
+        pipeline_version=pipeline_version,
         cron=cron,
         replace=replace,
         wait=wait,

@@ -15,6 +15,9 @@ EVALUATOR = "Evaluator"
 SERVING_GATE = "ServingGate"
 PUSHER = "Pusher"
 
+PROBE = "Probe"
+"""A step of packages alone: it looks at what lies outside of a run."""
+
 ALL = (
     IMAGE_EXAMPLE_GEN,
     STATISTICS_GEN,
@@ -31,3 +34,6 @@ ALL = (
 
 # The nodes that may say no, with the output in which each leaves its rows, in the order of a table.
 BLESSINGS = {DATA_GATE: "data_blessing", EVALUATOR: "blessing", SERVING_GATE: "infra_blessing"}
+
+STEPS = (*ALL, PROBE)
+"""Of a package."""

@@ -24,3 +24,16 @@ class PushSettings(Settings):
         if "://" in destination:
             raise ValueError(f"must be a folder, not a URL such as {destination}; mount the bucket")
         return destination
+
+    registry: str = pydantic.Field(
+        "",
+        pattern=r"^(https?://[^\s/@]+(/\S*)?)?$",
+        description="address of a Kubeflow Model Registry in which `graft run` notes what it has "
+        "pushed; empty: none",
+    )
+    registry_uri: str = pydantic.Field(
+        "",
+        pattern=r"^([a-z0-9]+://\S+)?$",
+        description="the destination as servers know it, as pvc://models/fruit or "
+        "s3://models/fruit; empty: its path on this machine",
+    )

@@ -19,6 +19,8 @@ def rehearse_package(
     pipeline_root: str,
     keep: bool,
     verbose: bool,
+    use_cache: bool = True,
+    order: int | None = None,
 ) -> int:
     """Runs a package step by step on this machine and shows how it goes.
 
@@ -27,8 +29,10 @@ def rehearse_package(
         work: folder for what it leaves; None: `runs/<pipeline>/rehearsal`.
         overrides: `key=value` of run parameters.
         pipeline_root: URI below which artifacts go; empty: the package's, else the backend's.
-        keep: leaves artifacts and pods behind.
+        keep: leaves artifacts and pods behind; later rehearsals take steps from what is kept.
         verbose: leaves this process' log on the terminal. Those of the steps always go to files.
+        use_cache: whether steps may be taken from what earlier rehearsals kept.
+        order: seed of another order of steps; None: the package's.
 
     Returns:
         The exit code: 0 when every gate said yes, 1 when one said no or a step failed, 70 after a
@@ -50,7 +54,9 @@ def rehearse_package(
         console.print("[dim]Starting TensorFlow and TFX …[/]")
         from pipeline.kubeflow.emulator import rehearsal
 
-        run = rehearsal.Rehearsal(package, work, given, pipeline_root)
+        run = rehearsal.Rehearsal(
+            package, work, given, pipeline_root, use_cache=use_cache, order=order
+        )
         say(console, f"Logs: {run.folder / 'logs'}")
         try:
             with RunDisplay(console) as display:

@@ -3,8 +3,9 @@
 from rich.console import Console
 
 from pipeline.commands.local_run import run_locally
+from pipeline.commands.register import register_pushed
 from pipeline.config import load_recipe
-from pipeline.console import RunDisplay, show_result
+from pipeline.console import RunDisplay, say, show_result
 from pipeline.preflight import Inspection
 
 
@@ -31,6 +32,8 @@ def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> 
 
         result = run_local(recipe, display, found)
         show_result(console, result, recipe.push_destination)
+        if result.pushed_path and (line := register_pushed(recipe, result.pushed_path)):
+            say(console, line)
         return 0 if result.succeeded else 1
 
     title = f"{recipe.name}: {recipe.data.source} on {_network(recipe)}"

@@ -40,6 +40,8 @@ class Options:
     token_file: Path | None = None
     ca_cert: Path | None = None
     use_cache: bool = True
+    pipeline: str | None = None
+    pipeline_version: str | None = None
     cron: str | None = None
     replace: bool = False
     wait: bool = False
@@ -91,6 +93,16 @@ def submit_package(target: str, overrides: list[str], options: Options) -> int:
             f"[bold]{plain(package.name)}[/]: {len(package.steps)} steps, "
             f"{'new ' if new else ''}experiment {plain(experiment)} at {plain(host)}",
         )
+        if options.pipeline:
+            version = api.upload(options.pipeline, options.pipeline_version or "", package)
+            job = dataclasses.replace(job, version=version)
+            how = "uploaded" if version.new else "there already"
+            link = api.link(f"pipelines/details/{version.pipeline_id}/version/{version.version_id}")
+            _print(
+                console,
+                f"Pipeline {plain(options.pipeline)}, version {plain(version.name)} ({how}): "
+                f"{plain(link)}",
+            )
         if schedule:
             _schedule(api, experiment_id, job, schedule, options.replace, console)
             return 0
@@ -110,6 +122,13 @@ def _check(options: Options) -> str | None:
         raise UserError("--timeout says how long to wait: give --wait too")
     if options.replace and not options.cron:
         raise UserError("--replace is for schedules: give --cron too")
+    if options.pipeline_version and not options.pipeline:
+        raise UserError("--pipeline-version names a version of a pipeline: give --pipeline too")
+    if options.pipeline and not options.use_cache:
+        raise UserError(
+            "--no-cache changes what is sent, and --pipeline runs the package as it was uploaded: "
+            "leave one out, or compile with --set kubeflow.cache=false"
+        )
     if options.cron and options.wait:
         raise UserError("--wait waits for a run, and --cron starts none now: leave one out")
     return cron.six_fields(options.cron) if options.cron else None

@@ -20,8 +20,8 @@ from pipeline.kubeflow.step_settings import (
 
 
 def _check_step_name(name: str) -> str:
-    if name not in node_ids.ALL:
-        near, known = did_you_mean(name, node_ids.ALL), ", ".join(sorted(node_ids.ALL))
+    if name not in node_ids.STEPS:
+        near, known = did_you_mean(name, node_ids.STEPS), ", ".join(sorted(node_ids.STEPS))
         raise ValueError(f"no such step{near}. Steps: {known}")
     return name
 
@@ -102,6 +102,8 @@ class KubeflowSettings(StepSettings):
         if name == node_ids.PUSHER:
             everywhere.pop("retries", None)
         said = _merged(everywhere, own.model_dump(exclude_unset=True))
+        if name == node_ids.PROBE:
+            said["pvcs"] = _merged(self._looked_at(), said.get("pvcs", {}))
         resources = _resources(said.get("resources", {}), _DEFAULTS.get(name, _DEFAULT))
         try:
             step = NamedStepSettings.model_validate({**said, "resources": resources})
@@ -110,10 +112,33 @@ class KubeflowSettings(StepSettings):
         cache = step.cache if step.cache is not None else name not in NEVER_CACHED
         return step.replaced(cache=cache)
 
+    @property
+    def has_probe(self) -> bool:
+        """Whether any step is cached by what the Probe finds."""
+        return any(self.step(name).cache for name in _CACHED_BY_PROBE)
+
+    def _looked_at(self) -> dict[str, str]:
+        """Mount paths by claim of what the Probe looks at: all that the steps after it mount."""
+        found: dict[str, tuple[str, str]] = {}
+        for name in (*_CACHED_BY_PROBE, node_ids.TRAINER):
+            for claim, path in self.step(name).pvcs.items():
+                for other, (at, by) in found.items():
+                    if (claim == other) != (path == at):
+                        raise UserError(
+                            f"kubeflow.steps: {by} has the claim {other} at {at} and {name} the "
+                            f"claim {claim} at {path}, but {node_ids.PROBE} looks at both: mount "
+                            "each claim at one path and one claim at each path, or set cache to "
+                            f"false for {' and '.join(_CACHED_BY_PROBE)}"
+                        )
+                found.setdefault(claim, (path, name))
+        return {claim: path for claim, (path, _) in found.items()}
+
     def image_of(self, step: NamedStepSettings) -> str:
         """The image of a step."""
         return self.gpu_image if step.gpu and self.gpu_image else self.image
 
+
+_CACHED_BY_PROBE = (node_ids.IMAGE_EXAMPLE_GEN, node_ids.BASELINE_FINDER)
 
 # TensorFlow and its data at work take 1 to 2 GiB, the Trainer about as much again on a CPU.
 _DEFAULT = {
@@ -121,6 +146,11 @@ _DEFAULT = {
     "limits": {"cpu": "4", "memory": "4Gi"},
 }
 _DEFAULTS = {
+    # Without TensorFlow; it keeps a list of the pictures.
+    node_ids.PROBE: {
+        "requests": {"cpu": "500m", "memory": "512Mi"},
+        "limits": {"cpu": "1", "memory": "2Gi"},
+    },
     node_ids.TRAINER: {
         "requests": {"cpu": "2", "memory": "4Gi"},
         "limits": {"cpu": "8", "memory": "16Gi"},

@@ -7,15 +7,15 @@ import pydantic
 from components.settings import Settings
 from pipeline.kubeflow.mounts import MountPath, VolumeName
 from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes, seconds
-from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PUSHER
+from pipeline.node_ids import PROBE, PUSHER
 from pipeline.secret_words import is_secret
 
 LONGEST_RETRYING_S = 30 * 86_400
 """Seconds from a step's first start after which Argo retries it no more."""
 
-# What they do lies outside the run: pictures may have changed, another model may be served, a
-# push must not be taken for done because an earlier one was. And a gate's no is no accident.
-NEVER_CACHED = (IMAGE_EXAMPLE_GEN, BASELINE_FINDER, PUSHER)
+# The Probe looks at what lies outside the run: pictures may have changed, another model may be
+# served. And a push must not be taken for done because an earlier one was.
+NEVER_CACHED = (PROBE, PUSHER)
 
 
 _Text = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
@@ -131,7 +131,7 @@ class StepSettings(Settings):
     cache: bool | None = pydantic.Field(
         None,
         description="whether outputs of an earlier run may be taken; null: yes, but not for "
-        f"{', '.join(NEVER_CACHED[:-1])} and {NEVER_CACHED[-1]}",
+        f"{' and '.join(NEVER_CACHED)}",
     )
 
     @pydantic.field_validator("retries", mode="before")

@@ -1,6 +1,10 @@
 """A compiled package, run under the rules of a Kubeflow Pipelines backend."""
 
+import os
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +38,8 @@ def package(recipe, tmp_path_factory) -> Path:
         "pvcs": {CLAIM: "/mnt/graft"},
         "push_destination": "/mnt/graft/serving",
         "env": {"HOME": "/tmp"},
+        "training_state": "/mnt/graft/state",
+        "steps": {"Trainer": {"retries": 1}},
     }
     path = tmp_path_factory.mktemp("package") / "shapes.yaml"
     path.write_text(compile_package(Recipe.model_validate(values)), encoding="utf-8")
@@ -54,7 +60,30 @@ def edited(package, tmp_path):
     return edited
 
 
-def test_it_ends_as_the_local_run_does(package, recipe, recorder, first, pushed, tmp_path):
+@pytest.fixture
+def dying(tmp_path, monkeypatch):
+    """Kills the first Trainer after an epoch; gives the names of the states that Trainers used."""
+    states, killed = set(), []
+
+    class Dying(subprocess.Popen):
+        def wait(self, timeout=None):
+            trains = any("Trainer" in word or "trainer" in word for word in self.args[:8])
+            while trains and self.poll() is None:
+                found = list((tmp_path / "work" / "pvc" / CLAIM).glob("state/*/.state-*/*.npz"))
+                states.update(path.parent.name for path in found)
+                if found and not killed:
+                    killed.append(self.pid)
+                    os.killpg(self.pid, signal.SIGKILL)
+                time.sleep(0.05)
+            return super().wait(timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Dying)
+    return states
+
+
+def test_it_ends_as_the_local_run_does_though_its_trainer_dies_once(
+    package, recipe, recorder, first, pushed, tmp_path, dying
+):
     """The served model is that of the local run: it is found as baseline, and made again."""
     serving = tmp_path / "work" / "pvc" / CLAIM / "serving"
     shutil.copytree(pushed, serving / pushed.name)
@@ -62,6 +91,10 @@ def test_it_ends_as_the_local_run_does(package, recipe, recorder, first, pushed,
     rehearsal = Rehearsal(load_package(package), tmp_path / "work", epochs)
     result = rehearsal.run(recorder)
 
+    assert recorder.notices == [
+        "Trainer was ended by signal 9. Retry 1 of 1, at once; in a cluster after 60 s"
+    ]
+    assert len(dying) == 1, "the second goes on from the state of the first"
     summaries = {step: report.summary for step, report in recorder.reports.items()}
     assert summaries["BaselineFinder"] == f"served now: {pushed.name}"
     for step in ("ImageExampleGen", "ExampleValidator", "Trainer", "Evaluator"):
@@ -87,7 +120,7 @@ def test_tfx_alone_fails_in_its_first_step(edited, tmp_path, capfd):
     code = rehearse_package(edited(change), tmp_path, [], "", keep=False, verbose=False)
     shown = capfd.readouterr().out
     assert code == 1
-    assert "✗ BaselineFinder ended with exit code 1" in shown
+    assert "✗ ImportSchemaGen ended with exit code 1" in shown
     assert "system.Artifact" in shown, "the type that TFX does not know"
 
 

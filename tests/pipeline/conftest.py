@@ -5,10 +5,16 @@ import json
 import pytest
 
 _STEPS = {
-    "ImageExampleGen": {"source": "digits"},
+    "ImageExampleGen": {
+        "source": "digits",
+        "settings": "{}",
+        "unlabelled": "",
+        "input_fingerprint": "",
+        "ledger_fingerprint": "",
+    },
     "ImportSchemaGen": {"schema_file": ""},
     "Trainer": {},
-    "BaselineFinder": {"push_destination": "/mnt/serving/digits"},
+    "BaselineFinder": {"push_destination": "/mnt/serving/digits", "served_fingerprint": ""},
     "Pusher": {"push_destination": "/mnt/serving/digits"},
 }
 _NEEDS = {

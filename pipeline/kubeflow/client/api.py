@@ -1,12 +1,14 @@
 """The requests to Kubeflow Pipelines that Graft needs, one method each."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import kfp_server_api
 import urllib3
+import yaml
 
 from components.errors import UserError
 from pipeline.kubeflow.client.connection import ApiError, Connection, NotKfpError
@@ -15,6 +17,28 @@ from pipeline.kubeflow.package.documents import Package
 
 _API = "/apis/v2beta1"
 _TAIL_BYTES = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True)
+class UploadedVersion:
+    """A version of a named pipeline at the server.
+
+    Attributes:
+        pipeline_id: of the pipeline.
+        version_id: of the version.
+        name: of the version.
+        new: whether it has just been uploaded.
+    """
+
+    pipeline_id: str
+    version_id: str
+    name: str
+    new: bool
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """As a run names it."""
+        return {"pipeline_id": self.pipeline_id, "pipeline_version_id": self.version_id}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +52,7 @@ class Job:
         pipeline_root: URI for the artifacts; None: the package's or the server's own.
         service_account: Kubernetes service account of the pods; None: the server's own.
         use_cache: False: every step runs; True: as the package says.
+        version: an uploaded version that runs in place of the package itself.
     """
 
     package: Package
@@ -36,6 +61,7 @@ class Job:
     pipeline_root: str | None = None
     service_account: str | None = None
     use_cache: bool = True
+    version: "UploadedVersion | None" = None
 
     def body(self, experiment_id: str) -> dict[str, Any]:
         """The fields that V2beta1Run and V2beta1RecurringRun have in common, as JSON."""
@@ -53,9 +79,12 @@ class Job:
         body = {
             "display_name": self.name,
             "experiment_id": experiment_id,
-            "pipeline_spec": documents if self.package.platform else spec,
             "runtime_config": config,
         }
+        if self.version:
+            body["pipeline_version_reference"] = self.version.reference
+        else:
+            body["pipeline_spec"] = documents if self.package.platform else spec
         return {**body, "service_account": self.service_account} if self.service_account else body
 
 
@@ -113,6 +142,61 @@ class PipelinesApi:
             body["namespace"] = self._namespace
         created = self._connection.request("POST", path, body=body, answer=answer)
         return self._id(created.experiment_id), True
+
+    def upload(self, pipeline: str, version: str, package: Package) -> UploadedVersion:
+        """Uploads a package as a version of a named pipeline, unless there is that version.
+
+        Args:
+            pipeline: name; made if there is none.
+            version: name of the version; empty: the package's digest, so that the same package is
+                the same version.
+            package: what to upload.
+
+        Raises:
+            UserError: there is a version of the name that was asked for.
+        """
+        path, asked = f"{_API}/pipelines", version
+        text = yaml.safe_dump_all(filter(None, [package.spec, package.platform]), sort_keys=True)
+        version = version or hashlib.sha256(text.encode()).hexdigest()[:12]
+        found = self._connection.request(
+            "GET",
+            path,
+            query={"filter": _named(pipeline, "name"), "namespace": self._namespace},
+            answer="V2beta1ListPipelinesResponse",
+        )
+        if found.pipelines:
+            pipeline_id = self._id(found.pipelines[0].pipeline_id)
+            there = self._connection.request(
+                "GET",
+                f"{path}/{pipeline_id}/versions",
+                query={"filter": _named(version, "name")},
+                answer="V2beta1ListPipelineVersionsResponse",
+            ).pipeline_versions
+            if there and asked:
+                raise UserError(
+                    f"--pipeline-version {version}: pipeline {pipeline} has a version of that name "
+                    "already; name another, or leave the option out to name it by its content"
+                )
+            if there:
+                return UploadedVersion(
+                    pipeline_id, self._id(there[0].pipeline_version_id), version, new=False
+                )
+        else:
+            body = {"display_name": pipeline}
+            if self._namespace:
+                body["namespace"] = self._namespace
+            made = self._connection.request("POST", path, body=body, answer="V2beta1Pipeline")
+            pipeline_id = self._id(made.pipeline_id)
+        uploaded = self._connection.request(
+            "POST",
+            f"{path}/upload_version",
+            query={"name": version, "pipelineid": pipeline_id},
+            file=("package.yaml", text),
+            answer="V2beta1PipelineVersion",
+        )
+        return UploadedVersion(
+            pipeline_id, self._id(uploaded.pipeline_version_id), version, new=True
+        )
 
     def create_run(self, experiment_id: str, job: Job) -> str:
         """Starts a run.
@@ -205,7 +289,7 @@ class PipelinesApi:
         return given
 
 
-def _named(name: str) -> str:
+def _named(name: str, key: str = "display_name") -> str:
     """The API's filter for objects of this name, as JSON."""
-    only = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+    only = {"operation": "EQUALS", "key": key, "stringValue": name}
     return json.dumps({"predicates": [only]})

@@ -9,6 +9,7 @@ the home folder.
 """
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _RETRIES = urllib3.Retry(
 _SENT_BUT_NOT_ANSWERED = (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ProtocolError)
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")  # as OpenSSL up to 3.1 and later say
 _MAX_MESSAGE = 400
+_FILE_FIELD = "uploadfile"
 _TOKEN_KEY = "authorization"  # noqa: S105 (where kfp_server_api looks for it)
 
 
@@ -95,6 +97,7 @@ class Connection:
         answer: str = "object",
         query: dict[str, Any] | None = None,
         body: Any = None,
+        file: tuple[str, str] | None = None,
     ) -> Any:
         """Sends a request and reads its answer.
 
@@ -104,12 +107,19 @@ class Connection:
             answer: name of the class of `kfp_server_api` to read it into; `object`: plain JSON.
             query: of the URL; None values are left out.
             body: JSON, or an object of `kfp_server_api`.
+            file: name and text of a file to upload instead of a body.
 
         Raises:
             ApiError: the host cannot be reached or refuses the request.
             NotKfpError: the answer is not JSON, or not that of the API.
         """
-        plain = self._call(method, path, query, body, response_type="object")
+        options: dict[str, Any] = {"response_type": "object"}
+        with tempfile.TemporaryDirectory() as folder:
+            if file:  # the generated client uploads what is on the disk
+                name, text = file
+                Path(folder, name).write_text(text, encoding="utf-8")
+                options |= {"files": {_FILE_FIELD: str(Path(folder, name))}, "post_params": []}
+            plain = self._call(method, path, query, body, **options)
         if not isinstance(plain, dict):
             raise NotKfpError(self.host)
         if answer == "object":
@@ -128,13 +138,14 @@ class Connection:
         return self._call("GET", path, query, None, _preload_content=False)
 
     def _call(self, method: str, path: str, query: dict | None, body: Any, **options) -> Any:
+        kind = "multipart/form-data" if "files" in options else "application/json"
         given = [(name, value) for name, value in (query or {}).items() if value is not None]
         try:
             return self._client.call_api(
                 path,
                 method,
                 query_params=given,
-                header_params={"Accept": "application/json", "Content-Type": "application/json"},
+                header_params={"Accept": "application/json", "Content-Type": kind},
                 body=body,
                 auth_settings=["Bearer"],
                 _return_http_data_only=True,

@@ -15,8 +15,8 @@ COMMAND = ("python", "-m", "pipeline.kubeflow.step.entrypoint")
 def compile_package(recipe: Recipe) -> str:
     """Compiles a recipe.
 
-    Neither the pictures nor the served model are looked at, because the cluster has its own; so
-    their fingerprints are left out, and the steps that read them are not taken from the cache.
+    Neither the pictures nor the served model are looked at, because the cluster has its own; the
+    step Probe looks at them there, see `compiler.probe`.
 
     Args:
         recipe: its block `kubeflow` names an image at least.

@@ -14,6 +14,7 @@ import yaml
 
 from components.trainer.fitting.resume import FOLDER_VARIABLE
 from pipeline.kubeflow.compiler.parameters import ExposedSetting
+from pipeline.kubeflow.compiler.probe import add_probe
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec, resources
 from pipeline.kubeflow.package.setting_paths import (
@@ -55,6 +56,8 @@ def post_process(
         spec["defaultPipelineRoot"] = settings.pipeline_root
     _add_parameters(spec, parameters)
     _add_constant(spec, IMPORT_SCHEMA_GEN, SCHEMA_TEXT, schema_text)
+    if settings.has_probe:
+        add_probe(spec)
     executors = {}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = settings.step(name)

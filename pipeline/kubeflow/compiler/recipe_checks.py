@@ -10,7 +10,7 @@ from pipeline.kubeflow.compiler.parameters import exposed_settings
 from pipeline.kubeflow.image_name import is_moving
 from pipeline.kubeflow.package.volumes import on_volume
 from pipeline.kubeflow.settings import KubeflowSettings
-from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PUSHER, TRAINER
+from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PROBE, PUSHER, TRAINER
 
 _BUILT_IN_WEIGHTS = ("imagenet", "glyphs", "none")
 _URL_WITH_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*)://[^/\s:@\"']*:[^/\s@\"']+@([^/\s\"']*)")
@@ -43,6 +43,11 @@ def check_recipe(recipe: Recipe) -> None:
         raise UserError(
             f"kubeflow.training_state: {state} is on no volume of the step {TRAINER}, so it would "
             "be gone with the pod: name a folder below where a claim of kubeflow.pvcs is mounted"
+        )
+    if settings.step(PROBE).cache:
+        raise UserError(
+            f"kubeflow.steps.{PROBE}.cache: it looks at what changes outside of the runs, so it "
+            "cannot be cached: leave the key out"
         )
     _check_split_ledger(recipe)
     exposed_settings(recipe, data_source(recipe), push_destination(recipe))

@@ -131,6 +131,11 @@ def claim_mounts(platform: Mapping[str, Any], claims: Path) -> Mounts:
     }
 
 
+def claim_names(platform: Mapping[str, Any]) -> list[str]:
+    """Names of the persistent volume claims of a step; see `claim_mounts`."""
+    return [_claim_name(mount) for mount in platform.get("pvcMount", ())]
+
+
 def translate(value: Any, mounts: Mounts) -> Any:
     """Replaces paths on a volume by those of its folder, also inside JSON in a string.
 

@@ -6,9 +6,10 @@ out; the JSON forms of the protos `PipelineSpec`, `ExecutorInput` and `ExecutorO
 """
 
 import copy
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.errors import UserError
@@ -134,6 +135,51 @@ def executor_input(
             },
         },
     }
+
+
+def cache_key(
+    spec: Mapping[str, Any],
+    task_name: str,
+    given: Mapping[str, Any],
+    container: Mapping[str, Any],
+    claims: Iterable[str],
+) -> str:
+    """What the backend looks an earlier execution up by (`cacheutils.GenerateCacheKey`).
+
+    It sees artifacts by their numbers in the metadata store, not by their content. Environment
+    variables are left out: backends to 2.17 do not look at them.
+
+    Args:
+        spec: a PipelineSpec.
+        task_name: the step.
+        given: its ExecutorInput, without local paths.
+        container: its `PipelineContainerSpec`.
+        claims: names of the persistent volume claims that it mounts.
+
+    Returns:
+        SHA-256, hexadecimal.
+    """
+    component = spec["components"][spec["root"]["dag"]["tasks"][task_name]["componentRef"]["name"]]
+    key = {
+        "pipelineName": f"pipeline/{spec['pipelineInfo']['name']}",
+        "inputArtifactNames": {
+            name: [artifact["name"] for artifact in entry["artifacts"]]
+            for name, entry in given["inputs"]["artifacts"].items()
+        },
+        "inputParameterValues": given["inputs"]["parameterValues"],
+        "outputArtifactsSpec": {
+            name: {k: v for k, v in entry["artifacts"][0].items() if k != "uri"}
+            for name, entry in given["outputs"]["artifacts"].items()
+        },
+        "outputParametersSpec": {
+            name: definition["parameterType"]
+            for name, definition in _output_parameters(component).items()
+        },
+        "image": container.get("image", ""),
+        "cmdArgs": [*container.get("command", ()), *container.get("args", ())],
+        "pvcNames": sorted(set(claims)),
+    }
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
 
 def merge(given: Mapping[str, Any], executor_output: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import UserError
-from pipeline.kubeflow.package import backend_rules, schema
+from pipeline.kubeflow.package import backend_rules, pod_rules, schema
+from pipeline.kubeflow.package.retries import RetryPolicy
 
 SUFFIXES = (".yaml", ".yml")
 """Of the files that kfp and the user interface take for packages."""
@@ -26,7 +27,7 @@ class Step:
         command: of the container.
         args: of the container, with placeholders such as `{{$}}`.
         cached: whether an earlier run's outputs may be taken.
-        retries: how often it is tried again.
+        retry_policy: how often and when it is tried again.
         dependencies: names of the tasks that must have ended.
         env: environment variables with literal values.
         resources: `ResourceSpec` as a mapping.
@@ -39,11 +40,16 @@ class Step:
     command: tuple[str, ...]
     args: tuple[str, ...]
     cached: bool
-    retries: int
+    retry_policy: RetryPolicy
     dependencies: tuple[str, ...]
     env: dict[str, str]
     resources: dict[str, Any]
     platform: dict[str, Any]
+
+    @property
+    def retries(self) -> int:
+        """How often it is tried again."""
+        return self.retry_policy.count
 
     @property
     def gpu(self) -> str:
@@ -174,19 +180,19 @@ def _check_references(spec: dict[str, Any], platform: dict[str, Any]) -> None:
     labels = {_executor_of(name, task, components, spec) for name, task in tasks.items()}
     for name, task in tasks.items():
         _check_inputs(spec, name, task)
-        if task.get("retryPolicy", {}).get("maxRetryCount") and not _longest(task["retryPolicy"]):
+        policy = RetryPolicy.of_task(task)
+        if policy.count and not policy.longest_s:
             raise UserError(
                 f"root.dag.tasks.{name}.retryPolicy.backoffMaxDuration is missing or 0: backends "
                 "from 2.14 on would never retry the step; write 2592000s"
             )
-    for label in _executors(platform) if platform else ():
+    configs = _executors(platform) if platform else {}
+    for label in configs:
         if label not in labels:
             raise UserError(f"no step has the executor {label}, for which document 2 has a block")
-
-
-def _longest(policy: dict[str, Any]) -> float:
-    """Seconds from a step's first start within which it is retried."""
-    return float(policy.get("backoffMaxDuration", "0s").removesuffix("s"))
+    for label in sorted(labels):
+        container = _executors(spec)[label].get("container", {})
+        pod_rules.check_pod(label, container, configs.get(label, {}))
 
 
 def _executor_of(
@@ -275,7 +281,7 @@ def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
                     command=tuple(container.get("command", ())),
                     args=tuple(container.get("args", ())),
                     cached=tasks[name].get("cachingOptions", {}).get("enableCache", False),
-                    retries=tasks[name].get("retryPolicy", {}).get("maxRetryCount", 0),
+                    retry_policy=RetryPolicy.of_task(tasks[name]),
                     dependencies=tuple(sorted(needs[name])),
                     env={v["name"]: v.get("value", "") for v in container.get("env", ())},
                     resources=container.get("resources", {}),

@@ -12,6 +12,9 @@ SCHEMA_TEXT = "schema_text"
 MOUNT_PATHS = "mount_paths"
 """JSON: list of the folders at which the step's volumes are mounted."""
 
+FILES_FINGERPRINT = "files_fingerprint"
+"""Changes with the files that the Trainer reads beside its inputs, and so does its cache key."""
+
 ENVIRONMENT_DIGEST = "--environment_digest"
 """Option of a step's command: changes with its environment variables, and so does its cache key."""
 

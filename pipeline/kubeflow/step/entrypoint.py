@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if fault_of(error) is Fault.GRAFT:
             traceback.print_exc()
-        _leave_message("; ".join(explain(error).splitlines()), root)
+        leave_message("; ".join(explain(error).splitlines()), root)
         return 1
     return 0
 
@@ -97,7 +97,13 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
         raise _NotPushedError(reason)
 
 
-def _leave_message(message: str, root: str) -> None:
+def leave_message(message: str, root: str) -> None:
+    """Says why a step failed, in its last line and its termination message.
+
+    Args:
+        message: one line.
+        root: see `artifact_paths.ROOT_VARIABLE`.
+    """
     sys.stdout.flush()  # what is still in its buffer would come after the last line
     print(f"graft: {message}", file=sys.stderr, flush=True)
     file = Path(f"{root}{_TERMINATION_LOG}")

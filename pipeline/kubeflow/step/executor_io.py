@@ -43,11 +43,11 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
             raise UserError(f"the component has no input artifact {name}") from None
         metadata = artifact.get("metadata") or {}
         artifact["metadata"] = {k: _unwrap(v) for k, v in metadata.items() if v is not None}
-        artifact["uri"] = local_path(artifact["uri"], root)
+        artifact["uri"] = _local(artifact["uri"], root)
     outputs.get("artifacts", {}).pop(_LOG_ARTIFACT, None)
     outputs.pop("parameters", None)  # TFX would want an artifact for each
     for _, artifact in _artifacts(outputs):
-        artifact["uri"] = local_path(artifact["uri"], root)
+        artifact["uri"] = _local(artifact["uri"], root)
     outputs["outputFile"] = f"{root}{outputs['outputFile']}"
     return localised
 
@@ -75,7 +75,7 @@ def for_backend(executor_output: dict[str, Any], executor_input: dict[str, Any],
     """
     restored = copy.deepcopy(executor_output)
     remote = {
-        local_path(artifact["uri"], root): artifact["uri"]
+        _local(artifact["uri"], root): artifact["uri"]
         for _, artifact in _artifacts(executor_input["outputs"])
     }
     for _, artifact in _artifacts(restored):
@@ -83,6 +83,11 @@ def for_backend(executor_output: dict[str, Any], executor_input: dict[str, Any],
         metadata = artifact.get("metadata") or {}
         artifact["metadata"] = {k: v for k, v in metadata.items() if v is not None}
     return restored
+
+
+def _local(uri: str, root: str) -> str:
+    """Where an artifact lies; kfp's own local orchestrator gives paths of this machine."""
+    return uri if uri.startswith("/") else local_path(uri, root)
 
 
 def _artifacts(side: dict[str, Any]) -> Iterator[tuple[str, _Artifact]]:

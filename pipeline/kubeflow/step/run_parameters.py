@@ -13,6 +13,7 @@ from components.settings import SETTINGS_KEY
 from components.trainer.settings.trainer import TrainerSettings
 from components.validation import Problem, problems
 from pipeline.kubeflow.package.setting_paths import (
+    FILES_FINGERPRINT,
     MOUNT_PATHS,
     PUSH_DESTINATION,
     SCHEMA_TEXT,
@@ -38,6 +39,7 @@ def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
             the pod; the text names the run parameter.
     """
     values = dict(parameter_values)
+    values.pop(FILES_FINGERPRINT, None)  # for the backend's cache key
     if SCHEMA_TEXT in values:
         path = Path(tempfile.mkdtemp(prefix="schema-")) / "schema.pbtxt"
         path.write_text(values.pop(SCHEMA_TEXT), encoding="utf-8")

@@ -5,6 +5,7 @@ times are the year 1, no message with a failed task), common/util/workflow.go fo
 apiserver/server/run_log_server.go for logs (status 200 also when there is none).
 """
 
+import email
 import http.server
 import json
 import re
@@ -23,6 +24,7 @@ _RUN_FIELDS = {
     "display_name",
     "experiment_id",
     "pipeline_spec",
+    "pipeline_version_reference",
     "runtime_config",
     "service_account",
 }
@@ -34,6 +36,19 @@ class _Server(http.server.ThreadingHTTPServer):
         """A client that gives up waiting is what some tests are about, and no news."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
+
+
+def _parts(content: bytes, kind: str) -> list[tuple[str, str, str]]:
+    """Field, file name and text of each part of a form."""
+    form = email.message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + content)
+    return [
+        (
+            part.get_param("name", header="content-disposition"),
+            part.get_filename(),
+            part.get_payload(decode=True).decode(),
+        )
+        for part in form.get_payload()
+    ]
 
 
 class KfpStub:
@@ -57,6 +72,8 @@ class KfpStub:
         self.requests, self.problems, self.runs = [], [], []
         self.schedules: dict[str, dict] = {}
         self.experiments: dict[str, dict] = {}
+        self.pipelines: dict[str, dict] = {}
+        self.versions: dict[str, dict] = {}
         self.script = [("SUCCEEDED", workflow.task_details(len(workflow.steps)))]
         self.failures: list[tuple] = []
         self.logs: dict[str, str] = {}
@@ -99,7 +116,9 @@ class KfpStub:
         url = urllib.parse.urlsplit(handler.path)
         query = dict(urllib.parse.parse_qsl(url.query))
         length = int(handler.headers.get("Content-Length") or 0)
-        body = json.loads(handler.rfile.read(length)) if length else None
+        content = handler.rfile.read(length)
+        kind = handler.headers.get("Content-Type", "")
+        body = _parts(content, kind) if "multipart" in kind else json.loads(content or "null")
         self.requests.append((handler.command, url.path, query, dict(handler.headers), body))
         time.sleep(self.hang.get(handler.command, 0))
         for failure in self.failures:
@@ -136,6 +155,10 @@ class KfpStub:
             ("GET", f"{api}/recurringruns", self._list_schedules),
             ("POST", f"{api}/recurringruns", self._create_schedule),
             ("DELETE", f"{api}/recurringruns/([^/]+)", self._delete_schedule),
+            ("GET", f"{api}/pipelines", self._list_pipelines),
+            ("POST", f"{api}/pipelines", self._create_pipeline),
+            ("GET", f"{api}/pipelines/([^/]+)/versions", self._list_versions),
+            ("POST", f"{api}/pipelines/upload_version", self._upload_version),
             ("GET", "/apis/v1alpha1/runs/([^/]+)/nodes/([^/]+)/log", self._log),
             ("GET", "/k8s/pod/logs", self._ui_log),
             ("GET", "/dex/auth", lambda q, b: (200, "<html>Log in</html>")),
@@ -150,6 +173,8 @@ class KfpStub:
             self.problems.append(f"unknown fields {extra}")
         if body.get("experiment_id") not in {e["experiment_id"] for e in self.experiments.values()}:
             self.problems.append(f"no experiment {body.get('experiment_id')!r}")
+        if ("pipeline_spec" in body) == ("pipeline_version_reference" in body):
+            self.problems.append("either a specification or a version runs")
         if not body.get("display_name"):
             self.problems.append("no name")
         if extra := set(body.get("runtime_config", {})) - {"parameters", "pipeline_root"}:
@@ -190,6 +215,41 @@ class KfpStub:
     def _delete_schedule(self, query, body, schedule_id):
         del self.schedules[schedule_id]
         return 200, {}
+
+    def _list_pipelines(self, query, body):
+        self._check_namespace(query.get("namespace"))
+        name = json.loads(query["filter"])["predicates"][0]["stringValue"]
+        same = [p for p in self.pipelines.values() if p["display_name"] == name]
+        return 200, {"pipelines": same} if same else {}
+
+    def _create_pipeline(self, query, body):
+        self._check_namespace(body.get("namespace"))
+        pipeline = {**body, "pipeline_id": f"pipeline-{len(self.pipelines)}"}
+        self.pipelines[pipeline["pipeline_id"]] = pipeline
+        return 200, pipeline
+
+    def _list_versions(self, query, body, pipeline_id):
+        name = json.loads(query["filter"])["predicates"][0]["stringValue"]
+        same = [
+            v
+            for v in self.versions.values()
+            if (v["pipeline_id"], v["display_name"]) == (pipeline_id, name)
+        ]
+        return 200, {"pipeline_versions": same} if same else {}
+
+    def _upload_version(self, query, body):
+        if query["pipelineid"] not in self.pipelines:
+            self.problems.append(f"no pipeline {query['pipelineid']}")
+        ((field, name, text),) = body
+        if (field, name.endswith(".yaml")) != ("uploadfile", True):
+            self.problems.append(f"a file {name} as {field}")
+        version = {
+            "pipeline_id": query["pipelineid"],
+            "pipeline_version_id": f"version-{len(self.versions)}",
+            "display_name": query["name"],
+        }
+        self.versions[version["pipeline_version_id"]] = {**version, "text": text}
+        return 200, version
 
     def _log(self, query, body, run_id, pod):
         if self.ui_only_logs:

@@ -49,7 +49,10 @@ def test_a_run_is_the_package_unchanged_with_its_name_and_parameters(kfp, submit
         assert json_format.ParseDict(sent[key], message()) == json_format.ParseDict(
             document, message()
         )
-    assert f"{kfp.host}/#/runs/details/run-1" in out and "11 steps, new experiment vision" in out
+    assert (
+        f"{kfp.host}/#/runs/details/run-1" in out
+        and f"{len(kfp.steps)} steps, new experiment vision" in out
+    )
 
 
 def test_defaults_leave_everything_to_package_and_server(kfp, submit):
@@ -70,6 +73,41 @@ def test_no_cache_switches_off_every_step(kfp, submit):
     assert [t.get("cachingOptions", {}).get("enableCache", False) for t in tasks.values()] == (
         [False] * len(kfp.steps)
     )
+
+
+def test_a_package_is_uploaded_as_a_version_of_a_named_pipeline_once(kfp, submit, package_file):
+    code, out = submit(pipeline="vision", params=("frozen_epochs=2",))
+    assert code == 0
+    ((version_id, version),) = kfp.versions.items()
+    assert list(yaml.safe_load_all(version["text"])) == list(
+        yaml.safe_load_all(package_file.read_text())
+    )
+    reference = {"pipeline_id": "pipeline-0", "pipeline_version_id": version_id}
+    (run,) = kfp.runs
+    assert run["pipeline_version_reference"] == reference and "pipeline_spec" not in run
+    assert run["runtime_config"] == {"parameters": {"frozen_epochs": 2}}
+    name = version["display_name"]
+    link = f"{kfp.host}/#/pipelines/details/pipeline-0/version/{version_id}"
+    assert f"Pipeline vision, version {name} (uploaded): {link}" in out
+
+    _, out = submit(pipeline="vision")
+    assert f"version {name} (there already)" in out
+    assert len(kfp.pipelines) == len(kfp.versions) == 1
+    assert kfp.runs[1]["pipeline_version_reference"] == reference
+
+    submit(pipeline="vision", pipeline_version="2026-11", cron="30 3 * * *")
+    assert [v["display_name"] for v in kfp.versions.values()] == [name, "2026-11"]
+    (schedule,) = kfp.schedules.values()
+    assert schedule["pipeline_version_reference"]["pipeline_version_id"] == "version-1"
+    with pytest.raises(UserError, match=r"--pipeline-version 2026-11: pipeline vision has a vers"):
+        submit(pipeline="vision", pipeline_version="2026-11")
+    assert len(kfp.runs) == 2
+
+
+def test_a_pipeline_is_of_a_namespace_where_there_are_several_users(kfp, submit):
+    kfp.multi_user = True
+    submit(pipeline="vision", namespace="me")
+    assert [p["namespace"] for p in kfp.pipelines.values()] == ["me"]
 
 
 def test_an_experiment_that_is_there_is_taken(kfp, submit):
@@ -105,6 +143,8 @@ def test_a_recipe_is_compiled_first(kfp, submit, package_file, monkeypatch):
         ({"cron": "0 3 * * *", "wait": True}, "--cron starts none now"),
         ({"timeout_seconds": 5.0}, "give --wait too"),
         ({"replace": True}, "give --cron too"),
+        ({"pipeline_version": "1"}, "names a version of a pipeline: give --pipeline too"),
+        ({"pipeline": "p", "use_cache": False}, "--no-cache changes what is sent, and --pipeline"),
         ({"params": ("frozen_epochs",)}, "write key=value, as in data_source=digits"),
         ({"params": ("frozen_epoch=1",)}, "no such parameter (did you mean `frozen_epochs`?)"),
         ({"params": ("x=1",)}, "It has: data_source, frozen_epochs, learning_rate"),

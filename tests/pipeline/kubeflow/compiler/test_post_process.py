@@ -35,9 +35,10 @@ def read(text):
 def test_it_can_be_read_back(compiled):
     package = parse_package(process(compiled))
     assert [step.name for step in package.steps] == [
+        "ImportSchemaGen",
+        "Probe",
         "BaselineFinder",
         "ImageExampleGen",
-        "ImportSchemaGen",
         "Trainer",
         "Pusher",
     ]
@@ -69,8 +70,9 @@ def test_parameters_lead_to_the_steps_that_need_them(compiled):
     def given(task, name):
         return tasks[task]["inputs"]["parameters"][name]
 
-    assert given("ImageExampleGen", "source") == {"componentInputParameter": "data_source"}
-    for task in ("BaselineFinder", "Pusher"):
+    for task in ("ImageExampleGen", "Probe"):
+        assert given(task, "source") == {"componentInputParameter": "data_source"}
+    for task in ("BaselineFinder", "Probe", "Pusher"):
         source = {"componentInputParameter": "push_destination"}
         assert given(task, "push_destination") == source
         mounts = given(task, "mount_paths")["runtimeValue"]["constant"]
@@ -175,21 +177,65 @@ def test_one_retry_is_a_retry_policy(compiled):
 
 
 def test_a_step_hears_of_its_own_volumes_only(compiled):
-    text = process(compiled, "steps={Trainer: {pvcs: {data: /mnt/data}}, Pusher: {pvcs: {b: /b}}}")
+    steps = "steps={ImageExampleGen: {pvcs: {data: /mnt/data}}, Pusher: {pvcs: {b: /b}}}"
+    text = process(compiled, steps)
     tasks = read(text)[0]["root"]["dag"]["tasks"]
     mounts = {
         name: json.loads(task["inputs"]["parameters"]["mount_paths"]["runtimeValue"]["constant"])
         for name, task in tasks.items()
         if "mount_paths" in task["inputs"]["parameters"]
     }
-    assert mounts == {"BaselineFinder": ["/mnt/serving"], "Pusher": ["/b", "/mnt/serving"]}
+    assert mounts == {
+        "BaselineFinder": ["/mnt/serving"],
+        "Probe": ["/mnt/data", "/mnt/serving"],  # it looks at what both do
+        "Pusher": ["/b", "/mnt/serving"],
+    }
 
 
-def test_the_cache_is_off_where_a_step_looks_outside(compiled):
-    cached = {step.name for step in parse_package(process(compiled)).steps if step.cached}
-    assert cached == {"ImportSchemaGen", "Trainer"}
+def test_the_cache_is_off_where_a_step_looks_outside_or_acts(compiled):
+    steps = parse_package(process(compiled)).steps
+    assert {step.name for step in steps if not step.cached} == {"Probe", "Pusher"}
+
+
+def test_without_a_cache_nothing_is_probed(compiled):
     off = parse_package(process(compiled, "cache=false"))
-    assert not [step for step in off.steps if step.cached]
+    assert not [step for step in off.steps if step.cached or step.name == "Probe"]
+    apart = parse_package(
+        process(compiled, "steps={ImageExampleGen: {cache: false}, BaselineFinder: {cache: false}}")
+    )
+    assert "Probe" not in {step.name for step in apart.steps}
+
+
+def test_what_the_probe_finds_is_part_of_the_keys_that_depend_on_it(compiled):
+    spec, _ = read(process(compiled))
+    tasks = spec["root"]["dag"]["tasks"]
+    found = {
+        (task, name)
+        for task, content in tasks.items()
+        for name, source in content["inputs"]["parameters"].items()
+        if source.get("taskOutputParameter", {}).get("producerTask") == "Probe"
+    }
+    assert found == {
+        ("ImageExampleGen", "input_fingerprint"),
+        ("ImageExampleGen", "ledger_fingerprint"),
+        ("BaselineFinder", "served_fingerprint"),
+        ("Trainer", "files_fingerprint"),
+    }
+    assert {task for task, _ in found} == {
+        task for task, content in tasks.items() if "Probe" in content.get("dependentTasks", ())
+    }
+
+
+def test_claims_that_the_probe_cannot_mount_together_are_told(compiled):
+    message = (
+        r"kubeflow\.steps: ImageExampleGen has the claim one at /mnt/x and BaselineFinder the "
+        r"claim two at /mnt/x, but Probe looks at both: .* set cache to false for ImageExampleGen "
+        "and BaselineFinder"
+    )
+    steps = "steps={ImageExampleGen: {pvcs: {one: /mnt/x}}, BaselineFinder: {pvcs: {two: /mnt/x}}}"
+    with pytest.raises(ValueError, match=message):
+        process(compiled, steps)
+    process(compiled, steps, "cache=false")
 
 
 def test_what_only_kubernetes_understands(compiled):

@@ -67,6 +67,12 @@ if mode == "killed":
 if mode == "sleep":
     print(os.getpid(), flush=True)
     time.sleep(300)
+if mode == "fail once":
+    marker = pathlib.Path(parameters["push_destination"], "failed-once")
+    if not marker.exists():
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+        sys.exit(3)
 if mode == "fail":
     print("something is wrong", file=sys.stderr)
     sys.exit(2)

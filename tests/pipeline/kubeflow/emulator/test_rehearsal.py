@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kubeflow.emulator.rehearsal import StepError
+from pipeline.kubeflow.emulator.order import shuffled
+from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
+from pipeline.kubeflow.package.documents import load_package
 from pipeline.run_result import RunError
 
 STEPS = {"BaselineFinder", "Evaluator", "ServingGate", "Pusher"}
@@ -49,12 +51,15 @@ def test_only_a_step_that_asks_for_a_gpu_sees_one(rehearse, write, monkeypatch, 
 def test_only_logs_are_left_unless_more_is_wanted(rehearse):
     rehearsal, _ = rehearse()
     assert {path.name for path in rehearsal.folder.iterdir()} == {"logs"}
+    work = rehearsal.folder.parents[1]
+    assert not [path for path in (work / "store").rglob("*") if path.is_file()]
+    assert not (work / "executions").exists()
 
 
-def test_artifacts_and_pods_can_be_kept(rehearse):
+def test_artifacts_and_pods_can_be_kept(rehearse, tmp_path):
     rehearsal, _ = rehearse(keep=True, pipeline_root="gs://bucket/root")
     assert len(list((rehearsal.folder / "pods").iterdir())) == len(STEPS)
-    stored = rehearsal.folder / "store" / "gcs" / "bucket" / "root" / "tiny"
+    stored = tmp_path / "work" / "store" / "gcs" / "bucket" / "root" / "tiny"
     assert len(list(stored.glob("*/Evaluator/*/blessing/gates.json"))) == 1
 
 
@@ -64,6 +69,62 @@ def test_a_step_that_fails_in_the_middle_ends_the_rehearsal(rehearse, recorder):
     assert error.value.tail.endswith("something is wrong")
     assert error.value.log_file.name.endswith("-Evaluator.log") and error.value.log_file.exists()
     assert "Pusher" not in recorder.started
+
+
+def retried(spec, step="Evaluator", **policy):
+    spec["root"]["dag"]["tasks"][step]["retryPolicy"] = {
+        "maxRetryCount": 2,
+        "backoffDuration": "60s",
+        "backoffFactor": 2.0,
+        "backoffMaxDuration": "2592000s",
+        **policy,
+    }
+    return spec
+
+
+def test_a_step_that_fails_once_is_retried_in_a_pod_of_its_own(rehearse, write, spec, recorder):
+    rehearsal, result = rehearse(
+        {"where": "Evaluator", "mode": "fail once"}, keep=True, package=write(retried(spec))
+    )
+    assert result.succeeded
+    assert recorder.notices == [
+        "Evaluator ended with exit code 3. Retry 1 of 2, at once; in a cluster after 60 s"
+    ]
+    logs = sorted(path.stem for path in rehearsal.folder.glob("logs/*Evaluator*"))
+    pods = sorted(rehearsal.folder.glob("pods/*Evaluator*"))
+    assert logs == [pods[0].name, f"{pods[0].name}-2"]
+    assert pods[1].name == f"{pods[0].name}-failed-1"
+    places = [{p.relative_to(pod) for p in pod.rglob("evaluation")} for pod in pods]
+    assert places[0] == places[1] != set(), "a retry is handed what the first attempt was"
+
+
+def test_a_step_that_always_fails_ends_the_rehearsal_after_its_retries(
+    rehearse, write, spec, recorder
+):
+    with pytest.raises(StepError, match="Evaluator ended with exit code 2"):
+        rehearse({"where": "Evaluator", "mode": "fail"}, package=write(retried(spec)))
+    assert [notice[-4:] for notice in recorder.notices] == ["60 s", "20 s"]
+
+
+def test_no_retry_is_started_after_the_longest_time(rehearse, write, spec, recorder):
+    with pytest.raises(StepError):
+        rehearse(
+            {"where": "Evaluator", "mode": "fail"},
+            package=write(retried(spec, backoffMaxDuration="90s")),
+        )
+    assert len(recorder.notices) == 1
+
+
+def test_another_order_is_one_in_which_the_steps_can_run(rehearse, new_recorder, write, tmp_path):
+    package = load_package(write())
+    orders = {tuple(step.name for step in shuffled(package.steps, seed)) for seed in range(20)}
+    assert len(orders) == 3, "the ServingGate before, between or after the other two"
+    for order in orders:
+        assert sorted(order) == sorted(STEPS) and order[-1] == "Pusher"
+        assert order.index("BaselineFinder") < order.index("Evaluator")
+    recorder = new_recorder()
+    Rehearsal(package, tmp_path / "work", {}, order=7).run(recorder)
+    assert recorder.started == [step.name for step in shuffled(package.steps, 7)]
 
 
 def test_a_step_that_is_killed_is_told_as_such(rehearse):
@@ -107,10 +168,10 @@ def test_another_artifact_store_is_refused_before_anything_runs(rehearse):
         rehearse(pipeline_root="hdfs://cluster")
 
 
-def test_the_log_of_an_artifact_store_is_not_an_output(rehearse):
-    rehearsal, _ = rehearse(keep=True)
-    stored = [path.name for path in (rehearsal.folder / "store").rglob("*")]
-    assert "executor-logs" not in stored
+def test_the_log_of_an_artifact_store_is_not_an_output(rehearse, tmp_path):
+    rehearse(keep=True)
+    stored = [path.name for path in (tmp_path / "work" / "store").rglob("*")]
+    assert "blessing" in stored and "executor-logs" not in stored
 
 
 def test_the_script_gets_what_a_driver_gives(rehearse):

@@ -197,3 +197,63 @@ def test_null_metadata_is_refused():
 def test_an_input_that_nobody_made_is_refused(spec):
     with pytest.raises(ValueError, match="Pusher: Trainer has no output model"):
         backend_rules.executor_input(spec, "Pusher", {}, {}, "minio://b/P/2")
+
+
+def key(
+    spec, task="Pusher", number=17, image="graft:1", args=("a",), claims=("one",), **parameters
+):
+    """The cache key of a task that gets the Trainer's model of that number."""
+    known = {("Trainer", "model"): {"name": str(number), "uri": "minio://b/m", "metadata": {}}}
+    given = backend_rules.executor_input(spec, task, parameters, known, f"minio://b/{number}")
+    container = {"image": image, "command": ["python"], "args": list(args)}
+    return backend_rules.cache_key(spec, task, given, container, claims)
+
+
+def test_the_cache_key_is_that_of_what_a_step_is_handed(spec):
+    same = key(spec)
+    assert key(spec) == same, "places of outputs, which are other ones in each run, do not matter"
+    assert key(spec, claims=("one", "one")) == same
+    others = [
+        key(spec, number=18),  # the same files under another number are another artifact
+        key(spec, image="graft:2"),
+        key(spec, args=("b",)),
+        key(spec, claims=("one", "two")),
+        key(spec, "Trainer", epochs=1),
+        key(spec, "Trainer", epochs=2),
+    ]
+    assert len({same, *others}) == 7
+
+
+def test_the_cache_is_that_of_one_pipeline(spec):
+    before = key(spec)
+    spec["pipelineInfo"]["name"] = "other"
+    assert key(spec) != before
+
+
+def with_output(spec):
+    """The Trainer says something that the Pusher is handed."""
+    said = {"parameters": {"said": {"parameterType": "STRING"}}}
+    spec["components"]["Trainer"]["outputDefinitions"].update(copy.deepcopy(said))
+    spec["components"]["Pusher"]["inputDefinitions"].update(copy.deepcopy(said))
+    source = {"producerTask": "Trainer", "outputParameterKey": "said"}
+    spec["root"]["dag"]["tasks"]["Pusher"]["inputs"] = {
+        "parameters": {"said": {"taskOutputParameter": source}}
+    }
+    return spec
+
+
+def test_an_output_parameter_is_handed_on(spec):
+    spec = with_output(spec)
+    given = backend_rules.executor_input(spec, "Trainer", {"epochs": 1}, {}, "minio://b/T/1")
+    assert given["outputs"]["parameters"] == {"said": {"outputFile": "/tmp/kfp/outputs/said"}}
+    said = backend_rules.output_parameters(spec, "Trainer", {"parameterValues": {"said": "yes"}})
+    handed = backend_rules.executor_input(spec, "Pusher", {}, {}, "minio://b/P/1", said)
+    assert handed["inputs"]["parameterValues"] == {"said": "yes"}
+
+
+def test_an_output_parameter_that_nobody_wrote_is_refused(spec):
+    spec = with_output(spec)
+    with pytest.raises(ValueError, match="output parameter said was not written"):
+        backend_rules.output_parameters(spec, "Trainer", {})
+    with pytest.raises(ValueError, match="Pusher: Trainer has no output parameter said"):
+        backend_rules.executor_input(spec, "Pusher", {}, {}, "minio://b/P/1")

@@ -199,7 +199,7 @@ def test_steps_are_told_in_an_order_in_which_they_can_run(documents):
     names = [step.name for step in package.steps]
     assert names.index("ImageExampleGen") < names.index("Trainer") < names.index("Pusher")
     trainer = package.steps[names.index("Trainer")]
-    assert trainer.dependencies == ("ImageExampleGen",)
+    assert trainer.dependencies == ("ImageExampleGen", "Probe")
     assert trainer.cached and trainer.retries == 2 and trainer.gpu == ""
     assert trainer.command == ("python", "-m", "pipeline.kubeflow.step.entrypoint")
     assert trainer.platform["pvcMount"][0]["mountPath"] == "/mnt/serving"

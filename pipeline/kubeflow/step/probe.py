@@ -1,0 +1,134 @@
+"""The command of the step `Probe`: fingerprints of what a run finds outside of itself.
+
+The backend's cache key holds the ids of a step's input artifacts, so below a step that is never
+taken from the cache nothing ever is. The steps that read pictures and served models are therefore
+cached, by fingerprints that this small step, which is not, hands them as parameters.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from components import served_versions
+from components.errors import Fault, fault_of
+from components.example_gen.config import DataSettings
+from components.example_gen.reading import manifest, remote, sources, tfrecord
+from components.example_gen.splitting import split_ledger
+from components.fingerprints import files_fingerprint
+from components.trainer.network import initial_weights
+from components.trainer.settings.trainer import TrainerSettings
+from components.trainer.targets import teacher_files
+from pipeline.failures import explain
+from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST, FILES_FINGERPRINT
+from pipeline.kubeflow.step.entrypoint import leave_message
+from pipeline.kubeflow.step.run_parameters import apply_run_parameters
+
+NOTHING = "nothing"
+"""The fingerprint of what there is not: an output parameter without text may get lost."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the step.
+
+    Args:
+        argv: `--executor_input` and the ExecutorInput as JSON.
+
+    Returns:
+        Exit code: 0, or 1 if something could not be looked at.
+    """
+    parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.step.probe")
+    parser.add_argument("--executor_input", required=True)
+    parser.add_argument(ENVIRONMENT_DIGEST)  # every step has it; not read here
+    options = parser.parse_args(argv)
+    root = os.environ.get(ROOT_VARIABLE, "")
+    try:
+        given = json.loads(options.executor_input)
+        found = fingerprints(apply_run_parameters(given["inputs"]["parameterValues"]))
+        file = Path(f"{root}{given['outputs']['outputFile']}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"parameterValues": found}), encoding="utf-8")
+    except Exception as error:
+        if fault_of(error) is Fault.GRAFT:
+            traceback.print_exc()
+        leave_message("; ".join(explain(error).splitlines()), root)
+        return 1
+    return 0
+
+
+def fingerprints(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Looks at pictures, served models and the files that the Trainer reads.
+
+    Args:
+        parameters: `source`, `settings` and `unlabelled` of ImageExampleGen, `push_destination`,
+            and `trainer`, `TrainerSettings` as JSON.
+
+    Returns:
+        By output parameter, none of them empty.
+
+    Raises:
+        UserError: pictures, ledger or served model cannot be used.
+    """
+    settings = DataSettings.model_validate_json(parameters["settings"])
+    pictures = data_fingerprint(parameters["source"], settings)
+    if parameters["unlabelled"]:
+        pictures += sources.fingerprint(sources.list_unlabelled(parameters["unlabelled"]))
+    inputs = split_ledger.ledger_inputs(pictures, parameters["settings"])
+    ledger = split_ledger.ledger_fingerprint(settings.split_ledger or "", inputs)
+    return {
+        "input_fingerprint": pictures,
+        "ledger_fingerprint": ledger or NOTHING,
+        "served_fingerprint": served_versions.fingerprint(parameters["push_destination"]),
+        FILES_FINGERPRINT: training_files_fingerprint(
+            TrainerSettings.model_validate_json(parameters["trainer"])
+        ),
+    }
+
+
+def data_fingerprint(source: str, settings: DataSettings) -> str:
+    """Changes when the pictures of a source do, without reading or downloading any.
+
+    Args:
+        source: see `DataSettings`.
+        settings: how to read it.
+
+    Raises:
+        UserError: it is not there, or not laid out as its kind should be.
+    """
+    if remote.is_address(source):  # its digest says what is behind it
+        sources.check_address(source, settings)
+        return _digest(source, settings.sha256 or "")
+    if source == sources.DIGITS:
+        return source
+    path = Path(source).expanduser()
+    packed = path.is_file() and not manifest.is_manifest(path.name)
+    if packed or (path.is_dir() and tfrecord.holds_tfrecords(path)):
+        return files_fingerprint(path)  # to list it, it would have to be unpacked
+    return sources.fingerprint(sources.open_source(source, "", settings))
+
+
+def training_files_fingerprint(settings: TrainerSettings) -> str:
+    """Changes with the files of `backbone.weights` and `distillation.teacher`.
+
+    Those that this step does not see are in the Trainer's image, for which its tag or digest
+    stands.
+    """
+    found = []
+    if Path(settings.backbone.weights).exists():
+        found.append(initial_weights.fingerprint(settings.backbone))
+    if settings.distillation and Path(settings.distillation.teacher).exists():
+        found.append(teacher_files.fingerprint(settings.distillation))
+    return _digest(*found) if any(found) else NOTHING
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

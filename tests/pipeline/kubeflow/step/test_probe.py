@@ -1,0 +1,134 @@
+"""The step Probe: what changes its fingerprints, and what does not."""
+
+import json
+import os
+
+import pytest
+
+from components import served_versions
+from components.example_gen.config import DataSettings
+from components.trainer.settings.trainer import TrainerSettings
+from pipeline.config import load_recipe
+from pipeline.kubeflow.step import probe
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two classes; a Probe never opens a picture."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "pictures" / name / "1.jpg").write_bytes(b"1")
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def parameters(pictures, tmp_path):
+    return {
+        "source": str(pictures),
+        "settings": DataSettings().model_dump_json(),
+        "unlabelled": "",
+        "push_destination": str(tmp_path / "serving"),
+        "trainer": load_recipe("digits").trainer.model_dump_json(),
+    }
+
+
+def changed(before, parameters):
+    """Names of the fingerprints that are others now."""
+    now = probe.fingerprints(parameters)
+    assert before.keys() == now.keys() and all(now.values())
+    return {name for name in now if now[name] != before[name]}
+
+
+def test_nothing_changes_without_a_reason(parameters):
+    assert changed(probe.fingerprints(parameters), parameters) == set()
+
+
+def test_a_new_picture(parameters, pictures):
+    before = probe.fingerprints(parameters)
+    (pictures / "cat" / "2.jpg").write_bytes(b"2")
+    assert changed(before, parameters) == {"input_fingerprint"}
+
+
+def test_unlabelled_pictures(parameters, tmp_path):
+    folder = tmp_path / "unlabelled"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(b"1")
+    before = probe.fingerprints(parameters)
+    assert changed(before, {**parameters, "unlabelled": str(folder)}) == {"input_fingerprint"}
+
+
+def test_another_served_model(parameters, tmp_path):
+    before = probe.fingerprints(parameters)
+    version = tmp_path / "serving" / "1"
+    version.mkdir(parents=True)
+    (version / served_versions.SAVED_MODEL_FILE).write_bytes(b"model")
+    assert changed(before, parameters) == {"served_fingerprint"}
+
+
+def test_weights_that_are_replaced(parameters, tmp_path):
+    weights = tmp_path / "mine.weights.h5"
+    weights.write_bytes(b"1")
+    trainer = TrainerSettings.model_validate_json(parameters["trainer"])
+    backbone = trainer.backbone.model_copy(update={"weights": str(weights)})
+    parameters["trainer"] = trainer.model_copy(update={"backbone": backbone}).model_dump_json()
+    before = probe.fingerprints(parameters)
+    weights.write_bytes(b"22")
+    assert changed(before, parameters) == {"files_fingerprint"}
+
+
+def test_weights_that_only_the_image_of_the_trainer_has(parameters):
+    trainer = json.loads(parameters["trainer"])
+    trainer["backbone"]["weights"] = "/in/the/image.weights.h5"
+    parameters["trainer"] = json.dumps(trainer)
+    assert probe.fingerprints(parameters)["files_fingerprint"] == probe.NOTHING
+
+
+def test_an_archive_is_not_unpacked(tmp_path):
+    archive = tmp_path / "pictures.tar.gz"
+    archive.write_bytes(b"whatever it is")
+    before = probe.data_fingerprint(str(archive), DataSettings())
+    os.utime(archive, (1, 1))
+    assert probe.data_fingerprint(str(archive), DataSettings()) != before
+
+
+def test_an_address_is_not_downloaded():
+    address = "https://example.invalid/pictures.zip"
+    one, two = (DataSettings(source=address, sha256=digit * 64) for digit in "12")
+    assert probe.data_fingerprint(address, one) != probe.data_fingerprint(address, two)
+    with pytest.raises(ValueError, match="sha256"):
+        probe.data_fingerprint(address, DataSettings())
+
+
+def run(parameters, folder, monkeypatch):
+    monkeypatch.setenv("GRAFT_LAUNCHER_ROOT", str(folder))
+    (folder / "dev").mkdir(parents=True)
+    (folder / "dev" / "termination-log").touch()
+    given = {"inputs": {"parameterValues": parameters}, "outputs": {"outputFile": "/kfp/out.json"}}
+    return probe.main(["--executor_input", json.dumps(given)])
+
+
+def test_the_command_hands_over_output_parameters(parameters, tmp_path, monkeypatch):
+    assert run(parameters, tmp_path / "root", monkeypatch) == 0
+    written = json.loads((tmp_path / "root" / "kfp" / "out.json").read_text())
+    assert written == {"parameterValues": probe.fingerprints(parameters)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"source": "/mnt/nowhere"}, "graft: data.source /mnt/nowhere does not exist: expected"),
+        (
+            {"mount_paths": '["/mnt/models"]', "push_destination": "/models"},
+            "graft: run parameter push_destination: /models is on no volume",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_at_is_one_line(
+    parameters, tmp_path, monkeypatch, capfd, change, message
+):
+    assert run({**parameters, **change}, tmp_path / "root", monkeypatch) == 1
+    said = capfd.readouterr().err
+    assert said.startswith(message) and said.count("\n") == 1
+    left = (tmp_path / "root" / "dev" / "termination-log").read_text()
+    assert f"graft: {left}\n" == said
+    assert not (tmp_path / "root" / "kfp").exists()
