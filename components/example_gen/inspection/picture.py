@@ -16,6 +16,7 @@ class Picture:
             `stored_orientation`.
         format: The file's format: `JPEG`, `PNG`, `GIF`, `BMP`, `WEBP` or `TIFF`.
         orientation: Exif orientation of the file, 1 to 8.
+        mode: Pillow's name for the file's colour mode, as `RGB` or `CMYK`; empty if it knows none.
         is_converted: Whether `stored` is not the file itself.
     """
 
@@ -23,6 +24,7 @@ class Picture:
     pixels: np.ndarray
     format: str
     orientation: int
+    mode: str = ""
     is_converted: bool = False
 
     @property

@@ -1,0 +1,32 @@
+"""Pictures as Pillow shows them.
+
+So are formats read that TensorFlow does not decode, and to this is held what the graph decodes.
+"""
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# Pillow knows many more, some of which start other programs (EPS).
+READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+
+
+class UnknownRangeError(ValueError):
+    """Pixels whose brightness cannot be told; the message says why."""
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """The first picture of an opened file: upright, RGB, 8 bits per channel, as TensorFlow would.
+
+    Raises:
+        UnknownRangeError: pixels of 32 bits.
+        Exception: nearly anything, on damaged files.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        # Pillow would clip the values; TensorFlow keeps the high byte of a 16-bit PNG.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise UnknownRangeError(
+            "32-bit brightness has no known range: store 8 or 16 bits per channel"
+        )
+    return image.convert("RGB")
