@@ -21,6 +21,9 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         UnknownRangeError: pixels of 32 bits.
         Exception: nearly anything, on damaged files.
     """
+    if image.format == "GIF":  # what is transparent in it is black to TensorFlow
+        seen = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", seen.size, "black"), seen).convert("RGB")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         # Pillow would clip the values; TensorFlow keeps the high byte of a 16-bit PNG.
