@@ -3,15 +3,42 @@
 So are formats read that TensorFlow does not decode, and to this is held what the graph decodes.
 """
 
+import functools
+import io
+
 import numpy as np
 from PIL import Image, ImageOps
 
+from components import heif
+
+# Pillow's name for HEIC, which it reads with pillow-heif alone.
+_HEIF = "HEIF"
 # Pillow knows many more, some of which start other programs (EPS).
-READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+_READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 
 class UnknownRangeError(ValueError):
     """Pixels whose brightness cannot be told; the message says why."""
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    if not heif.reads_heif():
+        return _READABLE
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return (*_READABLE, _HEIF)
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """Opens a file, whose pixels are not decoded yet.
+
+    Raises:
+        Image.UnidentifiedImageError: it is of no format that Graft reads.
+        Exception: nearly anything, on damaged files.
+    """
+    return Image.open(io.BytesIO(data), formats=_formats())
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from components import features
 from components.picture_formats import format_of
-from components.pillow_pictures import READABLE, UnknownRangeError, upright_rgb
+from components.pillow_pictures import UnknownRangeError, open_picture, upright_rgb
 from components.serving_gate.contract import Client, ContractError, Finding, gets_answer
 
 # What a camera does to the upright picture, by the Exif orientation that undoes it.
@@ -86,7 +86,7 @@ def check_orientations(client: Client) -> Finding:
 def _reference(data: bytes) -> bytes | None:
     """The picture that Pillow shows, as a PNG; None where it cannot tell."""
     try:
-        with Image.open(io.BytesIO(data), formats=READABLE) as image:
+        with open_picture(data) as image:
             return _encoded(upright_rgb(image), _PNG)
     except (UnknownRangeError, OSError):
         return None
@@ -94,7 +94,7 @@ def _reference(data: bytes) -> bytes | None:
 
 def _mosaic(data: bytes) -> Image.Image:
     """An encoded picture in squares of one colour each."""
-    with Image.open(io.BytesIO(data), formats=READABLE) as image:
+    with open_picture(data) as image:
         small = upright_rgb(image)
     small.thumbnail((_SQUARES, _SQUARES))
     return small.resize([_SQUARE * side for side in small.size], Image.Resampling.NEAREST)

@@ -7,10 +7,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import ExifTags, Image
 
-from components import exif, picture_formats
+from components import exif, heif, picture_formats
 from components.example_gen.inspection import gif
 from components.example_gen.inspection.picture import Picture
-from components.pillow_pictures import READABLE, UnknownRangeError, upright_rgb
+from components.pillow_pictures import (
+    UnknownRangeError,
+    open_picture,
+    upright_rgb,
+)
 from components.text import one_line
 
 
@@ -67,7 +71,7 @@ def _check_claimed_size(data: bytes, max_pixels: int) -> str:
     the pixels); what these say is seen when they are decoded.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=READABLE) as image:
+        with open_picture(data) as image:
             frames = image.n_frames if image.format == "GIF" else 1
             size = (image.width, image.height, frames)
             mode = image.mode
@@ -82,7 +86,7 @@ def _check_claimed_size(data: bytes, max_pixels: int) -> str:
 def _convert(data: bytes, max_pixels: int) -> Picture:
     """The first picture of a file that only Pillow reads."""
     try:
-        with Image.open(io.BytesIO(data), formats=READABLE) as image:
+        with open_picture(data) as image:
             _check_size(image.width, image.height, 1, max_pixels)
             return _converted(image)
     except BadPictureError:
@@ -90,7 +94,9 @@ def _convert(data: bytes, max_pixels: int) -> Picture:
     except UnknownRangeError as error:
         raise BadPictureError(str(error)) from error
     except Image.UnidentifiedImageError:
-        raise BadPictureError("not a JPEG, PNG, GIF, BMP, WebP or TIFF picture") from None
+        if heif.is_heif(data) and not heif.reads_heif():
+            raise BadPictureError(f"a HEIC picture: {heif.HEIF_NEEDED}") from None
+        raise BadPictureError("not a JPEG, PNG, GIF, BMP, WebP, TIFF or HEIC picture") from None
     except Image.DecompressionBombError as error:
         raise _too_large(error, max_pixels) from error
     except Exception as error:  # on damaged files Pillow raises nearly anything

@@ -17,6 +17,7 @@ from components.example_gen.reading import (
     walk,
 )
 from components.example_gen.reading.source import Item, Source
+from components.heif import HEIF_NEEDED, reads_heif
 from components.text import printable
 
 DIGITS = "digits"
@@ -39,6 +40,12 @@ def open_source(
     Raises:
         UserError: If the source is missing or is not laid out as its kind should be.
     """
+    listed = _open(source, workspace, settings)
+    _check_heif(listed)
+    return listed
+
+
+def _open(source: str, workspace: str | os.PathLike, settings: DataSettings) -> Source:
     if source == DIGITS:
         return list_folder(digits.write_digits(workspace))
     if remote.is_address(source):
@@ -134,7 +141,9 @@ def list_unlabelled(root: str | os.PathLike) -> Source:
             f"{_UNLABELLED_LAYOUT}"
         )
     items.sort(key=lambda item: os.fsencode(item.path))
-    return Source(root, (), tuple(items), ignored)
+    source = Source(root, (), tuple(items), ignored)
+    _check_heif(source)
+    return source
 
 
 def fingerprint(source: Source) -> str:
@@ -144,6 +153,22 @@ def fingerprint(source: Source) -> str:
         said = (item.path, item.label, item.split, item.columns)
         digest.update(f"{said} {item.size} {item.mtime_ns} {item.position}\n".encode())
     return digest.hexdigest()
+
+
+def _check_heif(source: Source) -> None:
+    """Refuses HEIC pictures where they cannot be read, rather than set each of them aside.
+
+    Raises:
+        UserError: there are some, and the extra `heif` is missing.
+    """
+    if reads_heif():
+        return
+    found = [item.path for item in source.items if layout.count_converted([item.path]).get("HEIC")]
+    if found:
+        raise UserError(
+            f"{len(found):,} picture(s) in {printable(source.location)} are HEIC, the first is "
+            f"{printable(found[0])}: {HEIF_NEEDED}"
+        )
 
 
 def _folder(source: str, key: str, expected: str) -> str:
