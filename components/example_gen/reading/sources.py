@@ -9,6 +9,7 @@ from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.example_gen.reading import (
     archive,
+    buckets,
     digits,
     layout,
     manifest,
@@ -33,7 +34,8 @@ def open_source(
 
     Args:
         source: `digits`, a folder (`./digits` for a folder of that name), an archive, a manifest, a
-            TFRecord or a folder of them, or the URL of an archive or a TFRecord.
+            TFRecord or a folder of them, the URL of an archive or a TFRecord, or the address of a
+            folder, archive, manifest or TFRecord in an object store.
         workspace: Local folder for what a source has to write before it can be listed.
         settings: How to read it; its own `source` is not looked at.
 
@@ -48,7 +50,14 @@ def open_source(
 def _open(source: str, workspace: str | os.PathLike, settings: DataSettings) -> Source:
     if source == DIGITS:
         return list_folder(digits.write_digits(workspace))
-    if remote.is_address(source):
+    if buckets.is_in_bucket(source):
+        name = remote.file_name(source)
+        if manifest.is_manifest(name):
+            return manifest.list_manifest(source)
+        if not (archive.is_archive(name) or tfrecord.is_tfrecord(name)):
+            return buckets.list_bucket_folder(source)
+        path = buckets.fetch(source, settings.sha256)
+    elif remote.is_address(source):
         check_address(source, settings)
         path = remote.fetch(source, settings.sha256)
     else:
@@ -74,7 +83,7 @@ def check_address(source: str, settings: DataSettings) -> None:
     Raises:
         UserError: the source is an address, and none of an archive, or its digest is missing.
     """
-    if not remote.is_address(source):
+    if not remote.is_address(source) or buckets.is_in_bucket(source):
         return
     remote.check_address(source, settings.sha256)
     name = remote.file_name(source)

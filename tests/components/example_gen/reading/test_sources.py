@@ -231,9 +231,9 @@ def test_a_file_of_an_unknown_kind(tmp_path):
         sources.open_source(str(tmp_path / "pictures.rar"), tmp_path)
 
 
-def test_a_remote_address_is_not_a_source_yet(tmp_path):
-    with pytest.raises(ValueError, match="gs://bucket/pictures is a remote address"):
-        sources.open_source("gs://bucket/pictures", tmp_path)
+def test_an_address_of_no_known_kind_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="ftp://bucket/pictures is a remote address"):
+        sources.open_source("ftp://bucket/pictures", tmp_path)
 
 
 def test_root_is_absolute(tmp_path, monkeypatch):
