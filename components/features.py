@@ -35,6 +35,9 @@ SPLITS = (TRAIN, VALIDATION, TEST)
 # Beside these where a recipe has unlabelled pictures; their label is empty.
 UNLABELLED = "unlabelled"
 
+# Folder beside the splits, with files of the test split just as the source has them.
+ORIGINALS = "originals"
+
 LABEL_VOCABULARY = "labels"
 
 # The TFRecord compression of every example file, in the words of tf.data.TFRecordDataset.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from components.errors import UserError
 from components.example_gen.config import DataSettings
-from components.example_gen.reading import remote
+from components.example_gen.reading import buckets, remote
 from components.example_gen.reading.sources import (
     Source,
     check_address,
@@ -96,7 +96,7 @@ def check_network(recipe: Recipe) -> None:
 def _announce_download(data: DataSettings) -> None:
     """Says what takes so long, if the source has yet to be downloaded."""
     check_address(data.source, data)
-    if remote.is_address(data.source):
+    if remote.is_address(data.source) and not buckets.is_in_bucket(data.source):
         path = remote.kept_at(data.source, data.sha256)
         if not path.exists():
             print(f"Downloading {data.source} to {path.parent} …", file=sys.stderr)

@@ -25,7 +25,12 @@ def clear(uri: str) -> None:
         if fileio.exists(os.path.join(uri, name)):
             fileio.remove(os.path.join(uri, name))
     splits = (*features.SPLITS, features.UNLABELLED)
-    for folder in (staging_folder(uri), *(_split_folder(uri, split) for split in splits)):
+    originals = os.path.join(uri, features.ORIGINALS)
+    for folder in (
+        staging_folder(uri),
+        originals,
+        *(_split_folder(uri, split) for split in splits),
+    ):
         if fileio.exists(folder):
             fileio.rmtree(folder)
 
@@ -77,11 +82,16 @@ def read_text(path: str) -> str:
 
 def write_text(path: str, text: str) -> None:
     """Writes a text file, local or remote, that is either whole or absent."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Writes a file, local or remote, that is either whole or absent."""
     if "://" in path:
-        with fileio.open(path, "w") as file:  # object stores show a file once it is complete
-            file.write(text)
+        with fileio.open(path, "wb") as file:  # object stores show a file once it is complete
+            file.write(content)
     else:
-        write_atomically(path, text)
+        write_atomically(path, content)
 
 
 def _split_folder(uri: str, split: str) -> str:

@@ -40,6 +40,8 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
       `components.features`;
     - `pictures.parquet`: a row per picture: content id, path, duplicate group, label, split, facts
       (see `facts.Facts`);
+    - `originals/`: up to 64 files of the test split just as the source has them, of every format,
+      orientation and colour mode, named by their place and their content id;
     - `summary.json`: classes and counts, see `summary.Summary`;
     - `quarantine.jsonl`: `{"path": …, "reason": …}` per file that was set aside.
 

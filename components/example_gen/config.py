@@ -53,7 +53,7 @@ class DataSettings(Settings):
         description="`digits` (built in); a folder with one folder of pictures per class; a .zip, "
         ".tar or .tar.gz of such a folder, or its URL; a manifest (.csv, .tsv, .jsonl) with the "
         "columns path and label, and if you like split and more; a TFRecord of tf.Example, or a "
-        "folder of them",
+        "folder of them; s3:// or gs:// before any of these but the last",
     )
     sha256: str | None = pydantic.Field(
         None,

@@ -26,6 +26,11 @@ def describe(outputs: dict[str, list]) -> str:
         text += f"; {found.contradicting:,} are in several classes"
     if found.leaking:
         text += f"; LEAKAGE: {found.leaking:,} lie in several splits with their copies"
+    if summary.converted:
+        kinds = ", ".join(
+            f"{number:,} {kind}" for kind, number in sorted(summary.converted.items())
+        )
+        text += f"; {kinds} became PNG: a served model refuses such files"
     if summary.unlabelled:
         text += f"; {summary.unlabelled['usable']:,} unlabelled"
         if summary.unlabelled["copies"]:

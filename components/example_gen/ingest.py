@@ -14,7 +14,7 @@ import apache_beam as beam
 from tfx.dsl.io import fileio
 
 from components import features
-from components.example_gen import artifact_folder, deal, shards
+from components.example_gen import artifact_folder, deal, originals, shards
 from components.example_gen.config import DataSettings
 from components.example_gen.inspection import picture_table
 from components.example_gen.inspection.picture_table import Pictures
@@ -91,6 +91,7 @@ def ingest(
             os.path.join(uri, picture_table.PICTURES_FILE),
             [features.column_feature(name) for name in source.columns],
         )
+        originals.keep(source, pictures, picture_table.read_kinds(tables), splits, uri)
         artifact_folder.publish(dealt[: len(reports[0])], uri, features.SPLITS)
         if unlabelled:
             artifact_folder.publish(dealt[len(reports[0]) :], uri, [features.UNLABELLED])

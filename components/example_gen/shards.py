@@ -13,6 +13,7 @@ import math
 import os
 import threading
 import uuid
+from collections import Counter
 
 import apache_beam as beam
 import tensorflow as tf
@@ -114,7 +115,7 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
     """
     attempt = os.path.join(plan.staging, f"{shard.index:05d}-{uuid.uuid4().hex}")
     files = {"records": f"{attempt}.tfrecord", "rows": f"{attempt}.parquet"}
-    quarantined, reencoded = [], 0
+    quarantined, converted = [], Counter()
     columns = [features.column_feature(name) for name in plan.columns]
     with (
         tf.io.TFRecordWriter(files["records"]) as records,
@@ -138,14 +139,23 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
                 values = itertools.zip_longest(columns, item.columns, fillvalue="")
                 more = {**dataclasses.asdict(measured), **dict(values)}
                 records.write(_example(picture.stored, image_id, path, item.label, more))
-                rows.write(image_id, path, item.label, item.split, more, hashes, thumbnail)
-                reencoded += picture.is_converted
+                rows.write(
+                    image_id,
+                    path,
+                    item.label,
+                    item.split,
+                    picture.mode,
+                    more,
+                    hashes,
+                    thumbnail,
+                )
+                converted[picture.format] += picture.is_converted
             _done.step(plan.total)
     report = ShardReport(
         **files,
         pictures=len(shard.items) - len(quarantined),
         quarantined=quarantined,
-        reencoded=reencoded,
+        converted=dict(+converted),
     )
     artifact_folder.write_text(report_path(plan.staging, shard.index), report.to_json())
 

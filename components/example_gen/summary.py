@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from components import features
@@ -37,14 +38,15 @@ class ShardReport:
         rows: Path of the table of its pictures, see `inspection.picture_table`.
         pictures: Number of records, and of rows.
         quarantined: Files set aside.
-        reencoded: Number of pictures that TensorFlow cannot decode and that became PNGs.
+        converted: Number of pictures that became PNGs because TensorFlow cannot decode them, by the
+            format of their files.
     """
 
     records: str
     rows: str
     pictures: int
     quarantined: list[Quarantined]
-    reencoded: int
+    converted: dict[str, int]
 
     def to_json(self) -> str:
         """The inverse of `from_json`."""
@@ -67,7 +69,8 @@ class Summary:
         total: Number of usable pictures.
         counts: Number of usable pictures per split and class, zeros included.
         quarantined: Number of files set aside.
-        reencoded: Number of usable pictures that became PNGs.
+        converted: Number of usable pictures that became PNGs, by the format of their files, which a
+            served model refuses.
         ignored: Number of files in the source that do not claim to be pictures.
         duplicates: Pictures that are the same as others.
         unlabelled: What became of the unlabelled pictures; None without a source of them.
@@ -77,7 +80,7 @@ class Summary:
     total: int
     counts: dict[str, dict[str, int]]
     quarantined: int
-    reencoded: int
+    converted: dict[str, int]
     ignored: int
     duplicates: Duplicates
     unlabelled: dict[str, int] | None = None
@@ -127,7 +130,7 @@ def summarise(
         total=sum(sum(of_split.values()) for of_split in counts.values()),
         counts=counts,
         quarantined=quarantined,
-        reencoded=sum(report.reencoded for report in reports),
+        converted=dict(sum((Counter(report.converted) for report in reports), Counter())),
         ignored=source.ignored,
         duplicates=count_duplicates(pictures, groups, splits),
     )

@@ -18,7 +18,20 @@ import tensorflow as tf
 from components import features
 from components.classes import read_classes
 from components.gates import Gate, verdict
-from components.serving_gate.contract import CHECKS, Client, ContractError, Finding
+from components.serving_gate import contract, originals
+from components.serving_gate.contract import Client, ContractError, Finding
+
+CHECKS = {
+    "signatures": contract.check_signatures,
+    "one picture": contract.check_one_picture,
+    "batch": contract.check_batch,
+    "probabilities": contract.check_probabilities,
+    "parity": contract.check_parity,
+    "original files": originals.check_originals,
+    "orientations": originals.check_orientations,
+    "malformed bytes": contract.check_malformed,
+    "latency": contract.check_latency,
+}
 
 
 def main(request_file: str) -> None:
@@ -62,7 +75,14 @@ def load(request: dict[str, Any]) -> tuple[Client, Finding]:
     start = time.perf_counter()
     model = tf.saved_model.load(request["model"])
     seconds = time.perf_counter() - start
-    client = Client(model, read_classes(request["model"]), records, pictures, settings)
+    client = Client(
+        model,
+        read_classes(request["model"]),
+        records,
+        pictures,
+        settings,
+        read_originals(request["originals"], settings["samples"]),
+    )
     return client, (seconds, settings["max_load_seconds"], f"loaded in {seconds:.1f} s")
 
 
@@ -71,6 +91,12 @@ def read_records(folder: str, count: int) -> list[bytes]:
     files = sorted(str(path) for path in Path(folder).iterdir())
     dataset = tf.data.TFRecordDataset(files, features.COMPRESSION).take(count)
     return list(dataset.as_numpy_iterator())
+
+
+def read_originals(folder: str, count: int) -> dict[str, bytes]:
+    """The first `count` original files that ImageExampleGen kept, by name."""
+    files = sorted(path for path in Path(folder).iterdir() if path.is_file())
+    return {path.name: path.read_bytes() for path in files[:count]}
 
 
 def _found(name: str, finding: Finding) -> Gate:

@@ -16,6 +16,12 @@ class ServingGateSettings(Settings):
     parity_tolerance: float = pydantic.Field(
         1e-4, ge=0, description="largest difference of a probability between the two signatures"
     )
+    original_tolerance: float = pydantic.Field(
+        0.01,
+        ge=0,
+        description="largest difference of a probability between a file and the same picture as "
+        "Pillow shows it; large JPEGs, which are decoded at a fraction of their size, differ a bit",
+    )
     samples: int = pydantic.Field(64, ge=1, description="pictures of the test split to ask about")
     batch: int = pydantic.Field(64, ge=2, description="pictures in the largest request")
     timeout_seconds: float = pydantic.Field(

@@ -7,6 +7,7 @@ and counts as failed too.
 import dataclasses
 import itertools
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class Client:
         records: serialized `tf.train.Example`s.
         pictures: the encoded picture of each of them.
         settings: the fields of `ServingGateSettings`.
+        originals: files of the test split as the source has them, by name.
     """
 
     model: Any
@@ -61,6 +63,7 @@ class Client:
     records: list[bytes]
     pictures: list[bytes]
     settings: dict[str, Any]
+    originals: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def ask(self, signature: str, batch: list[bytes]) -> dict[str, np.ndarray]:
         """Answers to a batch: `label` and `probability` [batch], the others [batch, classes]."""
@@ -171,7 +174,7 @@ def check_malformed(client: Client) -> Finding:
         "a text": [b"not a picture"],
         "half a picture": halves,
     }.items():
-        if all(_gets_answer(client, data) for data in malformed):
+        if all(gets_answer(client, data) for data in malformed):
             raise ContractError(f"{what} got an answer instead of an error")
     after = client.probabilities(features.SERVING_SIGNATURE, good)
     if not np.allclose(before, after, rtol=0, atol=client.settings["parity_tolerance"]):
@@ -179,7 +182,8 @@ def check_malformed(client: Client) -> Finding:
     return None, None, "malformed bytes get an error, the next picture its answer"
 
 
-def _gets_answer(client: Client, data: bytes) -> bool:
+def gets_answer(client: Client, data: bytes) -> bool:
+    """Whether the model takes a file for a picture."""
     try:
         client.ask(features.SERVING_SIGNATURE, [data])
     except tf.errors.OpError:
@@ -197,14 +201,3 @@ def check_latency(client: Client) -> Finding:
         times_ms.append((time.perf_counter() - start) * 1000)
     median, p95 = np.percentile(times_ms[_WARM_UP_REQUESTS:], [50, 95]).tolist()
     return median, client.settings["max_latency_ms"], f"median {median:.1f} ms, p95 {p95:.1f} ms"
-
-
-CHECKS = {
-    "signatures": check_signatures,
-    "one picture": check_one_picture,
-    "batch": check_batch,
-    "probabilities": check_probabilities,
-    "parity": check_parity,
-    "malformed bytes": check_malformed,
-    "latency": check_latency,
-}

@@ -1,6 +1,7 @@
 """Executor of the ServingGate."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
+from components import features
 from components.gates import failed, write_gates
 from components.serving_gate import process
 from components.serving_gate.config import ServingGateSettings
@@ -31,7 +33,13 @@ class Executor(base_executor.BaseExecutor):
         model = artifact_utils.get_single_uri(input_dict["model"])
         split = artifact_utils.get_split_uri(input_dict["examples"], exec_properties["split"])
         settings = ServingGateSettings.model_validate_json(exec_properties["settings"])
-        checks = process.ask(path_utils.serving_model_path(model), split, settings)
+        uri = artifact_utils.get_single_uri(input_dict["examples"])
+        checks = process.ask(
+            path_utils.serving_model_path(model),
+            split,
+            os.path.join(uri, features.ORIGINALS),
+            settings,
+        )
         write_gates(blessing.uri, checks)
         blessed = not failed(checks)
         # Property and file names of the stock InfraValidator, on which the Pusher relies.

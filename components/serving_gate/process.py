@@ -15,13 +15,18 @@ _CLIENT = (sys.executable, "-m", "components.serving_gate")
 
 
 def ask(
-    model: str, examples: str, settings: ServingGateSettings, client: tuple[str, ...] = _CLIENT
+    model: str,
+    examples: str,
+    originals: str,
+    settings: ServingGateSettings,
+    client: tuple[str, ...] = _CLIENT,
 ) -> list[Gate]:
     """Has every check made in a fresh process.
 
     Args:
         model: folder of the SavedModel.
         examples: folder of gzip-compressed TFRecords of `tf.train.Example`.
+        originals: folder of files as the source has them.
         settings: what a client may expect.
         client: command line to which the name of the request file and this process' id are added.
 
@@ -37,6 +42,7 @@ def ask(
                 {
                     "model": model,
                     "examples": examples,
+                    "originals": originals,
                     "answers": str(answers),
                     "settings": settings.model_dump(),
                 }

@@ -8,6 +8,7 @@ import yaml
 from rich.filesize import decimal
 from rich.table import Table
 
+from components.example_gen.reading import layout
 from components.example_gen.reading.sources import Source
 from components.features import column_feature
 from components.trainer import checks
@@ -48,6 +49,10 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
     if source.missing:
         first = source.missing[0].path
         text = f"{len(source.missing):,} file(s) are not there and will be set aside, as {first}"
+        say(console, f"Note: {text}", style="yellow")
+    if converted := layout.count_converted(item.path for item in source.items):
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in converted.items())
+        text = f"{kinds}: they become PNG for training, and a served model refuses such files"
         say(console, f"Note: {text}", style="yellow")
     for notice in checks.security_notices(recipe.trainer):
         say(console, f"Note: {notice}", style="yellow")

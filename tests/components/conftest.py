@@ -105,12 +105,17 @@ def model(tmp_path_factory, save_model) -> Path:
 
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory) -> Path:
-    """An `Examples` artifact's folder with 42 pictures, 14 of each colour, as `Split-test`."""
+    """An `Examples` artifact's folder with 42 pictures, 14 of each colour, as `Split-test`.
+
+    Two of them lie in `originals`, and one file of a format that is not served.
+    """
     import tensorflow as tf
     from PIL import Image
 
     split = tmp_path_factory.mktemp("examples") / "Split-test"
+    originals = split.with_name(features.ORIGINALS)
     split.mkdir()
+    originals.mkdir()
     random = np.random.default_rng(0)
     path = str(split / "data_tfrecord-00000-of-00001.gz")
     with tf.io.TFRecordWriter(path, features.COMPRESSION) as writer:
@@ -125,4 +130,8 @@ def examples(tmp_path_factory) -> Path:
             feature[features.IMAGE].bytes_list.value.append(buffer.getvalue())
             feature[features.LABEL].bytes_list.value.append(label.encode())
             writer.write(example.SerializeToString())
+            if number < 2:
+                (originals / f"0{number}-id.png").write_bytes(buffer.getvalue())
+            if number == 2:
+                (originals / "02-id.text").write_bytes(b"not a picture")
     return split.parent

@@ -36,7 +36,8 @@ class Facts:
         width: Of the upright picture, in pixels.
         height: Of the upright picture, in pixels.
         bytes: Size of the original file.
-        format: Of the original file: `JPEG`, `PNG`, `GIF`, `BMP`, `WEBP` or `TIFF`.
+        format: Of the original file: `JPEG`, `PNG`, `GIF`, `BMP`, `WEBP`, `TIFF` or
+            `HEIF`.
         orientation: Exif orientation of the original file, 1 to 8; 1 is upright.
         brightness: Mean grey value, 0 to 255.
         contrast: Standard deviation of the grey values, 0 to 127.5.

@@ -14,8 +14,10 @@ class Picture:
             same pixels as an upright RGB PNG.
         pixels: What the Transform graph decodes from that, uint8 [height, width, 3]; see
             `stored_orientation`.
-        format: The file's format: `JPEG`, `PNG`, `GIF`, `BMP`, `WEBP` or `TIFF`.
+        format: The file's format: `JPEG`, `PNG`, `GIF`, `BMP`, `WEBP`, `TIFF` or
+            `HEIF`.
         orientation: Exif orientation of the file, 1 to 8.
+        mode: Pillow's name for the file's colour mode, as `RGB` or `CMYK`; empty if it knows none.
         is_converted: Whether `stored` is not the file itself.
     """
 
@@ -23,6 +25,7 @@ class Picture:
     pixels: np.ndarray
     format: str
     orientation: int
+    mode: str = ""
     is_converted: bool = False
 
     @property

@@ -1,7 +1,7 @@
 """`pictures.parquet`: one row per picture, with what was measured of it.
 
-While pictures are read, every shard has a table of its own, which holds hashes and a thumbnail in
-place of group and split. Tables are written and read a thousand rows at a time.
+While pictures are read, every shard has a table of its own, which holds hashes, a thumbnail and
+the colour mode in place of group and split. Tables are written and read a thousand rows at a time.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ PICTURES_FILE = "pictures.parquet"
 GROUP = "group"
 
 _GIVEN_SPLIT, _HASHES, _THUMBNAIL = "given_split", "hashes", "thumbnail"
+_MODE = "mode"
 _ROWS_AT_ONCE = 1000
 
 _TYPES = {int: pa.int64(), float: pa.float32(), str: pa.string()}
@@ -35,6 +36,7 @@ def _staged(columns: Sequence[str]) -> pa.Schema:
             *_NAMES,
             pa.field(features.LABEL, pa.string()),
             pa.field(_GIVEN_SPLIT, pa.string()),
+            pa.field(_MODE, pa.string()),
             *_FACTS,
             *[pa.field(name, pa.string()) for name in columns],
             pa.field(_HASHES, pa.binary(8 * FORMS)),
@@ -77,6 +79,7 @@ class StagedWriter:
         path: str,
         label: str,
         given_split: str | None,
+        mode: str,
         facts: Mapping[str, int | float | str],
         hashes: np.ndarray,
         thumbnail: np.ndarray,
@@ -88,6 +91,7 @@ class StagedWriter:
             path: Where it came from.
             label: Its class; empty for an unlabelled one.
             given_split: The split that the source puts it in, or None.
+            mode: Colour mode of the file, see `Picture`.
             facts: The fields of `Facts`, and the further columns.
             hashes: uint64 [8].
             thumbnail: uint8 [16, 16].
@@ -98,6 +102,7 @@ class StagedWriter:
                 features.PATH: path,
                 features.LABEL: label,
                 _GIVEN_SPLIT: given_split,
+                _MODE: mode,
                 **facts,
                 _HASHES: hashes.astype("<u8").tobytes(),
                 _THUMBNAIL: thumbnail.tobytes(),
@@ -165,6 +170,15 @@ def read_staged(paths: Sequence[str]) -> Pictures:
         hashes=array(_HASHES, "<u8").reshape(-1, FORMS),
         thumbnails=array(_THUMBNAIL, "u1").reshape(-1, THUMBNAIL, THUMBNAIL),
     )
+
+
+def read_kinds(paths: Sequence[str]) -> list[tuple[str, int, str]]:
+    """Format, Exif orientation and colour mode of the rows of all shards' tables."""
+    rows: list[dict] = []
+    for path in paths:
+        with _open(path) as file:
+            rows += pq.read_table(file, columns=["format", "orientation", _MODE]).to_pylist()
+    return [(row["format"], row["orientation"], row[_MODE]) for row in rows]
 
 
 def publish(

@@ -5,15 +5,17 @@ import io
 
 import numpy as np
 import tensorflow as tf
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
-from components import exif, picture_formats
+from components import exif, heif, picture_formats
 from components.example_gen.inspection import gif
 from components.example_gen.inspection.picture import Picture
+from components.pillow_pictures import (
+    UnknownRangeError,
+    open_picture,
+    upright_rgb,
+)
 from components.text import one_line
-
-# Pillow knows many more, some of which start other programs (EPS).
-_READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 
 class BadPictureError(ValueError):
@@ -39,13 +41,13 @@ def check_picture(data: bytes, max_pixels: int) -> Picture:
     # TensorFlow shows the frames that it has got.
     if kind == "GIF" and not gif.is_whole(data):
         raise BadPictureError("damaged or cut-off GIF")
-    _check_claimed_size(data, max_pixels)
+    mode = _check_claimed_size(data, max_pixels)
     try:
         pixels = tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
     except tf.errors.OpError as error:
         raise BadPictureError(f"damaged or cut-off {kind}") from error
     _check_size(pixels.shape[1], pixels.shape[0], 1, max_pixels)
-    return Picture(data, pixels, kind, _orientation(data))
+    return Picture(data, pixels, kind, _orientation(data), mode)
 
 
 def _orientation(data: bytes) -> int:
@@ -60,33 +62,41 @@ def _orientation_graph():
     return tf.function(exif.orientation, input_signature=[tf.TensorSpec([], tf.string)])
 
 
-def _check_claimed_size(data: bytes, max_pixels: int) -> None:
+def _check_claimed_size(data: bytes, max_pixels: int) -> str:
     """Refuses a picture that says itself that it is too large, before it takes that much memory.
+
+    Gives Pillow's name for its colour mode; empty where Pillow does not understand the file.
 
     Pillow does not understand some headers that TensorFlow does (it checks sums that do not concern
     the pixels); what these say is seen when they are decoded.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=_READABLE) as image:
+        with open_picture(data) as image:
             frames = image.n_frames if image.format == "GIF" else 1
             size = (image.width, image.height, frames)
+            mode = image.mode
     except Image.DecompressionBombError as error:
         raise _too_large(error, max_pixels) from error
     except Exception:  # on damaged files Pillow raises nearly anything
-        return
+        return ""
     _check_size(*size, max_pixels)
+    return mode
 
 
 def _convert(data: bytes, max_pixels: int) -> Picture:
     """The first picture of a file that only Pillow reads."""
     try:
-        with Image.open(io.BytesIO(data), formats=_READABLE) as image:
+        with open_picture(data) as image:
             _check_size(image.width, image.height, 1, max_pixels)
             return _converted(image)
     except BadPictureError:
         raise
+    except UnknownRangeError as error:
+        raise BadPictureError(str(error)) from error
     except Image.UnidentifiedImageError:
-        raise BadPictureError("not a JPEG, PNG, GIF, BMP, WebP or TIFF picture") from None
+        if heif.is_heif(data) and not heif.reads_heif():
+            raise BadPictureError(f"a HEIC picture: {heif.HEIF_NEEDED}") from None
+        raise BadPictureError("not a JPEG, PNG, GIF, BMP, WebP, TIFF or HEIC picture") from None
     except Image.DecompressionBombError as error:
         raise _too_large(error, max_pixels) from error
     except Exception as error:  # on damaged files Pillow raises nearly anything
@@ -108,22 +118,14 @@ def _too_large(error: Exception, max_pixels: int) -> BadPictureError:
 def _converted(image: Image.Image) -> Picture:
     """The pixels as TensorFlow would see them, upright, in a PNG."""
     orientation = image.getexif().get(ExifTags.Base.Orientation, exif.UPRIGHT)
-    kind = image.format
-    image = ImageOps.exif_transpose(image)  # a PNG of ours says nothing of an orientation
-    if image.mode.startswith("I;16"):
-        # Pillow would clip the values; TensorFlow keeps the high byte of a 16-bit PNG.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        raise BadPictureError(
-            "32-bit brightness has no known range: store 8 or 16 bits per channel"
-        )
-    image = image.convert("RGB")
+    upright = upright_rgb(image)  # a PNG of ours says nothing of an orientation
     png = io.BytesIO()
-    image.save(png, "PNG")
+    upright.save(png, "PNG")
     return Picture(
         png.getvalue(),
-        np.asarray(image),
-        kind,
+        np.asarray(upright),
+        image.format,
         orientation if orientation in range(1, 9) else exif.UPRIGHT,
+        image.mode,
         is_converted=True,
     )

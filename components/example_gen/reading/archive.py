@@ -5,12 +5,11 @@ import dataclasses
 import stat
 import tarfile
 import zipfile
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from components.errors import UserError
-from components.example_gen.reading import layout, walk
+from components.example_gen.reading import walk
+from components.example_gen.reading.arrange import arrange
 from components.example_gen.reading.decompress import check_expansion, decompressed
 from components.example_gen.reading.source import SLICES, ZIP, Item, Source
 from components.text import one_line, printable
@@ -87,7 +86,12 @@ def list_archive(path: Path, workspace: Path) -> Source:
             folders.append(parts)
         elif found.setdefault(parts, entry) is not entry:
             raise UserError(f"data.source {shown} holds {printable(entry.name)} twice")
-    return _arrange(path, shown, kind, found, folders)
+    mtime_ns = path.stat().st_mtime_ns
+    items = {
+        parts: Item("/".join(parts), "", None, entry.size, mtime_ns, entry.position)
+        for parts, entry in found.items()
+    }
+    return arrange(str(path), shown, kind, items, folders)
 
 
 def _zip_entries(path: Path, shown: str) -> list[_Entry]:
@@ -166,64 +170,3 @@ def _checked_parts(entry: _Entry, shown: str) -> tuple[str, ...]:
             "names inside the archive"
         )
     return path.parts
-
-
-def _arrange(
-    path: Path,
-    shown: str,
-    kind: str,
-    found: dict[tuple[str, ...], _Entry],
-    folders: Iterable[tuple[str, ...]],
-) -> Source:
-    """The source that visible files and folders make, by their paths in the archive."""
-    pictures = {parts: entry for parts, entry in found.items() if layout.is_picture(parts[-1])}
-    top = _depth_of_top(pictures)
-    inside = defaultdict(set)
-    for parts in (*folders, *(parts[:-1] for parts in found)):
-        for depth in range(top, len(parts)):
-            inside["/".join(parts[top:depth])].add(parts[depth])
-    outside = defaultdict(list)
-    for parts in pictures:
-        outside["/".join(parts[top:-1])].append(parts[-1])
-
-    def subfolders(folder: str) -> list[str]:
-        if outside[folder]:
-            where = f"{folder} of {shown}" if folder else shown
-            raise layout.pictures_outside_classes(where, sorted(outside[folder]))
-        return sorted(inside[folder])
-
-    classes = {
-        folder: (layout.class_name(name, "class folder"), split)
-        for folder, name, split in layout.class_folders(shown, subfolders)
-    }
-    depth = next(iter(classes)).count("/") + 1
-    mtime_ns = path.stat().st_mtime_ns
-    items = []
-    for parts, entry in pictures.items():
-        label, split = classes["/".join(parts[top : top + depth])]
-        name = "/".join(parts[top:])
-        items.append(Item(name, label, split, entry.size, mtime_ns, entry.position))
-    items.sort(key=lambda item: item.path.encode(errors="surrogateescape"))
-    filled = {"/".join(parts[top : top + depth]) for parts in pictures}
-    for folder in classes:
-        if folder not in filled:
-            raise layout.empty_class(f"{folder} of {shown}")
-    return Source(
-        root=str(path),
-        classes=layout.check_classes(shown, items),
-        items=tuple(items),
-        ignored=len(found) - len(pictures),
-        kind=kind,
-    )
-
-
-def _depth_of_top(pictures: Iterable[tuple[str, ...]]) -> int:
-    """Number of folders around all pictures that are neither a class nor a split."""
-    paths = list(pictures)
-    depth = 0
-    while paths and all(len(parts) >= depth + 3 for parts in paths):
-        names = {parts[depth] for parts in paths}
-        if len(names) > 1 or names.pop().lower() in layout.SPLIT_NAMES:
-            break
-        depth += 1
-    return depth

@@ -1,6 +1,7 @@
 """What the layout of a data source means: folders of classes and splits, and pictures."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 
@@ -10,9 +11,16 @@ from components.example_gen.reading.source import Item
 from components.example_gen.reading.walk import to_utf8
 from components.text import one_line, printable
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
-)
+# Formats that TensorFlow does not decode: such pictures become PNG, and served models refuse them.
+CONVERTED = {
+    ".bmp": "BMP",
+    ".webp": "WebP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".heic": "HEIC",
+    ".heif": "HEIC",
+}
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", *CONVERTED})
 LAYOUT = "one folder of pictures per class, or train/, validation/ and test/ that hold those"
 # What people call the splits, in any letter case.
 SPLIT_NAMES = {
@@ -158,3 +166,12 @@ def listing(names: Iterable[str]) -> str:
 def is_picture(name: str) -> bool:
     """Whether a file claims to be a picture."""
     return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def count_converted(names: Iterable[str]) -> dict[str, int]:
+    """Numbers of files, by format, that claim to be pictures of one that a model is not served in.
+
+    What is in a file is known when it is read: ingestion counts again.
+    """
+    suffixes = (PurePosixPath(name).suffix.lower() for name in names)
+    return dict(sorted(Counter(CONVERTED[s] for s in suffixes if s in CONVERTED).items()))

@@ -1,16 +1,19 @@
 """Manifests: tables that say where each picture lies and what is on it."""
 
 import csv
+import functools
+import io
 import json
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from components import features
 from components.errors import UserError
+from components.example_gen.reading import buckets
 from components.example_gen.reading.layout import check_classes, class_name, listing, split_name
 from components.example_gen.reading.source import Item, Source
 from components.text import one_line, printable
@@ -18,6 +21,9 @@ from components.text import one_line, printable
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".ndjson")
 SUFFIXES = (*_DELIMITERS, *_JSON_LINES)
+
+# Size in bytes and time in nanoseconds of a file; None where there is none.
+Status = tuple[int, int] | None
 
 _PATH, _LABEL, _SPLIT = "path", "label", "split"
 EXPECTED = "the columns path and label, and if you like split and more"
@@ -28,7 +34,7 @@ def is_manifest(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES
 
 
-def list_manifest(path: Path) -> Source:
+def list_manifest(path: Path | str) -> Source:
     """Lists the pictures that a manifest names.
 
     It is a table in UTF-8 with the columns `path` and `label`, and may have `split` and further
@@ -36,8 +42,8 @@ def list_manifest(path: Path) -> Source:
     said count once. A file that is not there is listed, so that somebody is told about it.
 
     Args:
-        path: absolute path of a .csv or .tsv file with a header, or of JSON lines. The paths in it
-            start from its folder.
+        path: absolute path, or address in an object store, of a .csv or .tsv file with a header, or
+            of JSON lines. The paths in it start from its folder.
 
     Raises:
         UserError: it is damaged, or says something that cannot be; with the line at fault.
@@ -57,9 +63,9 @@ def list_manifest(path: Path) -> Source:
     _check_splits(rows, shown)
     columns = _further_columns(row for _, row in rows.values())
     _check_feature_names(columns, shown)
-    root = str(path.parent)
+    root, status = _folder_of(path)
     items = [
-        _item(root, row, columns, f"data.source {shown}, line {line}")
+        _item(status, row, columns, f"data.source {shown}, line {line}")
         for line, row in sorted(rows.values(), key=lambda entry: os.fsencode(entry[1][_PATH]))
     ]
     if not any(item.mtime_ns for item in items):
@@ -73,16 +79,41 @@ def list_manifest(path: Path) -> Source:
     )
 
 
-def _rows(path: Path, shown: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _folder_of(path: Path | str) -> tuple[str, Callable[[str], Status]]:
+    """The folder of a manifest, and what tells of a path that starts from it."""
+    if isinstance(path, str):
+        root = path.rpartition("/")[0]
+        return root, buckets.listing(root).get
+    return str(path.parent), functools.partial(_local_status, path.parent)
+
+
+def _local_status(root: Path, path: str) -> Status:
+    """See `Status`; raises an IsADirectoryError for what is there and is no file."""
+    try:
+        status = (root / path).stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise IsADirectoryError(path)
+    return status.st_size, status.st_mtime_ns
+
+
+def _open(path: Path | str) -> TextIO:
+    # A byte order mark, which Excel writes, is no part of the first column's name.
+    if isinstance(path, str):
+        return io.TextIOWrapper(io.BytesIO(buckets.read(path)), "utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _rows(path: Path | str, shown: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and values by column of every row.
 
     Raises:
         UserError: the file is no such table.
     """
-    suffix = path.suffix.lower()
+    suffix = Path(path).suffix.lower()
     try:
-        # A byte order mark, which Excel writes, is no part of the first column's name.
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _open(path) as file:
             if suffix in _JSON_LINES:
                 yield from _json_rows(file, shown)
             else:
@@ -211,23 +242,25 @@ def _check_feature_names(columns: tuple[str, ...], shown: str) -> None:
             )
 
 
-def _item(root: str, row: dict[str, str], columns: tuple[str, ...], where: str) -> Item:
+def _item(
+    status: Callable[[str], Status], row: dict[str, str], columns: tuple[str, ...], where: str
+) -> Item:
     """The picture of a row.
 
     Raises:
         UserError: its path is that of a folder or a device.
     """
     try:
-        status = Path(root, row[_PATH]).stat()
-    except OSError:
-        status = None
-    if status and not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{where}: {row[_PATH]} is no file: expected the path of a picture")
+        size, mtime_ns = status(row[_PATH]) or (0, 0)
+    except IsADirectoryError:
+        raise UserError(
+            f"{where}: {row[_PATH]} is no file: expected the path of a picture"
+        ) from None
     return Item(
         path=row[_PATH],
         label=row[_LABEL],
         split=row.get(_SPLIT),
-        size=status.st_size if status else 0,
-        mtime_ns=status.st_mtime_ns if status else 0,
+        size=size,
+        mtime_ns=mtime_ns,
         columns=tuple(row.get(name, "") for name in columns),
     )

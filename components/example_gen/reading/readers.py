@@ -1,16 +1,16 @@
 """Reads the bytes of one picture after another from a data source; runs inside Beam workers."""
 
 import contextlib
+import errno
+import functools
 import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
 from components.example_gen.inspection.pictures import BadPictureError
+from components.example_gen.reading import buckets
 from components.example_gen.reading.source import FILES, SLICES, ZIP, Item
 from components.text import one_line
 
@@ -35,11 +35,14 @@ def open_reader(kind: str, root: str) -> Iterator[Read]:
 
 @contextlib.contextmanager
 def _files(root: str) -> Iterator[Read]:
+    in_bucket = buckets.is_in_bucket(root)
+    open_file = buckets.opener(root) if in_bucket else functools.partial(open, mode="rb")
+
     def read(item: Item) -> bytes:
+        if in_bucket and not item.mtime_ns:  # each object store has an error of its own for it
+            raise BadPictureError(f"cannot be read: {os.strerror(errno.ENOENT)}")
         try:
-            with FileSystems.open(
-                os.path.join(root, item.path), compression_type=CompressionTypes.UNCOMPRESSED
-            ) as file:
+            with open_file(os.path.join(root, item.path)) as file:
                 return file.read()
         except (FileNotFoundError, PermissionError) as error:
             raise BadPictureError(f"cannot be read: {error.strerror}") from error

@@ -28,8 +28,8 @@ def check_address(source: str, sha256: str | None) -> None:
     shown = printable(source)
     if urllib.parse.urlsplit(source).scheme.lower() not in ("http", "https"):
         raise UserError(
-            f"data.source {shown} is a remote address: only http:// and https:// and local paths "
-            "are supported"
+            f"data.source {shown} is a remote address: only s3://, gs://, http://, https:// and "
+            "local paths are supported"
         )
     if not file_name(source):
         raise UserError(f"data.source {shown} names no file: expected the address of one")

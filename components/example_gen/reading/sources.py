@@ -9,6 +9,7 @@ from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.example_gen.reading import (
     archive,
+    buckets,
     digits,
     layout,
     manifest,
@@ -17,6 +18,7 @@ from components.example_gen.reading import (
     walk,
 )
 from components.example_gen.reading.source import Item, Source
+from components.heif import HEIF_NEEDED, reads_heif
 from components.text import printable
 
 DIGITS = "digits"
@@ -32,16 +34,30 @@ def open_source(
 
     Args:
         source: `digits`, a folder (`./digits` for a folder of that name), an archive, a manifest, a
-            TFRecord or a folder of them, or the URL of an archive or a TFRecord.
+            TFRecord or a folder of them, the URL of an archive or a TFRecord, or the address of a
+            folder, archive, manifest or TFRecord in an object store.
         workspace: Local folder for what a source has to write before it can be listed.
         settings: How to read it; its own `source` is not looked at.
 
     Raises:
         UserError: If the source is missing or is not laid out as its kind should be.
     """
+    listed = _open(source, workspace, settings)
+    _check_heif(listed)
+    return listed
+
+
+def _open(source: str, workspace: str | os.PathLike, settings: DataSettings) -> Source:
     if source == DIGITS:
         return list_folder(digits.write_digits(workspace))
-    if remote.is_address(source):
+    if buckets.is_in_bucket(source):
+        name = remote.file_name(source)
+        if manifest.is_manifest(name):
+            return manifest.list_manifest(source)
+        if not (archive.is_archive(name) or tfrecord.is_tfrecord(name)):
+            return buckets.list_bucket_folder(source)
+        path = buckets.fetch(source, settings.sha256)
+    elif remote.is_address(source):
         check_address(source, settings)
         path = remote.fetch(source, settings.sha256)
     else:
@@ -67,7 +83,7 @@ def check_address(source: str, settings: DataSettings) -> None:
     Raises:
         UserError: the source is an address, and none of an archive, or its digest is missing.
     """
-    if not remote.is_address(source):
+    if not remote.is_address(source) or buckets.is_in_bucket(source):
         return
     remote.check_address(source, settings.sha256)
     name = remote.file_name(source)
@@ -134,7 +150,9 @@ def list_unlabelled(root: str | os.PathLike) -> Source:
             f"{_UNLABELLED_LAYOUT}"
         )
     items.sort(key=lambda item: os.fsencode(item.path))
-    return Source(root, (), tuple(items), ignored)
+    source = Source(root, (), tuple(items), ignored)
+    _check_heif(source)
+    return source
 
 
 def fingerprint(source: Source) -> str:
@@ -144,6 +162,22 @@ def fingerprint(source: Source) -> str:
         said = (item.path, item.label, item.split, item.columns)
         digest.update(f"{said} {item.size} {item.mtime_ns} {item.position}\n".encode())
     return digest.hexdigest()
+
+
+def _check_heif(source: Source) -> None:
+    """Refuses HEIC pictures where they cannot be read, rather than set each of them aside.
+
+    Raises:
+        UserError: there are some, and the extra `heif` is missing.
+    """
+    if reads_heif():
+        return
+    found = [item.path for item in source.items if layout.count_converted([item.path]).get("HEIC")]
+    if found:
+        raise UserError(
+            f"{len(found):,} picture(s) in {printable(source.location)} are HEIC, the first is "
+            f"{printable(found[0])}: {HEIF_NEEDED}"
+        )
 
 
 def _folder(source: str, key: str, expected: str) -> str:

@@ -92,12 +92,21 @@ def test_artifact_names_its_splits(examples):
     assert json.loads(examples.split_names) == ["train", "validation", "test"]
 
 
+def test_originals_are_the_files_of_the_test_split(examples, pictures):
+    for path in Path(examples.uri, "originals").iterdir():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem.split("-")[1]
+    ids = {path.stem.split("-")[1] for path in Path(examples.uri, "originals").iterdir()}
+    assert ids == {record["image_id"].decode() for record in _records(examples.uri, "test")}
+
+
 def test_folder_holds_what_is_documented(examples):
     found = {str(path.relative_to(examples.uri)) for path in Path(examples.uri).rglob("*")}
     assert found == {
         "summary.json",
         "quarantine.jsonl",
         "pictures.parquet",
+        "originals",
+        *(f"originals/{path.name}" for path in Path(examples.uri, "originals").iterdir()),
         *(f"Split-{split}" for split in features.SPLITS),
         *(f"Split-{split}/data_tfrecord-00000-of-00001.gz" for split in features.SPLITS),
     }
@@ -134,7 +143,8 @@ def test_classes_are_mixed(examples):
 def test_summary(examples):
     summary = Summary.from_json(Path(examples.uri, "summary.json").read_text())
     assert summary.classes == ["cats", "süße Hunde"]
-    assert (summary.total, summary.quarantined, summary.reencoded, summary.ignored) == (60, 2, 1, 1)
+    assert (summary.total, summary.quarantined, summary.ignored) == (60, 2, 1)
+    assert summary.converted == {"WEBP": 1}
     for split in features.SPLITS:
         labels = [record["label"].decode() for record in _records(examples.uri, split)]
         assert summary.counts[split] == {label: labels.count(label) for label in summary.classes}

@@ -14,14 +14,14 @@ from components.example_gen.summary import (
 
 
 def _report(quarantined=()) -> ShardReport:
-    return ShardReport("", "", 0, [Quarantined(path, "bad") for path in quarantined], 0)
+    return ShardReport("", "", 0, [Quarantined(path, "bad") for path in quarantined], {})
 
 
 def _check(settings: dict, quarantined=(), **counts) -> None:
     """`train={"cats": 3}` gives a split's pictures."""
     found = sorted_quarantine([_report(quarantined)])
     total = sum(sum(of_split.values()) for of_split in counts.values())
-    summary = Summary(["cats", "dogs"], total, counts, len(found), 0, 0, Duplicates(0, 0, 0, 0))
+    summary = Summary(["cats", "dogs"], total, counts, len(found), {}, 0, Duplicates(0, 0, 0, 0))
     assert Summary.from_json(summary.to_json()) == summary
     check_usable(summary, found, DataSettings(**settings), "/pictures")
 
@@ -70,6 +70,6 @@ def test_quarantine_is_sorted_by_path_and_keeps_the_names_as_they_are():
 )
 def test_an_empty_split_names_copies_as_a_reason_where_there_are_any(copies, hint):
     counts = {**_counts(9, 9), "test": {"cats": 0, "dogs": 0}}
-    summary = Summary(["cats", "dogs"], 16, counts, 0, 0, 0, Duplicates(copies, 0, 0, 0))
+    summary = Summary(["cats", "dogs"], 16, counts, 0, {}, 0, Duplicates(copies, 0, 0, 0))
     with pytest.raises(UserError, match=hint):
         check_usable(summary, [], DataSettings(), "/pictures")

@@ -12,6 +12,8 @@ ALL = (
     "batch",
     "probabilities",
     "parity",
+    "original files",
+    "orientations",
     "malformed bytes",
     "latency",
 )
@@ -25,6 +27,7 @@ def run(examples):
         request = {
             "model": str(saved_model),
             "examples": str(split),
+            "originals": str(examples / "originals"),
             "settings": ServingGateSettings(latency_requests=3, **settings).model_dump(),
         }
         return {gate.name: gate for gate in client.run(request)}
@@ -48,7 +51,7 @@ def test_a_sound_model_passes_every_check(run, model):
 @pytest.mark.parametrize(
     ("fault", "checks", "message"),
     [
-        ("nan", {"one picture", "batch", "probabilities", "parity", "malformed bytes"}, "finite"),
+        ("nan", {*ALL} - {"load", "signatures", "latency"}, "finite"),
         ("refuses", {*ALL} - {"load", "signatures"}, "Input is empty."),
         ("sum", {"probabilities"}, "sums off 1 by 1.0e-01"),
         ("skew", {"parity"}, "differ by"),

@@ -19,7 +19,7 @@ open(request["answers"], "a").write('{"name": "load", "verdict": "pass", "value"
 
 
 def ask_script(script: str, **settings):
-    return ask("m", "e", ServingGateSettings(**settings), (sys.executable, "-c", script))
+    return ask("m", "e", "o", ServingGateSettings(**settings), (sys.executable, "-c", script))
 
 
 def test_answers_are_read_and_the_process_is_the_last_of_them():
@@ -59,7 +59,7 @@ def test_the_process_sees_no_gpu_and_finds_the_code():
 ASKER = """
 from components.serving_gate.config import ServingGateSettings
 from components.serving_gate.process import ask
-ask("model", "examples", ServingGateSettings())
+ask("model", "examples", "originals", ServingGateSettings())
 """
 
 

@@ -18,7 +18,7 @@ def _write(path, numbers) -> str:
             thumbnail = np.full((16, 16), number % 256, np.uint8)
             given = "test" if number % 2 else None
             facts = dataclasses.asdict(_facts(number)) | {"column_site": f"site {number}"}
-            rows.write(f"id{number}", f"ä/{number}", "ä", given, facts, hashes, thumbnail)
+            rows.write(f"id{number}", f"ä/{number}", "ä", given, "RGB", facts, hashes, thumbnail)
     return str(path)
 
 
@@ -32,6 +32,7 @@ def test_rows_come_back(tmp_path):
     assert set(pictures.sides) == {30}
     assert pictures.hashes[2299].tolist() == [2**63 + 2299 + form for form in range(8)]
     assert (pictures.thumbnails[2299] == 2299 % 256).all()
+    assert picture_table.read_kinds(paths) == [("JPEG", 6, "RGB")] * 2300
 
 
 def test_published(tmp_path):

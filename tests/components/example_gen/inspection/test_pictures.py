@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from components import heif, pillow_pictures
 from components.example_gen.inspection.pictures import BadPictureError, check_picture
 
 MAX_PIXELS = 50_000_000
@@ -166,7 +167,7 @@ def test_damaged_png(smooth_image, encode):
     ("data", "reason"),
     [
         (b"", "empty file"),
-        (b"just some text, named .jpg", "not a JPEG, PNG, GIF, BMP, WebP or TIFF picture"),
+        (b"just some text, named .jpg", "not a JPEG, PNG, GIF, BMP, WebP, TIFF or HEIC picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a JPEG"),
     ],
 )
@@ -203,3 +204,25 @@ def test_max_pixels_counts_every_frame_of_a_gif(smooth_image, encode):
 def test_32_bit_brightness_has_no_known_range(smooth_image, encode):
     with pytest.raises(BadPictureError, match="store 8 or 16 bits"):
         check_picture(encode(smooth_image(1).convert("F"), "TIFF"), MAX_PIXELS)
+
+
+def test_heic_is_stored_upright(smooth_image, encode):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its left side
+    data = encode(smooth_image(1, 64, 48), "HEIF", quality=100, chroma=444, exif=exif.tobytes())
+    picture = check_picture(data, MAX_PIXELS)
+    assert (picture.format, picture.mode, picture.is_converted) == ("HEIF", "RGB", True)
+    expected = np.asarray(smooth_image(1, 64, 48).transpose(Image.Transpose.ROTATE_270), int)
+    assert picture.pixels.shape == (64, 48, 3)
+    assert np.abs(_decode(picture.stored) - expected).max() < 16
+
+
+def test_heic_is_told_apart_where_it_cannot_be_read(smooth_image, encode, monkeypatch):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encode(smooth_image(1), "HEIF")
+    monkeypatch.setattr(heif, "reads_heif", lambda: False)
+    pillow_pictures._formats.cache_clear()
+    with pytest.raises(BadPictureError, match=r"a HEIC picture: .* install Graft's extra heif"):
+        check_picture(data, MAX_PIXELS)
+    pillow_pictures._formats.cache_clear()

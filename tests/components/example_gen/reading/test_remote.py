@@ -85,7 +85,11 @@ def test_a_cache_that_cannot_be_written(archive, cache, tmp_path):
     ("url", "sha256", "message"),
     [
         ("http://127.0.0.1:1/pets.zip", None, r"data\.sha256 is not set: http://127.* needs the"),
-        ("gs://bucket/pets.zip", "0" * 64, "gs://bucket/pets.zip is a remote address: only http"),
+        (
+            "ftp://bucket/pets.zip",
+            "0" * 64,
+            "ftp://bucket/pets.zip is a remote address: only s3://",
+        ),
         ("https://example.com", "0" * 64, "https://example.com names no file"),
         (
             "https://example.com/labels.csv",

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import UserError
+from components.example_gen.config import DataSettings
 from components.example_gen.reading import sources
 from components.example_gen.reading.walk import to_utf8
 from components.text import printable
@@ -230,9 +231,9 @@ def test_a_file_of_an_unknown_kind(tmp_path):
         sources.open_source(str(tmp_path / "pictures.rar"), tmp_path)
 
 
-def test_a_remote_address_is_not_a_source_yet(tmp_path):
-    with pytest.raises(ValueError, match="gs://bucket/pictures is a remote address"):
-        sources.open_source("gs://bucket/pictures", tmp_path)
+def test_an_address_of_no_known_kind_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="ftp://bucket/pictures is a remote address"):
+        sources.open_source("ftp://bucket/pictures", tmp_path)
 
 
 def test_root_is_absolute(tmp_path, monkeypatch):
@@ -277,6 +278,18 @@ def test_listing_needs_no_tensorflow():
     command = [sys.executable, "-c", code]
     loaded = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
     assert loaded.stdout == "set()\n"
+
+
+def test_heic_pictures_that_cannot_be_read_are_one_error(tmp_path, monkeypatch):
+    _touch(tmp_path, "a/1.HEIC", "a/2.jpg", "b/3.jpg", "b/4.heif")
+    settings = DataSettings()
+    monkeypatch.setattr(sources, "reads_heif", lambda: False)
+    with pytest.raises(UserError, match=r"2 picture\(s\) in .* the first is a/1\.HEIC: .* heif"):
+        sources.open_source(str(tmp_path), tmp_path, settings)
+    with pytest.raises(UserError, match="2 picture"):
+        sources.list_unlabelled(tmp_path)
+    monkeypatch.setattr(sources, "reads_heif", lambda: True)
+    assert len(sources.open_source(str(tmp_path), tmp_path, settings).items) == 4
 
 
 def test_unlabelled_pictures_lie_anywhere(tmp_path):

@@ -1,0 +1,62 @@
+"""Pictures as Pillow shows them.
+
+So are formats read that TensorFlow does not decode, and to this is held what the graph decodes.
+"""
+
+import functools
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from components import heif
+
+# Pillow's name for HEIC, which it reads with pillow-heif alone.
+_HEIF = "HEIF"
+# Pillow knows many more, some of which start other programs (EPS).
+_READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+
+
+class UnknownRangeError(ValueError):
+    """Pixels whose brightness cannot be told; the message says why."""
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    if not heif.reads_heif():
+        return _READABLE
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return (*_READABLE, _HEIF)
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """Opens a file, whose pixels are not decoded yet.
+
+    Raises:
+        Image.UnidentifiedImageError: it is of no format that Graft reads.
+        Exception: nearly anything, on damaged files.
+    """
+    return Image.open(io.BytesIO(data), formats=_formats())
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """The first picture of an opened file: upright, RGB, 8 bits per channel, as TensorFlow would.
+
+    Raises:
+        UnknownRangeError: pixels of 32 bits.
+        Exception: nearly anything, on damaged files.
+    """
+    if image.format == "GIF":  # what is transparent in it is black to TensorFlow
+        seen = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", seen.size, "black"), seen).convert("RGB")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        # Pillow would clip the values; TensorFlow keeps the high byte of a 16-bit PNG.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise UnknownRangeError(
+            "32-bit brightness has no known range: store 8 or 16 bits per channel"
+        )
+    return image.convert("RGB")

@@ -1,0 +1,124 @@
+"""Whether a client's own file gets the answer of the picture that people see in it.
+
+The reference is Pillow's decoding, upright, as a PNG, which goes through the same graph from there:
+only what the graph makes of format, colour mode, size and Exif orientation can make a difference.
+"""
+
+import io
+import itertools
+import struct
+from collections import Counter
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from components import features
+from components.picture_formats import format_of
+from components.pillow_pictures import UnknownRangeError, open_picture, upright_rgb
+from components.serving_gate.contract import Client, ContractError, Finding, gets_answer
+
+# What a camera does to the upright picture, by the Exif orientation that undoes it.
+_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+# JPEG's blocks: where each is of one colour, compression changes no pixel, however they are turned.
+_SQUARE = 8
+_SQUARES = 40  # along a side: 320 pixels, more than most networks look at
+# Nothing is gained by compressing what is sent once.
+_PNG = {"format": "PNG", "compress_level": 0}
+_JPEG = {"format": "JPEG", "quality": 100, "subsampling": 0}
+
+
+def check_originals(client: Client) -> Finding:
+    """Files as the source has them get the answers of what Pillow shows; others are refused."""
+    if not client.originals:
+        raise ContractError("there is no original file of the test split")
+    worst, where, compared = 0.0, "", 0
+    refused: Counter[str] = Counter()
+    for name, data in client.originals.items():
+        kind = name.rpartition(".")[2].upper()
+        if format_of(data) is None and not gets_answer(client, data):
+            refused[kind] += 1
+            continue
+        reference = _reference(data)
+        if reference is None:
+            continue
+        try:
+            answers = client.probabilities(features.SERVING_SIGNATURE, [data, reference])
+        except tf.errors.OpError as error:
+            raise ContractError(f"{name} is refused: {error.message}") from error
+        compared += 1
+        # What is no number agrees with nothing.
+        off = float(np.nan_to_num(np.abs(answers[0] - answers[1]), nan=np.inf).max())
+        if off > worst:
+            worst, where = off, f" ({name})"
+    message = f"{compared} files differ from what Pillow shows by {worst:.1e} at most{where}"
+    if refused:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(refused.items()))
+        message += f"; refused, as agreed: {kinds}"
+    return worst, client.settings["original_tolerance"], message
+
+
+def check_orientations(client: Client) -> Finding:
+    """A picture stored in the eight orientations of Exif, either byte order, gets one answer.
+
+    It is the picture that the model is least sure of, which shows a difference best, as a mosaic.
+    """
+    sure = client.probabilities(features.SERVING_SIGNATURE, client.pictures).max(axis=1)
+    picture = _mosaic(client.pictures[int(sure.argmin())])
+    ways = [*itertools.product(range(1, 9), "<>")]
+    off = 0.0
+    for options in (_JPEG, _PNG):
+        files = [_encoded(picture, options), *(_encoded(picture, options, *way) for way in ways)]
+        answers = client.probabilities(features.SERVING_SIGNATURE, files)
+        off = max(off, float(np.nan_to_num(np.abs(answers - answers[0]), nan=np.inf).max()))
+    message = f"{len(ways)} JPEGs and {len(ways)} PNGs of one picture differ by {off:.1e} at most"
+    return off, client.settings["parity_tolerance"], message
+
+
+def _reference(data: bytes) -> bytes | None:
+    """The picture that Pillow shows, as a PNG; None where it cannot tell."""
+    try:
+        with open_picture(data) as image:
+            return _encoded(upright_rgb(image), _PNG)
+    except (UnknownRangeError, OSError):
+        return None
+
+
+def _mosaic(data: bytes) -> Image.Image:
+    """An encoded picture in squares of one colour each."""
+    with open_picture(data) as image:
+        small = upright_rgb(image)
+    small.thumbnail((_SQUARES, _SQUARES))
+    return small.resize([_SQUARE * side for side in small.size], Image.Resampling.NEAREST)
+
+
+def _encoded(
+    upright: Image.Image, options: dict, orientation: int = 1, byte_order: str = ""
+) -> bytes:
+    """A file of a picture, stored as a camera would that says the orientation.
+
+    Args:
+        upright: the picture.
+        options: for `Image.save`.
+        orientation: 1 to 8.
+        byte_order: of the Exif structure, as `struct` has it; empty: there is none.
+    """
+    exif = b""
+    if byte_order:
+        # Header, and an IFD of one entry: tag 0x0112, a 16-bit number.
+        magic = {"<": b"II*\0", ">": b"MM\0*"}[byte_order]
+        entry = (8, 1, 0x0112, 3, 1, orientation)
+        exif = b"Exif\0\0" + magic + struct.pack(f"{byte_order}IHHHIHxxI", *entry, 0)
+    turn = _STORED.get(orientation)
+    stored = upright if turn is None else upright.transpose(turn)
+    file = io.BytesIO()
+    stored.save(file, exif=exif, **options)
+    return file.getvalue()

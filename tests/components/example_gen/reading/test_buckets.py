@@ -1,0 +1,163 @@
+"""Sources in an object store, against a real server on loopback."""
+
+import hashlib
+import io
+import zipfile
+
+import pytest
+
+from components.errors import UserError
+from components.example_gen.config import DataSettings
+from components.example_gen.inspection.pictures import BadPictureError
+from components.example_gen.reading import buckets, readers, remote, sources
+
+PICTURES = {
+    f"pets/{split}/{label}/{number}.png": f"{split} {label} {number}".encode()
+    for split in ("train", "test")
+    for label in ("cats", "dogs")
+    for number in range(3)
+}
+
+
+def _zip(files) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+MANIFEST = "path,label,site\ntrain/cats/0.png,a,x\ntrain/dogs/1.png,b,y\ntrain/dogs/gone.png,b,z\n"
+OBJECTS = {
+    **PICTURES,
+    "pets/notes.txt": b"no picture",
+    "pets/.hidden/9.png": b"",
+    "pets/labels.csv": b"\xef\xbb\xbf" + MANIFEST.encode(),
+    "pets.zip": _zip(PICTURES),
+}
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """`s3://pictures` on a server of our own, whose address and credentials AWS' clients know."""
+    server_module = pytest.importorskip("moto.server")
+    import boto3
+
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "key")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="pictures")
+        for key, data in OBJECTS.items():
+            client.put_object(Bucket="pictures", Key=key, Body=data)
+        yield "s3://pictures"
+    server.stop()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def read_all(source) -> dict[str, bytes]:
+    with readers.open_reader(source.kind, source.root) as read:
+        return {item.path: read(item) for item in source.items if item.mtime_ns}
+
+
+def test_a_folder_per_class(bucket, tmp_path):
+    source = sources.open_source(f"{bucket}/pets/", tmp_path)
+    assert source.classes == ("cats", "dogs")
+    assert source.splits == {"train", "test"} and source.ignored == 2
+    assert read_all(source) == {path.removeprefix("pets/"): data for path, data in PICTURES.items()}
+    assert sources.fingerprint(source) == sources.fingerprint(
+        sources.open_source(source.location, tmp_path)
+    )
+
+
+def test_a_folder_on_top_is_passed_over(bucket, tmp_path):
+    source = sources.open_source(bucket, tmp_path)
+    assert source.root == f"{bucket}/pets"
+    assert len(read_all(source)) == len(PICTURES)
+
+
+def test_a_manifest_and_the_pictures_that_it_names(bucket, tmp_path):
+    source = sources.open_source(f"{bucket}/pets/labels.csv", tmp_path)
+    assert source.columns == ("site",)
+    assert [(item.path, item.label, item.columns) for item in source.items] == [
+        ("train/cats/0.png", "a", ("x",)),
+        ("train/dogs/1.png", "b", ("y",)),
+        ("train/dogs/gone.png", "b", ("z",)),
+    ]
+    assert [item.path for item in source.missing] == ["train/dogs/gone.png"]
+    assert read_all(source)["train/dogs/1.png"] == b"train dogs 1"
+    with (
+        readers.open_reader(source.kind, source.root) as read,
+        pytest.raises(BadPictureError, match="cannot be read: No such file or directory"),
+    ):
+        read(source.missing[0])
+
+
+@pytest.mark.slow
+def test_an_archive_is_copied_once_and_checked(bucket, tmp_path, cache, monkeypatch):
+    digest = hashlib.sha256(OBJECTS["pets.zip"]).hexdigest()
+    source = sources.open_source(f"{bucket}/pets.zip", tmp_path, DataSettings(sha256=digest))
+    assert source.root.startswith(str(cache))
+    assert len(read_all(source)) == len(PICTURES)
+    with pytest.raises(UserError, match=f"data.sha256 is {'0' * 64}, but .* has {digest}"):
+        sources.open_source(f"{bucket}/pets.zip", tmp_path, DataSettings(sha256="0" * 64))
+    assert not remote.kept_at(f"{bucket}/pets.zip", "0" * 64).exists()
+    monkeypatch.setattr(buckets, "opener", None)  # a copy that is there is not asked for again
+    sources.open_source(f"{bucket}/pets.zip", tmp_path, DataSettings(sha256=digest))
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("-not-there/pets", "holds no pictures"),
+        ("/nowhere", "holds no pictures: expected one folder of pictures per class"),
+        ("/pets/train/cats", r"3 picture\(s\) lie directly in s3://pictures/pets/train/cats"),
+        ("/gone.zip", "does not exist"),
+        ("/p*ts", r"has one of \*, \? and \["),
+        ("/gone.csv", "cannot be read"),
+    ],
+)
+def test_what_is_not_there_is_one_clear_error(bucket, tmp_path, cache, path, message):
+    with pytest.raises(UserError, match=message) as error:
+        sources.open_source(bucket + path, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("s3://pictures/pets", "no credentials were found: set AWS_ACCESS_KEY_ID"),
+        ("gs://pictures/pets", "no credentials were found: run `gcloud auth application-default"),
+    ],
+)
+def test_without_credentials_nobody_waits(tmp_path, monkeypatch, address, message):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    with pytest.raises(UserError, match=message):
+        sources.open_source(address, tmp_path)
+
+
+def test_without_the_extra_its_name_is_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(buckets._STORES, "s3", _without_library(buckets._STORES["s3"]))
+    with pytest.raises(UserError, match=r"install Graft's extra aws \(pip install 'apache-beam\["):
+        sources.open_source("s3://pictures/pets", tmp_path)
+
+
+def _without_library(store):
+    def fail():
+        raise ImportError("boto3")
+
+    return buckets.dataclasses.replace(store, has_credentials=fail)

@@ -1,0 +1,134 @@
+"""Files as clients have them, against a graph that decodes as a trained model's does."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from components import exif, features, picture_formats, pixels
+from components.serving_gate.client import _found
+from components.serving_gate.contract import Client, ContractError
+from components.serving_gate.originals import check_orientations, check_originals
+
+SETTINGS = {"batch": 64, "parity_tolerance": 1e-4, "original_tolerance": 0.01}
+
+
+def photo(width=60, height=44):
+    """Smooth, as photos are, and nowhere symmetric."""
+    small = np.random.default_rng(1).integers(0, 255, (6, 9, 3), np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image, kind="PNG", orientation=None, **options):
+    if orientation:
+        options["exif"] = Image.Exif()
+        options["exif"][0x0112] = orientation
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def make_client(originals=None) -> Client:
+    """A client of a model that looks at what lies where, by the graph's own decoding."""
+    weights = np.random.default_rng(0).normal(size=(16 * 16 * 3, 2)).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+    def serve(image_bytes):
+        decoded = tf.map_fn(
+            lambda image: pixels.decode(image, [16, 16]),
+            image_bytes,
+            fn_output_signature=tf.TensorSpec([16, 16, 3], tf.float32),
+        )
+        scores = tf.reshape(decoded / 255 - 0.5, [-1, len(weights)]) @ weights
+        return {features.PROBABILITIES: tf.nn.softmax(scores / 10)}
+
+    class Model:
+        signatures = {features.SERVING_SIGNATURE: serve}
+
+    pictures = [encoded(photo())]
+    return Client(Model(), ["a", "b"], [], pictures, SETTINGS, originals or {})
+
+
+# Most of a picture in few colours, one of which is not to be seen.
+TRANSPARENT = photo().convert("P", palette=Image.Palette.ADAPTIVE, colors=4)
+ORIGINALS = {
+    "photo.jpeg": encoded(photo(), "JPEG"),
+    "turned.jpeg": encoded(photo(), "JPEG", orientation=6),
+    "large.jpeg": encoded(photo(800, 600), "JPEG", orientation=5, quality=95),
+    "grey.jpeg": encoded(photo().convert("L"), "JPEG"),
+    "cmyk.jpeg": encoded(photo().convert("CMYK"), "JPEG"),
+    "progressive.jpeg": encoded(photo(), "JPEG", progressive=True),
+    "mirrored.png": encoded(photo(), orientation=2),
+    "palette.png": encoded(photo().convert("P")),
+    "bits.png": encoded(photo().convert("1")),
+    "grey.png": encoded(photo().convert("L")),
+    "alpha.png": encoded(photo().convert("RGBA")),
+    "16bit.png": encoded(
+        Image.fromarray(np.linspace(0, 65_535, 2640).astype(np.uint16).reshape(44, 60))
+    ),
+    "transparent.png": encoded(TRANSPARENT, transparency=2),
+    "transparent.gif": encoded(TRANSPARENT, "GIF", transparency=2),
+    "palette.gif": encoded(photo().convert("P"), "GIF"),
+}
+NOT_SERVED = {
+    "photo.webp": encoded(photo(), "WEBP"),
+    "photo.tiff": encoded(photo(), "TIFF"),
+    "palette.bmp": encoded(photo().convert("P"), "BMP"),
+}
+
+
+def test_files_of_every_kind_are_served_as_pillow_shows_them():
+    value, bound, message = check_originals(make_client(ORIGINALS | NOT_SERVED))
+    assert value < bound / 2
+    assert message.startswith("15 files differ from what Pillow shows by ")
+    assert message.endswith("; refused, as agreed: 1 BMP, 1 TIFF, 1 WEBP")
+
+
+def test_sixteen_files_of_two_formats_get_one_answer():
+    value, _, message = check_orientations(make_client())
+    assert value < 1e-5
+    assert message.startswith("16 JPEGs and 16 PNGs of one picture differ by ")
+
+
+def test_a_graph_that_forgets_exif_is_stopped(monkeypatch):
+    monkeypatch.setattr(exif, "orientation", lambda image: tf.constant(1))
+    client = make_client(ORIGINALS)
+    for check in (check_originals, check_orientations):
+        assert _found("", check(client)).verdict == "fail"
+    assert "turned.jpeg" in check_originals(client)[2] or "large.jpeg" in check_originals(client)[2]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_graph_that_knows_one_byte_order_is_stopped(monkeypatch, order):
+    slices = exif._slice
+    unknown = {"<": b"II*\0", ">": b"MM\0*"}[order]
+    monkeypatch.setattr(
+        exif,
+        "_slice",
+        lambda data, start, length: tf.where(
+            tf.equal(slices(data, start, length), unknown), b"", slices(data, start, length)
+        ),
+    )
+    assert _found("", check_orientations(make_client())).verdict == "fail"
+
+
+def test_a_graph_that_serves_a_palette_in_wrong_colours_is_stopped(monkeypatch):
+    monkeypatch.setattr(picture_formats, "only_known", lambda image: image)
+    gate = _found("", check_originals(make_client(NOT_SERVED)))
+    assert gate.verdict == "fail" and "palette.bmp" in gate.message
+
+
+def test_a_file_that_is_refused_is_named(monkeypatch):
+    client = make_client({"cut.jpeg": ORIGINALS["photo.jpeg"][:200]})
+    monkeypatch.setattr(
+        "components.serving_gate.originals._reference", lambda data: ORIGINALS["grey.png"]
+    )
+    with pytest.raises(ContractError, match=r"cut\.jpeg is refused: "):
+        check_originals(client)
+
+
+def test_without_originals_nothing_is_proved():
+    with pytest.raises(ContractError, match="no original file of the test split"):
+        check_originals(make_client())
