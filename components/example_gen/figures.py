@@ -26,6 +26,9 @@ def describe(outputs: dict[str, list]) -> str:
         text += f"; {found.contradicting:,} are in several classes"
     if found.leaking:
         text += f"; LEAKAGE: {found.leaking:,} lie in several splits with their copies"
+    if summary.fixes:
+        done = (f"{number:,} {what}" for what, number in summary.fixes.items() if number)
+        text += f"; fixes: {', '.join(done)}"
     if summary.unlabelled:
         text += f"; {summary.unlabelled['usable']:,} unlabelled"
         if summary.unlabelled["copies"]:
