@@ -147,7 +147,9 @@ def _write(
     kept = len(text)
     while pen.textlength(shown, font) > width and kept > 1:
         kept -= 1
-        shown = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+        # Of a path the end says the most.
+        head = kept // 4
+        shown = f"{text[:head]}…{text[len(text) - (kept - head) :]}"
     pen.text(at, shown, colour, font)
 
 

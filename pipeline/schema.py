@@ -40,17 +40,18 @@ def read_schema(file: Path = CURATED):
     return schema
 
 
-def check_classes(classes: Sequence[str], source: str, file: Path = CURATED) -> None:
+def check_classes(classes: Sequence[str], source: str, file: Path | None = None) -> None:
     """Refuses classes that a schema with classes of its own does not know.
 
     Args:
         classes: of the data source.
         source: names it.
-        file: the schema.
+        file: the schema; None: the curated one.
 
     Raises:
         UserError: there is one.
     """
+    file = file or CURATED
     known = _domain(read_schema(file)).value
     unknown = [name for name in classes if name not in known]
     if known and unknown:

@@ -54,13 +54,13 @@ def read_fixes(path: str) -> dict[str, Fix]:
         image_id, fix = row["image_id"], Fix(row["action"], row["label"], row["path"])
         if not re.fullmatch("[0-9a-f]{64}", image_id):
             raise UserError(
-                f"{where}: the image_id is {one_line(image_id, 80)!r}: expected 64 hexadecimal "
+                f"{where}: the image_id is '{one_line(image_id, 80)}': expected 64 hexadecimal "
                 "digits, as `graft data relabel` writes them"
             )
         if fix.action not in (RELABEL, DROP) or bool(fix.label) != (fix.action == RELABEL):
             raise UserError(
                 f"{where}: expected the action `{RELABEL}` with a label, or `{DROP}` without one, "
-                f"not {one_line(fix.action, 80)!r} with {one_line(fix.label, 80)!r}"
+                f"not '{one_line(fix.action, 80)}' with '{one_line(fix.label, 80)}'"
             )
         if fixes.setdefault(image_id, fix) is not fix:
             raise UserError(f"{where}: the picture is there twice: {printable(fix.path)}")
@@ -99,7 +99,7 @@ def read_rows(
         if missing:
             raise UserError(
                 f"{shown} has no column {' and no column '.join(missing)}: expected "
-                f"{', '.join(needed)} in its first line, which is {one_line(','.join(head), 120)!r}"
+                f"{', '.join(needed)} in its first line, which is: {one_line(','.join(head), 120)}"
             )
         for row in rows:
             if row and len(row) != len(head):
@@ -133,7 +133,7 @@ def unknown_class(label: str, classes: Collection[str]) -> str:
     """Says that a label is no class, and which there are."""
     known = one_line(", ".join(classes))
     hint = did_you_mean(label, classes)
-    return f"there is no class {one_line(label, 80)!r}{hint} (there are {known})"
+    return f"there is no class '{one_line(label, 80)}'{hint} (there are {known})"
 
 
 def check_found(fixes: Mapping[str, Fix], found: Collection[str], path: str, source: str) -> None:

@@ -93,7 +93,7 @@ def _fix(row: Mapping[str, str], source: Source, where: str) -> Fix:
     action = row.get(_ACTION, "").strip().lower() or RELABEL
     if action not in (RELABEL, DROP):
         raise UserError(
-            f"{where}: the {_ACTION} is {one_line(action, 80)!r}: expected {RELABEL} or {DROP}"
+            f"{where}: the {_ACTION} is '{one_line(action, 80)}': expected {RELABEL} or {DROP}"
         )
     if not row[_PATH]:
         raise UserError(f"{where}: no {_PATH}")

@@ -21,9 +21,9 @@ from components.trainer.network import initial_weights
 from components.trainer.settings.trainer import BackboneSettings
 
 FOLDS = 5
-# Inverse of the L2 penalty, for features of deviation 1. With a thousand features and a thousand
-# pictures every class can be told apart; a strong penalty keeps wrong labels from being learned.
-_C = 0.001
+# Inverse of the L2 penalty times the number of features, which have deviation 1. With a thousand
+# features any labels can be learned, the wrong ones too; this penalty keeps them from that.
+_C = 2.0
 _MAX_ITERATIONS = 500
 
 
@@ -95,7 +95,7 @@ def fit(features: np.ndarray, labels: np.ndarray, num_classes: int) -> LinearHea
     """
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     scale = 1.0 / np.where(deviation > 0, deviation, 1.0)  # a feature that is always the same
-    solver = LogisticRegression(C=_C, max_iter=_MAX_ITERATIONS)
+    solver = LogisticRegression(C=_C / features.shape[1], max_iter=_MAX_ITERATIONS)
     with warnings.catch_warnings():
         # Far from the last digit of its optimum the ranking is settled.
         warnings.filterwarnings("ignore", "lbfgs failed to converge")

@@ -101,12 +101,15 @@ def _draw(suspects: Sequence, files: list[str], title: str, path: Path) -> None:
     tiles = [
         Tile(
             contact_sheet.upright(encoded_picture(records[one.image_id])),
-            (f"{number}  {one.given} → {one.suggested}?", f"{one.score:.3f}  {one.path}"),
+            (
+                f"{number}  {one.given} → {one.suggested}?",
+                f"P({one.given}) = {one.score:.3f}",
+                one.path,
+            ),
         )
         for number, one in enumerate(suspects, 1)
     ]
-    heading = "number, given label → suggested, probability of the given one, path"
-    contact_sheet.write(contact_sheet.draw(title, [Section(heading, tiles)]), path)
+    contact_sheet.write(contact_sheet.draw(title, [Section("", tiles)]), path)
 
 
 def to_csv(suspects: Sequence) -> str:

@@ -97,10 +97,15 @@ def fact_table(pictures, ranges) -> Table:
         farthest = ""
         if one.outliers:
             row = pictures.iloc[one.outliers[0]]
-            farthest = f"{row[one.fact]:,.4g}  {plain(row[features.PATH])}"
-        numbers = (f"{value:,.4g}" for value in (one.lowest, one.median, one.highest))
+            farthest = f"{number(row[one.fact])}  {plain(row[features.PATH])}"
+        numbers = map(number, (one.lowest, one.median, one.highest))
         table.add_row(one.fact, *numbers, f"{len(one.outliers):,}", farthest)
     return table
+
+
+def number(value: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _show_copies(console: Console, pictures, copies: list[list[int]]) -> None:
@@ -170,13 +175,16 @@ def _sections(recipe: Recipe, dataset: Dataset, pictures, ranges, copies: list[l
         sections.append(Section(f"and {len(samples) - len(shown):,} more classes", []))
     sections.append(_views(recipe, dataset, records[ids[augmented]]))
     if far:
-        tiles = [tile(row, f"{fact} {pictures[fact][row]:,.4g}") for fact, row in far]
+        facts = {row: [fact for fact, other in far if other == row] for _, row in far}
+        tiles = [
+            tile(row, ", ".join(f"{fact} {number(pictures[fact][row])}" for fact in of_row))
+            for row, of_row in facts.items()
+        ]
         sections.append(Section("Far from the rest", tiles))
     if in_groups:
         harmful = {rows[0]: len({*labels[rows]}) > 1 or len({*splits[rows]}) > 1 for rows in copies}
         tiles = [
-            tile(row, f"{number // 2 + 1}  {labels[row]}, {splits[row]}", harmful[rows[0]])
-            for number, (rows, row) in enumerate(in_groups)
+            tile(row, f"{labels[row]}, {splits[row]}", harmful[rows[0]]) for rows, row in in_groups
         ]
         sections.append(
             Section("Copies, two of each group; red: in several classes or splits", tiles)
@@ -204,13 +212,13 @@ def _views(recipe: Recipe, dataset: Dataset, record: bytes):
     from components.pixels import undo_rescale
     from components.trainer.inputs.examples import ExampleReader
 
-    numbers = range(_COLUMNS) if recipe.augmentation.changes_pixels else range(1)
+    views = range(_COLUMNS) if recipe.augmentation.changes_pixels else range(1)
     reader = ExampleReader(tft.TFTransformOutput(dataset.transform_graph), 1)
-    pixels = undo_rescale(reader.views(record, numbers), recipe.transform.value_range)
+    pixels = undo_rescale(reader.views(record, views), recipe.transform.value_range)
     tiles = [
-        Tile(Image.fromarray(one), (f"view {number}" if number else "as it is served",))
-        for number, one in zip(numbers, pixels.round().clip(0, 255).astype(np.uint8), strict=True)
+        Tile(Image.fromarray(one), (f"view {view}" if view else "as it is served",))
+        for view, one in zip(views, pixels.round().clip(0, 255).astype(np.uint8), strict=True)
     ]
     size = recipe.backbone.image_size
-    what = "One training picture and its views" if len(numbers) > 1 else "No augmentation"
+    what = "One training picture and its views" if len(views) > 1 else "No augmentation"
     return Section(f"{what}, as the network gets them ({size} x {size} pixels)", tiles)

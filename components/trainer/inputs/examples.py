@@ -109,12 +109,14 @@ class ExampleReader:
         Returns:
             float32 [views, size, size, 3] in the backbone's range.
         """
-        serialized = tf.fill([len(views)], record)
-        return self._transform(serialized, tf.constant(views, tf.int64))[0].numpy()
+        pixels = [
+            self._transform(tf.constant([record]), tf.constant(view, tf.int64))[0] for view in views
+        ]
+        return np.concatenate(pixels)
 
     def _transform(self, serialized: tf.Tensor, view: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         raw = tf.io.parse_example(serialized, self._spec)
-        raw[features.VIEW] = tf.broadcast_to(view, tf.shape(serialized))
+        raw[features.VIEW] = tf.fill(tf.shape(serialized), view)
         transformed = self._layer(raw)
         return (
             transformed[features.transformed_name(features.IMAGE)],
