@@ -6,6 +6,7 @@ Part of the Transform graph; the Trainer prepares a teacher's pictures with the 
 import functools
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from components import exif, picture_formats
@@ -75,4 +76,17 @@ def rescale(pixels: tf.Tensor, value_range: ValueRange) -> tf.Tensor:
         return pixels[..., ::-1] - _CAFFE_MEAN_BGR
     if value_range == "unit":
         return pixels / 255.0
+    return pixels
+
+
+def undo_rescale(pixels: np.ndarray, value_range: ValueRange) -> np.ndarray:
+    """float32 [..., 3] in `value_range`, to 0..255 RGB: the inverse of `rescale`."""
+    if value_range == "tf":
+        return (pixels + 1.0) * 127.5
+    if value_range == "torch":
+        return (pixels * _TORCH_DEVIATION + _TORCH_MEAN) * 255.0
+    if value_range == "caffe":
+        return (pixels + _CAFFE_MEAN_BGR)[..., ::-1]
+    if value_range == "unit":
+        return pixels * 255.0
     return pixels

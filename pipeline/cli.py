@@ -14,7 +14,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 versions_app = typer.Typer(help="The served versions of a model.", no_args_is_help=True)
+data_app = typer.Typer(help="The pictures of a recipe, and their labels.", no_args_is_help=True)
+schema_app = typer.Typer(help="What the examples must look like.", no_args_is_help=True)
 app.add_typer(versions_app, name="versions")
+app.add_typer(data_app, name="data")
+app.add_typer(schema_app, name="schema")
 
 DEFAULT_RECIPE = "digits"
 
@@ -328,6 +332,119 @@ def register(
         uri=uri,
         token_file=token_file,
     )
+
+
+@data_app.command("show")
+def data_show(
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="PNG file for the contact sheet.",
+            show_default="in the recipe's folder",
+        ),
+    ] = None,
+    wait: WaitOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Shows what a recipe's pictures are: classes, splits, copies, outliers, augmentation.
+
+    Nothing is trained. What it makes of the pictures on the way, the next `graft run` takes from
+    the cache.
+    """
+    from pipeline.commands.data_show import show_data
+
+    raise typer.Exit(show_data(config, set_ or [], output, verbose, wait))
+
+
+@data_app.command("labels")
+def data_labels(
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many pictures to draw.")] = 90,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="PNG file for the contact sheet; the CSV file lies beside it.",
+            show_default="labels.png in the recipe's folder",
+        ),
+    ] = None,
+    wait: WaitOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Finds labels that are probably wrong, draws them and lists them in a CSV file."""
+    from pipeline.commands.data_labels import review_labels
+
+    raise typer.Exit(review_labels(config, set_ or [], top, output, verbose, wait))
+
+
+@data_app.command("relabel")
+def data_relabel(
+    fixes: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV file with the columns path and label (or suggested), and action (relabel or "
+            "drop) if you like."
+        ),
+    ],
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="The recipe whose pictures they are.")
+    ] = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The overlay to write or add to.",
+            show_default="data.fixes, or <recipe>.fixes.csv beside the recipe",
+        ),
+    ] = None,
+) -> None:
+    """Adds fixes of labels to the overlay that `data.fixes` applies; pictures stay as they are."""
+    from pipeline.commands.data_relabel import relabel
+
+    relabel(fixes, recipe, set_ or [], output)
+
+
+@schema_app.command("infer")
+def schema_infer(
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write.", show_default="standard output"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Writes over a file.")] = False,
+    wait: WaitOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Prints the schema that a recipe's pictures happen to have, beside the curated one."""
+    from pipeline.commands.schema import infer_schema
+
+    raise typer.Exit(infer_schema(config, set_ or [], output, force, verbose, wait))
+
+
+@schema_app.command("check")
+def schema_check(
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(help="The schema to check against.", show_default="the curated one"),
+    ] = None,
+    wait: WaitOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Checks a recipe's pictures against the schema (exit code 1 if they are not as it says)."""
+    from pipeline.commands.schema import check_schema
+
+    raise typer.Exit(check_schema(config, set_ or [], schema, verbose, wait))
 
 
 @app.command()

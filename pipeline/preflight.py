@@ -6,12 +6,15 @@ passes what another refuses.
 
 import dataclasses
 import enum
+import hashlib
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.errors import UserError
 from components.example_gen.config import DataSettings
+from components.example_gen.fixes import Fix, check_classes, read_fixes
 from components.example_gen.reading import buckets, remote
 from components.example_gen.reading.sources import (
     Source,
@@ -21,6 +24,7 @@ from components.example_gen.reading.sources import (
     open_source,
 )
 from components.trainer import checks
+from pipeline import schema
 from pipeline.config import Recipe
 
 
@@ -38,15 +42,20 @@ class Inspection:
     Attributes:
         source: the labelled pictures; None in the scope of a cluster.
         unlabelled: those of `pseudo_labels`; None without.
+        fixes: what is to be done with some pictures, by content id.
     """
 
     source: Source | None = None
     unlabelled: Source | None = None
+    fixes: Mapping[str, Fix] = dataclasses.field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
-        """Changes when pictures do."""
-        return "".join(fingerprint(found) for found in (self.source, self.unlabelled) if found)
+        """Changes when pictures or their fixes do."""
+        parts = [fingerprint(found) for found in (self.source, self.unlabelled) if found]
+        if self.fixes:
+            parts.append(hashlib.sha256(repr(sorted(self.fixes.items())).encode()).hexdigest())
+        return "".join(parts)
 
 
 def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspection:
@@ -72,12 +81,28 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
     _check_folder("workspace", recipe.folder)
     _check_folder("push.destination", recipe.push_destination)
     checks.check_files(recipe.trainer)
-    workspace = scratch or recipe.folder.absolute() / "sources"
-    _announce_download(recipe.data)
-    source = open_source(recipe.data.source, workspace, recipe.data)
+    fixed = read_fixes(recipe.data.fixes)
+    source = open_labelled(recipe, scratch)
+    check_classes(fixed, source.classes, recipe.data.fixes)
+    schema.check_classes(source.classes, recipe.data.source)
     unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
     checks.check_classes(recipe.trainer, source.classes)
-    return Inspection(source, unlabelled)
+    return Inspection(source, unlabelled, fixed)
+
+
+def open_labelled(recipe: Recipe, scratch: Path | None = None) -> Source:
+    """Lists the labelled pictures; those of a URL are downloaded, which is told on stderr.
+
+    Args:
+        recipe: whose pictures.
+        scratch: see `inspect`.
+
+    Raises:
+        UserError: they cannot be listed.
+    """
+    _announce_download(recipe.data)
+    workspace = scratch or recipe.folder.absolute() / "sources"
+    return open_source(recipe.data.source, workspace, recipe.data)
 
 
 def check_network(recipe: Recipe) -> None:

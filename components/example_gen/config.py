@@ -77,6 +77,14 @@ class DataSettings(Settings):
     contradicting_labels: Literal["stop", "keep"] = pydantic.Field(
         "stop", description="what to do about copies of a picture in two classes"
     )
+    fixes: LocalPath = pydantic.Field(
+        "",
+        description="CSV file of `graft data relabel`: labels to change and pictures to leave out; "
+        "empty: none",
+    )
+    missing_fixes: Literal["stop", "keep"] = pydantic.Field(
+        "stop", description="what to do about fixes of pictures that are gone"
+    )
     max_quarantined: Fraction = pydantic.Field(
         0.05, description="larger share of undecodable pictures stops the run"
     )

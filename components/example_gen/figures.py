@@ -31,6 +31,9 @@ def describe(outputs: dict[str, list]) -> str:
             f"{number:,} {kind}" for kind, number in sorted(summary.converted.items())
         )
         text += f"; {kinds} became PNG: a served model refuses such files"
+    if summary.fixes:
+        done = (f"{number:,} {what}" for what, number in summary.fixes.items() if number)
+        text += f"; fixes: {', '.join(done)}"
     if summary.unlabelled:
         text += f"; {summary.unlabelled['usable']:,} unlabelled"
         if summary.unlabelled["copies"]:

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import apache_beam as beam
 from tfx.dsl.io import fileio
@@ -16,6 +16,7 @@ from tfx.dsl.io import fileio
 from components import features
 from components.example_gen import artifact_folder, deal, originals, shards
 from components.example_gen.config import DataSettings
+from components.example_gen.fixes import Fix, check_classes, check_found, read_fixes
 from components.example_gen.inspection import picture_table
 from components.example_gen.inspection.picture_table import Pictures
 from components.example_gen.reading.source import Source
@@ -37,6 +38,7 @@ from components.example_gen.summary import (
     check_usable,
     sorted_quarantine,
     summarise,
+    summarise_fixes,
     summarise_unlabelled,
 )
 
@@ -63,9 +65,11 @@ def ingest(
         The content of `summary.json`.
 
     Raises:
-        UserError: the disk is too small, or the pictures contradict each other or are not enough
-            to train on. The folder then holds no splits.
+        UserError: the disk is too small, the pictures contradict each other or are not enough to
+            train on, or `data.fixes` does not go with them. The folder then holds no splits.
     """
+    fixes = read_fixes(settings.fixes)
+    check_classes(fixes, source.classes, settings.fixes)
     artifact_folder.clear(uri)
     staging = artifact_folder.staging_folder(uri)
     fileio.makedirs(staging)
@@ -74,10 +78,18 @@ def ingest(
         artifact_folder.require_space(sum(one.total_bytes for one in sources), uri)
         reports = [
             _write_shards(
-                one, source.columns, os.path.join(staging, str(index)), settings, make_pipeline
+                one,
+                source.columns,
+                {} if index else fixes,
+                os.path.join(staging, str(index)),
+                settings,
+                make_pipeline,
             )
             for index, one in enumerate(sources)
         ]
+        if settings.missing_fixes == "stop":
+            found = {image_id for report in reports[0] for image_id in report.fixed}
+            check_found(fixes, found, settings.fixes, to_utf8(source.location))
         tables = [report.rows for of_source in reports for report in of_source]
         pictures = picture_table.read_staged(tables)
         groups, splits, summary, quarantined = _decide(
@@ -95,6 +107,8 @@ def ingest(
         artifact_folder.publish(dealt[: len(reports[0])], uri, features.SPLITS)
         if unlabelled:
             artifact_folder.publish(dealt[len(reports[0]) :], uri, [features.UNLABELLED])
+        if fixes:
+            summary = dataclasses.replace(summary, fixes=summarise_fixes(reports[0], len(fixes)))
     finally:
         fileio.rmtree(staging)
     lines = "".join(f"{entry.to_json()}\n" for entry in quarantined)
@@ -106,6 +120,7 @@ def ingest(
 def _write_shards(
     source: Source,
     columns: tuple[str, ...],
+    fixes: Mapping[str, Fix],
     staging: str,
     settings: DataSettings,
     make_pipeline: Callable[[], beam.Pipeline],
@@ -119,6 +134,7 @@ def _write_shards(
         len(source.items),
         kind=source.kind,
         columns=columns,
+        fixes=fixes,
     )
     planned = shards.plan_shards(source)
     shards.start_count()

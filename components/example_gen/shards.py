@@ -14,12 +14,14 @@ import os
 import threading
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 
 import apache_beam as beam
 import tensorflow as tf
 
 from components import features, progress
 from components.example_gen import artifact_folder
+from components.example_gen.fixes import DROP, Fix
 from components.example_gen.inspection import facts, perceptual_hash, pictures
 from components.example_gen.inspection.picture_table import StagedWriter
 from components.example_gen.reading import readers
@@ -53,6 +55,7 @@ class Plan:
         total: Number of items of all shards.
         kind: How the pictures are read, see `Source`.
         columns: Names of the further columns that the records hold.
+        fixes: What to do with some pictures, by content id.
     """
 
     root: str
@@ -61,6 +64,7 @@ class Plan:
     total: int
     kind: str = FILES
     columns: tuple[str, ...] = ()
+    fixes: Mapping[str, Fix] = dataclasses.field(default_factory=dict)
 
 
 def plan_shards(source: Source) -> list[Shard]:
@@ -115,21 +119,29 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
     """
     attempt = os.path.join(plan.staging, f"{shard.index:05d}-{uuid.uuid4().hex}")
     files = {"records": f"{attempt}.tfrecord", "rows": f"{attempt}.parquet"}
-    quarantined, converted = [], Counter()
+    quarantined, converted, fixed, dropped = [], Counter(), [], 0
     columns = [features.column_feature(name) for name in plan.columns]
     with (
         tf.io.TFRecordWriter(files["records"]) as records,
         StagedWriter(files["rows"], columns) as rows,
     ):
         for item in shard.items:
+            picture = None
             try:
                 _check_size(item)
                 data = read(item)
-                picture = pictures.check_picture(data, plan.max_pixels)
+                image_id = hashlib.sha256(data).hexdigest()
+                fix = plan.fixes.get(image_id)
+                if fix:
+                    fixed.append(image_id)
+                if fix and fix.action == DROP:
+                    dropped += 1
+                else:
+                    picture = pictures.check_picture(data, plan.max_pixels)
             except pictures.BadPictureError as error:
                 quarantined.append(Quarantined(to_utf8(item.path), str(error)))
-            else:
-                image_id = hashlib.sha256(data).hexdigest()
+            if picture:
+                label = fix.label if fix else item.label
                 image = facts.reduced(picture)
                 measured = facts.measure(image, picture, len(data))
                 hashed, thumbnail = perceptual_hash.thumbnails(image)
@@ -138,11 +150,11 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
                 # Unlabelled pictures come from elsewhere and have nothing in the columns.
                 values = itertools.zip_longest(columns, item.columns, fillvalue="")
                 more = {**dataclasses.asdict(measured), **dict(values)}
-                records.write(_example(picture.stored, image_id, path, item.label, more))
+                records.write(_example(picture.stored, image_id, path, label, more))
                 rows.write(
                     image_id,
                     path,
-                    item.label,
+                    label,
                     item.split,
                     picture.mode,
                     more,
@@ -153,9 +165,11 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
             _done.step(plan.total)
     report = ShardReport(
         **files,
-        pictures=len(shard.items) - len(quarantined),
+        pictures=len(shard.items) - len(quarantined) - dropped,
         quarantined=quarantined,
         converted=dict(+converted),
+        fixed=fixed,
+        dropped=dropped,
     )
     artifact_folder.write_text(report_path(plan.staging, shard.index), report.to_json())
 

@@ -40,6 +40,8 @@ class ShardReport:
         quarantined: Files set aside.
         converted: Number of pictures that became PNGs because TensorFlow cannot decode them, by the
             format of their files.
+        fixed: Content ids of the pictures that `data.fixes` names, dropped ones too.
+        dropped: Number of pictures that were left out for that.
     """
 
     records: str
@@ -47,6 +49,8 @@ class ShardReport:
     pictures: int
     quarantined: list[Quarantined]
     converted: dict[str, int]
+    fixed: list[str] = dataclasses.field(default_factory=list)
+    dropped: int = 0
 
     def to_json(self) -> str:
         """The inverse of `from_json`."""
@@ -74,6 +78,8 @@ class Summary:
         ignored: Number of files in the source that do not claim to be pictures.
         duplicates: Pictures that are the same as others.
         unlabelled: What became of the unlabelled pictures; None without a source of them.
+        fixes: What became of `data.fixes`: pictures `relabelled` and `dropped`, and fixes whose
+            picture is `gone`; None without.
     """
 
     classes: list[str]
@@ -84,6 +90,7 @@ class Summary:
     ignored: int
     duplicates: Duplicates
     unlabelled: dict[str, int] | None = None
+    fixes: dict[str, int] | None = None
 
     def to_json(self) -> str:
         """The content of `summary.json`."""
@@ -134,6 +141,25 @@ def summarise(
         ignored=source.ignored,
         duplicates=count_duplicates(pictures, groups, splits),
     )
+
+
+def summarise_fixes(reports: Iterable[ShardReport], number: int) -> dict[str, int]:
+    """Adds up what became of `data.fixes`.
+
+    Args:
+        reports: of the shards of labelled pictures.
+        number: of fixes.
+
+    Returns:
+        Pictures `relabelled` and `dropped`, and fixes whose picture is `gone`.
+    """
+    fixed = [image_id for report in reports for image_id in report.fixed]
+    dropped = sum(report.dropped for report in reports)
+    return {
+        "relabelled": len(fixed) - dropped,
+        "dropped": dropped,
+        "gone": number - len(set(fixed)),
+    }
 
 
 def summarise_unlabelled(

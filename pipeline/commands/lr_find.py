@@ -9,6 +9,7 @@ from components import features
 from components.errors import UserError
 from pipeline import node_ids
 from pipeline.commands.local_run import run_locally
+from pipeline.commands.png_output import check_png
 from pipeline.config import Recipe, load_recipe
 from pipeline.console import RunDisplay, say
 from pipeline.preflight import Inspection
@@ -42,7 +43,7 @@ def find_rate(
     phase = phase or next(iter(recipe.training.phases))
     check_phase(recipe, phase)
     picture = output or recipe.folder / f"lr-{phase}.png"
-    check_output(picture)
+    check_png(picture)
 
     def work(console: Console, found: Inspection, display: RunDisplay) -> int:
         from components.trainer import lr_finder, lr_plot
@@ -91,16 +92,6 @@ def check_phase(recipe: Recipe, phase: str) -> None:
     raise UserError(
         f"--phase {phase}: {recipe.name} has no such phase; it has {', '.join(training.phases)}"
     )
-
-
-def check_output(path: Path) -> None:
-    """Refuses an output that is not named as a PNG file.
-
-    Raises:
-        UserError: it is no PNG.
-    """
-    if path.suffix.lower() != ".png":
-        raise UserError(f"--output {path}: the curve is a picture, name a file that ends in .png")
 
 
 def describe(curve) -> str:

@@ -1,6 +1,7 @@
 """From encoded pictures to pixels: as Pillow decodes them, upright, large ones at less cost."""
 
 import io
+from typing import get_args
 
 import keras
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from components.pixels import decode, rescale
+from components.pixels import decode, rescale, undo_rescale
+from components.settings import ValueRange
 
 SIZE = [24, 40]  # height and width differ, so that a mix-up shows
 
@@ -118,3 +120,10 @@ def test_every_value_range_is_that_of_keras_own_preprocessing(name, value_range)
 def test_the_unit_range_goes_from_black_0_to_white_1():
     pixels = tf.constant([[[0.0, 51.0, 255.0]]])
     np.testing.assert_allclose(rescale(pixels, "unit"), [[[0.0, 0.2, 1.0]]])
+
+
+@pytest.mark.parametrize("value_range", get_args(ValueRange))
+def test_rescaling_can_be_undone(value_range):
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 5, 4, 3)).astype(np.float32)
+    rescaled = rescale(tf.constant(pixels), value_range).numpy()
+    np.testing.assert_allclose(undo_rescale(rescaled, value_range), pixels, atol=1e-3)

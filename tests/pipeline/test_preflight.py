@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.errors import UserError
-from pipeline import preflight
+from components.example_gen.fixes import DROP, RELABEL, Fix, write_fixes
+from pipeline import preflight, schema
 from pipeline.config import Recipe, load_recipe
 from pipeline.preflight import Scope
 
@@ -51,10 +52,39 @@ def test_the_fingerprint_follows_labelled_and_unlabelled_pictures(recipe, tmp_pa
     assert fingerprint() != before
 
 
+def test_the_fingerprint_follows_the_fixes_and_not_their_file(recipe, tmp_path):
+    before = preflight.inspect(recipe(), Scope.MACHINE).fingerprint
+    drop = Fix(DROP, "", "bar/000.jpg")
+    first, second = {"a" * 64: drop}, {"a" * 64: drop, "b" * 64: drop}
+    seen = []
+    for name, content in (("one", first), ("other", first), ("more", second)):
+        write_fixes(tmp_path / name, content)
+        found = preflight.inspect(recipe(f"data.fixes={tmp_path / name}"), Scope.MACHINE)
+        seen.append(found.fingerprint)
+    assert seen[0] == seen[1] and len({before, *seen}) == 3
+
+
+def test_a_fix_to_an_unknown_class_is_found(recipe, tmp_path):
+    write_fixes(tmp_path / "fixes", {"a" * 64: Fix(RELABEL, "disk", "bar/000.jpg")})
+    with pytest.raises(UserError, match=r"no class 'disk' \(did you mean `disc`\?\)"):
+        preflight.inspect(recipe(f"data.fixes={tmp_path}/fixes"), Scope.MACHINE)
+
+
+def test_a_label_that_the_schema_does_not_know_is_found(recipe, tmp_path, monkeypatch):
+    filled = 'string_domain { name: "classes" value: "bar" value: "disc" }'
+    text = schema.CURATED.read_text().replace('string_domain { name: "classes" }', filled)
+    (tmp_path / "schema.pbtxt").write_text(text)
+    monkeypatch.setattr(schema, "CURATED", tmp_path / "schema.pbtxt")
+    says = r"1 class\(es\) that the schema does not know: frame\. It knows bar, disc: "
+    with pytest.raises(UserError, match=says):
+        preflight.inspect(recipe(), Scope.MACHINE)
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [
         ("data.source=nowhere", "nowhere does not exist"),
+        ("data.fixes=nowhere.csv", "data.fixes nowhere.csv does not exist"),
         ("pseudo_labels.source=nowhere", "nowhere does not exist"),
         ("distillation.teacher=nowhere", "distillation.teacher: nowhere"),
         ("training.class_weights={disk: 2}", "training.class_weights"),

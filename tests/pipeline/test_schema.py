@@ -1,13 +1,16 @@
 """The curated schema, with the data's classes."""
 
 import dataclasses
+import re
 
+import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components import features
+from components.errors import UserError
 from components.example_gen.inspection.facts import Facts
-from pipeline.schema import CURATED, schema_text, write_schema
+from pipeline.schema import CURATED, check_classes, read_schema, schema_text, write_schema
 
 
 def read(path):
@@ -56,3 +59,47 @@ def test_a_manifests_further_columns_are_features(tmp_path):
     (path,) = [f for f in schema.feature if f.name == features.PATH]
     column.name = path.name
     assert column == path
+
+
+@pytest.fixture
+def own_classes(tmp_path):
+    """The curated schema with classes of its own."""
+    path = tmp_path / "own.pbtxt"
+    filled = 'string_domain { name: "classes" value: "cat" value: "dog" }'
+    path.write_text(CURATED.read_text().replace('string_domain { name: "classes" }', filled))
+    return path
+
+
+def test_classes_that_were_decided_on_are_not_those_of_the_data(own_classes):
+    for classes in ((), ["cat"], ["cat", "dog"]):
+        schema = text_format.Parse(schema_text(classes, (), own_classes), schema_pb2.Schema())
+        domains = {domain.name: list(domain.value) for domain in schema.string_domain}
+        assert domains["classes"] == ["cat", "dog"]
+
+
+def test_a_label_that_the_schema_does_not_know_is_told_with_those_that_it_knows(own_classes):
+    says = (
+        r"/pets\\x1b has 2 class\(es\) that the schema does not know: bird, fi\\x1bsh\. "
+        r"It knows cat, dog: .* the domain `classes` in .*own\.pbtxt"
+    )
+    with pytest.raises(UserError, match=says):
+        check_classes(["bird", "cat", "fi\x1bsh"], "/pets\x1b", own_classes)
+    check_classes(["cat"], "/pets", own_classes)
+    check_classes(["anything", "goes"], "/pets")  # the curated one leaves the classes to the data
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "there is no schema"),
+        ("feature {", "is no schema of TensorFlow Metadata: "),
+        (b"\xff", "is no schema of TensorFlow Metadata: "),
+        ("feature { name: 'image' }", "has no feature `label` or no string_domain `classes`"),
+    ],
+)
+def test_what_is_no_schema_is_refused(content, says, tmp_path):
+    path = tmp_path / "x.pbtxt"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError, match=f"x.pbtxt.*{re.escape(says)}|{re.escape(says)}.*x.pbtxt"):
+        read_schema(path)

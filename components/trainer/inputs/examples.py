@@ -3,7 +3,7 @@
 import collections
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -99,6 +99,21 @@ class ExampleReader:
             .prefetch(2)
         )
 
+    def views(self, record: bytes, views: Sequence[int]) -> np.ndarray:
+        """Views of one picture, as the network would get them.
+
+        Args:
+            record: a serialized example.
+            views: which ones; 0 is the picture as it is.
+
+        Returns:
+            float32 [views, size, size, 3] in the backbone's range.
+        """
+        pixels = [
+            self._transform(tf.constant([record]), tf.constant(view, tf.int64))[0] for view in views
+        ]
+        return np.concatenate(pixels)
+
     def _transform(self, serialized: tf.Tensor, view: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         raw = tf.io.parse_example(serialized, self._spec)
         raw[features.VIEW] = tf.fill(tf.shape(serialized), view)
@@ -118,12 +133,35 @@ def count_examples(files: Sequence[str]) -> int:
 
 def count_labels(files: Sequence[str]) -> collections.Counter[str]:
     """Counts the records of every class, without decoding a picture."""
-    spec = {features.LABEL: tf.io.FixedLenFeature([], tf.string)}
-    counts: collections.Counter[str] = collections.Counter()
+    return collections.Counter(text_features(files, [features.LABEL])[features.LABEL])
+
+
+def text_features(files: Sequence[str], names: Sequence[str]) -> dict[str, list[str]]:
+    """Features that hold text, of every record in the files' order, without decoding a picture."""
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in names}
+    texts: dict[str, list[str]] = {name: [] for name in names}
     for serialized in records(files).batch(1024):
-        labels = tf.io.parse_example(serialized, spec)[features.LABEL]
-        counts.update(label.decode() for label in labels.numpy())
-    return counts
+        for name, values in tf.io.parse_example(serialized, spec).items():
+            texts[name] += [value.decode() for value in values.numpy()]
+    return texts
+
+
+def find_records(files: Sequence[str], wanted: Container[str]) -> dict[str, bytes]:
+    """The serialized examples of some pictures by content id."""
+    spec = {features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string)}
+    found = {}
+    for serialized in records(files).batch(64):
+        ids = tf.io.parse_example(serialized, spec)[features.IMAGE_ID].numpy()
+        for row, image_id in enumerate(map(bytes.decode, ids)):
+            if image_id in wanted:
+                found[image_id] = serialized[row].numpy()
+    return found
+
+
+def encoded_picture(record: bytes) -> bytes:
+    """The stored picture of a serialized example."""
+    example = tf.train.Example.FromString(record)
+    return example.features.feature[features.IMAGE].bytes_list.value[0]
 
 
 def labelled_pictures(files: Sequence[str], batch_size: int) -> tf.data.Dataset:

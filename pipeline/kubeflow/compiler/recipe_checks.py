@@ -151,6 +151,8 @@ def _paths(recipe: Recipe) -> list[tuple[str, str, str]]:
     paths = [(source_key, data_source(recipe), IMAGE_EXAMPLE_GEN)]
     if paths[0][1] == DIGITS:
         paths.clear()
+    if recipe.data.fixes:
+        paths.append(("data.fixes", recipe.data.fixes, IMAGE_EXAMPLE_GEN))
     if recipe.backbone.weights not in _BUILT_IN_WEIGHTS:
         paths.append(("backbone.weights", recipe.backbone.weights, TRAINER))
     if recipe.distillation:

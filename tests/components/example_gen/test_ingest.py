@@ -14,9 +14,11 @@ from tfx.orchestration import data_types
 from tfx.types import standard_artifacts
 
 from components import features, progress
+from components.errors import UserError
 from components.example_gen import executor, figures, shards
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataSettings
+from components.example_gen.fixes import DROP, RELABEL, Fix, write_fixes
 from components.example_gen.inspection.facts import Facts
 from components.example_gen.splitting.grouping import Duplicates
 from components.example_gen.splitting.splits import choice, drawn_split
@@ -578,3 +580,79 @@ def test_tfrecords_give_the_same_ids_splits_and_statistics(plain, from_folder, t
         )
 
     assert by_id(run.uri) == by_id(from_folder.uri)
+
+
+def _fixes(path, pictures: dict[Path, str]) -> str:
+    """Writes an overlay: by picture its right class, or nothing where it is to be dropped."""
+    overlay = {
+        hashlib.sha256(file.read_bytes()).hexdigest(): Fix(
+            RELABEL if label else DROP, label, f"{file.parent.name}/{file.name}"
+        )
+        for file, label in pictures.items()
+    }
+    write_fixes(path, overlay)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory, fill):
+    """Twelve pictures of each of two classes; `dogs/cut.png` is damaged."""
+    root = fill(tmp_path_factory.mktemp("pets"), {"cats": 12, "dogs": 12})
+    (root / "dogs/cut.png").write_bytes((root / "dogs/0.png").read_bytes()[:100])
+    return root
+
+
+def test_fixes_change_labels_and_leave_pictures_out(pets, tmp_path):
+    before = {path: path.read_bytes() for path in pets.rglob("*.png")}
+    fixes = _fixes(
+        tmp_path / "fixes.csv",
+        {pets / "cats/3.png": "dogs", pets / "dogs/4.png": "", pets / "dogs/cut.png": "cats"},
+    )
+    examples = _run(pets, tmp_path / "examples", fixes=fixes)
+    labels = {r["path"].decode(): r["label"].decode() for r in _all_records(examples.uri)}
+    assert labels["cats/3.png"] == "dogs" and "dogs/4.png" not in labels and len(labels) == 23
+    assert all(label == path[:4] for path, label in labels.items() if path != "cats/3.png")
+    rows = pq.read_table(Path(examples.uri, "pictures.parquet")).to_pydict()
+    assert dict(zip(rows["path"], rows["label"], strict=True)) == labels
+    summary = Summary.from_json(Path(examples.uri, "summary.json").read_text())
+    assert summary.fixes == {"relabelled": 2, "dropped": 1, "gone": 0}
+    assert summary.quarantined == 1, "a fix does not mend a damaged picture"
+    assert "; fixes: 2 relabelled, 1 dropped" in figures.describe({"examples": [examples]})
+    assert {path: path.read_bytes() for path in pets.rglob("*.png")} == before
+    plain = _run(pets, tmp_path / "plain")
+    splits = {r["path"]: r["split"] for r in _all_records(plain.uri)}
+    moved = [r["path"] for r in _all_records(examples.uri) if splits[r["path"]] != r["split"]]
+    assert moved == [], "a fix moves no picture"
+
+
+def test_a_copy_in_another_class_can_be_fixed(pets, tmp_path):
+    root = shutil.copytree(pets, tmp_path / "pets")
+    shutil.copy(root / "cats/1.png", root / "dogs/copy.png")
+    fixes = _fixes(tmp_path / "fixes.csv", {root / "cats/1.png": "cats"})
+    with pytest.raises(UserError, match="have copies in another class"):
+        _run(root, tmp_path / "examples")
+    examples = _run(root, tmp_path / "examples", fixes=fixes)
+    assert _all_records(examples.uri)
+
+
+def test_fixes_of_pictures_that_are_gone_stop_the_run_unless_they_may(pets, tmp_path):
+    root = shutil.copytree(pets, tmp_path / "pets")
+    fixes = _fixes(tmp_path / "fixes.csv", dict.fromkeys(root.glob("cats/*[12].png"), "dogs"))
+    (root / "cats/1.png").unlink()
+    with (root / "cats/2.png").open("ab") as file:
+        file.write(b"saved anew")
+    with pytest.raises(
+        UserError, match=r"2 of its 3 pictures .* first of them cats/1\.png, cats/2"
+    ):
+        _run(root, tmp_path / "examples", fixes=fixes)
+    assert not list(Path(tmp_path / "examples").glob("*")), "nothing is left behind"
+    examples = _run(root, tmp_path / "examples", fixes=fixes, missing_fixes="keep")
+    summary = Summary.from_json(Path(examples.uri, "summary.json").read_text())
+    assert summary.fixes == {"relabelled": 1, "dropped": 0, "gone": 2}
+    assert "; fixes: 1 relabelled, 2 gone" in figures.describe({"examples": [examples]})
+
+
+def test_a_fix_to_a_class_that_is_not_there_stops_the_run(pets, tmp_path):
+    fixes = _fixes(tmp_path / "fixes.csv", {pets / "cats/3.png": "birds"})
+    with pytest.raises(UserError, match=r"there is no class 'birds' \(there are cats, dogs\)"):
+        _run(pets, tmp_path / "examples", fixes=fixes)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import tensorflow_transform as tft
 
-from components.trainer.inputs.examples import ExampleReader, count_examples, count_labels
+from components.trainer.inputs.examples import (
+    ExampleReader,
+    count_examples,
+    count_labels,
+    encoded_picture,
+    find_records,
+    text_features,
+)
 
 BATCH = 10
 COUNT = 48
@@ -106,3 +113,25 @@ def test_the_same_reader_with_other_batches(reader, analyzed):
     sizes = [len(y) for _, y in reader.with_batch_size(32).view_batches([analyzed.file], COUNT)]
     assert sizes == [32, 16]
     assert len(next(iter(reader.view_batches([analyzed.file], COUNT)))[1]) == BATCH
+
+
+def test_texts_are_in_the_files_order(analyzed):
+    texts = text_features([analyzed.file], ("label", "path"))
+    names = [name for _, name in analyzed.pictures]
+    assert texts == {"label": names, "path": [f"{name}/picture" for name in names]}
+
+
+def test_a_picture_is_found_by_its_content(analyzed):
+    ids = text_features([analyzed.file], ["image_id"])["image_id"]
+    records = find_records([analyzed.file], {ids[5], ids[40], "none"})
+    assert records.keys() == {ids[5], ids[40]}
+    assert encoded_picture(records[ids[40]]) == analyzed.pictures[40][0]
+
+
+def test_views_of_one_picture_are_those_of_a_training(reader, analyzed):
+    ids = text_features([analyzed.file], ["image_id"])["image_id"]
+    (record,) = find_records([analyzed.file], {ids[7]}).values()
+    views = reader.views(record, [0, 1, 2])
+    batches = [x.numpy() for x, _ in reader.view_batches([analyzed.file], COUNT, [0, 1, 2])]
+    expected = np.concatenate(batches).reshape(3, COUNT, 32, 32, 3)[:, 7]
+    np.testing.assert_allclose(views, expected, atol=1e-5)

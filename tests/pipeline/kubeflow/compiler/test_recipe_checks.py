@@ -86,6 +86,10 @@ def test_a_recipe_that_is_ready():
             "kubeflow.parameters: training.mixed_precision is true or false; a run parameter is",
         ),
         (
+            {"data__fixes": "fixes.csv"},
+            "data.fixes: fixes.csv is a path of this machine",
+        ),
+        (
             {"pseudo_labels__source": "more"},
             "pseudo_labels.source: more is a path of this machine",
         ),

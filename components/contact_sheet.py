@@ -1,0 +1,161 @@
+"""Contact sheets: pictures with captions, in rows under headings, as one picture."""
+
+import dataclasses
+import functools
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from components.files import atomic_file
+from components.text import printable
+
+# Pixels.
+_TILE, _GAP, _MARGIN = 128, 10, 16
+_CAPTION, _HEADING, _TITLE = 11, 15, 20
+_LINE = 15
+_GROUND, _INK, _MARK, _EMPTY = "white", "#222222", "#c62828", "#eeeeee"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """One picture of a sheet.
+
+    Attributes:
+        picture: of any size.
+        captions: lines below it; what is too long loses its middle.
+        marked: whether it has a red frame, and its first line red ink.
+    """
+
+    picture: Image.Image
+    captions: tuple[str, ...] = ()
+    marked: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """Pictures under a heading.
+
+    Attributes:
+        heading: one line; empty: none.
+        tiles: row by row.
+    """
+
+    heading: str
+    tiles: Sequence[Tile]
+
+
+def upright(data: bytes) -> Image.Image:
+    """Decodes a picture that was checked before, as RGB and upright; of a GIF the first frame."""
+    with Image.open(io.BytesIO(data)) as image:
+        return ImageOps.exif_transpose(image).convert("RGB")
+
+
+def draw(title: str, sections: Sequence[Section], columns: int = 10) -> Image.Image:
+    """Draws a sheet.
+
+    Args:
+        title: one line at the top.
+        sections: from top to bottom.
+        columns: pictures in a row.
+
+    Returns:
+        An RGB picture.
+    """
+    heights = [_height(section, columns) for section in sections]
+    width = 2 * _MARGIN + columns * (_TILE + _GAP) - _GAP
+    top = 2 * _MARGIN + _TITLE
+    sheet = Image.new("RGB", (width, top + sum(heights) + _MARGIN), _GROUND)
+    pen = ImageDraw.Draw(sheet)
+    _write(pen, (_MARGIN, _MARGIN), title, _TITLE, width - 2 * _MARGIN)
+    for section, height in zip(sections, heights, strict=True):
+        _draw_section(sheet, pen, section, top, columns)
+        top += height
+    return sheet
+
+
+def write(sheet: Image.Image, path: str | os.PathLike) -> None:
+    """Writes a sheet as a PNG file that is there whole or not at all.
+
+    Args:
+        sheet: from `draw`.
+        path: its folder is made if need be.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as file:
+        sheet.save(file, "PNG")
+
+
+def _lines(section: Section) -> int:
+    """Lines of text below each picture."""
+    return max((len(tile.captions) for tile in section.tiles), default=0)
+
+
+def _row_height(section: Section) -> int:
+    return _TILE + _lines(section) * _LINE + _GAP
+
+
+def _heading_height(section: Section) -> int:
+    return _HEADING + _GAP if section.heading else 0
+
+
+def _height(section: Section, columns: int) -> int:
+    rows = -(-len(section.tiles) // columns)
+    return _heading_height(section) + rows * _row_height(section) + _GAP
+
+
+def _draw_section(
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, section: Section, top: int, columns: int
+) -> None:
+    _write(pen, (_MARGIN, top), section.heading, _HEADING, sheet.width - 2 * _MARGIN)
+    top += _heading_height(section)
+    for number, tile in enumerate(section.tiles):
+        row, column = divmod(number, columns)
+        x, y = _MARGIN + column * (_TILE + _GAP), top + row * _row_height(section)
+        _draw_tile(sheet, pen, tile, x, y)
+
+
+def _draw_tile(sheet: Image.Image, pen: ImageDraw.ImageDraw, tile: Tile, x: int, y: int) -> None:
+    # Pixels of small pictures stay pixels: blurred they would look like what they are not.
+    small = max(tile.picture.size) < _TILE
+    method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+    picture = ImageOps.contain(tile.picture, (_TILE, _TILE), method)
+    box = (x, y, x + _TILE - 1, y + _TILE - 1)
+    pen.rectangle(box, fill=_EMPTY)
+    sheet.paste(picture, (x + (_TILE - picture.width) // 2, y + (_TILE - picture.height) // 2))
+    if tile.marked:
+        pen.rectangle(box, outline=_MARK, width=3)
+    for line, text in enumerate(tile.captions):
+        colour = _MARK if tile.marked and line == 0 else _INK
+        _write(pen, (x, y + _TILE + 2 + line * _LINE), text, _CAPTION, _TILE, colour)
+
+
+def _write(
+    pen: ImageDraw.ImageDraw,
+    at: tuple[int, int],
+    text: str,
+    size: int,
+    width: int,
+    colour: str = _INK,
+) -> None:
+    """Writes one line, which loses its middle where it is wider than `width` pixels."""
+    font = _font(size)
+    text = shown = printable(text)
+    kept = len(text)
+    while pen.textlength(shown, font) > width and kept > 1:
+        kept -= 1
+        # Of a path the end says the most.
+        head = kept // 4
+        shown = f"{text[:head]}…{text[len(text) - (kept - head) :]}"
+    pen.text(at, shown, colour, font)
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib: Latin, Greek, Cyrillic, Arabic and more."""
+    return ImageFont.truetype(
+        Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size
+    )

@@ -1,0 +1,86 @@
+"""Sheets of pictures with captions, looked at pixel by pixel."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components import contact_sheet
+from components.contact_sheet import Section, Tile
+
+pytestmark = pytest.mark.one_line
+
+RED, BLUE = (250, 10, 10), (10, 10, 250)
+
+
+def has(sheet: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
+    """Where a sheet has a colour, bool [height, width]."""
+    return (np.asarray(sheet) == colour).all(axis=-1)
+
+
+def tiles(number: int, *captions: str) -> list[Tile]:
+    return [Tile(Image.new("RGB", (40, 20), RED), captions) for _ in range(number)]
+
+
+def test_pictures_keep_their_shape_and_stand_in_rows():
+    sheet = contact_sheet.draw("title", [Section("heading", tiles(5))], columns=2)
+    rows, columns = np.nonzero(has(sheet, RED))
+    assert len(rows) == 5 * 128 * 64, "each twice as wide as high"
+    starts = [
+        sorted({int(v) for v in np.unique(where) if v - 1 not in where})
+        for where in (rows, columns)
+    ]
+    assert [len(one) for one in starts] == [3, 2], "three rows of two columns"
+
+
+def test_small_pictures_keep_their_pixels():
+    board = np.zeros((2, 2, 3), np.uint8)
+    board[0, 0] = board[1, 1] = RED
+    board[0, 1] = board[1, 0] = BLUE
+    sheet = contact_sheet.draw("", [Section("", [Tile(Image.fromarray(board))])], columns=1)
+    assert has(sheet, RED).sum() == has(sheet, BLUE).sum() == 128 * 128 / 2
+
+
+def test_more_captions_make_a_sheet_higher_and_long_ones_none_wider():
+    plain = contact_sheet.draw("", [Section("", tiles(1))], columns=1)
+    named = contact_sheet.draw("", [Section("", tiles(1, "a", "b" * 400))], columns=1)
+    assert named.width == plain.width
+    assert named.height > plain.height
+    margin = has(named, (255, 255, 255))[:, -14:]
+    assert margin.all(), "nothing is written over the margin"
+
+
+@pytest.mark.parametrize("text", ["<b>&amp;", "\x1b[31mred\n", "犬 🐶 كلب", "", "\u202egnp.exe"])
+def test_any_text_can_be_drawn(text):
+    sheet = contact_sheet.draw(text, [Section(text, tiles(2, text))], columns=2)
+    assert has(sheet, RED).any()
+
+
+def test_a_marked_picture_has_a_frame():
+    plain = contact_sheet.draw("", [Section("", [Tile(Image.new("RGB", (9, 9), BLUE))])])
+    marked = contact_sheet.draw("", [Section("", [Tile(Image.new("RGB", (9, 9), BLUE), (), True)])])
+    frame = (198, 40, 40)
+    assert not has(plain, frame).any() and has(marked, frame).sum() == 128**2 - 122**2
+
+
+def test_a_sheet_without_pictures_is_a_title():
+    assert contact_sheet.draw("none", []).height < 100
+
+
+def test_pictures_are_decoded_upright():
+    image = Image.new("RGB", (30, 10), RED)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    image.save(file, "JPEG", exif=exif)
+    assert contact_sheet.upright(file.getvalue()).size == (10, 30)
+
+
+def test_a_sheet_is_written_whole_into_a_new_folder(tmp_path):
+    path = tmp_path / "new" / "sheet.png"
+    sheet = contact_sheet.draw("title", [Section("", tiles(1))])
+    contact_sheet.write(sheet, path)
+    with Image.open(path) as read:
+        assert read.format == "PNG" and np.array_equal(np.asarray(read), np.asarray(sheet))
+    assert [file.name for file in path.parent.iterdir()] == ["sheet.png"]

@@ -1,0 +1,110 @@
+"""The linear probe, on features in which the classes are known."""
+
+import numpy as np
+import pytest
+
+from components.errors import UserError
+from components.trainer import linear_probe
+from components.trainer.linear_probe import fit, out_of_fold_probabilities
+from components.trainer.settings.trainer import BackboneSettings
+
+
+@pytest.fixture
+def blobs():
+    """`blobs(counts)`: features float32 [pictures, 20] about a centre per class, and labels."""
+
+    def make(*counts: int, spread: float = 1.0):
+        rng = np.random.default_rng(3)
+        centres = np.random.default_rng(1).normal(0, 2, (len(counts), 20))
+        labels = np.repeat(np.arange(len(counts)), counts)
+        features = centres[labels] + rng.normal(0, spread, (len(labels), 20))
+        order = rng.permutation(len(labels))
+        return features[order].astype(np.float32), labels[order]
+
+    return make
+
+
+def own_groups(labels) -> list[str]:
+    return [str(row) for row in range(len(labels))]
+
+
+@pytest.mark.parametrize("counts", [(60, 40), (40, 30, 50)])
+def test_a_head_knows_the_classes(blobs, counts):
+    features, labels = blobs(*counts)
+    probabilities = fit(features, labels, len(counts)).probabilities(features)
+    assert probabilities.shape == (len(labels), len(counts))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    assert (probabilities.argmax(axis=1) == labels).all()
+
+
+def test_the_unit_of_a_feature_does_not_matter(blobs):
+    features, labels = blobs(60, 40)
+    other = features * np.float32([1000, *[1] * 19]) + np.float32(5)
+    np.testing.assert_allclose(
+        fit(other, labels, 2).probabilities(other),
+        fit(features, labels, 2).probabilities(features),
+        atol=1e-3,
+    )
+
+
+def test_a_feature_that_is_always_the_same_is_left_out(blobs):
+    features, labels = blobs(60, 40)
+    features[:, 5] = 7.0
+    assert np.isfinite(fit(features, labels, 2).probabilities(features)).all()
+
+
+def test_a_class_without_pictures_has_no_probability(blobs):
+    features, labels = blobs(30, 30)
+    probabilities = fit(features, labels * 2, 3).probabilities(features)
+    assert (probabilities[:, 1] == 0).all() and (probabilities[:, [0, 2]] > 0).all()
+
+
+def test_nobody_judges_a_label_that_it_has_learned(blobs):
+    """Features that say nothing: who has seen them knows the labels, who has not guesses."""
+    features, labels = blobs(50, 50)
+    features = np.random.default_rng(0).normal(0, 1, (100, 400)).astype(np.float32)
+    seen = fit(features, labels, 2).probabilities(features).argmax(axis=1) == labels
+    unseen = out_of_fold_probabilities(features, labels, own_groups(labels), 2)
+    assert seen.mean() > 0.9 and 0.3 < (unseen.argmax(axis=1) == labels).mean() < 0.7
+
+
+def test_a_copy_does_not_confirm_a_wrong_label(blobs):
+    rng = np.random.default_rng(0)
+    features = rng.normal(0, 1, (60, 400)).astype(np.float32)
+    labels = rng.permutation(np.repeat([0, 1], 30))
+    features, labels = np.repeat(features, 2, axis=0), np.repeat(labels, 2)
+    groups = [str(row // 2) for row in range(120)]
+
+    def right(groups) -> float:
+        found = out_of_fold_probabilities(features, labels, groups, 2)
+        return (found.argmax(axis=1) == labels).mean()
+
+    assert right(own_groups(labels)) > 0.75 and 0.3 < right(groups) < 0.7
+
+
+def test_a_class_that_no_other_fold_has_is_not_judged(blobs):
+    features, labels = blobs(40, 40, 4)
+    groups = [f"copies of {label}" if label == 2 else str(row) for row, label in enumerate(labels)]
+    probabilities = out_of_fold_probabilities(features, labels, groups, 3)
+    assert np.isnan(probabilities[labels == 2]).all()
+    assert np.isfinite(probabilities[labels != 2]).all()
+
+
+def test_a_class_of_two_pictures_is_judged(blobs):
+    features, labels = blobs(40, 40, 2, spread=0.5)
+    probabilities = out_of_fold_probabilities(features, labels, own_groups(labels), 3)
+    assert np.isfinite(probabilities).all()
+
+
+def test_the_same_seed_gives_the_same(blobs):
+    features, labels = blobs(40, 40, spread=4.0)
+    first, again, other = (
+        out_of_fold_probabilities(features, labels, own_groups(labels), 2, seed)
+        for seed in (5, 5, 6)
+    )
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_random_weights_are_refused():
+    with pytest.raises(UserError, match=r"backbone\.weights is `none`"):
+        linear_probe.frozen_features(BackboneSettings(weights="none"), None, [])

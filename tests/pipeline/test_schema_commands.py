@@ -1,0 +1,117 @@
+"""`graft schema`: what is inferred, and which anomalies are told."""
+
+import dataclasses
+
+import pytest
+import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+
+from components import features
+from components.errors import UserError
+from components.example_gen.inspection.facts import Facts
+from pipeline import schema
+from pipeline.commands import schema as command
+
+
+def statistics(classes, brightness, number=200) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Of made-up pictures: as StatisticsGen describes them, less what nobody looks at."""
+    found = statistics_pb2.DatasetFeatureStatisticsList()
+    dataset = found.datasets.add(num_examples=number)
+    kinds = statistics_pb2.FeatureNameStatistics
+
+    def feature(name, kind):
+        one = dataset.features.add(type=kind)
+        one.path.step.append(name)
+        stats = one.string_stats if kind == kinds.STRING else one.num_stats
+        common = stats.common_stats
+        common.num_non_missing = common.tot_num_values = number
+        common.min_num_values = common.max_num_values = 1
+        common.avg_num_values = 1
+        return one
+
+    image = dataset.features.add(type=kinds.STRING)
+    image.path.step.append(features.IMAGE)
+    common = image.bytes_stats.common_stats
+    common.num_non_missing = common.tot_num_values = number
+    common.min_num_values = common.max_num_values = 1
+    texts = {
+        features.LABEL: classes,
+        features.SPLIT: ["train"],
+        features.PATH: ["a/1.jpg", "a/2.jpg"],
+        features.IMAGE_ID: ["0" * 64, "1" * 64],
+        "format": ["JPEG"],
+    }
+    for name, values in texts.items():
+        stats = feature(name, kinds.STRING).string_stats
+        stats.unique = len(values)
+        for value in values:
+            stats.rank_histogram.buckets.add(label=value, sample_count=number / len(values))
+            stats.top_values.add(value=value, frequency=number / len(values))
+    feature(features.VIEW, kinds.INT)
+    for fact in dataclasses.fields(Facts):
+        if fact.name in texts:
+            continue
+        one = feature(fact.name, kinds.INT if fact.type is int else kinds.FLOAT)
+        low, high = brightness if fact.name == "brightness" else (1, 8)
+        one.num_stats.min, one.num_stats.max = low, high
+    return found
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return {
+        "train": statistics(["cat", "dog"], (10, 200)),
+        "test": statistics(["bird", "cat"], (5, 180)),
+    }
+
+
+def test_what_is_inferred_holds_for_every_split(splits):
+    text = command.inferred_text(splits)
+    assert command.find_anomalies(splits, text) == []
+    inferred = text_format.Parse(text, schema_pb2.Schema())
+    by_name = {feature.name: feature for feature in inferred.feature}
+    curated = {feature.name for feature in schema.read_schema().feature}
+    assert by_name.keys() == curated
+    brightness = by_name["brightness"].float_domain
+    assert (brightness.min, brightness.max) == (5, 200)
+    assert (by_name["width"].int_domain.min, by_name["width"].int_domain.max) == (1, 8)
+    (label,) = [d for d in inferred.string_domain if d.name == features.LABEL]
+    assert sorted(label.value) == ["bird", "cat", "dog"]
+
+
+def test_names_have_no_domain_however_few_pictures_there_are(splits):
+    inferred = text_format.Parse(command.inferred_text(splits), schema_pb2.Schema())
+    assert not {d.name for d in inferred.string_domain} & {features.PATH, features.IMAGE_ID}
+    (path,) = [feature for feature in inferred.feature if feature.name == features.PATH]
+    assert path.WhichOneof("domain_info") is None
+
+
+def test_anomalies_name_split_feature_and_value(splits):
+    text = schema.schema_text(["cat", "dog"])
+    assert command.find_anomalies({"train": splits["train"]}, text) == []
+    ((split, feature, what),) = command.find_anomalies(splits, text)
+    assert (split, feature) == ("test", features.LABEL) and "bird" in what
+
+
+def test_a_fact_out_of_its_range_is_an_anomaly():
+    dark = {"train": statistics(["cat", "dog"], (-3, 200))}
+    ((_, feature, what),) = command.find_anomalies(dark, schema.schema_text(["cat", "dog"]))
+    assert feature == "brightness" and "-3" in what
+
+
+def test_a_file_is_not_written_over_unasked(tmp_path):
+    path = tmp_path / "schema.pbtxt"
+    command.check_free(None, False)
+    command.check_free(path, False)
+    path.touch()
+    command.check_free(path, True)
+    with pytest.raises(UserError, match=r"schema\.pbtxt is there already: name another file, or"):
+        command.check_free(path, False)
+
+
+def test_tfdv_infers_what_the_code_reads():
+    """The fields that `inferred_text` fills in are those that TFDV leaves open."""
+    inferred = tfdv.infer_schema(statistics(["cat", "dog"], (0, 255)))
+    (brightness,) = [feature for feature in inferred.feature if feature.name == "brightness"]
+    assert brightness.WhichOneof("domain_info") is None
