@@ -54,7 +54,7 @@ def path(tmp_path):
     return tmp_path / "pets.zip"
 
 
-@pytest.mark.parametrize("sha256", [SHA256, None])
+@pytest.mark.parametrize("sha256", [SHA256, None], ids=["checked", "unchecked"])
 def test_a_whole_file(server, path, sha256):
     download(server.url, path, sha256)
     assert path.read_bytes() == CONTENT

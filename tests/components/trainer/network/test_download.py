@@ -80,6 +80,7 @@ def test_what_leads_out_of_the_folder_is_refused(server, tmp_path):
         (archive("saved_model.pb")[:-20], "can be unpacked"),
         (archive("readme.txt"), "holds no SavedModel"),
     ],
+    ids=["missing", "a page", "cut off", "another archive"],
 )
 def test_what_comes_instead_names_the_key_and_the_url(server, tmp_path, content, says):
     server.content[PATH] = content
