@@ -254,7 +254,7 @@ def _conclude(outputs: dict[str, Outputs]) -> RunResult:
     (blessing,) = outputs[EVALUATOR]["blessing"]
     (infra_blessing,) = outputs[SERVING_GATE]["infra_blessing"]
     return RunResult(
-        gates=[*read_gates(blessing.uri), *read_gates(infra_blessing.uri)],
+        gates=[row for one in (blessing, infra_blessing, pushed) for row in read_gates(one.uri)],
         pushed_path=pushed.get_string_custom_property("pushed_destination"),
         already_served=pushed.get_string_custom_property("already_served"),
     )

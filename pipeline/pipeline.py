@@ -13,7 +13,6 @@ from tfx.proto import trainer_pb2, transform_pb2
 from components import features
 from components.baseline_finder.component import BaselineFinder
 from components.evaluator.component import Evaluator
-from components.evaluator.eval_config import make_eval_config
 from components.example_gen.component import ImageExampleGen
 from components.pusher.component import Pusher
 from components.serving_gate.component import ServingGate
@@ -112,7 +111,7 @@ def create_pipeline(
         examples=examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["baseline"],
-        eval_config=make_eval_config(recipe.evaluation),
+        settings=recipe.evaluation,
         example_splits=[features.TEST],
         code_digest=code_digest("components.evaluator.executor"),
     )
@@ -129,6 +128,7 @@ def create_pipeline(
         infra_blessing=serving_gate.outputs["infra_blessing"],
         baseline=baseline.outputs["baseline"],
         push_destination=push_destination,
+        most_candidates=recipe.evaluation.most_candidates,
         code_digest=code_digest("components.pusher.executor"),
     )
     return Pipeline(

@@ -17,6 +17,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
 
     PARAMETERS = {
         standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=str),
+        "most_candidates": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
     }
 
@@ -34,6 +35,7 @@ class Pusher(base_component.BaseComponent):
         infra_blessing: BaseChannel,
         baseline: BaseChannel,
         push_destination: str,
+        most_candidates: int,
         code_digest: str,
     ):
         """Makes the node `Pusher`.
@@ -45,6 +47,7 @@ class Pusher(base_component.BaseComponent):
             baseline: `Model` of the BaselineFinder: what the model was compared with, and what it
                 replaces.
             push_destination: folder of the served versions.
+            most_candidates: models judged on one test split before a warning.
             code_digest: digest of this component's source, part of the cache key.
         """
         super().__init__(
@@ -54,6 +57,7 @@ class Pusher(base_component.BaseComponent):
                 infra_blessing=infra_blessing,
                 baseline=baseline,
                 push_destination=push_destination,
+                most_candidates=str(most_candidates),
                 code_digest=code_digest,
                 pushed_model=Channel(type=standard_artifacts.PushedModel),
             )

@@ -2,9 +2,10 @@
 
 from rich.console import Console
 
+from pipeline import preflight
 from pipeline.commands.local_run import run_locally
 from pipeline.config import load_recipe
-from pipeline.console import RunDisplay, show_result
+from pipeline.console import RunDisplay, say, show_result
 from pipeline.preflight import Inspection
 
 
@@ -29,6 +30,10 @@ def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> 
     def work(console: Console, found: Inspection, display: RunDisplay) -> int:
         from pipeline.local_runner import run_local
 
+        line, notes = preflight.foresee(recipe, found.source)
+        say(console, line)
+        for note in notes:
+            say(console, f"Note: {note}", style="yellow")
         result = run_local(recipe, display, found)
         show_result(console, result, recipe.push_destination)
         return 0 if result.succeeded else 1

@@ -49,6 +49,10 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
         first = source.missing[0].path
         text = f"{len(source.missing):,} file(s) are not there and will be set aside, as {first}"
         say(console, f"Note: {text}", style="yellow")
+    line, notes = preflight.foresee(recipe, source)
+    say(console, line)
+    for note in notes:
+        say(console, f"Note: {note}", style="yellow")
     for notice in checks.security_notices(recipe.trainer):
         say(console, f"Note: {notice}", style="yellow")
     if found.unlabelled:

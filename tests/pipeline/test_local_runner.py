@@ -12,6 +12,7 @@ from pipeline.run_result import RunError, RunResult
 
 PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
 FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
+WORN = Gate("test split", "warn", 21, 20, "21 model(s) judged on these test pictures")
 
 
 @pytest.fixture
@@ -102,6 +103,7 @@ def outputs(tmp_path):
             (tmp_path / key).mkdir()
         write_gates(tmp_path / "blessing", model)
         write_gates(tmp_path / "infra_blessing", infra)
+        write_gates(tmp_path / "pushed_model", [WORN])
         for key, value in properties.items():
             artifacts["pushed_model"].set_string_custom_property(key, value)
         nodes = {"blessing": "Evaluator", "infra_blessing": "ServingGate", "pushed_model": "Pusher"}
@@ -110,9 +112,9 @@ def outputs(tmp_path):
     return outputs
 
 
-def test_the_result_holds_the_rows_of_both_gates_and_what_was_pushed(outputs):
+def test_the_result_holds_the_rows_of_all_gates_and_what_was_pushed(outputs):
     result = local_runner._conclude(outputs([PASS], [FAIL], pushed_destination="/serving/7"))
-    assert result.gates == [PASS, FAIL] and result.pushed_path == "/serving/7"
+    assert result.gates == [PASS, FAIL, WORN] and result.pushed_path == "/serving/7"
     assert not result.already_served and not result.succeeded
 
 

@@ -199,18 +199,17 @@ class Rehearsal:
     def _conclude(self) -> RehearsalResult:
         pushed = self._known[PUSHER, "pushed_model"]["metadata"]
         return RehearsalResult(
-            gates=self._gates(),
+            gates=[*self._gates(), *self._gates_of(PUSHER, "pushed_model")],
             pushed_path=pushed.get("pushed_destination", ""),
             already_served=pushed.get("already_served", ""),
         )
 
     def _gates(self) -> list[Gate]:
         blessings = (EVALUATOR, "blessing"), (SERVING_GATE, "infra_blessing")
-        return [
-            gate
-            for output in blessings
-            for gate in read_gates(self._store.path(self._known[output]["uri"]))
-        ]
+        return [gate for output in blessings for gate in self._gates_of(*output)]
+
+    def _gates_of(self, step: str, output: str) -> list[Gate]:
+        return read_gates(self._store.path(self._known[step, output]["uri"]))
 
     def _find_destination(self) -> Path:
         """The folder of the served versions, which must outlive the pods."""
