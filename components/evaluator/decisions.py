@@ -8,6 +8,7 @@ import pandas as pd
 from components import features
 from components.evaluator.absolute import absolute_gates
 from components.evaluator.config import EvaluationSettings
+from components.evaluator.found_slices import found_slices_gate
 from components.evaluator.paired import Change, FairPlay, changed_answers, paired_gates
 from components.evaluator.predictions import Predictions, fact_columns
 from components.evaluator.slices import Slice, cut, find_column
@@ -44,6 +45,8 @@ def decide(
     slices, rows = make_slices(predictions.pictures, settings)
     gates = absolute_gates(predictions, settings, slices)
     gates += paired_gates(predictions, settings, slices, note, fair_play)
+    if found := found_slices_gate(predictions, settings.confidence):
+        rows.append(found)
     changes = [] if note else changed_answers(predictions, fair_play)
     return Decision(gates + rows, changes)
 
