@@ -29,6 +29,9 @@ class Gate:
         value: what was measured; None where nothing could be measured.
         bound: the limit that `value` was held against; None where there is no number to compare.
         message: one line for the release owner.
+        interval: what is proved of `value`: at least the first and, for itself, at most the second;
+            None where nothing is claimed.
+        pictures: how many `value` was measured on; None where it is of no pictures.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Gate:
     value: float | None
     bound: float | None
     message: str
+    interval: tuple[float, float] | None = None
+    pictures: int | None = None
 
     def __post_init__(self):
         assert self.verdict in get_args(Verdict), self.verdict
@@ -44,6 +49,11 @@ class Gate:
 def verdict(passed: bool) -> Verdict:
     """The verdict on a question that was answered with yes or no."""
     return "pass" if passed else "fail"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The one that counts for all: `fail` before `warn` before `pass`."""
+    return max(verdicts, key=get_args(Verdict).index, default="pass")
 
 
 def failed(gates: Iterable[Gate]) -> list[Gate]:
@@ -64,4 +74,7 @@ def read_gates(folder: str | os.PathLike) -> list[Gate]:
         FileNotFoundError: the gate did not finish.
     """
     text = (Path(folder) / GATES_FILE).read_text(encoding="utf-8")
-    return [Gate(**row) for row in json.loads(text)]
+    rows = json.loads(text)
+    return [
+        Gate(**{**row, "interval": row.get("interval") and tuple(row["interval"])}) for row in rows
+    ]

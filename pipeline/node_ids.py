@@ -32,8 +32,13 @@ ALL = (
     PUSHER,
 )
 
-# The nodes that may say no, with the output in which each leaves its rows, in the order of a table.
-BLESSINGS = {DATA_GATE: "data_blessing", EVALUATOR: "blessing", SERVING_GATE: "infra_blessing"}
+# The nodes that judge, with the output in which each leaves its rows, in the order of a table.
+BLESSINGS = {
+    DATA_GATE: "data_blessing",
+    EVALUATOR: "blessing",
+    SERVING_GATE: "infra_blessing",
+    PUSHER: "pushed_model",
+}
 
 STEPS = (*ALL, PROBE)
 """Of a package."""

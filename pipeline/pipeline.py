@@ -14,7 +14,6 @@ from components import features
 from components.baseline_finder.component import BaselineFinder
 from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
-from components.evaluator.eval_config import make_eval_config
 from components.example_gen.component import ImageExampleGen
 from components.pusher.component import Pusher
 from components.serving_gate.component import ServingGate
@@ -123,7 +122,7 @@ def create_pipeline(
         examples=examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["baseline"],
-        eval_config=make_eval_config(recipe.evaluation),
+        settings=recipe.evaluation,
         example_splits=[features.TEST],
         code_digest=code_digest("components.evaluator.executor"),
     )
@@ -143,6 +142,7 @@ def create_pipeline(
         push_destination=push_destination,
         allow_taken_back=recipe.push.allow_taken_back,
         provenance=provenance,
+        most_candidates=recipe.evaluation.most_candidates,
         code_digest=code_digest("components.pusher.executor"),
     )
     return Pipeline(

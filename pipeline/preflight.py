@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from components import features
 from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.example_gen.fixes import Fix, check_classes, read_fixes
@@ -23,6 +24,7 @@ from components.example_gen.reading.sources import (
     list_unlabelled,
     open_source,
 )
+from components.example_gen.splitting.splits import choice
 from components.trainer import checks
 from pipeline import schema
 from pipeline.config import Recipe
@@ -87,6 +89,7 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
     schema.check_classes(source.classes, recipe.data.source)
     unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
     checks.check_classes(recipe.trainer, source.classes)
+    _check_slices(recipe, source)
     return Inspection(source, unlabelled, fixed)
 
 
@@ -116,6 +119,31 @@ def check_network(recipe: Recipe) -> None:
     recipe.beam.pipeline_args()
     devices.check_device(recipe.training)
     checks.check_network(recipe.trainer)
+
+
+def foresee(recipe: Recipe, source: Source) -> tuple[str, list[str]]:
+    """What the test split can prove of a model, and what it cannot: a line, and some notes."""
+    from components.evaluator.foresight import foresee
+
+    counts = dict.fromkeys(source.classes, 0.0)
+    for given, of_class in source.counts().items():
+        share = choice(given, source.splits, recipe.data.split).shares.get(features.TEST, 0.0)
+        for label, number in of_class.items():
+            counts[label] += share * number
+    return foresee(recipe.evaluation, {label: round(count) for label, count in counts.items()})
+
+
+def _check_slices(recipe: Recipe, source: Source) -> None:
+    """Finds the columns of `evaluation.slices` before a model is trained."""
+    if not recipe.evaluation.slices:
+        return
+    from components.evaluator.slices import find_column
+    from components.example_gen.inspection.facts import Facts
+
+    facts = [field.name for field in dataclasses.fields(Facts)]
+    known = [*facts, *map(features.column_feature, source.columns)]
+    for name in recipe.evaluation.slices:
+        find_column(name, known)
 
 
 def _announce_download(data: DataSettings) -> None:

@@ -39,7 +39,7 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        gates: every answer of the DataGate, the Evaluator and the ServingGate.
+        gates: every answer of the DataGate, the Evaluator, the ServingGate and the Pusher.
         pushed_path: folder of the version that was pushed; empty if none was.
         already_served: name of the version that is this very model; empty if there is none.
     """

@@ -25,3 +25,14 @@ def why_not_comparable(candidate: list[str], served: str | os.PathLike) -> str:
     new = ", ".join(sorted(set(candidate) - known)) or "none"
     gone = ", ".join(sorted(known - set(candidate))) or "none"
     return f"served model not compared, it knows other classes (new: {new}; gone: {gone})"
+
+
+def column_order(candidate: str | os.PathLike, served: str | os.PathLike) -> list[int]:
+    """By class of the model, its column in the probabilities of the served one.
+
+    Args:
+        candidate: folder of the SavedModel.
+        served: folder of one that knows the same classes.
+    """
+    names = read_classes(served)
+    return [names.index(name) for name in read_classes(candidate)]

@@ -1,24 +1,38 @@
 """Executor of the Evaluator."""
 
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from tensorflow_model_analysis.proto import config_pb2
+import apache_beam as beam
+import tensorflow_model_analysis as tfma
 from tfx.components.evaluator import constants
-from tfx.components.evaluator import executor as stock
-from tfx.components.util import model_utils
+from tfx.components.util import tfxio_utils
+from tfx.dsl.components.base import base_beam_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as keys
-from tfx.utils import path_utils, proto_utils
+from tfx.utils import io_utils, json_utils, path_utils
 
 from components.classes import read_classes
-from components.evaluator import comparison, results, tfma_results
-from components.gates import Gate, failed, write_gates
+from components.errors import UserError
+from components.evaluator import comparison, decisions, results
+from components.evaluator.config import EvaluationSettings
+from components.evaluator.eval_config import make_eval_config
+from components.evaluator.extraction import answers_extractor
+from components.evaluator.paired import FairPlay
+from components.evaluator.predictions import (
+    PREDICTIONS_FILE,
+    gather,
+    read_predictions,
+    trained_ids,
+)
+from components.gates import failed, write_gates
+from components.served_versions import EVIDENCE
 
 
-class Executor(stock.Executor):
-    """The stock executor measures; the rows of `gates.json` decide about the blessing."""
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """TFMA has the models answer and measures them; the rows of their answers decide."""
 
     def Do(
         self,
@@ -28,52 +42,127 @@ class Executor(stock.Executor):
     ) -> None:
         """Evaluates and blesses the model, or not.
 
-        `metrics.json` lies beside TFMA's files, `gates.json` beside the blessing. The model is
+        Beside TFMA's files lie `predictions.parquet`, `metrics.json` and, where there is a served
+        model to compare with, `changes.jsonl`; beside the blessing, `gates.json`. The model is
         blessed (marker file and custom property `blessed`) if none of these rows is a `fail`.
-        Where the model is not compared with a served one, the custom property `baseline_note` of
-        the blessing says why.
+
+        Custom properties of the blessing: `test_split`, a fingerprint of the pictures that were
+        judged on; and `baseline_note`, which says why the model was not compared with a served one.
 
         Raises:
-            UserError: the model carries no list of classes.
+            UserError: the model carries no list of classes, or a slice that is asked for is no
+                column of the pictures.
         """
         blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
         evaluation = artifact_utils.get_single_uri(output_dict[keys.EVALUATION_KEY])
-        names = read_classes(_saved_model(input_dict[keys.MODEL_KEY]))
-        note = _why_no_baseline(input_dict, names)
+        examples = artifact_utils.get_single_uri(input_dict[keys.EXAMPLES_KEY])
+        baseline = artifact_utils.get_single_instance(input_dict[keys.BASELINE_MODEL_KEY])
+        settings = EvaluationSettings.model_validate_json(exec_properties["settings"])
+        model = _saved_model(artifact_utils.get_single_instance(input_dict[keys.MODEL_KEY]))
+        classes = read_classes(model)
+        note = _why_no_baseline(baseline, classes)
         if note:
             logging.warning("%s", note)
             blessing.set_string_custom_property("baseline_note", note)
-            input_dict = {k: v for k, v in input_dict.items() if k != keys.BASELINE_MODEL_KEY}
-        super().Do(input_dict, output_dict, exec_properties)
-        eval_config = proto_utils.json_to_proto(
-            exec_properties[keys.EVAL_CONFIG_KEY], config_pb2.EvalConfig()
+        splits = json_utils.loads(exec_properties[keys.EXAMPLE_SPLITS_KEY])
+        with tempfile.TemporaryDirectory(prefix=".answers-", dir=evaluation) as folder:
+            self._measure(
+                input_dict[keys.EXAMPLES_KEY],
+                splits,
+                model,
+                "" if note else _saved_model(baseline),
+                settings.top_k,
+                evaluation,
+                folder,
+            )
+            answers = sorted(Path(folder).glob("answers*"))
+            gather(answers, examples, classes, Path(evaluation, PREDICTIONS_FILE))
+        predictions = read_predictions(evaluation)
+        fair_play = FairPlay() if note else _fair_play(baseline)
+        decision = decisions.decide(predictions, settings, note, fair_play)
+        results.write_metrics(evaluation, results.make_metrics(predictions, settings))
+        results.write_changes(evaluation, decision.changes)
+        write_gates(blessing.uri, decision.gates)
+        blessing.set_string_custom_property(
+            "test_split", decisions.fingerprint(predictions.pictures)
         )
-        gates = tfma_results.make_gates(evaluation, eval_config, note)
-        if not failed(gates) and not model_utils.is_model_blessed(blessing):
-            message = "TFMA did not validate the model, although every bound is kept: see its log"
-            gates.append(Gate("TFMA", "fail", None, None, message))
-        results.write_metrics(evaluation, tfma_results.make_metrics(evaluation, names))
-        write_gates(blessing.uri, gates)
-        _bless(blessing, not failed(gates))
+        _bless(blessing, not failed(decision.gates))
+
+    def _measure(
+        self,
+        examples: list[Artifact],
+        splits: list[str],
+        candidate: str,
+        served: str,
+        top_k: int,
+        evaluation: str,
+        answers: str,
+    ) -> None:
+        """Has TFMA ask the models about each picture, and write metrics and answers."""
+        eval_config = tfma.utils.update_eval_config_with_defaults(
+            make_eval_config(top_k), has_baseline=bool(served)
+        )
+        shared = [
+            tfma.default_eval_shared_model(
+                eval_saved_model_path=served if spec.is_baseline else candidate,
+                model_name=spec.name,
+                eval_config=eval_config,
+            )
+            for spec in eval_config.model_specs
+        ]
+        shared_models = shared[0] if len(shared) == 1 else shared
+        order = comparison.column_order(candidate, served) if served else None
+        extractors = tfma.default_extractors(
+            eval_shared_model=shared_models, eval_config=eval_config
+        )
+        tfxio_factory = tfxio_utils.get_tfxio_factory_from_artifact(
+            examples, ["Evaluator"], raw_record_column_name=tfma.ARROW_INPUT_COLUMN
+        )
+        with self._make_beam_pipeline() as pipeline:
+            pictures = [
+                pipeline
+                | f"Read[{split}]" >> tfxio_factory(io_utils.all_files_pattern(uri)).BeamSource()
+                for split in splits
+                for uri in artifact_utils.get_split_uris(examples, split)
+            ]
+            _ = (
+                pictures
+                | "Flatten" >> beam.Flatten()
+                | "Evaluate"
+                >> tfma.ExtractEvaluateAndWriteResults(
+                    eval_shared_model=shared_models,
+                    eval_config=eval_config,
+                    extractors=[*extractors, answers_extractor(answers, order)],
+                    output_path=evaluation,
+                )
+            )
 
 
 def _bless(blessing: Artifact, blessed: bool) -> None:
     """Leaves what the stock executor leaves, of which TFX's own tools know a blessed model."""
-    for name in (constants.BLESSED_FILE_NAME, constants.NOT_BLESSED_FILE_NAME):
-        Path(blessing.uri, name).unlink(missing_ok=True)
     marker = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
     Path(blessing.uri, marker).touch()
     value = constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
 
 
-def _saved_model(model: list[Artifact]) -> str:
-    return path_utils.serving_model_path(artifact_utils.get_single_uri(model))
+def _saved_model(model: Artifact) -> str:
+    return path_utils.serving_model_path(model.uri)
 
 
-def _why_no_baseline(input_dict: dict[str, list[Artifact]], names: list[str]) -> str:
+def _why_no_baseline(baseline: Artifact, names: list[str]) -> str:
     """One line that says why there is nothing to compare with; empty if there is."""
-    baseline = artifact_utils.get_single_instance(input_dict[keys.BASELINE_MODEL_KEY])
     if not baseline.get_int_custom_property("has_baseline"):
         return "no served model: not compared"
-    return comparison.why_not_comparable(names, _saved_model([baseline]))
+    return comparison.why_not_comparable(names, _saved_model(baseline))
+
+
+def _fair_play(baseline: Artifact) -> FairPlay:
+    """The pictures that the served model knows, from the evidence beside its copy."""
+    version = baseline.get_string_custom_property("version")
+    try:
+        return FairPlay(trained_ids(Path(baseline.uri, EVIDENCE)))
+    except FileNotFoundError:
+        return FairPlay(note=f"version {version} has no evidence of what it was trained on")
+    except UserError as error:
+        return FairPlay(note=f"evidence of version {version} not used: {error}")

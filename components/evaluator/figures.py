@@ -4,10 +4,10 @@ from components.evaluator import results
 
 
 def describe(outputs: dict[str, list]) -> str:
-    """Accuracy on the test split.
+    """Accuracy on the test split, and how large that is.
 
     Args:
         outputs: the node's output artifacts by key.
     """
     metrics = results.read_metrics(outputs["evaluation"][0].uri).overall
-    return f"test accuracy {metrics['accuracy']:.4f}"
+    return f"test accuracy {metrics['accuracy']:.4f} of {metrics['example_count']:,.0f} pictures"

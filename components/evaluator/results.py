@@ -1,15 +1,24 @@
-"""What the Evaluator measured, as a file beside TFMA's own that needs no TensorFlow to read.
+"""What the Evaluator measured, as files beside TFMA's own that need no TensorFlow to read.
 
-<evaluation>/metrics.json   the metrics of the model and of the served one
+<evaluation>/metrics.json    the metrics of the model and of the served one
+<evaluation>/changes.jsonl   the pictures that got better or worse, one per line
 """
 
 import dataclasses
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from components.evaluator import measures
+from components.evaluator.config import EvaluationSettings
+from components.evaluator.paired import Change
+from components.evaluator.predictions import Predictions
+from components.files import write_atomically
+
+CHANGES_FILE = "changes.jsonl"
 _METRICS_FILE = "metrics.json"
 
 
@@ -33,18 +42,65 @@ class Metrics:
     confusion: np.ndarray
 
 
-def write_metrics(evaluation_uri: str | os.PathLike, metrics: Metrics) -> None:
+def make_metrics(predictions: Predictions, settings: EvaluationSettings) -> Metrics:
+    """Measures the model and the served one."""
+    labels, scores = predictions.labels, predictions.candidate
+    confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), len(predictions.classes))
+    columns = zip(
+        measures.precision_per_class(confusion).tolist(),
+        measures.recall_per_class(confusion).tolist(),
+        confusion.sum(axis=1).tolist(),
+        strict=True,
+    )
+    served = predictions.served
+    return Metrics(
+        classes=predictions.classes,
+        overall=_overall(labels, scores, settings.top_k),
+        served={} if served is None else _overall(labels, served, settings.top_k),
+        per_class={
+            name: {"precision": precision, "recall": recall, "count": count}
+            for name, (precision, recall, count) in zip(predictions.classes, columns, strict=True)
+        },
+        confusion=confusion,
+    )
+
+
+def write_metrics(evaluation: str | os.PathLike, metrics: Metrics) -> None:
     """Writes `metrics.json` into the folder of an evaluation."""
     fields = {**vars(metrics), "confusion": metrics.confusion.tolist()}
-    path = Path(evaluation_uri) / _METRICS_FILE
-    path.write_text(json.dumps(fields), encoding="utf-8")
+    write_atomically(Path(evaluation) / _METRICS_FILE, json.dumps(fields))
 
 
-def read_metrics(evaluation_uri: str | os.PathLike) -> Metrics:
+def read_metrics(evaluation: str | os.PathLike) -> Metrics:
     """The metrics of an evaluation.
 
     Raises:
         FileNotFoundError: the evaluation did not finish.
     """
-    fields = json.loads((Path(evaluation_uri) / _METRICS_FILE).read_text(encoding="utf-8"))
+    fields = json.loads((Path(evaluation) / _METRICS_FILE).read_text(encoding="utf-8"))
     return Metrics(**{**fields, "confusion": np.array(fields["confusion"], np.int64)})
+
+
+def write_changes(evaluation: str | os.PathLike, changes: Iterable[Change]) -> None:
+    """Writes `changes.jsonl`: pictures that exactly one of the models has right."""
+    lines = [json.dumps(vars(change), ensure_ascii=False) + "\n" for change in changes]
+    write_atomically(Path(evaluation) / CHANGES_FILE, "".join(lines))
+
+
+def _overall(labels: np.ndarray, scores: np.ndarray, top_k: int) -> dict[str, float]:
+    """NaN where there are no pictures."""
+    if not len(labels):
+        names = ("loss", "accuracy", "top_k_accuracy", "auc", "macro_precision", "macro_recall")
+        return {"example_count": 0.0, **dict.fromkeys((*names, "calibration_error"), float("nan"))}
+    places = measures.ranks(labels, scores)
+    confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), scores.shape[1])
+    return {
+        "example_count": float(len(labels)),
+        "loss": measures.loss(labels, scores),
+        "accuracy": float((places == 0).mean()),
+        "top_k_accuracy": float((places < top_k).mean()),
+        "auc": measures.mean(measures.auc_per_class(labels, scores)),
+        "macro_precision": measures.mean(measures.precision_per_class(confusion)),
+        "macro_recall": measures.mean(measures.recall_per_class(confusion)),
+        "calibration_error": measures.calibration_error(labels, scores),
+    }

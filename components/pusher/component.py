@@ -20,6 +20,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
         standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=str),
         "allow_taken_back": ExecutionParameter(type=int),
         "provenance": ExecutionParameter(type=str),
+        "most_candidates": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
     }
 
@@ -40,6 +41,7 @@ class Pusher(base_component.BaseComponent):
         push_destination: str,
         allow_taken_back: bool,
         provenance: str,
+        most_candidates: int,
         code_digest: str,
     ):
         """Makes the node `Pusher`.
@@ -54,6 +56,7 @@ class Pusher(base_component.BaseComponent):
             push_destination: folder of the served versions.
             allow_taken_back: also push a model that a rollback took back.
             provenance: JSON: where the model comes from, to lie in the evidence of its version.
+            most_candidates: models judged on one test split before a warning.
             code_digest: digest of this component's source, part of the cache key.
         """
         super().__init__(
@@ -66,6 +69,7 @@ class Pusher(base_component.BaseComponent):
                 push_destination=push_destination,
                 allow_taken_back=int(allow_taken_back),
                 provenance=provenance,
+                most_candidates=str(most_candidates),
                 code_digest=code_digest,
                 pushed_model=Channel(type=standard_artifacts.PushedModel),
             )

@@ -11,6 +11,7 @@ from components import served_versions
 from components.errors import UserError
 from components.files import write_atomically
 from components.gates import Gate, failed, read_gates, write_gates
+from components.pusher import verdicts
 from components.pusher.push import push
 from components.served_versions import ServedState
 
@@ -37,7 +38,8 @@ class Executor(stock.Executor):
 
         The output `pushed_model` says what happened in its custom properties: `pushed` 1 with
         `pushed_destination` and `pushed_version`; or `pushed` 0, with the version in
-        `already_served` where the same model is served.
+        `already_served` where the same model is served. In its `gates.json` a row says how many
+        models were judged on this test split.
 
         Raises:
             UserError: the destination cannot be written, it serves something else than the model
@@ -50,11 +52,12 @@ class Executor(stock.Executor):
         self._MarkNotPushed(pushed_model)
         blessings = [artifact_utils.get_single_uri(input_dict[key]) for key in _BLESSINGS]
         gates = [gate for blessing in blessings for gate in read_gates(blessing)]
+        destination = exec_properties[standard_component_specs.PUSH_DESTINATION_KEY]
+        model = Path(self.GetModelPath(input_dict))
+        _note_verdict(input_dict, pushed_model, destination, model, gates, exec_properties)
         if refusals := failed(gates):
             logging.warning("Not pushed: %s", "; ".join(gate.message for gate in refusals))
             return
-        destination = exec_properties[standard_component_specs.PUSH_DESTINATION_KEY]
-        model = Path(self.GetModelPath(input_dict))
         served_versions.check_writable(destination)
         champion = served_versions.champion(destination)
         digest = served_versions.content_digest(model)
@@ -87,6 +90,24 @@ def _write_evidence(folder: Path, gates: list[Gate], provenance: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_gates(folder, gates)
     write_atomically(folder / served_versions.PROVENANCE_FILE, provenance)
+
+
+def _note_verdict(
+    input_dict: dict[str, list[Artifact]],
+    pushed_model: Artifact,
+    destination: str,
+    model: Path,
+    gates: list[Gate],
+    exec_properties: dict[str, Any],
+) -> None:
+    blessing = artifact_utils.get_single_instance(
+        input_dict[standard_component_specs.MODEL_BLESSING_KEY]
+    )
+    test_split = blessing.get_string_custom_property("test_split")
+    digest = served_versions.content_digest(model)
+    most = int(exec_properties["most_candidates"])
+    row = verdicts.verdict_row(destination, test_split, digest, gates, most)
+    write_gates(pushed_model.uri, [row])
 
 
 def _compared(input_dict: dict[str, list[Artifact]]) -> ServedState:

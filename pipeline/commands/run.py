@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from pipeline import preflight
 from pipeline.commands.local_run import run_locally
 from pipeline.commands.register import register_pushed
 from pipeline.config import load_recipe
@@ -30,6 +31,10 @@ def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> 
     def work(console: Console, found: Inspection, display: RunDisplay) -> int:
         from pipeline.local_runner import run_local
 
+        line, notes = preflight.foresee(recipe, found.source)
+        say(console, line)
+        for note in notes:
+            say(console, f"Note: {note}", style="yellow")
         result = run_local(recipe, display, found)
         show_result(console, result, recipe.push_destination)
         if result.pushed_path and (line := register_pushed(recipe, result.pushed_path)):

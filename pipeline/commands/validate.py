@@ -54,6 +54,10 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in converted.items())
         text = f"{kinds}: they become PNG for training, and a served model refuses such files"
         say(console, f"Note: {text}", style="yellow")
+    line, notes = preflight.foresee(recipe, source)
+    say(console, line)
+    for note in notes:
+        say(console, f"Note: {note}", style="yellow")
     for notice in checks.security_notices(recipe.trainer):
         say(console, f"Note: {notice}", style="yellow")
     if found.unlabelled:

@@ -77,3 +77,12 @@ def test_drawn_classes_differ_in_their_tint(module):
         np.asarray(draw(np.random.default_rng(0), name)).mean((0, 1)) for name in ("warm", "cool")
     )
     assert warm[0] > 1.5 * warm[2] and cool[2] > 1.5 * cool[0]
+
+
+def test_a_gate_passes_a_model_at_its_threshold_as_seldom_as_promised(module):
+    gates = module("gates")
+    new, old = gates.exact(0.95, 300, 0.95)
+    assert new <= 0.05 and old > 0.5
+    for name, threshold in (("auc", 0.9), ("calibration_error", 0.1)):
+        statistic = getattr(gates.bootstrap, name)
+        assert gates.simulated(statistic, threshold, 100, 0.95, runs=5)[0] <= 0.4

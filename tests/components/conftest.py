@@ -129,6 +129,8 @@ def examples(tmp_path_factory) -> Path:
             feature = example.features.feature
             feature[features.IMAGE].bytes_list.value.append(buffer.getvalue())
             feature[features.LABEL].bytes_list.value.append(label.encode())
+            feature[features.IMAGE_ID].bytes_list.value.append(f"{number:064x}".encode())
+            feature[features.PATH].bytes_list.value.append(f"{label}/{number}.png".encode())
             writer.write(example.SerializeToString())
             if number < 2:
                 (originals / f"0{number}-id.png").write_bytes(buffer.getvalue())

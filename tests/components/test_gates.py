@@ -6,7 +6,7 @@ from components.gates import GATES_FILE, Gate, failed, read_gates, verdict, writ
 
 ROWS = [
     Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted"),
-    Gate("accuracy against served", "warn", None, -0.01, "no served model: not compared"),
+    Gate("not proved worse", "warn", None, -0.01, "no served model: not compared"),
     Gate("process", "fail", None, None, "“crashed”"),
 ]
 

@@ -87,7 +87,7 @@ def exists(annotation, keys: list[str]) -> bool:
         ("backbone.weights", True),
         ("kubeflow.steps.Trainer.retries", True),
         ("kubeflow.steps.Trainer.tries", False),
-        ("evaluation.max_drop", True),
+        ("evaluation.proved_as_good.overall", True),
         ("backbone.weight", False),
         ("nowhere", False),
     ],

@@ -39,13 +39,13 @@ def only(folder: Path, pattern: str) -> Path:
 def test_every_node_ran_and_no_gate_failed(first):
     assert first.executed == NODES
     assert first.result.succeeded
-    assert {"accuracy", "accuracy against served", "latency", "parity"} <= {
+    assert {"accuracy", "not proved worse", "latency", "parity"} <= {
         gate.name for gate in first.result.gates
     }
 
 
 def test_without_a_served_model_the_run_says_that_it_was_not_compared(first):
-    (gate,) = [g for g in first.result.gates if g.name == "accuracy against served"]
+    (gate,) = [g for g in first.result.gates if g.name == "not proved worse"]
     assert gate.verdict == "warn" and "no served model" in gate.message
     assert first.reports["BaselineFinder"].summary == "nothing is served yet"
 

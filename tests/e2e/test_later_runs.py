@@ -18,7 +18,7 @@ def test_a_second_run_compares_with_the_served_model_and_takes_the_rest_from_the
 ):
     assert second.executed == {"BaselineFinder", "DataGate", "Evaluator", "Pusher"}
     assert second.reports["BaselineFinder"].summary == f"served now: {first.versions[0]}"
-    (gate,) = [g for g in second.result.gates if g.name == "accuracy against served"]
+    (gate,) = [g for g in second.result.gates if g.name == "not proved worse"]
     assert gate.verdict == "pass" and gate.value == 0.0
 
 
@@ -112,7 +112,7 @@ def test_a_worse_model_is_not_pushed(worse, run, second):
     rejected = run(worse)
     gates = {gate.name: gate for gate in rejected.result.gates}
     assert gates["accuracy"].verdict == "fail" and gates["accuracy"].value < 0.8
-    assert gates["accuracy against served"].verdict == "fail"
+    assert gates["not proved worse"].verdict == "fail"
     assert gates["latency"].verdict == "pass", "it serves well, it just knows nothing"
     assert not rejected.result.succeeded
     assert not rejected.result.pushed_path and not rejected.result.already_served

@@ -103,7 +103,7 @@ def test_a_file_of_the_users_own(tmp_path):
         ),
         ("backbone.alpha=1", "glyphs` are for mobilenet_v2 with alpha 0.35, not mobilenet_v2"),
         ("data.split.train=0.9", "data.split: train + validation + test must be 1, not 1.2"),
-        ("evaluation.thresholds.acuracy=0.9", "unknown metric acuracy, did you mean accuracy?"),
+        ("evaluation.thresholds.acuracy=0.9", "unknown metric acuracy (did you mean `accuracy`?)"),
         ("name=My Model", "name: string should match pattern"),
         ("backbone.weights=none", "training.frozen.epochs to 0"),
         ("head.dropout=true", "head.dropout: input should be a valid number, not true"),

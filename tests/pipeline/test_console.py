@@ -83,7 +83,7 @@ def test_the_table_marks_every_verdict():
         Gate("accuracy", "fail", 0.4, 0.9, "0.4"),
         Gate("process", "fail", None, None, "crashed"),
         Gate("latency", "pass", 3.0, 9.0, "fast"),
-        Gate("accuracy against served", "warn", None, -0.01, "not compared"),
+        Gate("not proved worse", "warn", None, -0.01, "not compared"),
     ]
     file = io.StringIO()
     Console(file=file, width=80).print(gates_table(gates))

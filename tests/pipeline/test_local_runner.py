@@ -13,6 +13,7 @@ from pipeline.run_result import RunError, RunResult
 PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
 WARN = Gate("test split", "warn", 3, None, "not the one that version 6 was judged on")
 FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
+WORN = Gate("test split", "warn", 21, 20, "21 model(s) judged on these test pictures")
 
 
 @pytest.fixture
@@ -107,6 +108,7 @@ def outputs(tmp_path):
         write_gates(tmp_path / "blessing", model)
         write_gates(tmp_path / "infra_blessing", infra)
         write_gates(tmp_path / "data_blessing", data)
+        write_gates(tmp_path / "pushed_model", [WORN])
         for key, value in properties.items():
             artifacts["pushed_model"].set_string_custom_property(key, value)
         nodes = {
@@ -123,7 +125,7 @@ def outputs(tmp_path):
 def test_the_result_holds_the_rows_of_all_gates_and_what_was_pushed(outputs):
     left = outputs([PASS], [FAIL], [WARN], pushed_destination="/serving/7")
     result = local_runner._conclude(left)
-    assert result.gates == [WARN, PASS, FAIL] and result.pushed_path == "/serving/7"
+    assert result.gates == [WARN, PASS, FAIL, WORN] and result.pushed_path == "/serving/7"
     assert not result.already_served and not result.succeeded
 
 

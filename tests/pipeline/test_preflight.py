@@ -36,6 +36,18 @@ def test_it_hands_on_what_it_opened_and_leaves_nothing_behind(recipe, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
 
+def test_it_says_what_the_test_split_can_prove(recipe):
+    chosen = recipe(
+        "data.split={train: 0.25, validation: 0.25, test: 0.5}", "evaluation.slices=[width]"
+    )
+    found = preflight.inspect(chosen, Scope.MACHINE)
+    line, notes = preflight.foresee(chosen, found.source)
+    assert line.startswith(
+        "Test split: about 3 pictures, which prove an accuracy of 0.3684 at best"
+    )
+    assert notes == ["accuracy 0.95 cannot be proved with about 3 test pictures: it needs 59"]
+
+
 def test_the_fingerprint_follows_labelled_and_unlabelled_pictures(recipe, tmp_path, write_pictures):
     write_pictures(tmp_path / "more", per_class=1)
 
@@ -85,6 +97,7 @@ def test_a_label_that_the_schema_does_not_know_is_found(recipe, tmp_path, monkey
     [
         ("data.source=nowhere", "nowhere does not exist"),
         ("data.fixes=nowhere.csv", "data.fixes nowhere.csv does not exist"),
+        ("evaluation.slices=[brigtness]", r"slices: .* no column brigtness \(did you mean `brigh"),
         ("pseudo_labels.source=nowhere", "nowhere does not exist"),
         ("distillation.teacher=nowhere", "distillation.teacher: nowhere"),
         ("training.class_weights={disk: 2}", "training.class_weights"),

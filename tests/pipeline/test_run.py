@@ -8,7 +8,7 @@ from pipeline.commands.run import run_recipe
 from pipeline.run_result import RunError, RunResult
 
 PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
-WARN = Gate("accuracy against served", "warn", None, -0.01, "no served model: not compared")
+WARN = Gate("not proved worse", "warn", None, -0.01, "no served model: not compared")
 FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
 
 

@@ -4,20 +4,22 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sklearn.metrics
 import tensorflow as tf
+import tensorflow_model_analysis as tfma
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Channel, standard_artifacts
-from tfx.utils import proto_utils
 
 from components import features
-from components.evaluator import executor, results
+from components.evaluator import results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
-from components.evaluator.eval_config import make_eval_config
 from components.evaluator.executor import Executor, _why_no_baseline
-from components.gates import GATES_FILE, Gate, read_gates
+from components.evaluator.predictions import PREDICTIONS_FILE, read_predictions
+from components.gates import GATES_FILE, read_gates
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +53,7 @@ def evaluate(tmp_path_factory, models, examples):
         inputs["model"].uri = str(models / model)
         inputs["baseline_model"].uri = str(models / baseline if baseline else models / "none")
         inputs["baseline_model"].set_int_custom_property("has_baseline", int(bool(baseline)))
+        inputs["baseline_model"].set_string_custom_property("version", "7")
         outputs = {
             "blessing": standard_artifacts.ModelBlessing(),
             "evaluation": standard_artifacts.ModelEvaluation(),
@@ -64,7 +67,7 @@ def evaluate(tmp_path_factory, models, examples):
             {name: [artifact] for name, artifact in inputs.items()},
             {name: [artifact] for name, artifact in outputs.items()},
             {
-                "eval_config": proto_utils.proto_to_json(make_eval_config(settings)),
+                "settings": settings.model_dump_json(),
                 "example_splits": '["test"]',
                 "code_digest": "",
             },
@@ -86,39 +89,62 @@ def is_blessed(blessing) -> bool:
 def first_run(evaluate):
     """The blind model, nothing served, bounds of which it keeps some and breaks some."""
     settings = EvaluationSettings(
-        thresholds={"accuracy": 0.6, "macro_recall": 0.7, "top_k_accuracy": 0.6},
-        max_drop={"accuracy": 0.0},
+        thresholds={"accuracy": 0.4, "macro_recall": 0.7, "top_k_accuracy": 0.6},
         min_class_recall=0.1,
+        top_k=2,
     )
     return evaluate("blind", None, settings)
 
 
 def test_first_run_says_aloud_that_nothing_is_served(first_run):
-    blessing, _ = first_run
+    blessing, evaluation = first_run
     assert blessing.get_string_custom_property("baseline_note") == "no served model: not compared"
-    (row,) = [g for g in read_gates(blessing.uri) if g.name == "accuracy against served"]
-    assert row.verdict == "warn"
-    assert row.value is None
+    (row,) = [g for g in read_gates(blessing.uri) if g.name == "not proved worse"]
+    assert (row.verdict, row.value) == ("warn", None)
     assert row.message == "no served model: not compared"
+    assert (Path(evaluation.uri) / results.CHANGES_FILE).read_text() == ""
 
 
 def test_every_bound_is_a_row_kept_or_not(first_run):
     blessing, _ = first_run
     gates = {gate.name: gate for gate in read_gates(blessing.uri)}
     assert {name: gate.verdict for name, gate in gates.items()} == {
+        "every class measured": "pass",
         "accuracy": "pass",
-        "accuracy against served": "warn",
-        "recall of every class": "fail",
-        "top_k_accuracy": "pass",
         "macro_recall": "fail",
+        "top_k_accuracy": "fail",
+        "recall of every class": "fail",
+        "not proved worse": "warn",
     }
     assert gates["accuracy"].value == pytest.approx(2 / 3)
-    assert gates["accuracy"].bound == 0.6
-    assert gates["accuracy"].message == "0.6667, at least 0.6 wanted"
-    assert gates["macro_recall"].value == pytest.approx(2 / 3)
-    assert gates["recall of every class"].value == 0
-    assert gates["recall of every class"].message.startswith("lowest: green with 0.0000")
+    assert gates["accuracy"].message == "0.6667 of 42 pictures; 0.5288 proved, 0.4 wanted"
+    assert gates["recall of every class"].message.startswith("lowest: green with 0.0000 of 14")
     assert not is_blessed(blessing)
+
+
+def test_what_is_written_is_what_tfma_measures(first_run, worse_run):
+    """Accuracy, loss, top-k and every cell of the confusion matrix, overall and per class."""
+    for (_, evaluation), served in ((first_run, False), (worse_run, True)):
+        predictions = read_predictions(evaluation.uri)
+        metrics = results.read_metrics(evaluation.uri)
+        assert (predictions.served is not None) is served
+        right = predictions.candidate.argmax(axis=1) == predictions.labels
+        compared = 0
+        for part in tfma.load_metrics(evaluation.uri):
+            labels = [key.bytes_value.decode() for key in part.slice_key.single_slice_keys]
+            for metric in part.metric_keys_and_values:
+                name, value = metric.key.name, metric.value.double_value.value
+                if metric.key.is_diff or not metric.value.HasField("double_value"):
+                    continue
+                of_model = metrics.served if metric.key.model_name == "baseline" else None
+                if labels and of_model is None and name == "accuracy":
+                    own = right[predictions.pictures[features.LABEL] == labels[0]].mean()
+                    assert value == pytest.approx(own)
+                elif not labels:
+                    of_model = metrics.overall if of_model is None else of_model
+                    assert value == pytest.approx(of_model[name], rel=1e-5), name
+                    compared += 1
+        assert compared == (8 if served else 4)
 
 
 def test_figures_are_those_of_the_most_probable_class(first_run):
@@ -136,47 +162,59 @@ def test_figures_are_those_of_the_most_probable_class(first_run):
     precisions = [row["precision"] for row in metrics.per_class.values()]
     assert metrics.overall["macro_precision"] == pytest.approx(np.mean(precisions))
     assert metrics.overall["macro_recall"] == pytest.approx(2 / 3)
-    assert metrics.overall["accuracy"] == pytest.approx(2 / 3)
-    assert metrics.overall["top_k_accuracy"] == 1  # of three classes, all are the top 3
     assert metrics.overall["example_count"] == 42
     assert metrics.served == {}
 
 
 def test_an_equal_model_is_blessed_also_when_its_classes_have_another_order(evaluate):
-    settings = EvaluationSettings(thresholds={"auc": 0.99}, max_drop={"accuracy": 0.0})
+    settings = EvaluationSettings(thresholds={"auc": 0.8}, proved_as_good={"overall": 0.1})
     blessing, evaluation = evaluate("reordered", "good", settings)
     assert is_blessed(blessing)
     assert not blessing.has_custom_property("baseline_note")
     gates = {gate.name: gate for gate in read_gates(blessing.uri)}
-    assert gates["accuracy against served"].value == 0
+    assert gates["not proved worse"].value == 0
+    assert gates["proved as good"].verdict == "pass"
     assert gates["auc"].value == pytest.approx(1)
-    metrics = results.read_metrics(evaluation.uri)
-    assert metrics.overall["accuracy"] == metrics.served["accuracy"] == 1
-    assert metrics.confusion.tolist() == np.diag([14, 14, 14]).tolist()
+    predictions = read_predictions(evaluation.uri)
+    assert predictions.classes == ["red", "blue", "green"]
+    np.testing.assert_allclose(predictions.candidate, predictions.served, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def worse_run(evaluate, models):
+    """The dull model where the good one is served, which was trained on two of the pictures."""
+    evidence = models / "good" / "evidence"
+    evidence.mkdir()
+    rows = {
+        "image_id": [f"{number:064x}" for number in range(3)],
+        "group": [f"{number:064x}" for number in range(3)],
+        "split": ["train", "validation", "test"],
+    }
+    pq.write_table(pa.table(rows), evidence / "pictures.parquet")
+    return evaluate("dull", "good", EvaluationSettings(thresholds={"accuracy": 0.1}))
+
+
+def test_a_model_worse_than_the_served_one_is_not_blessed(worse_run):
+    blessing, evaluation = worse_run
+    assert not is_blessed(blessing)
+    gates = {gate.name: gate for gate in read_gates(blessing.uri)}
+    assert gates["accuracy"].verdict == "warn"  # 0.1 is below chance
+    row = gates["not proved worse"]
+    assert row.verdict == "fail" and row.pictures == 40
+    message = "0 better, 27 worse of 40 (p 7.5e-09): proved worse; 2 pictures left out, "
+    assert row.message == message + "the served model has learnt them"
+    lines = (Path(evaluation.uri) / results.CHANGES_FILE).read_text().splitlines()
+    changes = [json.loads(line) for line in lines]
+    assert len(changes) == 27 and {change["change"] for change in changes} == {"worse"}
+    assert changes[0]["path"] == "green/10.png" and changes[0]["served"] == "green"
 
 
 def test_a_better_model_is_blessed(evaluate):
     blessing, _ = evaluate("good", "blind", EvaluationSettings())
     assert is_blessed(blessing)
-    (row,) = [g for g in read_gates(blessing.uri) if g.name == "accuracy against served"]
+    (row,) = [g for g in read_gates(blessing.uri) if g.name == "not proved worse"]
     assert row.value == pytest.approx(1 / 3)
-
-
-@pytest.fixture(scope="module")
-def worse_run(evaluate):
-    """The dull model where the good one is served."""
-    return evaluate("dull", "good", EvaluationSettings(thresholds={"accuracy": 0.3}))
-
-
-def test_a_model_worse_than_the_served_one_is_not_blessed(worse_run):
-    blessing, _ = worse_run
-    assert not is_blessed(blessing)
-    gates = {gate.name: gate for gate in read_gates(blessing.uri)}
-    assert gates["accuracy"].verdict == "pass"
-    assert gates["accuracy against served"].verdict == "fail"
-    assert gates["accuracy against served"].value == pytest.approx(-2 / 3)
-    message = "0.3333, served model 1.0000, at most 0.01 less allowed"
-    assert gates["accuracy against served"].message == message
+    assert row.message.endswith("version 7 has no evidence of what it was trained on")
 
 
 def test_auc_and_loss_are_those_of_scikit_learn(worse_run, models, examples):
@@ -192,29 +230,21 @@ def test_auc_and_loss_are_those_of_scikit_learn(worse_run, models, examples):
     assert overall["loss"] == pytest.approx(sklearn.metrics.log_loss(labels, scores), rel=1e-5)
 
 
-def test_tfma_and_the_rows_cannot_disagree(evaluate, monkeypatch):
-    """The blessing is what the rows say, and TFMA's own no is one of them."""
-    settings = EvaluationSettings(thresholds={"accuracy": 0.5}, max_drop={})
-    broken = [Gate("accuracy", "fail", None, 0.5, "not measured")]
-    monkeypatch.setattr(executor.tfma_results, "make_gates", lambda *_: broken)
-    blessing, _ = evaluate("good", None, settings)
-    assert not is_blessed(blessing) and read_gates(blessing.uri) == broken
-
-    kept = Gate("accuracy", "pass", 1 / 3, 0.3, "0.3333, at least 0.3 wanted")
-    monkeypatch.setattr(executor.tfma_results, "make_gates", lambda *_: [kept])
-    blessing, _ = evaluate("dull", None, settings)
-    assert not is_blessed(blessing)
-    assert [gate.name for gate in read_gates(blessing.uri)] == ["accuracy", "TFMA"]
+def test_only_whole_files_are_left(worse_run):
+    left = {path.name for path in Path(worse_run[1].uri).iterdir()}
+    assert {PREDICTIONS_FILE, results.CHANGES_FILE, "metrics.json"} < left
+    assert not [name for name in left if name.startswith(".")]
+    assert len(worse_run[0].get_string_custom_property("test_split")) == 64
 
 
 def test_a_served_model_of_other_classes_is_not_compared_with(models):
     baseline = standard_artifacts.Model()
     baseline.uri = str(models / "other")
     baseline.set_int_custom_property("has_baseline", 1)
-    note = _why_no_baseline({"baseline_model": [baseline]}, ["blue", "green", "red"])
+    note = _why_no_baseline(baseline, ["blue", "green", "red"])
     assert note == "served model not compared, it knows other classes (new: none; gone: pink)"
     baseline.uri = str(models / "reordered")
-    assert _why_no_baseline({"baseline_model": [baseline]}, ["blue", "green", "red"]) == ""
+    assert _why_no_baseline(baseline, ["blue", "green", "red"]) == ""
 
 
 def test_the_node_is_named_evaluator_and_its_properties_are_strings():
@@ -222,7 +252,7 @@ def test_the_node_is_named_evaluator_and_its_properties_are_strings():
         examples=Channel(type=standard_artifacts.Examples),
         model=Channel(type=standard_artifacts.Model),
         baseline_model=Channel(type=standard_artifacts.Model),
-        eval_config=make_eval_config(EvaluationSettings()),
+        settings=EvaluationSettings(),
         example_splits=["test"],
         code_digest="abc",
     )

@@ -1,5 +1,7 @@
 """The Pusher node, driven as TFX drives it."""
 
+import json
+
 import pytest
 from tfx.types import Channel, standard_artifacts
 
@@ -37,8 +39,10 @@ def node(tmp_path):
             (tmp_path / key).mkdir(exist_ok=True)
             rows = [Gate("load", "pass", 1, 2, ""), Gate("last", verdict, 1, 2, "the reason")]
             write_gates(tmp_path / key, rows)
+        inputs["model_blessing"].set_string_custom_property("test_split", "a" * 64)
         pushed = standard_artifacts.PushedModel()
         pushed.uri = str(tmp_path / "pushed")
+        (tmp_path / "pushed").mkdir(exist_ok=True)
         Executor().Do(
             {key: [artifact] for key, artifact in inputs.items()},
             {"pushed_model": [pushed]},
@@ -46,6 +50,7 @@ def node(tmp_path):
                 "push_destination": str(tmp_path / "serving"),
                 "allow_taken_back": allow,
                 "provenance": '{"recipe": {}}',
+                "most_candidates": "2",
                 "code_digest": "",
             },
         )
@@ -71,7 +76,7 @@ def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, verdicts, capl
     assert "Not pushed: the reason" in caplog.text
     assert pushed.get_int_custom_property("pushed") == 0
     assert not pushed.has_custom_property("pushed_version")
-    assert not (tmp_path / "serving").exists()
+    assert served_versions.list_versions(tmp_path / "serving") == []
 
 
 def test_a_warning_does_not_keep_a_model_from_being_served(node, tmp_path):
@@ -139,6 +144,26 @@ def test_the_model_that_is_served_needs_no_other_comparison(node):
     assert again.get_string_custom_property("already_served") == "1"
 
 
+def test_every_verdict_is_on_record_and_wears_the_test_split(node, tmp_path):
+    messages = []
+    for content, model in (("one", "fail"), ("two", "pass"), ("one", "fail"), ("six", "pass")):
+        node(content, model)
+        (row,) = read_gates(tmp_path / "pushed")
+        messages.append((row.verdict, row.message))
+    assert messages[:3] == [
+        ("pass", "1 model(s) judged on these test pictures"),
+        ("pass", "2 model(s) judged on these test pictures"),
+        ("pass", "2 model(s) judged on these test pictures"),
+    ]
+    assert messages[3] == (
+        "warn",
+        "3 model(s) judged on these test pictures, more than 2: it is worn out, draw another or "
+        "add pictures",
+    )
+    records = [json.loads(path.read_text()) for path in (tmp_path / "serving").rglob("*-fail.json")]
+    assert len(records) == 1 and records[0]["failed"] == ["last"]
+
+
 def test_an_unwritable_destination_is_one_clear_error(node, tmp_path):
     (tmp_path / "serving").write_text("a file")
     with pytest.raises(ValueError, match=r"push\.destination: cannot write to .*serving"):
@@ -155,6 +180,7 @@ def test_the_node_is_named_pusher_and_has_its_properties():
         push_destination="serving",
         allow_taken_back=False,
         provenance="{}",
+        most_candidates=20,
         code_digest="abc",
     )
     assert node.id == "Pusher"
@@ -162,6 +188,7 @@ def test_the_node_is_named_pusher_and_has_its_properties():
         "push_destination": "serving",
         "allow_taken_back": 0,
         "provenance": "{}",
+        "most_candidates": "20",
         "code_digest": "abc",
     }
     assert list(node.outputs) == ["pushed_model"]

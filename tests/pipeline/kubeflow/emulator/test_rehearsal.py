@@ -18,12 +18,12 @@ def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, recor
     assert sorted(recorder.started) == sorted(STEPS) and recorder.started[-1] == "Pusher"
     assert recorder.started.index("BaselineFinder") < recorder.started.index("Evaluator")
     assert result.succeeded and not result.message
-    assert [gate.name for gate in result.gates] == ["accuracy", "load"]
+    assert [gate.name for gate in result.gates] == ["accuracy", "load", "test split"]
     assert result.pushed_path == str(tmp_path / "work" / "pvc" / "graft" / "serving" / "7")
     assert Path(result.pushed_path).is_dir()
     assert rehearsal.destination == Path(result.pushed_path).parent
     assert recorder.reports["Pusher"].summary == "version 7"
-    assert recorder.reports["Evaluator"].summary == "test accuracy 0.5000"
+    assert recorder.reports["Evaluator"].summary == "test accuracy 0.5000 of 8 pictures"
     log = next(rehearsal.folder.glob("logs/*-Evaluator.log")).read_text()
     assert log == "this is Evaluator on GPU -1\nbaseline_model has files: False\n"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import sklearn.metrics
 
-from components.evaluator.metrics import auc_per_class, precision_per_class, recall_per_class
+from components.evaluator.measures import auc_per_class, precision_per_class, recall_per_class
 
 
 def test_precision_and_recall_are_those_of_scikit_learn():

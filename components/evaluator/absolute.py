@@ -1,0 +1,294 @@
+"""Gates on the model alone: each passes only where what was measured proves it."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.evaluator import bootstrap, measures
+from components.evaluator.bounds import lower_bound, pictures_needed, upper_bound
+from components.evaluator.config import EvaluationSettings
+from components.evaluator.predictions import Predictions
+from components.evaluator.slices import Slice
+from components.gates import Gate, Verdict, worst
+
+_AVERAGES = {
+    "auc": (bootstrap.auc, measures.auc_per_class),
+    "macro_recall": (bootstrap.macro_recall, measures.recall_per_class),
+    "macro_precision": (bootstrap.macro_precision, measures.precision_per_class),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One measure and what it proves.
+
+    Attributes:
+        value: what was measured; None: nothing was.
+        interval: bounds, see `Gate`.
+        pictures: how many it was measured on.
+        groups: how many of these are no copies of others.
+        best: what as many faultless pictures would prove.
+    """
+
+    value: float | None
+    interval: tuple[float, float]
+    pictures: int
+    groups: int
+    best: float
+
+    def verdict(self, wanted: float, too_few: Verdict) -> Verdict:
+        """Whether at least `wanted` is proved; `too_few` where no model could have proved it."""
+        if self.value is not None and self.interval[0] >= wanted:
+            return "pass"
+        if self.value is not None and self.interval[1] < wanted:
+            return "fail"  # no more pictures would help
+        return too_few if self.best < wanted else "fail"
+
+
+def share(right: np.ndarray, groups: np.ndarray, confidence: float) -> Finding:
+    """A share of the pictures, with exact bounds.
+
+    Copies of a picture are no further proof: for the lower bound, a duplicate group is right if all
+    of it is; for the upper one, if any is.
+
+    Args:
+        right: bool [pictures].
+        groups: int [pictures], their duplicate groups.
+        confidence: of each bound, 0..1, exclusive.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    count = int(group.max(initial=-1)) + 1
+    all_right, any_right = np.ones(count, bool), np.zeros(count, bool)
+    np.logical_and.at(all_right, group, right)
+    np.logical_or.at(any_right, group, right)
+    return Finding(
+        float(right.mean()) if len(right) else None,
+        (
+            lower_bound(int(all_right.sum()), count, confidence),
+            upper_bound(int(any_right.sum()), count, confidence),
+        ),
+        len(right),
+        count,
+        lower_bound(count, count, confidence),
+    )
+
+
+def absolute_gates(
+    predictions: Predictions, settings: EvaluationSettings, slices: Sequence[Slice]
+) -> list[Gate]:
+    """One row per bound that the recipe sets, and one on whether every class was measured."""
+    rows = [_measured_gate(predictions, settings)]
+    rows += [_threshold_gate(name, predictions, settings) for name in settings.thresholds]
+    if settings.max_calibration_error is not None:
+        rows.append(_calibration_gate(predictions, settings))
+    given = predictions.candidate.argmax(axis=1)
+    right = given == predictions.labels
+    by_class = [
+        (settings.min_class_recall, "recall of every class", predictions.labels),
+        (settings.min_class_precision, "precision of every class", given),
+    ]
+    for wanted, name, number in by_class:
+        if wanted is not None:
+            parts = [(label, number == place) for place, label in enumerate(predictions.classes)]
+            rows.append(_parts_gate(name, wanted, parts, right, predictions.groups, settings))
+    if settings.min_slice_accuracy is not None:
+        parts = [(one.name, one.rows) for one in slices]
+        rows.append(
+            _parts_gate(
+                "accuracy of every slice",
+                settings.min_slice_accuracy,
+                parts,
+                right,
+                predictions.groups,
+                settings,
+            )
+        )
+    chance = chance_levels(
+        np.bincount(predictions.labels, minlength=len(predictions.classes)), settings
+    )
+    return [_with_chance(row, chance.get(row.name)) for row in rows]
+
+
+def chance_levels(counts: np.ndarray, settings: EvaluationSettings) -> dict[str, float]:
+    """What knowing nothing reaches, by the name of the gate.
+
+    The most frequent class for every picture, or for what is averaged over classes a class drawn at
+    random.
+
+    Args:
+        counts: pictures of the test split by class.
+        settings: whose `top_k` counts.
+    """
+    total = max(1.0, counts.sum())
+    frequent = np.sort(counts)[::-1] / total
+    among = 1 / max(1, len(counts))
+    return {
+        "accuracy": float(frequent[:1].sum()),
+        "top_k_accuracy": float(frequent[: settings.top_k].sum()),
+        "auc": 0.5,
+        "macro_recall": among,
+        "macro_precision": among,
+        "recall of every class": among,
+    }
+
+
+def _measured_gate(predictions: Predictions, settings: EvaluationSettings) -> Gate:
+    counts = np.bincount(predictions.labels, minlength=len(predictions.classes))
+    least = int(counts.min())
+    row = "every class measured"
+    if least:
+        name = predictions.classes[int(counts.argmin())]
+        message = f"{len(counts)} classes, of {name} the fewest pictures: {least:,}"
+        return Gate(row, "pass", least, 1, message, None, len(predictions.labels))
+    missing = [name for name, count in zip(predictions.classes, counts, strict=True) if not count]
+    message = f"no test picture of {_listed(missing)}: nothing is proved of what is not measured"
+    return Gate(row, settings.too_few, 0, 1, message, None, len(predictions.labels))
+
+
+def _threshold_gate(name: str, predictions: Predictions, settings: EvaluationSettings) -> Gate:
+    wanted = settings.thresholds[name]
+    if name in _AVERAGES:
+        return _average_gate(name, wanted, predictions, settings)
+    places = measures.ranks(predictions.labels, predictions.candidate)
+    right = places < (settings.top_k if name == "top_k_accuracy" else 1)
+    finding = share(right, predictions.groups, settings.confidence)
+    return _gate(name, finding, wanted, settings)
+
+
+def _average_gate(
+    name: str, wanted: float, predictions: Predictions, settings: EvaluationSettings
+) -> Gate:
+    statistic, per_class = _AVERAGES[name]
+    labels, scores = predictions.labels, predictions.candidate
+    if not len(labels):
+        return _gate(name, Finding(None, (0.0, 1.0), 0, 0, 0.0), wanted, settings)
+    if name == "auc":
+        value = measures.mean(per_class(labels, scores))
+    else:
+        confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), scores.shape[1])
+        value = measures.mean(per_class(confusion))
+    groups = int(predictions.groups.max()) + 1
+    faultless = np.eye(scores.shape[1])[labels]
+    finding = Finding(
+        None if math.isnan(value) else value,
+        bootstrap.interval(statistic, labels, scores, predictions.groups, settings.confidence),
+        len(labels),
+        groups,
+        bootstrap.interval(statistic, labels, faultless, predictions.groups, settings.confidence)[0]
+        if groups >= bootstrap.LEAST_GROUPS
+        else 0.0,
+    )
+    if groups < bootstrap.LEAST_GROUPS:
+        finding = dataclasses.replace(finding, interval=(0.0, 1.0))
+    return _gate(name, finding, wanted, settings, averaged=True)
+
+
+def _calibration_gate(predictions: Predictions, settings: EvaluationSettings) -> Gate:
+    wanted, row = settings.max_calibration_error, "calibration error"
+    labels, scores = predictions.labels, predictions.candidate
+    groups = int(predictions.groups.max(initial=-1)) + 1
+    if groups < bootstrap.LEAST_GROUPS:
+        message = f"{len(labels)} pictures, of which at least {bootstrap.LEAST_GROUPS} are needed"
+        return Gate(row, settings.too_few, None, wanted, message, None, len(labels))
+    value = measures.calibration_error(labels, scores)
+    low, high = bootstrap.interval(
+        bootstrap.calibration_error, labels, scores, predictions.groups, settings.confidence
+    )
+    message = (
+        f"{value:.4f} of {_counted(len(labels), groups)}; at most {high:.4f} proved, at most "
+        f"{wanted:g} wanted"
+    )
+    return Gate(
+        row, "pass" if high <= wanted else "fail", value, wanted, message, (low, high), len(labels)
+    )
+
+
+def _parts_gate(
+    name: str,
+    wanted: float,
+    parts: Sequence[tuple[str, np.ndarray]],
+    right: np.ndarray,
+    groups: np.ndarray,
+    settings: EvaluationSettings,
+) -> Gate:
+    """One row for what every part must prove: it tells of the one that proves least.
+
+    That all of them are proved needs no correction for their number (an intersection-union test,
+    Berger 1982).
+    """
+    findings = {part: share(right[rows], groups[rows], settings.confidence) for part, rows in parts}
+    if not findings:
+        return Gate(name, settings.too_few, None, wanted, "no slices to measure on", None, 0)
+    verdicts = {
+        part: finding.verdict(wanted, settings.too_few) for part, finding in findings.items()
+    }
+    verdict = worst(verdicts.values())
+    part = min(
+        (part for part in findings if verdicts[part] == verdict),
+        key=lambda part: findings[part].interval[0],
+    )
+    finding = findings[part]
+    open_ = [other for other, its in verdicts.items() if its != "pass" and other != part]
+    message = f"lowest: {part} with {_told(finding, wanted, settings)}"
+    if open_:
+        message += f"; not proved either: {_listed(open_)}"
+    return Gate(name, verdict, finding.value, wanted, message, finding.interval, finding.pictures)
+
+
+def _gate(
+    name: str,
+    finding: Finding,
+    wanted: float,
+    settings: EvaluationSettings,
+    averaged: bool = False,
+) -> Gate:
+    return Gate(
+        name,
+        finding.verdict(wanted, settings.too_few),
+        finding.value,
+        wanted,
+        _told(finding, wanted, settings, averaged),
+        finding.interval,
+        finding.pictures,
+    )
+
+
+def _told(
+    finding: Finding, wanted: float, settings: EvaluationSettings, averaged: bool = False
+) -> str:
+    """`0.9943 of 350 pictures; 0.9821 proved, 0.95 wanted`, and what is missing for a proof."""
+    value = "not measured" if finding.value is None else f"{finding.value:.4f}"
+    text = (
+        f"{value} of {_counted(finding.pictures, finding.groups)}; {finding.interval[0]:.4f} "
+        f"proved, {wanted:g} wanted"
+    )
+    if finding.best >= wanted:
+        return text
+    if averaged:
+        if finding.groups < bootstrap.LEAST_GROUPS:
+            return f"{text}: too few pictures, at least {bootstrap.LEAST_GROUPS} are needed"
+        return f"{text}: too few pictures, faultless they would prove {finding.best:.4f}"
+    needed = pictures_needed(wanted, settings.confidence)
+    if needed is None:
+        return f"{text}, which no number of pictures proves"
+    return f"{text}: too few pictures, {needed:,} faultless ones are needed"
+
+
+def _with_chance(gate: Gate, level: float | None) -> Gate:
+    """Says aloud that a threshold asks for nothing."""
+    if level is None or gate.bound > level:
+        return gate
+    message = f"{gate.message}; knowing nothing gets {level:.4g}, so this threshold says little"
+    return dataclasses.replace(gate, verdict=worst([gate.verdict, "warn"]), message=message)
+
+
+def _counted(pictures: int, groups: int) -> str:
+    copies = pictures - groups
+    return f"{pictures:,} pictures" + (f" ({copies:,} of them copies)" if copies else "")
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,62 @@
+"""Has TFMA's pipeline write down each picture's answers on their way to the metrics."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow_model_analysis as tfma
+from apache_beam.io.parquetio import WriteToParquet
+from tensorflow_model_analysis.extractors.extractor import Extractor
+
+from components import features
+from components.evaluator.predictions import ANSWERS, CANDIDATE, SERVED
+
+
+def answers_extractor(folder: str, order: Sequence[int] | None) -> Extractor:
+    """The last extractor of an evaluation: hands all on as it is, and writes it down.
+
+    Every bundle of a worker is a file of its own, so that nobody holds all rows.
+
+    Args:
+        folder: where the Parquet files go, with the columns of `predictions.ANSWERS`.
+        order: by class of the model, its column in the served model's probabilities; None without
+            a served model.
+    """
+    return Extractor("WriteAnswers", _WriteAnswers(folder, order))
+
+
+class _WriteAnswers(beam.PTransform):
+    def __init__(self, folder: str, order: Sequence[int] | None):
+        super().__init__()
+        self._folder = folder
+        self._order = order
+
+    def expand(self, extracts: beam.PCollection) -> beam.PCollection:
+        _ = (
+            extracts
+            | "ToRow" >> beam.Map(_to_row, self._order)
+            | "Write" >> WriteToParquet(f"{self._folder}/answers", ANSWERS)
+        )
+        return extracts
+
+
+def _to_row(extracts: tfma.Extracts, order: Sequence[int] | None) -> dict[str, Any]:
+    known, answers = extracts[tfma.FEATURES_KEY], extracts[tfma.PREDICTIONS_KEY]
+    row = {
+        name: np.asarray(known[name]).item().decode()
+        for name in (features.IMAGE_ID, features.PATH, features.LABEL)
+    }
+    if order is None:
+        return {**row, CANDIDATE: _probabilities(answers), SERVED: None}
+    served = _probabilities(answers[tfma.BASELINE_KEY])
+    return {
+        **row,
+        CANDIDATE: _probabilities(answers[tfma.CANDIDATE_KEY]),
+        SERVED: [served[number] for number in order],
+    }
+
+
+def _probabilities(outputs: Any) -> list[float]:
+    values = outputs[features.PROBABILITIES] if isinstance(outputs, dict) else outputs
+    return np.asarray(values, np.float32).ravel().tolist()

@@ -1,0 +1,184 @@
+"""`predictions.parquet`: what the model and the served one answer for each picture of a split.
+
+<evaluation>/predictions.parquet   a row per picture of the test split, sorted by path
+
+| column            | type        | content                                                   |
+|-------------------|-------------|-----------------------------------------------------------|
+| `image_id`        | string      | content id                                                |
+| `path`            | string      | where the picture came from                               |
+| `label`           | string      | its class                                                 |
+| `candidate`       | list<float> | the model's probabilities, by `classes` of the file       |
+| `served`          | list<float> | those of the served model, in the same order, or null     |
+| `group`           | string      | its duplicate group                                       |
+| facts and columns | as measured | of `pictures.parquet`, and of the manifest (`column_<x>`) |
+
+Everything that is decided or told about a model's answers is read here; nobody asks a model twice.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components import features
+from components.errors import UserError
+from components.files import atomic_file
+from components.text import one_line
+
+PREDICTIONS_FILE = "predictions.parquet"
+GROUP = "group"
+CANDIDATE, SERVED = "candidate", "served"
+_PICTURES_FILE = "pictures.parquet"
+_CLASSES = b"classes"
+_NAMES = (features.IMAGE_ID, features.PATH, features.LABEL, features.SPLIT, GROUP)
+
+# What is written while the models answer, by as many workers as there are.
+ANSWERS = pa.schema(
+    [
+        *[pa.field(name, pa.string()) for name in _NAMES[:3]],
+        pa.field(CANDIDATE, pa.list_(pa.float32())),
+        pa.field(SERVED, pa.list_(pa.float32())),
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The rows of the file as arrays.
+
+    Attributes:
+        classes: class names.
+        pictures: `image_id`, `path`, `label`, `group`, facts and columns; a row per picture.
+        labels: int64 [pictures], the true class.
+        groups: int64 [pictures], number of the duplicate group, 0..groups-1.
+        candidate: float32 [pictures, classes], 0..1.
+        served: the same of the served model; None where it was not compared with.
+    """
+
+    classes: list[str]
+    pictures: pd.DataFrame
+    labels: np.ndarray
+    groups: np.ndarray
+    candidate: np.ndarray
+    served: np.ndarray | None
+
+    def only(self, rows: np.ndarray) -> "Predictions":
+        """Those of some pictures.
+
+        Args:
+            rows: bool [pictures].
+        """
+        _, groups = np.unique(self.groups[rows], return_inverse=True)
+        return Predictions(
+            self.classes,
+            self.pictures[rows].reset_index(drop=True),
+            self.labels[rows],
+            groups,
+            self.candidate[rows],
+            None if self.served is None else self.served[rows],
+        )
+
+
+def gather(
+    answers: Sequence[str | os.PathLike],
+    examples: str | os.PathLike,
+    classes: Sequence[str],
+    path: str | os.PathLike,
+) -> None:
+    """Puts the answers of all workers, and what is known of the pictures, into one file.
+
+    Args:
+        answers: the workers' files.
+        examples: folder of the examples, whose `pictures.parquet` knows groups and facts; where it
+            is missing every picture is a group of its own.
+        classes: class names, by column of the probabilities.
+        path: the file to write.
+    """
+    tables = [pq.read_table(file) for file in answers]
+    table = pa.concat_tables(tables) if tables else ANSWERS.empty_table()
+    table = table.sort_by([(features.PATH, "ascending"), (features.IMAGE_ID, "ascending")])
+    table = _with_facts(table, Path(examples) / _PICTURES_FILE)
+    table = table.replace_schema_metadata({_CLASSES: json.dumps(list(classes))})
+    with atomic_file(path) as file:
+        pq.write_table(table, file)
+
+
+def read_predictions(evaluation: str | os.PathLike) -> Predictions:
+    """Reads the rows of an evaluation.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    path = Path(evaluation) / PREDICTIONS_FILE
+    try:
+        table = pq.read_table(path)
+        classes = json.loads(table.schema.metadata[_CLASSES])
+        number = {name: place for place, name in enumerate(classes)}
+        pictures = table.drop([CANDIDATE, SERVED]).to_pandas()
+        return Predictions(
+            classes,
+            pictures,
+            np.array([number[label] for label in pictures[features.LABEL]], np.int64),
+            np.unique(pictures[GROUP].to_numpy(str), return_inverse=True)[1],
+            _probabilities(table[CANDIDATE], len(classes)),
+            _probabilities(table[SERVED], len(classes)) if not table[SERVED].null_count else None,
+        )
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise UserError(f"{path} is missing or damaged: {one_line(error, 100)}") from error
+
+
+def trained_ids(evidence: str | os.PathLike) -> set[str]:
+    """Ids and groups of the pictures that a served model was trained on or chosen by.
+
+    Args:
+        evidence: folder of its evidence.
+
+    Raises:
+        FileNotFoundError: it was pushed without.
+        UserError: what lies there is damaged.
+    """
+    path = Path(evidence) / _PICTURES_FILE
+    columns = [features.IMAGE_ID, GROUP, features.SPLIT]
+    try:
+        rows = pq.read_table(path, columns=columns).to_pandas()
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(f"{path} is damaged: {one_line(error, 100)}") from error
+    learnt = rows[rows[features.SPLIT].isin((features.TRAIN, features.VALIDATION))]
+    return {*learnt[features.IMAGE_ID], *learnt[GROUP]}
+
+
+def fact_columns(pictures: pd.DataFrame) -> list[str]:
+    """Names of the columns by which the rows can be cut into slices."""
+    return [name for name in pictures if name not in _NAMES]
+
+
+def _with_facts(table: pa.Table, path: Path) -> pa.Table:
+    if not path.exists():
+        return table.append_column(GROUP, table[features.IMAGE_ID])
+    facts = pq.read_table(path)
+    key = [features.IMAGE_ID, features.PATH]
+    rows: Mapping[tuple, int] = {
+        pair: row
+        for row, pair in enumerate(zip(*(facts[name].to_pylist() for name in key), strict=True))
+    }
+    found = [
+        rows.get(pair) for pair in zip(*(table[name].to_pylist() for name in key), strict=True)
+    ]
+    facts = facts.take(pa.array(found, pa.int64()))
+    for name in facts.column_names:
+        if name not in _NAMES or name == GROUP:
+            table = table.append_column(name, facts[name])
+    return table
+
+
+def _probabilities(column: pa.ChunkedArray, classes: int) -> np.ndarray:
+    values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), classes)

@@ -1,0 +1,160 @@
+"""Gates on the model alone: one case that each passes, and one that it stops, as printed."""
+
+import numpy as np
+import pytest
+
+from components.evaluator.absolute import absolute_gates
+from components.evaluator.config import EvaluationSettings
+from components.evaluator.slices import Slice
+
+pytestmark = pytest.mark.one_line
+
+
+@pytest.fixture
+def gate(predict):
+    """`gate(name, labels, given, groups, parts, **settings)`: one row of them."""
+
+    def gate(name, labels, given, groups=None, parts=(), **settings):
+        predictions = predict(labels, given, groups=groups)
+        rows = absolute_gates(predictions, EvaluationSettings(**settings), parts)
+        (row,) = [row for row in rows if row.name == name]
+        return row
+
+    return gate
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "verdict", "message"),
+    [
+        (58, 2, "pass", "0.9667 of 60 pictures; 0.8988 proved, 0.85 wanted"),
+        (54, 6, "fail", "0.9000 of 60 pictures; 0.8121 proved, 0.85 wanted"),
+        (
+            12,
+            0,
+            "fail",
+            "1.0000 of 12 pictures; 0.7791 proved, 0.85 wanted: too few pictures, 19 faultless "
+            "ones are needed",
+        ),
+    ],
+)
+def test_accuracy_passes_only_when_it_is_proved(gate, answers, right, wrong, verdict, message):
+    row = gate("accuracy", *answers(right, wrong), thresholds={"accuracy": 0.85})
+    assert (row.verdict, row.message) == (verdict, message)
+    assert row.interval[0] <= row.value <= row.interval[1] and row.pictures == right + wrong
+
+
+def test_thirty_faultless_pictures_do_not_prove_95_percent(gate, answers):
+    assert gate("accuracy", *answers(30, 0), thresholds={"accuracy": 0.95}).verdict == "fail"
+    row = gate("accuracy", *answers(30, 0), thresholds={"accuracy": 0.95}, too_few="warn")
+    assert row.verdict == "warn" and row.message.endswith("59 faultless ones are needed")
+
+
+def test_what_is_proved_to_be_bad_fails_however_few_pictures_there_are(gate, answers):
+    row = gate("accuracy", *answers(6, 14), thresholds={"accuracy": 0.95}, too_few="warn")
+    assert row.verdict == "fail"
+
+
+def test_no_number_of_pictures_proves_perfection(gate, answers):
+    row = gate("accuracy", *answers(300, 0), thresholds={"accuracy": 1.0}, too_few="warn")
+    assert row.verdict == "warn" and row.message.endswith("which no number of pictures proves")
+
+
+def test_copies_are_no_further_proof(gate, answers):
+    labels, _ = answers(6, 0)
+    many = np.tile(labels, 10)
+    groups = np.tile(np.arange(6), 10)
+    row = gate("accuracy", many, many, groups, thresholds={"accuracy": 0.85})
+    assert row.verdict == "fail" and row.message.startswith("1.0000 of 60 pictures (54 of them cop")
+    assert row.interval[0] == pytest.approx(0.05 ** (1 / 6))
+
+
+def test_top_k_and_averages(gate, answers):
+    labels, given = answers(96, 4)
+    thresholds = {"top_k_accuracy": 0.9, "macro_recall": 0.9, "macro_precision": 0.8, "auc": 0.8}
+    for name in thresholds:
+        assert gate(name, labels, given, thresholds=thresholds, top_k=2).verdict == (
+            "fail" if name == "macro_recall" else "pass"
+        ), name
+    row = gate("macro_recall", labels, given, thresholds=thresholds)
+    assert row.message == "0.9602 of 100 pictures; 0.8892 proved, 0.9 wanted"
+
+
+def test_an_average_over_too_few_pictures_is_said(gate, answers):
+    row = gate("auc", *answers(29, 0), thresholds={"auc": 0.6})
+    assert row.verdict == "fail"
+    assert row.message.endswith("0.6 wanted: too few pictures, at least 30 are needed")
+    row = gate("macro_recall", *answers(33, 0), thresholds={"macro_recall": 0.95})
+    assert "too few pictures, faultless they would prove 0.8" in row.message
+
+
+def test_calibration(gate, answers):
+    labels, given = answers(270, 30)  # they say 0.9, and are right nine times of ten
+    row = gate("calibration error", labels, given, max_calibration_error=0.1)
+    assert row.verdict == "pass" and row.message.startswith("0.0000 of 300 pictures; at most 0.0")
+    labels, given = answers(150, 150)
+    row = gate("calibration error", labels, given, max_calibration_error=0.1)
+    assert row.verdict == "fail" and row.message.startswith("0.4000 of 300 pictures; at most 0.4")
+    row = gate("calibration error", *answers(9, 1), max_calibration_error=0.1)
+    assert row.message == "10 pictures, of which at least 30 are needed"
+
+
+@pytest.mark.parametrize("name", ["recall", "precision"])
+def test_every_class_must_be_proved(gate, answers, name):
+    key = {f"min_class_{name}": 0.7}
+    row = gate(f"{name} of every class", *answers(60, 0), **key)
+    assert row.verdict == "pass"
+    assert row.message == "lowest: cat with 1.0000 of 20 pictures; 0.8609 proved, 0.7 wanted"
+    row = gate(f"{name} of every class", *answers(48, 12), **key)
+    assert row.verdict == "fail"
+    assert "0.8000 of 20 pictures; 0.5990 proved" in row.message
+    assert "; not proved either: dog, fox" in row.message
+
+
+def test_a_class_without_test_pictures_is_never_measured_so_never_passed(gate):
+    labels = np.arange(60) % 2
+    row = gate("recall of every class", labels, labels, min_class_recall=0.5)
+    assert row.verdict == "fail"
+    assert row.message.startswith("lowest: fox with not measured of 0 pictures; 0.0000 proved, 0.5")
+    row = gate("every class measured", labels, labels)
+    assert row.verdict == "fail"
+    assert row.message == "no test picture of fox: nothing is proved of what is not measured"
+    assert gate("every class measured", labels, labels, too_few="warn").verdict == "warn"
+
+
+def test_a_test_split_of_one_class_proves_nothing_of_the_others(gate):
+    labels = np.zeros(100, int)
+    assert gate("every class measured", labels, labels).verdict == "fail"
+    row = gate("auc", labels, labels, thresholds={"auc": 0.6})
+    assert row.verdict == "fail" and row.message.startswith("not measured of 100 pictures")
+    # All of one class: to say it always is right, and chance.
+    row = gate("accuracy", labels, labels)
+    assert row.verdict == "warn" and "knowing nothing gets 1" in row.message
+
+
+def test_an_empty_test_split_passes_nothing(predict):
+    settings = EvaluationSettings(
+        thresholds={"accuracy": 0.5, "auc": 0.5, "macro_recall": 0.4},
+        max_calibration_error=0.1,
+        min_class_recall=0.5,
+        min_class_precision=0.5,
+    )
+    rows = absolute_gates(predict([], []), settings, [])
+    assert len(rows) == 7 and {row.verdict for row in rows} == {"fail"}
+
+
+def test_a_threshold_that_chance_keeps_is_said_aloud(gate, answers):
+    labels, given = answers(90, 10)
+    row = gate("accuracy", labels, given, thresholds={"accuracy": 0.3})
+    assert row.verdict == "warn"
+    assert row.message.endswith("; knowing nothing gets 0.34, so this threshold says little")
+
+
+def test_every_slice_must_be_proved(gate, answers):
+    labels, given = answers(60, 20)
+    slices = [Slice("camera=a", np.arange(80) < 60), Slice("camera=b", np.arange(80) >= 60)]
+    settings = {"slices": ["camera"], "min_slice_accuracy": 0.8}
+    row = gate("accuracy of every slice", labels, given, parts=slices, **settings)
+    assert row.verdict == "fail"
+    assert row.message == "lowest: camera=b with 0.0000 of 20 pictures; 0.0000 proved, 0.8 wanted"
+    row = gate("accuracy of every slice", labels, given, parts=slices[:1], **settings)
+    assert row.verdict == "pass"

@@ -1,0 +1,83 @@
+"""Bounds by bootstrap: of what has an exact one, and how often they are wrong."""
+
+import numpy as np
+import pytest
+
+from components.evaluator import bootstrap, measures
+from components.evaluator.bounds import lower_bound
+
+pytestmark = pytest.mark.one_line
+MEASURES = {
+    bootstrap.macro_recall: lambda labels, scores: measures.mean(
+        measures.recall_per_class(measures.confusion_matrix(labels, scores.argmax(1), 3))
+    ),
+    bootstrap.macro_precision: lambda labels, scores: measures.mean(
+        measures.precision_per_class(measures.confusion_matrix(labels, scores.argmax(1), 3))
+    ),
+    bootstrap.auc: lambda labels, scores: measures.mean(measures.auc_per_class(labels, scores)),
+    bootstrap.calibration_error: measures.calibration_error,
+}
+
+
+def made_up(count, seed=0):
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    scores = random.random((count, 3)).round(1) + 0.5 * np.eye(3)[labels]
+    return labels, (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("statistic", MEASURES)
+def test_equal_weights_give_the_measure_itself(statistic):
+    labels, scores = made_up(60)
+    value = statistic(labels, scores, np.ones((1, 60)), np.zeros((1, 3)))
+    assert value == pytest.approx(MEASURES[statistic](labels, scores))
+    assert statistic(labels, scores, np.full((1, 60), 3.0), np.zeros((1, 3))) == value
+
+
+@pytest.mark.parametrize("statistic", MEASURES)
+def test_the_interval_holds_the_measure_and_a_bad_picture_is_never_good(statistic):
+    labels, scores = made_up(60)
+    low, high = bootstrap.interval(statistic, labels, scores, np.arange(60), 0.95)
+    assert low < MEASURES[statistic](labels, scores) < high
+
+
+@pytest.mark.parametrize("right", [30, 28, 20])
+def test_of_one_class_it_is_the_bound_of_clopper_and_pearson(right):
+    labels = np.zeros(30, int)
+    scores = np.eye(2)[(np.arange(30) >= right).astype(int)]
+    low, _ = bootstrap.interval(bootstrap.macro_recall, labels, scores, np.arange(30), 0.95)
+    # The other class has no picture, and counts as 0.
+    assert 2 * low == pytest.approx(lower_bound(right, 30, 0.95), abs=0.01)
+
+
+def test_a_faultless_test_split_does_not_prove_perfection():
+    labels = np.arange(60) % 3
+    for statistic in (bootstrap.macro_recall, bootstrap.macro_precision, bootstrap.auc):
+        low, high = bootstrap.interval(statistic, labels, np.eye(3)[labels], np.arange(60), 0.95)
+        assert low < 0.97 and high == pytest.approx(1)
+
+
+def test_a_class_without_pictures_counts_as_nothing():
+    labels = np.arange(60) % 2
+    low, _ = bootstrap.interval(
+        bootstrap.macro_recall, labels, np.eye(3)[labels], np.arange(60), 0.95
+    )
+    assert low < 2 / 3
+
+
+def test_copies_of_a_picture_prove_no_more_than_the_picture():
+    labels, scores = made_up(30)
+    one = bootstrap.interval(bootstrap.macro_recall, labels, scores, np.arange(30), 0.95)
+    ten = bootstrap.interval(
+        bootstrap.macro_recall, np.tile(labels, 10), np.tile(scores, (10, 1)),
+        np.tile(np.arange(30), 10), 0.95,
+    )  # fmt: skip
+    assert ten == pytest.approx(one)
+
+
+def test_the_same_rows_give_the_same_bounds():
+    labels, scores = made_up(40)
+    first, again = (
+        bootstrap.interval(bootstrap.auc, labels, scores, np.arange(40), 0.95) for _ in range(2)
+    )
+    assert first == again

@@ -1,0 +1,40 @@
+"""What is said of a test split beforehand."""
+
+import pytest
+
+from components.evaluator.config import EvaluationSettings
+from components.evaluator.foresight import foresee
+
+pytestmark = pytest.mark.one_line
+
+
+def test_what_can_be_proved_and_what_it_needs():
+    line, notes = foresee(EvaluationSettings(thresholds={"accuracy": 0.95}), {"a": 180, "b": 179})
+    assert line == (
+        "Test split: about 359 pictures, which prove an accuracy of 0.9917 at best (confidence "
+        "0.95); accuracy 0.95 needs 59 faultless ones"
+    )
+    assert notes == []
+
+
+def test_what_cannot_be_proved_is_said():
+    settings = EvaluationSettings(
+        thresholds={"accuracy": 0.95, "top_k_accuracy": 1.0}, min_class_recall=0.8
+    )
+    _, notes = foresee(settings, {"a": 25, "b": 5})
+    assert notes == [
+        "accuracy 0.95 cannot be proved with about 30 test pictures: it needs 59",
+        "top_k_accuracy 1 cannot be proved with any number of pictures",
+        "a recall of 0.8 of b cannot be proved with about 5 test pictures: it needs 14",
+        "top_k_accuracy 1 is no more than what knowing nothing gets (1)",
+    ]
+
+
+def test_a_threshold_at_chance_and_an_empty_class_are_said():
+    _, notes = foresee(EvaluationSettings(thresholds={"accuracy": 0.5, "auc": 0.4}),
+                       {"a": 80, "b": 0})  # fmt: skip
+    assert notes == [
+        "about no picture of b in the test split: nothing can be proved",
+        "accuracy 0.5 is no more than what knowing nothing gets (1)",
+        "auc 0.4 is no more than what knowing nothing gets (0.5)",
+    ]

@@ -1,0 +1,100 @@
+"""`predictions.parquet`: what workers leave becomes rows with facts; what is damaged is said."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.errors import UserError
+from components.evaluator.predictions import (
+    ANSWERS,
+    PREDICTIONS_FILE,
+    fact_columns,
+    gather,
+    read_predictions,
+    trained_ids,
+)
+
+pytestmark = pytest.mark.one_line
+
+ROWS = [
+    {"image_id": "b", "path": "dog/1", "label": "dog", "candidate": [0.25, 0.75], "served": None},
+    {"image_id": "a", "path": "cat/2", "label": "cat", "candidate": [1.0, 0.0], "served": None},
+    {"image_id": "a", "path": "cat/1", "label": "cat", "candidate": [0.5, 0.5], "served": None},
+]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes the rows as two workers would, and gathers them; gives the evaluation's folder."""
+
+    def write(rows=ROWS, pictures=None):
+        for number, part in enumerate((rows[:1], rows[1:])):
+            table = pa.Table.from_pylist(part, ANSWERS)
+            pq.write_table(table, tmp_path / f"answers-{number}")
+        examples = tmp_path / "examples"
+        examples.mkdir()
+        if pictures is not None:
+            pq.write_table(pa.table(pictures), examples / "pictures.parquet")
+        files = sorted(tmp_path.glob("answers-*"))
+        gather(files, examples, ["cat", "dog"], tmp_path / PREDICTIONS_FILE)
+        return tmp_path
+
+    return write
+
+
+PICTURES = {
+    "image_id": ["a", "a", "b", "c"],
+    "path": ["cat/1", "cat/2", "dog/1", "dog/2"],
+    "group": ["a", "a", "b", "c"],
+    "label": ["cat", "cat", "dog", "dog"],
+    "split": ["test", "test", "test", "train"],
+    "width": [10, 10, 30, 40],
+    "column_camera": ["x", "y", "z", "z"],
+}
+
+
+def test_rows_are_sorted_and_have_their_own_facts(write):
+    found = read_predictions(write(pictures=PICTURES))
+    assert found.pictures["path"].tolist() == ["cat/1", "cat/2", "dog/1"]
+    assert found.pictures["column_camera"].tolist() == ["x", "y", "z"]
+    assert fact_columns(found.pictures) == ["width", "column_camera"]
+    assert found.groups.tolist() == [0, 0, 1] and found.labels.tolist() == [0, 0, 1]
+    np.testing.assert_array_equal(found.candidate, [[0.5, 0.5], [1, 0], [0.25, 0.75]])
+    assert found.candidate.dtype == np.float32 and found.served is None
+
+
+def test_without_a_table_of_pictures_the_id_is_the_group(write):
+    found = read_predictions(write())
+    assert found.groups.tolist() == [0, 0, 1] and fact_columns(found.pictures) == []
+
+
+def test_the_served_model_s_answers_are_there_too(write):
+    found = read_predictions(write([{**row, "served": [0.0, 1.0]} for row in ROWS]))
+    np.testing.assert_array_equal(found.served, [[0, 1]] * 3)
+
+
+def test_an_empty_split_has_no_rows(write):
+    found = read_predictions(write([]))
+    assert len(found.labels) == len(found.groups) == 0 and found.candidate.shape == (0, 2)
+
+
+def test_what_is_damaged_is_said(write, tmp_path):
+    path = write() / PREDICTIONS_FILE
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"predictions\.parquet is missing or damaged: "):
+        read_predictions(tmp_path)
+    path.unlink()
+    with pytest.raises(UserError, match=r"predictions\.parquet is missing or damaged: "):
+        read_predictions(tmp_path)
+
+
+def test_what_a_served_model_has_learnt(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        trained_ids(tmp_path)
+    splits = {**PICTURES, "split": ["train", "validation", "test", "train"]}
+    pq.write_table(pa.table(splits), tmp_path / "pictures.parquet")
+    assert trained_ids(tmp_path) == {"a", "c"}
+    (tmp_path / "pictures.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"pictures\.parquet is damaged: "):
+        trained_ids(tmp_path)

@@ -1,0 +1,39 @@
+"""The record of verdicts on a test split."""
+
+import json
+
+import pytest
+
+from components.gates import Gate
+from components.pusher.verdicts import count_models, note_verdict, verdict_row
+
+pytestmark = pytest.mark.one_line
+GOOD, BAD = Gate("accuracy", "pass", 1, 0, ""), Gate("parity", "fail", 1, 0, "")
+
+
+def test_models_are_counted_once_on_each_test_split(tmp_path):
+    for split, model, gates in [
+        ("s", "m1", [GOOD]),
+        ("s", "m1", [GOOD]),
+        ("s", "m1", [GOOD, BAD]),
+        ("s", "m2", [BAD]),
+        ("t", "m3", [BAD]),
+    ]:
+        note_verdict(tmp_path, split, model, gates)
+    assert (count_models(tmp_path, "s"), count_models(tmp_path, "t")) == (2, 1)
+    assert count_models(tmp_path, "u") == 0
+    files = sorted(path.name for path in (tmp_path / "evidence" / "verdicts" / "s").iterdir())
+    assert files == ["m1-fail.json", "m1-pass.json", "m2-fail.json"]
+
+
+def test_a_no_says_what_failed(tmp_path):
+    note_verdict(tmp_path, "s", "m", [GOOD, BAD])
+    (file,) = tmp_path.rglob("m-fail.json")
+    record = json.loads(file.read_text())
+    assert record["failed"] == ["parity"] and record["judged_at"].endswith("+00:00")
+
+
+def test_a_record_that_cannot_be_written_is_a_warning(tmp_path):
+    (tmp_path / "evidence").write_text("a file")
+    row = verdict_row(tmp_path, "s", "m", [BAD], 20)
+    assert (row.verdict, row.message) == ("warn", "verdict not on record: Not a directory")
