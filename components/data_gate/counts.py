@@ -7,7 +7,7 @@ import pandas as pd
 
 from components import features
 from components.data_gate.config import MinimumSettings
-from components.data_gate.wording import listed
+from components.data_gate.wording import listed, quoted
 from components.gates import Gate, verdict
 from components.text import one_line
 
@@ -27,7 +27,7 @@ def check_counts(pictures: pd.DataFrame, least: MinimumSettings) -> Gate:
     counts = counts.reindex(columns=list(features.SPLITS), fill_value=0)
     wanted = least.model_dump()
     few = [
-        (int(counts.loc[label, split]), wanted[split], f"{one_line(label, 40)} has", split)
+        (int(counts.loc[label, split]), wanted[split], f"class {quoted(label)} has", split)
         for split in features.SPLITS
         for label in counts.index[counts[split] < wanted[split]]
     ]
@@ -37,12 +37,12 @@ def check_counts(pictures: pd.DataFrame, least: MinimumSettings) -> Gate:
         return Gate(_COUNTS, "fail", *few[0][:2], message)
     smallest = int(counts.to_numpy().min())
     absent = [
-        f"{one_line(label, 40)} in {split}"
+        f"{quoted(label)} in {split}"
         for split in features.SPLITS
         for label in counts.index[counts[split] == 0]
     ]
     if absent:
-        return Gate(_COUNTS, "warn", smallest, None, f"no pictures: {listed(absent)}")
+        return Gate(_COUNTS, "warn", smallest, None, f"no pictures of {listed(absent)}")
     sizes = ", ".join(
         f"{counts[split].min():,} to {counts[split].max():,} in {split}"
         for split in features.SPLITS

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from components.text import one_line
+from components.data_gate.wording import quoted
 
 # Text and numbers that stand for kinds; other facts are measured.
 _CATEGORIES = ("format", "orientation")
@@ -69,8 +69,7 @@ def category_difference(name: str, sample: pd.Series, reference: pd.Series) -> D
     p_value = stats.chi2_contingency(counts.to_numpy()).pvalue
     most = changes.abs().idxmax()
     detail = (
-        f"{one_line(most, 40)} {shares['sample'][most]:.1%} instead of "
-        f"{shares['reference'][most]:.1%}"
+        f"{quoted(most)} {shares['sample'][most]:.1%} instead of {shares['reference'][most]:.1%}"
     )
     return Difference(name, float(changes.abs().sum() / 2), float(p_value), detail)
 

@@ -22,6 +22,11 @@ from components.gates import Gate
 
 LABEL_DRIFT, FACT_DRIFT, TEST_SPLIT = "label drift", "fact drift", "test split"
 _SKEW = "split skew"
+_DRIFT_ADVICE = "look at what is new, or raise data_gate.drift.fail"
+_SKEW_ADVICE = (
+    "what is right on other pictures than those trained on says little; mix them, or raise "
+    "data_gate.skew.fail"
+)
 
 
 def compare_with_served(
@@ -32,8 +37,8 @@ def compare_with_served(
     labels = _label_difference("labels", pictures, served.pictures)
     facts = _fact_differences("", pictures, served.pictures)
     return [
-        _judge(LABEL_DRIFT, [labels] if labels else [], settings, than, "data_gate.drift"),
-        _judge(FACT_DRIFT, facts, settings, than, "data_gate.drift"),
+        _judge(LABEL_DRIFT, [labels] if labels else [], settings, than, _DRIFT_ADVICE),
+        _judge(FACT_DRIFT, facts, settings, than, _DRIFT_ADVICE),
         _compare_tests(pictures, served),
     ]
 
@@ -58,7 +63,7 @@ def check_skew(pictures: pd.DataFrame, settings: DistanceSettings) -> Gate:
         rows = in_split(pictures, split)
         labels = _label_difference(f"{split} labels", rows, train)
         found += [*([labels] if labels else []), *_fact_differences(f"{split} ", rows, train)]
-    return _judge(_SKEW, found, settings, "the train split", "data_gate.skew")
+    return _judge(_SKEW, found, settings, "the train split", _SKEW_ADVICE)
 
 
 def _label_difference(
@@ -83,7 +88,7 @@ def _fact_differences(
 
 
 def _judge(
-    name: str, found: list[Difference], settings: DistanceSettings, than: str, key: str
+    name: str, found: list[Difference], settings: DistanceSettings, than: str, advice: str
 ) -> Gate:
     """The row about differences that were looked for together."""
     real = significant(found, settings.significance)
@@ -97,7 +102,7 @@ def _judge(
     message = f"differs from {than}: {listed(far)}"
     if largest <= settings.fail:
         return Gate(name, "warn", largest, settings.fail, message)
-    message += f"; at most {settings.fail:g} is allowed: look at what is new, or raise {key}.fail"
+    message += f"; at most {settings.fail:g} is allowed: {advice}"
     return Gate(name, "fail", largest, settings.fail, message)
 
 
@@ -113,7 +118,7 @@ def _compare_tests(pictures: pd.DataFrame, served: Served) -> Gate:
     relabelled = len(ours - theirs) - new
     message = (
         f"not the one that version {served.version} was judged on: of {len(our_ids):,} pictures "
-        f"{new:,} are new and {relabelled:,} have another label, {gone:,} of then are gone; its "
+        f"{new:,} are new and {relabelled:,} have another label, {gone:,} of its own are gone; its "
         "figures of then do not compare with those of this run"
     )
     return Gate(TEST_SPLIT, "warn", new + relabelled + gone, None, message)

@@ -17,7 +17,7 @@ def test_too_few_of_a_class_stop_the_run(pictures):
     table = table[(table["label"] != "dog") | (table["split"] != "test")]
     gate = check_counts(table, MinimumSettings(test=10))
     assert (gate.verdict, gate.value, gate.bound) == ("fail", 0, 10)
-    message = "dog has 0 in test, 10 wanted: add pictures, or lower data_gate.min_per_class"
+    message = "class 'dog' has 0 in test, 10 wanted: add pictures, or lower data_gate.min_per_class"
     assert gate.message == message
 
 
@@ -25,7 +25,7 @@ def test_a_class_that_a_split_lacks_is_a_warning(pictures):
     table = pictures()
     table = table[(table["label"] != "dog") | (table["split"] != "test")]
     gate = check_counts(table, MinimumSettings())
-    assert (gate.verdict, gate.message) == ("warn", "no pictures: dog in test")
+    assert (gate.verdict, gate.message) == ("warn", "no pictures of 'dog' in test")
 
 
 def test_only_the_first_of_many_are_named(pictures):

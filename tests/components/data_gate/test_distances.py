@@ -22,7 +22,7 @@ def test_numbers_are_compared_by_kolmogorov_smirnov():
 def test_categories_are_compared_by_total_variation_and_a_new_one_counts():
     found = category_difference("format", pd.Series(["PNG"] * 30), pd.Series(["JPEG", "PNG"] * 15))
     assert found.distance == pytest.approx(0.5) and found.p_value < 1e-4
-    assert found.detail == "JPEG 0.0% instead of 50.0%"
+    assert found.detail == "'JPEG' 0.0% instead of 50.0%"
     same = category_difference("format", pd.Series(["PNG"] * 3), pd.Series(["PNG"] * 9))
     assert (same.distance, same.p_value) == (0, 1)
 

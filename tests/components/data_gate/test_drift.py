@@ -61,7 +61,7 @@ def test_a_large_difference_of_a_few_pictures_may_be_chance(pictures):
 def test_other_shares_of_the_classes_stop_the_run(pictures):
     gate = rows(pictures(label=["cat"] * 450 + ["dog"] * 50), pictures())["label drift"]
     assert gate.verdict == "fail" and gate.value == pytest.approx(0.4)
-    assert "labels 0.40 (cat 90.0% instead of 50.0%)" in gate.message
+    assert "labels 0.40 ('cat' 90.0% instead of 50.0%)" in gate.message
 
 
 def test_thresholds_are_those_of_the_settings(pictures):
@@ -91,7 +91,7 @@ def test_another_test_split_is_said(pictures):
     assert gate.verdict == "warn" and gate.value == 3 + 1 + 4
     assert gate.message.startswith(
         "not the one that version 3 was judged on: of 99 pictures 3 are new and 1 have another "
-        "label, 4 of then are gone"
+        "label, 4 of its own are gone"
     )
 
 

@@ -62,6 +62,41 @@ def test_the_time_of_the_push_and_the_files_are_noted_beside_the_versions(model,
     assert listed.pushed_at == record.pushed_at
 
 
+@pytest.fixture
+def evidence(tmp_path):
+    folder = tmp_path / "blessing" / "evidence"
+    (folder / "statistics").mkdir(parents=True)
+    (folder / "pictures.parquet").write_bytes(b"rows")
+    (folder / "statistics" / "stats.pb").write_bytes(b"stats")
+    return folder
+
+
+def test_what_gates_left_lies_beside_the_record_of_the_push(model, destination, evidence, tmp_path):
+    push(model, destination, NOTHING, [evidence, tmp_path / "nothing was left"])
+    kept = served_versions.evidence_folder(destination, "1")
+    assert (kept / "pictures.parquet").read_bytes() == b"rows"
+    assert (kept / "statistics" / "stats.pb").read_bytes() == b"stats"
+    assert served_versions.read_push_record(destination, "1").sizes.keys() == {
+        "saved_model.pb",
+        "variables/variables.data",
+    }
+
+
+def test_evidence_that_cannot_be_copied_leaves_nothing(model, destination, evidence, monkeypatch):
+    copy_file = shutil.copyfile
+
+    def fail_on_statistics(source, target, **options):
+        if str(target).endswith("stats.pb"):
+            raise OSError(28, "No space left on device")
+        copy_file(source, target, **options)
+
+    monkeypatch.setattr(push_module.shutil, "copyfile", fail_on_statistics)
+    with pytest.raises(OSError, match=r"cannot push to .*serving: .*No space left on device"):
+        push(model, destination, NOTHING, [evidence])
+    assert left(destination) == set() and served_state(destination) == NOTHING
+    assert {path.name for path in (destination / "evidence").iterdir()} <= {"push.lock"}
+
+
 def test_numbers_go_on_after_a_timestamp_of_earlier_releases(model, destination):
     shutil.copytree(model, destination / "1780000000")
     assert push(model, destination, served_state(destination)).name == "1780000001"
