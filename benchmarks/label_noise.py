@@ -13,7 +13,6 @@ import numpy as np
 from rich.console import Console
 
 from components import features
-from components.example_gen.inspection.picture_table import GROUP
 from pipeline import preflight
 from pipeline.commands.dataset import read_dataset
 from pipeline.config import load_recipe
@@ -43,6 +42,7 @@ def measure(recipe, console: Console, flipped: int, seeds: list[int]) -> list[di
         flipped: labels that are made wrong.
         seeds: choose which.
     """
+    from components.example_gen.inspection.picture_table import GROUP
     from components.trainer import wrong_labels
     from components.trainer.inputs.examples import text_features
     from components.trainer.linear_probe import frozen_features, out_of_fold_probabilities

@@ -11,7 +11,8 @@ from components.files import write_atomically
 from components.text import one_line, printable
 
 CURATED = Path(str(importlib.resources.files("schemas"))) / "schema.pbtxt"
-_CLASSES = "classes"
+# The domain of `label`.
+CLASSES = "classes"
 
 
 def read_schema(file: Path = CURATED):
@@ -34,7 +35,7 @@ def read_schema(file: Path = CURATED):
     labels = [feature for feature in schema.feature if feature.name == features.LABEL]
     if not labels or _domain(schema) is None:
         raise UserError(
-            f"{shown} has no feature `{features.LABEL}` or no string_domain `{_CLASSES}` (which "
+            f"{shown} has no feature `{features.LABEL}` or no string_domain `{CLASSES}` (which "
             "may be empty: then it is that of the data): see schemas/README.md"
         )
     return schema
@@ -58,13 +59,13 @@ def check_classes(classes: Sequence[str], source: str, file: Path | None = None)
         raise UserError(
             f"data.source {printable(source)} has {len(unknown)} class(es) that the schema does "
             f"not know: {one_line(', '.join(unknown))}. It knows {one_line(', '.join(known))}: "
-            f"take those pictures out, or add the class to the domain `{_CLASSES}` in {file}"
+            f"take those pictures out, or add the class to the domain `{CLASSES}` in {file}"
         )
 
 
 def _domain(schema):
     """The domain of the classes; None if there is none."""
-    return next((d for d in schema.string_domain if d.name == _CLASSES), None)
+    return next((d for d in schema.string_domain if d.name == CLASSES), None)
 
 
 def schema_text(
@@ -86,7 +87,7 @@ def schema_text(
     elif not domain.value:
         schema.string_domain.remove(domain)
         for feature in schema.feature:
-            if feature.domain == _CLASSES:
+            if feature.domain == CLASSES:
                 feature.ClearField("domain")
     for column in columns:
         text = "type: BYTES presence { min_fraction: 1 min_count: 1 } shape {}"

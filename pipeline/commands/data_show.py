@@ -168,7 +168,10 @@ def _sections(recipe: Recipe, dataset: Dataset, pictures, ranges, copies: list[l
     splits, labels = pictures[features.SPLIT], pictures[features.LABEL]
     shown = list(samples.items())[:_CLASSES]
     sections = [
-        Section(f"{label}: {(labels == label).sum():,}", [tile(row, splits[row]) for row in rows])
+        Section(
+            f"{label} ({(labels == label).sum():,} pictures)",
+            [tile(row, splits[row]) for row in rows],
+        )
         for label, rows in shown
     ]
     if len(samples) > len(shown):

@@ -43,7 +43,7 @@ def infer_schema(
     check_free(output, force)
 
     def work(console: Console, found: Inspection, display: RunDisplay) -> int:
-        text = inferred_text(_statistics(recipe, display, found))
+        text = inferred_text(_statistics(recipe, display, found), found.source.classes)
         text = f"# What the pictures of {printable(recipe.data.source)} happen to be.\n{text}"
         if output:
             check_free(output, force)
@@ -125,14 +125,16 @@ def _statistics(recipe: Recipe, display: RunDisplay, found: Inspection) -> dict:
     }
 
 
-def inferred_text(statistics: Mapping) -> str:
+def inferred_text(statistics: Mapping, classes: Sequence[str]) -> str:
     """A schema that all splits conform to, with the ranges of numbers that they have.
 
     Args:
         statistics: by split.
+        classes: of the data source.
     """
     import tensorflow_data_validation as tfdv
     from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
 
     first, *others = statistics.values()
     inferred = tfdv.infer_schema(first)
@@ -140,18 +142,25 @@ def inferred_text(statistics: Mapping) -> str:
         inferred = tfdv.update_schema(inferred, other)
     ranges = _ranges(statistics.values())
     for feature in inferred.feature:
-        if feature.name in _NAMES:
-            feature.ClearField("domain_info")
-            domains = [d for d in inferred.string_domain if d.name == feature.name]
-            for domain in domains:
-                inferred.string_domain.remove(domain)
+        if feature.name in _NAMES or feature.name == features.LABEL:
+            _drop_domain(inferred, feature)
         elif feature.name in ranges and feature.WhichOneof("domain_info") is None:
             low, high = ranges[feature.name]
-            if feature.type == 2:  # INT
+            if feature.type == schema_pb2.INT:
                 feature.int_domain.min, feature.int_domain.max = int(low), int(high)
             else:
                 feature.float_domain.min, feature.float_domain.max = low, high
+        if feature.name == features.LABEL:
+            feature.domain = schema.CLASSES
+    inferred.string_domain.add(name=schema.CLASSES, value=classes)
     return text_format.MessageToString(inferred, as_utf8=True)
+
+
+def _drop_domain(inferred, feature) -> None:
+    """Takes a feature's list of values out of a schema."""
+    feature.ClearField("domain_info")
+    for domain in [domain for domain in inferred.string_domain if domain.name == feature.name]:
+        inferred.string_domain.remove(domain)
 
 
 def _ranges(statistics: Sequence) -> dict[str, tuple[float, float]]:

@@ -67,7 +67,7 @@ def splits():
 
 
 def test_what_is_inferred_holds_for_every_split(splits):
-    text = command.inferred_text(splits)
+    text = command.inferred_text(splits, ["bird", "cat", "dog"])
     assert command.find_anomalies(splits, text) == []
     inferred = text_format.Parse(text, schema_pb2.Schema())
     by_name = {feature.name: feature for feature in inferred.feature}
@@ -76,12 +76,19 @@ def test_what_is_inferred_holds_for_every_split(splits):
     brightness = by_name["brightness"].float_domain
     assert (brightness.min, brightness.max) == (5, 200)
     assert (by_name["width"].int_domain.min, by_name["width"].int_domain.max) == (1, 8)
-    (label,) = [d for d in inferred.string_domain if d.name == features.LABEL]
-    assert sorted(label.value) == ["bird", "cat", "dog"]
+
+
+def test_an_inferred_schema_can_take_the_place_of_the_curated_one(splits, tmp_path):
+    (tmp_path / "x.pbtxt").write_text(command.inferred_text(splits, ["bird", "cat", "dog"]))
+    inferred = schema.read_schema(tmp_path / "x.pbtxt")
+    domains = {domain.name: list(domain.value) for domain in inferred.string_domain}
+    assert domains["classes"] == ["bird", "cat", "dog"] and features.LABEL not in domains
+    (label,) = [feature for feature in inferred.feature if feature.name == features.LABEL]
+    assert label.domain == "classes"
 
 
 def test_names_have_no_domain_however_few_pictures_there_are(splits):
-    inferred = text_format.Parse(command.inferred_text(splits), schema_pb2.Schema())
+    inferred = text_format.Parse(command.inferred_text(splits, ["cat"]), schema_pb2.Schema())
     assert not {d.name for d in inferred.string_domain} & {features.PATH, features.IMAGE_ID}
     (path,) = [feature for feature in inferred.feature if feature.name == features.PATH]
     assert path.WhichOneof("domain_info") is None
