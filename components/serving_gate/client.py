@@ -18,6 +18,7 @@ import tensorflow as tf
 from components import features
 from components.classes import read_classes
 from components.gates import Gate, verdict
+from components.graph_check import forbidden_operations, told
 from components.serving_gate import contract, originals
 from components.serving_gate.contract import Client, ContractError, Finding
 
@@ -43,7 +44,21 @@ def main(request_file: str) -> None:
 
 
 def run(request: dict[str, Any]) -> Iterator[Gate]:
-    """Makes every check. Where the model cannot be loaded, that is the only answer."""
+    """Makes every check. A model that must not or cannot be loaded is asked no further."""
+    try:
+        found = forbidden_operations(request["model"])
+    except Exception as error:  # a broken file may raise anything
+        yield _failed("operations", error)
+        return
+    yield Gate(
+        "operations",
+        verdict(not found),
+        len(found),
+        0,
+        told(found) if found else "nothing that reads or writes files or runs Python",
+    )
+    if found:
+        return
     try:
         client, finding = load(request)
     except Exception as error:  # a broken model may raise anything

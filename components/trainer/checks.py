@@ -6,6 +6,7 @@ Importable without TensorFlow and Keras; `check_network`, which needs them, come
 from collections.abc import Sequence
 
 from components.errors import UserError
+from components.graph_check import require_computing
 from components.trainer.network import initial_weights
 from components.trainer.settings.trainer import ALL_LAYERS, TrainerSettings
 from components.trainer.targets import teacher_files
@@ -20,8 +21,8 @@ def security_notices(settings: TrainerSettings) -> list[str]:
     if settings.distillation:
         loaded.append(("distillation.teacher", settings.distillation.teacher))
     return [
-        f"{key}: a SavedModel is a program that can read and write files when it is loaded or "
-        f"asked; use {what} only if you trust who made it"
+        f"{key}: a SavedModel is a program. Before {what} is loaded, its operations are held to a "
+        "list of those that only compute; what it computes is for its maker to answer"
         for key, what in loaded
     ]
 
@@ -60,11 +61,16 @@ def check_network(settings: TrainerSettings) -> None:
     Builds the network with Keras where that is needed, which takes seconds.
 
     Raises:
-        UserError: the weights cannot be had, or a `fine_tune_at` is no layer of the network.
+        UserError: the weights cannot be had, a SavedModel can do more than compute, or a
+            `fine_tune_at` is no layer of the network.
     """
     backbone = settings.backbone
+    if settings.distillation:
+        folder = teacher_files.teacher_folder(settings.distillation)
+        require_computing("distillation.teacher", folder)
     if backbone.is_saved_model:  # which never learns, see TrainerSettings
-        initial_weights.saved_model_folder(backbone)
+        folder = initial_weights.saved_model_folder(backbone)
+        require_computing("backbone.weights", folder)
         return
     is_fetched = backbone.weights == "imagenet"
     phases = {

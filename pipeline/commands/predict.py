@@ -6,6 +6,7 @@ from rich.table import Table
 
 from components import features, served_versions
 from components.errors import UserError
+from components.graph_check import require_computing
 from components.text import one_line
 from pipeline.config import load_recipe
 from pipeline.console import plain, redirect_output
@@ -39,6 +40,7 @@ def predict_pictures(
     with redirect_output(None if verbose else Path("/dev/null")) as console:
         import tensorflow as tf
 
+        require_computing("--model", path)
         try:
             serve = tf.saved_model.load(str(path)).signatures[features.SERVING_SIGNATURE]
         except (OSError, KeyError, tf.errors.OpError) as error:

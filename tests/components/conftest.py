@@ -34,6 +34,8 @@ def save_model() -> Callable[..., Path]:
         def decode(self, data):
             if self.fault == "never refuses":
                 return tf.constant([0.2, 0.3, 0.4])
+            if self.fault == "writes":
+                tf.io.write_file("never", data)
             if self.fault == "refuses":
                 data = tf.strings.substr(data, 0, 0)
             picture = tf.io.decode_image(data, channels=3, expand_animations=False)

@@ -52,7 +52,7 @@ def test_a_damaged_model_is_one_line_that_names_it(model, tmp_path, part):
         shutil.rmtree(folder / part)
     else:
         (folder / part).write_bytes(b"garbage")
-    with pytest.raises(ValueError, match=rf"{folder} is damaged, or no model of Graft") as error:
+    with pytest.raises(ValueError, match=rf"{folder}.* is damaged, or no ") as error:
         predict_pictures([], "", [], folder, False)
     assert "\n" not in str(error.value)
 

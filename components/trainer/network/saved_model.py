@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from components.errors import UserError
+from components.graph_check import require_computing
 from components.text import one_line
 from components.trainer.settings.backbones import SAVED_MODEL_BACKBONE
 
@@ -48,8 +49,10 @@ def as_network(folder: Path, image_size: int) -> keras.Model:
         A model from float32 [batch, size, size, 3] to float32 [batch, height, width, channels].
 
     Raises:
-        UserError: it cannot be loaded, or does not give feature vectors or maps of pictures.
+        UserError: it can do more than compute, cannot be loaded, or does not give feature vectors
+            or maps of pictures.
     """
+    require_computing("backbone.weights", folder)
     try:
         # TensorFlow Hub's first format has a graph for training beside the one without tags.
         tags = [] if (folder / _HUB_1).exists() else None

@@ -11,6 +11,7 @@ from components import features, progress
 from components.classes import CLASSES_FILE
 from components.errors import UserError
 from components.files import atomic_file
+from components.graph_check import require_computing
 from components.pixels import decode, rescale
 from components.text import one_line
 from components.trainer.inputs.examples import labelled_pictures
@@ -86,9 +87,10 @@ def load_teacher(settings: DistillationSettings, folder: Path) -> Callable[[tf.T
     """A function from encoded pictures, string [batch], to log-probabilities, float32 [batch, n].
 
     Raises:
-        UserError: the SavedModel cannot be loaded, or has not the signature that
-            `DistillationSettings` tells.
+        UserError: the SavedModel can do more than compute, cannot be loaded, or has not the
+            signature that `DistillationSettings` tells.
     """
+    require_computing("distillation.teacher", folder)
     try:
         loaded = tf.saved_model.load(str(folder))
     except Exception as error:  # OSError, ValueError, tf.errors.…: damaged files raise them all

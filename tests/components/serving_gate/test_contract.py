@@ -1,11 +1,13 @@
 """Each check, on a sound model and on one that is broken in the way it looks for."""
 
 import pytest
+import tensorflow as tf
 
 from components.serving_gate import client
 from components.serving_gate.config import ServingGateSettings
 
 ALL = (
+    "operations",
     "load",
     "signatures",
     "one picture",
@@ -51,8 +53,8 @@ def test_a_sound_model_passes_every_check(run, model):
 @pytest.mark.parametrize(
     ("fault", "checks", "message"),
     [
-        ("nan", {*ALL} - {"load", "signatures", "latency"}, "finite"),
-        ("refuses", {*ALL} - {"load", "signatures"}, "Input is empty."),
+        ("nan", {*ALL} - {"operations", "load", "signatures", "latency"}, "finite"),
+        ("refuses", {*ALL} - {"operations", "load", "signatures"}, "Input is empty."),
         ("sum", {"probabilities"}, "sums off 1 by 1.0e-01"),
         ("skew", {"parity"}, "differ by"),
         ("names", {"one picture", "batch"}, "classes are"),
@@ -80,23 +82,34 @@ def test_a_model_that_loads_slowly_fails(run, model):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("spoil", "check", "message"),
     [
-        (lambda folder: (folder / "saved_model.pb").write_bytes(b"broken"), "saved_model.pb"),
+        (
+            lambda folder: (folder / "saved_model.pb").write_bytes(b"broken"),
+            "operations",
+            "saved_model.pb is damaged",
+        ),
         (
             lambda folder: (folder / "assets.extra" / "classes.txt").unlink(),
+            "load",
             "classes.txt is missing",
         ),
     ],
 )
 def test_a_model_that_cannot_be_loaded_fails_and_nothing_more_is_asked(
-    run, save_model, tmp_path, spoil, message
+    run, save_model, tmp_path, spoil, check, message
 ):
     spoil(save_model(tmp_path / "model"))
     gates = run(tmp_path / "model")
-    assert list(gates) == ["load"]
-    assert gates["load"].verdict == "fail"
-    assert message in gates["load"].message
+    assert failed(gates) == {check} and list(gates)[-1] == check
+    assert message in gates[check].message
+
+
+def test_a_model_that_writes_files_is_not_even_loaded(run, save_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(tf.saved_model, "load", None)
+    gates = run(save_model(tmp_path / "model", fault="writes"))
+    assert list(gates) == ["operations"] and failed(gates) == {"operations"}
+    assert "by WriteFile (in the function" in gates["operations"].message
 
 
 def test_without_pictures_nothing_is_proved(run, model, tmp_path):

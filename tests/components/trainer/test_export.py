@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.classes import read_classes
+from components.graph_check import forbidden_operations
 from components.trainer.export import export
 from components.trainer.inputs.examples import ExampleReader
 
@@ -99,6 +100,10 @@ def test_one_logit_becomes_two_probabilities(analyzed, tmp_path):
     logit = tf.reshape(first, [-1])[1500]
     np.testing.assert_allclose(answer["probabilities"][0][1], tf.sigmoid(logit), atol=1e-6)
     np.testing.assert_allclose(tf.reduce_sum(answer["probabilities"]), 1.0, atol=1e-6)
+
+
+def test_it_only_computes(exported):
+    assert forbidden_operations(exported) == []
 
 
 def test_the_classes_travel_with_the_model(exported):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.graph_check import forbidden_operations
 from components.trainer.export import export
 from components.trainer.fitting.phases import run_phases
 from components.trainer.inputs.examples import ExampleReader
@@ -170,6 +171,7 @@ def test_it_is_trained_on_from_the_cache_and_its_export_needs_nothing_else(
     assert count_parameters(model).trainable == 5 * 3 + 3
 
     export(model, output, ["a", "b", "c"], str(tmp_path / "served"))
+    assert forbidden_operations(tmp_path / "served") == []
     ((pixels, _),) = ExampleReader(output, 48).view_batches([analyzed.file], 48)
     expected = tf.nn.softmax(model(pixels, training=False))
     shutil.rmtree(folder)
