@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-chaos lint lock clean
+.PHONY: help run test test-unit test-chaos lint lock image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: $(VENV)/.installed ## Check style and the direction of imports
 
 lock: $(VENV)/.installed ## Pin the dependencies with hashes; UPGRADE=1: the newest ones
 	@tools/lock.sh $(BIN)/uv $(if $(UPGRADE),--upgrade)
+
+image: ## Show how to build the image with Docker or Buildah, and write its SBOM; IMAGE=NAME:TAG VARIANT=cpu|gpu
+	@tools/image.sh $(or $(IMAGE),registry.example.com/graft:0.1.0) $(or $(VARIANT),cpu)
 
 clean: ## Remove the environment and what the tools left; runs/ stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
