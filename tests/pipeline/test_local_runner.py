@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from tensorflow.core.protobuf import saved_model_pb2
 from tfx.types import standard_artifacts
 
 from components.gates import Gate, write_gates
@@ -43,10 +44,12 @@ def fingerprints(tmp_path, pictures, monkeypatch):
     return fingerprints
 
 
-def write_model(folder, content="graph", classes=("bar", "disc", "frame")):
+def write_model(folder, name="graph", classes=("bar", "disc", "frame")):
     """What is looked at of a SavedModel before it is loaded."""
     (folder / "assets.extra").mkdir(parents=True, exist_ok=True)
-    (folder / "saved_model.pb").write_text(content)
+    model = saved_model_pb2.SavedModel()
+    model.meta_graphs.add().meta_info_def.meta_graph_version = name
+    (folder / "saved_model.pb").write_bytes(model.SerializeToString())
     (folder / "assets.extra" / "classes.txt").write_text("".join(f"{c}\n" for c in classes))
     return folder
 
@@ -70,7 +73,8 @@ def test_every_file_that_a_run_reads_changes_one_of_its_fingerprints(
     def change(path, key):
         before = fingerprints(**settings)
         assert fingerprints(**settings) == before, "nothing has changed"
-        path.write_bytes(path.read_bytes() + b"more")
+        # A second time the same, a file of protobuf still is one.
+        path.write_bytes(path.read_bytes() * 2)
         after = fingerprints(**settings)
         changed = [name for name in before if before[name] != after[name]]
         noted = [] if key == "served_fingerprint" else ["provenance"]

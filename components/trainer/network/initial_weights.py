@@ -79,6 +79,12 @@ def check_weights_file(settings: BackboneSettings) -> None:
         raise UserError(f"backbone.weights: there is no folder {path}")
     elif not path.is_file():
         raise UserError(f"backbone.weights: there is no file or folder {path}")
+    elif path.suffix == ".keras":
+        raise UserError(
+            f"backbone.weights: {path} is a whole Keras model, which may hold Python code, as in a "
+            "Lambda layer, and is not loaded: save its weights alone, by "
+            "model.save_weights('x.weights.h5')"
+        )
     elif not path.name.endswith(".h5"):
         raise UserError(f"backbone.weights: {path} does not end in .weights.h5 or .h5")
 
@@ -144,6 +150,7 @@ def _load_graft_model(network, settings: BackboneSettings) -> None:
 
 
 def _load_file(network, settings: BackboneSettings) -> None:
+    """Sets numbers alone: what a file says of layers and their code is not looked at."""
     try:
         network.load_weights(settings.weights)
     except Exception as error:  # OSError, ValueError, KeyError, …: h5py and Keras raise them all

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tarfile
+import warnings
 
 import keras
 import numpy as np
@@ -11,10 +12,12 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from keras.src.legacy.saving import legacy_h5_format
 
+from components.errors import UserError
 from components.trainer.export import export
 from components.trainer.network import keras_applications
 from components.trainer.network.classifier import build_classifier
 from components.trainer.network.initial_weights import (
+    _load_file,
     check_weights_file,
     fingerprint,
     pretrained_network,
@@ -193,3 +196,25 @@ def test_the_fingerprint_of_a_folder_follows_every_file_in_it(tmp_path):
     before = fingerprint(settings(tmp_path))
     (tmp_path / "variables" / "variables.index").write_bytes(b"other")
     assert before != fingerprint(settings(tmp_path))
+
+
+def test_a_whole_keras_model_is_refused_and_of_an_h5_its_numbers_alone_are_taken(
+    tmp_path, monkeypatch
+):
+    def small(*layers):
+        return keras.Sequential([keras.Input([2]), keras.layers.Dense(3, name="dense"), *layers])
+
+    theirs = small(keras.layers.Lambda(lambda x: x, name="theirs"))
+    theirs.save(tmp_path / "theirs.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the older format is what this is about
+        theirs.save(tmp_path / "theirs.h5")
+    with pytest.raises(UserError, match=r"theirs\.keras is a whole Keras model, .* Lambda layer"):
+        check_weights_file(BackboneSettings(weights=f"{tmp_path}/theirs.keras"))
+    monkeypatch.setattr(keras.layers.Lambda, "from_config", None)
+    monkeypatch.setattr(keras.models, "load_model", None)
+    ours = small(keras.layers.Activation("linear", name="ours"))
+    settings = BackboneSettings(weights=f"{tmp_path}/theirs.h5")
+    check_weights_file(settings)
+    _load_file(ours, settings)
+    np.testing.assert_array_equal(ours.get_weights()[0], theirs.get_weights()[0])

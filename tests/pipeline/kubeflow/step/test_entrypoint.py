@@ -65,6 +65,7 @@ def executor_input(pod, tmp_path):
         "push_destination": str(tmp_path / "serving"),
         "allow_taken_back": 0,
         "provenance": "{}",
+        "most_candidates": "20",
         "served_fingerprint": "",
         "code_digest": "",
     }
