@@ -326,11 +326,67 @@ def _check_export(folder: Path, done: bool) -> list[str]:
     return []
 
 
+# --- what the gates are decided by, and what they said --------------------------------------------
+
+_ANSWERS = 2000
+
+
+def _write_answers(folder: Path, rng: random.Random) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from components.evaluator.predictions import ANSWERS
+
+    rows = [
+        {"image_id": f"{number}", "path": f"{number}.png", "label": "ab"[number % 2],
+         "candidate": [rng.random(), rng.random()], "served": None}
+        for number in range(_ANSWERS)
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, ANSWERS), folder / "answers")
+
+
+def _gather(folder: Path) -> None:
+    from components.evaluator.predictions import PREDICTIONS_FILE, gather
+
+    gather([folder / "answers"], folder, ["a", "b"], folder / PREDICTIONS_FILE)
+
+
+def _check_predictions(folder: Path, done: bool) -> list[str]:
+    from components.errors import UserError
+    from components.evaluator.predictions import PREDICTIONS_FILE, read_predictions
+
+    if not (folder / PREDICTIONS_FILE).exists():
+        return ["there are no predictions"] if done else []
+    try:
+        count = len(read_predictions(folder).labels)
+    except UserError as error:
+        return [str(error)]
+    return [] if count == _ANSWERS else [f"{count} of {_ANSWERS} rows"]
+
+
+def _note_verdict(folder: Path) -> None:
+    from components.gates import Gate
+    from components.pusher.verdicts import note_verdict
+
+    note_verdict(folder, "split", "model", [Gate("accuracy", "fail", 0.5, 0.9, "")])
+
+
+def _check_verdict(folder: Path, done: bool) -> list[str]:
+    from components.pusher.verdicts import count_models
+
+    for file in folder.rglob("[!.]*.json"):
+        json.loads(file.read_text())
+    count = count_models(folder, "split")
+    return [] if count == 1 or not done else [f"{count} models are on record"]
+
+
 OPERATIONS = [
     Operation("file", _nothing, _write_file, _check_file),
     Operation("ingest", _draw_pictures, _ingest, _check_ingest),
     Operation("training state", _nothing, _train, _check_training),
     Operation("export", _nothing, _export, _check_export),
+    Operation("predictions", _write_answers, _gather, _check_predictions),
+    Operation("verdict", _nothing, _note_verdict, _check_verdict),
     Operation("push", _make_models, _push, _check_push),
     Operation("rollback", _make_versions, _roll_back, _check_rollback),
 ]
