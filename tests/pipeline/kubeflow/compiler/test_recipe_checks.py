@@ -137,7 +137,7 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
         ),
         (
             {"kubeflow__steps__ImageExampleGen__secret_env": "{store: {A: key}}"},
-            "kubeflow.steps.ImageExampleGen.secret_env: Probe looks at what this step reads and has",
+            "kubeflow.steps.ImageExampleGen.secret_env: Probe looks at what this step reads",
         ),
         (
             {"kubeflow__steps__Trainer__security_context__run_as_user": 1000},
