@@ -76,7 +76,7 @@ def fingerprints(parameters: Mapping[str, str]) -> dict[str, str]:
         UserError: pictures, ledger or served model cannot be used.
     """
     settings = DataSettings.model_validate_json(parameters["settings"])
-    pictures = data_fingerprint(parameters["source"], settings)
+    pictures = data_fingerprint(parameters["source"], settings) + named_files(settings)
     if parameters["unlabelled"]:
         pictures += sources.fingerprint(sources.list_unlabelled(parameters["unlabelled"]))
     inputs = split_ledger.ledger_inputs(pictures, parameters["settings"])
@@ -115,6 +115,19 @@ def data_fingerprint(source: str, settings: DataSettings) -> str:
         return sources.fingerprint(sources.open_source(source, workspace, settings))
 
 
+def named_files(settings: DataSettings) -> str:
+    """Changes with the files that settings name beside the source, such as fixes of labels.
+
+    Files that this step does not see are left out: they are in the image. So is the split ledger,
+    which a run changes itself.
+    """
+    return "".join(
+        files_fingerprint(Path(value))
+        for key, value in settings
+        if key not in ("source", "split_ledger") and isinstance(value, str) and _is_file(value)
+    )
+
+
 def training_files_fingerprint(settings: TrainerSettings) -> str:
     """Changes with the files of `backbone.weights` and `distillation.teacher`.
 
@@ -127,6 +140,10 @@ def training_files_fingerprint(settings: TrainerSettings) -> str:
     if settings.distillation and Path(settings.distillation.teacher).exists():
         found.append(teacher_files.fingerprint(settings.distillation))
     return _digest(*found) if any(found) else NOTHING
+
+
+def _is_file(path: str) -> bool:
+    return path.startswith("/") and Path(path).is_file()
 
 
 def _digest(*texts: str) -> str:

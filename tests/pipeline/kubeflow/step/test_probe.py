@@ -83,6 +83,20 @@ def test_weights_that_only_the_image_of_the_trainer_has(parameters):
     assert probe.fingerprints(parameters)["files_fingerprint"] == probe.NOTHING
 
 
+def test_files_that_settings_name_beside_the_source(tmp_path):
+    class WithFixes(DataSettings):
+        overlay: str = ""
+
+    file = tmp_path / "fixes.csv"
+    file.write_text("one")
+    settings = WithFixes(overlay=str(file), split_ledger=str(file))
+    before = probe.named_files(settings)
+    file.write_text("another")
+    assert probe.named_files(settings) != before
+    assert probe.named_files(WithFixes(source=str(file), split_ledger=str(file))) == ""
+    assert probe.named_files(WithFixes(overlay="/in/the/image.csv")) == ""
+
+
 def test_an_archive_is_not_unpacked(tmp_path):
     archive = tmp_path / "pictures.tar.gz"
     archive.write_bytes(b"whatever it is")
