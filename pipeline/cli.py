@@ -290,6 +290,24 @@ def verify(
 
 
 @app.command()
+def publish(
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="Where to, as s3://models/fruit.")
+    ],
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    version: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="Which version.", show_default="the one served"),
+    ] = None,
+) -> None:
+    """Copies a served version into an object store and makes it the current one there."""
+    from pipeline.commands.publish import publish_version
+
+    publish_version(address, config, set_ or [], version=version)
+
+
+@app.command()
 def register(
     config: ConfigArgument = DEFAULT_RECIPE,
     set_: SetOption = None,

@@ -82,6 +82,14 @@ def warnings_for(recipe: Recipe) -> list[str]:
             found.append(
                 f"{key}: {path} is on no volume of the step {step}: the image must have it"
             )
+    for step in (IMAGE_EXAMPLE_GEN, BASELINE_FINDER, TRAINER) if settings.has_probe else ():
+        of_probe = settings.step(PROBE).secret_env.keys()
+        if missing := settings.step(step).secret_env.keys() - of_probe:
+            found.append(
+                f"kubeflow.steps.{step}.secret_env: {PROBE} looks at what this step reads and has "
+                f"no secret {', '.join(sorted(missing))}: name it for {PROBE} too, or under "
+                "kubeflow.secret_env for every step"
+            )
     users = [settings, *settings.steps.values()]
     if any(step.security_context for step in users):
         found.append("kubeflow.security_context: a backend before 2.16 refuses the whole package")

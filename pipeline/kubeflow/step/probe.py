@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,7 +76,7 @@ def fingerprints(parameters: Mapping[str, str]) -> dict[str, str]:
         UserError: pictures, ledger or served model cannot be used.
     """
     settings = DataSettings.model_validate_json(parameters["settings"])
-    pictures = data_fingerprint(parameters["source"], settings)
+    pictures = data_fingerprint(parameters["source"], settings) + named_files(settings)
     if parameters["unlabelled"]:
         pictures += sources.fingerprint(sources.list_unlabelled(parameters["unlabelled"]))
     inputs = split_ledger.ledger_inputs(pictures, parameters["settings"])
@@ -91,7 +92,7 @@ def fingerprints(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def data_fingerprint(source: str, settings: DataSettings) -> str:
-    """Changes when the pictures of a source do, without reading or downloading any.
+    """Changes when the pictures of a source do; reads or downloads none that its digest tells.
 
     Args:
         source: see `DataSettings`.
@@ -100,16 +101,31 @@ def data_fingerprint(source: str, settings: DataSettings) -> str:
     Raises:
         UserError: it is not there, or not laid out as its kind should be.
     """
-    if remote.is_address(source):  # its digest says what is behind it
-        sources.check_address(source, settings)
-        return _digest(source, settings.sha256 or "")
     if source == sources.DIGITS:
         return source
+    if remote.is_address(source):
+        sources.check_address(source, settings)
+        if settings.sha256:  # says what is behind it
+            return _digest(source, settings.sha256)
     path = Path(source).expanduser()
     packed = path.is_file() and not manifest.is_manifest(path.name)
     if packed or (path.is_dir() and tfrecord.holds_tfrecords(path)):
         return files_fingerprint(path)  # to list it, it would have to be unpacked
-    return sources.fingerprint(sources.open_source(source, "", settings))
+    with tempfile.TemporaryDirectory() as workspace:
+        return sources.fingerprint(sources.open_source(source, workspace, settings))
+
+
+def named_files(settings: DataSettings) -> str:
+    """Changes with the files that settings name beside the source, such as fixes of labels.
+
+    Files that this step does not see are left out: they are in the image. So is the split ledger,
+    which a run changes itself.
+    """
+    return "".join(
+        files_fingerprint(Path(value))
+        for key, value in settings
+        if key not in ("source", "split_ledger") and isinstance(value, str) and _is_file(value)
+    )
 
 
 def training_files_fingerprint(settings: TrainerSettings) -> str:
@@ -124,6 +140,10 @@ def training_files_fingerprint(settings: TrainerSettings) -> str:
     if settings.distillation and Path(settings.distillation.teacher).exists():
         found.append(teacher_files.fingerprint(settings.distillation))
     return _digest(*found) if any(found) else NOTHING
+
+
+def _is_file(path: str) -> bool:
+    return path.startswith("/") and Path(path).is_file()
 
 
 def _digest(*texts: str) -> str:

@@ -31,6 +31,7 @@ def test_a_recipe_that_is_ready():
     ("overrides", "says"),
     [
         ({"kubeflow__image": None}, "kubeflow.image is not set: name the container image"),
+        ({"kubeflow__steps__Probe__cache": "true"}, "kubeflow.steps.Probe.cache: it looks at what"),
         (
             {"kubeflow__push_destination": None},
             "kubeflow.push_destination is not set, and a model in its pod would be lost: name a "
@@ -137,6 +138,10 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
         (
             {"backbone__weights": "/weights.h5"},
             "backbone.weights: /weights.h5 is on no volume of the step Trainer",
+        ),
+        (
+            {"kubeflow__steps__ImageExampleGen__secret_env": "{store: {A: key}}"},
+            "kubeflow.steps.ImageExampleGen.secret_env: Probe looks at what this step reads",
         ),
         (
             {"kubeflow__steps__Trainer__security_context__run_as_user": 1000},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from components import served_versions
 from components.gates import Gate, write_gates
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.step import entrypoint
@@ -155,7 +156,7 @@ def test_a_run_whose_model_is_not_pushed_ends_as_failed_with_the_gate(
     assert log.splitlines()[-1] == f"graft: {wanted}"
     assert message(pod) == wanted
     assert "Traceback" not in log and "latency" not in message(pod)
-    assert not (tmp_path / "serving").exists()
+    assert served_versions.list_versions(tmp_path / "serving") == []
 
 
 def test_the_model_that_is_served_already_is_no_failure(run, pod, tmp_path):

@@ -1,0 +1,44 @@
+"""`graft publish`."""
+
+from components import served_versions
+from components.errors import UserError
+from pipeline.bucket import Bucket
+from pipeline.config import load_recipe
+from pipeline.console import make_console, say
+
+
+def publish_version(
+    address: str, config: str, overrides: list[str], *, version: str | None = None
+) -> None:
+    """Copies a served version into an object store and makes it current there.
+
+    Args:
+        address: s3://bucket/prefix.
+        config: name or path of the recipe.
+        overrides: `key=value`, see `load_recipe`.
+        version: its number; None: the one that is served.
+
+    Raises:
+        UserError: the recipe, the address or the version cannot be used.
+        StoreError: the store refuses, does not answer, or another version has become current; what
+            is current there is as it was.
+    """
+    destination = load_recipe(config, overrides).push_destination
+    versions = {found.name: found for found in served_versions.list_versions(destination)}
+    version = version or served_versions.served_state(destination).champion
+    if version not in versions:
+        raise UserError(
+            f"{destination} serves no version {version or 'yet'} (there are: "
+            f"{', '.join(versions) or 'none'})"
+        )
+    bucket = Bucket(address)
+    model = versions[version].path
+    compared = bucket.current()
+    if compared and compared.digest == served_versions.content_digest(model):
+        now, how = compared, "current already"
+    else:
+        evidence = served_versions.evidence_folder(destination, version)
+        now, how = bucket.publish(model, evidence, compared), "published"
+    console = make_console()
+    say(console, f"Version {version} of {destination}: {how} as version {now.version}")
+    say(console, f"For KServe: storageUri: {bucket.address}/{now.version}")
