@@ -17,6 +17,8 @@ versions_app = typer.Typer(help="The served versions of a model.", no_args_is_he
 data_app = typer.Typer(help="The pictures of a recipe, and their labels.", no_args_is_help=True)
 schema_app = typer.Typer(help="What the examples must look like.", no_args_is_help=True)
 app.add_typer(versions_app, name="versions")
+runs_app = typer.Typer(help="What runs left on this machine.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")
 app.add_typer(schema_app, name="schema")
 
@@ -270,6 +272,43 @@ def versions_prune(
     from pipeline.commands.versions import prune_versions
 
     prune_versions(config, set_ or [], keep)
+
+
+@runs_app.command("list")
+def runs_list(
+    config: ConfigArgument = DEFAULT_RECIPE, set_: SetOption = None, json: JsonOption = False
+) -> None:
+    """Lists the runs of a recipe, newest first: how each ended and what it alone keeps."""
+    from pipeline.commands.runs import list_runs
+
+    list_runs(config, set_ or [], json)
+
+
+@runs_app.command("show")
+def runs_show(
+    run: Annotated[
+        str | None, typer.Argument(help="The beginning of its name.", show_default="the last")
+    ] = None,
+    recipe: RecipeOption = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Shows what the nodes of a run did and what its gates found."""
+    from pipeline.commands.runs import show_run
+
+    show_run(recipe, set_ or [], run, json)
+
+
+@runs_app.command("prune")
+def runs_prune(
+    keep: Annotated[int, typer.Option(help="How many of the last runs keep all they need.")],
+    config: ConfigArgument = DEFAULT_RECIPE,
+    set_: SetOption = None,
+) -> None:
+    """Removes what only older runs need; served versions and the cache of the last run stay."""
+    from pipeline.commands.runs import prune_runs
+
+    prune_runs(config, set_ or [], keep)
 
 
 @app.command()

@@ -16,9 +16,9 @@ from components.pusher.push import push
 from components.served_versions import ServedState
 
 _BLESSINGS = (
+    "data_blessing",
     standard_component_specs.MODEL_BLESSING_KEY,
     standard_component_specs.INFRA_BLESSING_KEY,
-    "data_blessing",
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.filesize import decimal
-from rich.table import Table
+from rich.table import Column, Table
 
 from components import served_versions
 from components.errors import UserError
@@ -64,7 +64,8 @@ def show_version(config: str, overrides: list[str], name: str | None, as_json: b
     if as_json:
         say(console, json.dumps(_row(version) | evidence.as_json(), indent=2))
         return
-    table = Table("", "", title=plain(version.path), title_justify="left", show_header=False)
+    say(console, str(version.path))
+    table = Table("", Column(overflow="fold"), show_header=False)
     for key, value in _summary(version, evidence):
         table.add_row(key, plain(value))
     console.print(table)

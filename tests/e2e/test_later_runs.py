@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline import code_digest as digest
-from pipeline import pipeline, preflight
+from pipeline import pipeline, preflight, run_history
 from pipeline.commands.run import run_recipe
 from pipeline.local_runner import run_up_to
 
@@ -51,6 +51,15 @@ def test_a_third_run_takes_all_but_the_last_look_from_the_cache(recipe, run, sec
     third = run(recipe)
     assert third.executed == {"Pusher"}
     assert third.result.already_served == second.versions[0] and not third.notices
+
+
+def test_pruned_to_its_last_run_a_recipe_still_has_its_cache(recipe, run, second):
+    folder = recipe.folder.absolute()
+    before = run_history.list_runs(folder)
+    assert before[0].version == before[-1].version == second.versions[0]
+    count, size = run_history.prune(folder, keep=1)
+    assert count and size
+    assert run(recipe).executed == {"Pusher"}
 
 
 def test_a_run_of_the_first_nodes_takes_them_from_the_cache_of_the_whole(recipe, recorder, second):

@@ -1,0 +1,185 @@
+"""What the runs of a recipe left: read from ML Metadata, and removed where nothing needs it."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ml_metadata import MetadataStore, proto
+
+from components.errors import UserError
+from components.gates import GATES_FILE, Gate, read_gates
+from components.manifests import file_sizes
+from pipeline import artifact_manifests
+from pipeline.metadata_database import DATABASE
+from pipeline.node_ids import BLESSINGS, PUSHER
+
+_PUSHED_MODEL = "pushed_model"
+_STATES = {"COMPLETE": "run", "CACHED": "cached", "FAILED": "failed", "CANCELED": "stopped"}
+_FINE = ("run", "cached")
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeRecord:
+    """What a node did in a run.
+
+    Attributes:
+        node_id: as in the pipeline.
+        state: `run`, `cached`, `failed`, `stopped`, or `killed` where it did not live to tell.
+        seconds: wall time; of a cached one, of looking it up.
+    """
+
+    node_id: str
+    state: str
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """One run.
+
+    Attributes:
+        name: the local time of its start, as TFX writes it.
+        started: with a time zone.
+        nodes: in the order in which they began.
+        artifacts: folders that it made or took from the cache, by node and key.
+        version: that it pushed, or found to be its model already; empty otherwise.
+    """
+
+    name: str
+    started: datetime
+    nodes: list[NodeRecord]
+    artifacts: dict[tuple[str, str], Path]
+    version: str
+
+    @property
+    def ended(self) -> str:
+        """How it ended, in a few words."""
+        bad = [f"{node.node_id} {node.state}" for node in self.nodes if node.state not in _FINE]
+        if bad:
+            return ", ".join(bad)
+        if self.version:
+            return f"version {self.version}"
+        return "not pushed" if (PUSHER, _PUSHED_MODEL) in self.artifacts else "not finished"
+
+    def gates(self) -> list[Gate]:
+        """The rows of the nodes that judge, as far as they are still there."""
+        folders = (self.artifacts.get(output) for output in BLESSINGS.items())
+        return [
+            gate
+            for folder in folders
+            if folder and (folder / GATES_FILE).exists()
+            for gate in read_gates(folder)
+        ]
+
+
+def list_runs(folder: Path) -> list[RunRecord]:
+    """The runs of a recipe, oldest first.
+
+    Args:
+        folder: of the recipe.
+    """
+    store = _open(folder)
+    if store is None:
+        return []
+    contexts = store.get_contexts_by_type("pipeline_run")
+    return [
+        _run(store, context)
+        for context in sorted(contexts, key=lambda context: context.create_time_since_epoch)
+    ]
+
+
+def find_run(folder: Path, name: str | None) -> RunRecord:
+    """A run by the beginning of its name; None: the last one.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    runs = list_runs(folder)
+    if not runs:
+        raise UserError(f"{folder} holds no run yet")
+    found = [run for run in runs if name is None or run.name.startswith(name)]
+    if not found or (name is not None and len(found) > 1):
+        what = "several runs begin" if found else "no run begins"
+        raise UserError(f"{what} with {name!r} (there are: {', '.join(run.name for run in runs)})")
+    return found[-1]
+
+
+def prune(folder: Path, keep: int) -> tuple[int, int]:
+    """Removes the artifacts that none of the last runs made or took from the cache.
+
+    What is served are copies, which stay. To be called by whoever holds the recipe's folder.
+
+    Args:
+        folder: of the recipe.
+        keep: number of runs, at least 1.
+
+    Returns:
+        Number of artifacts that were removed, and their bytes.
+
+    Raises:
+        UserError: `keep` is less than 1.
+    """
+    if keep < 1:
+        raise UserError(f"--keep {keep} would remove what the next run takes from the cache")
+    store = _open(folder)
+    if store is None:
+        return 0, 0
+    needed = {path for run in list_runs(folder)[-keep:] for path in run.artifacts.values()}
+    live = [a for a in store.get_artifacts() if a.state != proto.Artifact.DELETED]
+    removed = [artifact for artifact in live if Path(artifact.uri) not in needed]
+    size = sum(sum(file_sizes(artifact.uri).values()) for artifact in removed)
+    for artifact in removed:  # first: the cache hands out nothing that is half removed
+        artifact.state = proto.Artifact.DELETED
+    store.put_artifacts(removed)
+    for artifact in removed:
+        artifact_manifests.forget(folder, artifact.uri)
+        shutil.rmtree(artifact.uri, ignore_errors=True)
+    return len(removed), size
+
+
+def _open(folder: Path) -> MetadataStore | None:
+    database = folder / DATABASE
+    if not database.exists():
+        return None
+    config = proto.ConnectionConfig(
+        sqlite=proto.SqliteMetadataSourceConfig(filename_uri=str(database))
+    )
+    return MetadataStore(config)
+
+
+def _run(store: MetadataStore, context: proto.Context) -> RunRecord:
+    executions = store.get_executions_by_context(context.id)
+    nodes, artifacts, version = [], {}, ""
+    for execution in sorted(executions, key=lambda execution: execution.id):
+        (node_id,) = (
+            node.name.rpartition(".")[2]
+            for node in store.get_contexts_by_execution(execution.id)
+            if node.type == "node"
+        )
+        state = proto.Execution.State.Name(execution.last_known_state)
+        took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+        nodes.append(NodeRecord(node_id, _STATES.get(state, "killed"), took / 1000))
+        for key, artifact in _outputs(store, execution):
+            artifacts[node_id, key] = Path(artifact.uri)
+            if key == _PUSHED_MODEL:
+                told = artifact.custom_properties
+                version = told["pushed_version"].string_value or told["already_served"].string_value
+    started = datetime.fromtimestamp(context.create_time_since_epoch / 1000, timezone.utc)
+    return RunRecord(context.name, started, nodes, artifacts, version)
+
+
+def _outputs(
+    store: MetadataStore, execution: proto.Execution
+) -> Iterator[tuple[str, proto.Artifact]]:
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution.id])
+        if event.type == proto.Event.OUTPUT
+    ]
+    artifacts = store.get_artifacts_by_id([event.artifact_id for event in events])
+    by_id = {artifact.id: artifact for artifact in artifacts}
+    for event in events:
+        (key, _) = event.path.steps
+        yield key.key, by_id[event.artifact_id]

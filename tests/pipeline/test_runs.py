@@ -1,0 +1,187 @@
+"""`graft runs`, on a database of ML Metadata as TFX leaves it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from ml_metadata import MetadataStore, proto
+
+from components.errors import UserError
+from components.gates import Gate, write_gates
+from pipeline import artifact_manifests, run_lock
+from pipeline.commands.runs import list_runs, prune_runs, show_run
+
+
+class History:
+    """Writes runs as TFX's launcher does, without TFX."""
+
+    def __init__(self, folder: Path):
+        folder.mkdir(parents=True)
+        self.folder = folder
+        config = proto.ConnectionConfig(
+            sqlite=proto.SqliteMetadataSourceConfig(
+                filename_uri=str(folder / "metadata.sqlite"),
+                connection_mode=proto.SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
+            )
+        )
+        self.store = MetadataStore(config)
+        context = self.store.put_context_type
+        self._types = {
+            kind: context(proto.ContextType(name=kind)) for kind in ("pipeline_run", "node")
+        }
+        self._execution = self.store.put_execution_type(proto.ExecutionType(name="node"))
+        self._artifact = self.store.put_artifact_type(proto.ArtifactType(name="thing"))
+
+    def run(self, name: str) -> int:
+        return self._context("pipeline_run", name)
+
+    def node(self, run: int, node_id: str, key: str, artifact: int | None = None, **told) -> int:
+        """One execution: it makes an artifact, or takes one from the cache."""
+        state = proto.Execution.COMPLETE if artifact is None else proto.Execution.CACHED
+        execution = self._put(run, node_id, state)
+        if artifact is None:
+            uri = self.folder / "artifacts" / node_id / key / str(execution)
+            uri.mkdir(parents=True)
+            (uri / "data").write_bytes(b"x" * 1000)
+            artifact_manifests.write_missing(self.folder, [str(uri)])
+            made = proto.Artifact(type_id=self._artifact, uri=str(uri), state=proto.Artifact.LIVE)
+            for word, value in told.items():
+                made.custom_properties[word].string_value = value
+            (artifact,) = self.store.put_artifacts([made])
+        path = proto.Event.Path(
+            steps=[proto.Event.Path.Step(key=key), proto.Event.Path.Step(index=0)]
+        )
+        event = proto.Event(
+            artifact_id=artifact, execution_id=execution, type=proto.Event.OUTPUT, path=path
+        )
+        self.store.put_events([event])
+        return artifact
+
+    def fail(self, run: int, node_id: str, state=proto.Execution.FAILED) -> None:
+        self._put(run, node_id, state)
+
+    def _put(self, run: int, node_id: str, state) -> int:
+        execution = proto.Execution(type_id=self._execution, last_known_state=state)
+        (number,) = self.store.put_executions([execution])
+        node = self._context("node", f"tiny.{node_id}")
+        self.store.put_attributions_and_associations(
+            [], [proto.Association(execution_id=number, context_id=c) for c in (run, node)]
+        )
+        return number
+
+    def _context(self, kind: str, name: str) -> int:
+        if found := self.store.get_context_by_type_and_name(kind, name):
+            return found.id
+        (number,) = self.store.put_contexts([proto.Context(type_id=self._types[kind], name=name)])
+        return number
+
+
+@pytest.fixture
+def history(tmp_path) -> History:
+    """A run that pushed, one that took its model from the cache, one that failed."""
+    history = History(tmp_path / "tiny")
+    first = history.run("2026-11-24T10:00:00")
+    model = history.node(first, "Trainer", "model")
+    history.node(first, "Evaluator", "blessing")
+    history.node(first, "Pusher", "pushed_model", pushed_version="1")
+    second = history.run("2026-11-24T11:00:00")
+    history.node(second, "Trainer", "model", model)
+    history.node(second, "Evaluator", "blessing")
+    history.node(second, "Pusher", "pushed_model", already_served="1")
+    history.fail(history.run("2026-11-24T12:00:00"), "Trainer")
+    return history
+
+
+@pytest.fixture
+def graft(tmp_path, capfd):
+    """Calls a function of the command with a recipe; gives what it printed."""
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(f"name: tiny\nworkspace: {tmp_path}\n")
+
+    def graft(command, *arguments):
+        command(str(recipe), [], *arguments)
+        return capfd.readouterr().out
+
+    return graft
+
+
+def rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+
+
+def test_the_last_run_is_first_and_says_how_it_ended(graft, history):
+    # What two runs share is counted once, with the later.
+    assert rows(graft(list_runs, False)) == [
+        ["2026-11-24T12:00:00", "Trainer failed", "0 of 1", "0 bytes"],
+        ["2026-11-24T11:00:00", "version 1", "2 of 3", "3.0 kB"],
+        ["2026-11-24T10:00:00", "version 1", "3 of 3", "2.0 kB"],
+    ]
+    found = json.loads(graft(list_runs, True))
+    assert [run["ended"] for run in found] == ["Trainer failed", "version 1", "version 1"]
+    assert found[1]["nodes"]["Trainer"]["state"] == "cached"
+
+
+def test_a_run_is_shown_with_its_gates(graft, history):
+    (blessing,) = [a for a in history.store.get_artifacts() if a.uri.endswith("blessing/2")]
+    write_gates(blessing.uri, [Gate("accuracy", "fail", 0.1, 0.9, "far too little")])
+    text = graft(show_run, "2026-11-24T10", False)
+    assert ["Trainer", "run"] in [row[:2] for row in rows(text)] and "far too little" in text
+    assert json.loads(graft(show_run, "2026-11-24T10", True))["gates"] == {"accuracy": "fail"}
+    assert "Trainer failed" in graft(show_run, None, False), "the last one"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("2025", "no run begins with '2025'"), ("2026", "several runs begin with '2026'")],
+)
+def test_a_run_that_is_not_there_or_not_one(graft, history, name, says):
+    with pytest.raises(UserError, match=says):
+        graft(show_run, name, False)
+
+
+def test_a_run_that_was_killed_or_not_pushed_says_so(graft, history):
+    killed = history.run("2026-11-24T13:00:00")
+    history.fail(killed, "Trainer", proto.Execution.RUNNING)
+    refused = history.run("2026-11-24T14:00:00")
+    history.node(refused, "Pusher", "pushed_model")
+    unfinished = history.run("2026-11-24T15:00:00")
+    history.node(unfinished, "Trainer", "model")
+    ended = [row[1] for row in rows(graft(list_runs, False))]
+    assert ended[:3] == ["not finished", "not pushed", "Trainer killed"]
+
+
+def test_what_the_last_runs_made_or_took_from_the_cache_stays(graft, history):
+    history.node(history.run("2026-11-24T13:00:00"), "Trainer", "model", 1)
+    before = {path.relative_to(history.folder).as_posix() for path in history.folder.rglob("data")}
+    text = graft(prune_runs, 3)
+    after = {path.relative_to(history.folder).as_posix() for path in history.folder.rglob("data")}
+    assert before - after == {
+        "artifacts/Evaluator/blessing/2/data",
+        "artifacts/Pusher/pushed_model/3/data",
+    }
+    assert "removed 2 artifact(s), 2.0 kB; what is served stays" in text
+    states = {a.id: a.state for a in history.store.get_artifacts()}
+    gone = {number for number, state in states.items() if state == proto.Artifact.DELETED}
+    assert gone == {2, 3}, "the cache does not hand them out"
+    assert artifact_manifests.find_damaged(history.folder, "Evaluator") == {}
+    assert "removed 0 artifact(s)" in graft(prune_runs, 3)
+
+
+def test_some_run_stays_and_none_is_disturbed(graft, history):
+    with pytest.raises(UserError, match="--keep 0 would remove what the next run takes"):
+        graft(prune_runs, 0)
+    with (
+        run_lock.hold(history.folder, wait=False, on_wait=lambda who: None),
+        pytest.raises(run_lock.BusyError, match="is in use by a run of process"),
+    ):
+        graft(prune_runs, 1)
+    assert len(list(history.folder.rglob("data"))) == 5
+
+
+def test_without_any_run(graft, tmp_path):
+    for command, argument in ((list_runs, False), (prune_runs, 1)):
+        assert graft(command, argument).endswith("tiny holds no run yet\n")
+    with pytest.raises(UserError, match="holds no run yet"):
+        graft(show_run, None, False)
+    assert not (tmp_path / "tiny").exists()
