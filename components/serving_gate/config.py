@@ -20,7 +20,7 @@ class ServingGateSettings(Settings):
         0.01,
         ge=0,
         description="largest difference of a probability between a file and the same picture as "
-        "Pillow shows it; large JPEGs, which are decoded at a fraction of their size, differ a bit",
+        "Pillow shows it, for a JPEG at the fraction of its size that comes nearest",
     )
     samples: int = pydantic.Field(64, ge=1, description="pictures of the test split to ask about")
     batch: int = pydantic.Field(64, ge=2, description="pictures in the largest request")

@@ -8,6 +8,7 @@ import io
 import itertools
 import struct
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -31,6 +32,8 @@ _STORED = {
 # JPEG's blocks: where each is of one colour, compression changes no pixel, however they are turned.
 _SQUARE = 8
 _SQUARES = 40  # along a side: 320 pixels, more than most networks look at
+# What libjpeg can divide width and height by, and twice the side of the smallest network.
+_JPEG_FRACTIONS, _LEAST_SIDE = (1, 2, 4, 8), 64
 # Nothing is gained by compressing what is sent once.
 _PNG = {"format": "PNG", "compress_level": 0}
 _JPEG = {"format": "JPEG", "quality": 100, "subsampling": 0}
@@ -47,16 +50,18 @@ def check_originals(client: Client) -> Finding:
         if format_of(data) is None and not gets_answer(client, data):
             refused[kind] += 1
             continue
-        reference = _reference(data)
-        if reference is None:
+        tolerance = client.settings["original_tolerance"]
+        off = None
+        for reference in _references(data):
+            answers = _answers(client, name, data, reference)
+            # What is no number agrees with nothing.
+            apart = float(np.nan_to_num(np.abs(answers[0] - answers[1]), nan=np.inf).max())
+            off = apart if off is None else min(off, apart)
+            if off <= tolerance:
+                break
+        if off is None:  # Pillow cannot tell
             continue
-        try:
-            answers = client.probabilities(features.SERVING_SIGNATURE, [data, reference])
-        except tf.errors.OpError as error:
-            raise ContractError(f"{name} is refused: {error.message}") from error
         compared += 1
-        # What is no number agrees with nothing.
-        off = float(np.nan_to_num(np.abs(answers[0] - answers[1]), nan=np.inf).max())
         if off > worst:
             worst, where = off, f" ({name})"
     message = f"{compared} files differ from what Pillow shows by {worst:.1e} at most{where}"
@@ -83,13 +88,30 @@ def check_orientations(client: Client) -> Finding:
     return off, client.settings["parity_tolerance"], message
 
 
-def _reference(data: bytes) -> bytes | None:
-    """The picture that Pillow shows, as a PNG; None where it cannot tell."""
+def _answers(client: Client, name: str, data: bytes, reference: bytes) -> np.ndarray:
     try:
-        with open_picture(data) as image:
-            return _encoded(upright_rgb(image), _PNG)
-    except (UnknownRangeError, OSError):
-        return None
+        return client.probabilities(features.SERVING_SIGNATURE, [data, reference])
+    except tf.errors.OpError as error:
+        raise ContractError(f"{name} is refused: {error.message}") from error
+
+
+def _references(data: bytes) -> Iterator[bytes]:
+    """PNGs of the picture that Pillow shows; none where it cannot tell.
+
+    The first is that of all its pixels. A graph may decode a large JPEG at a fraction of its size,
+    which moves a probability by 0.03 where the model is unsure: those follow.
+    """
+    for fraction in _JPEG_FRACTIONS if format_of(data) == "JPEG" else (1,):
+        try:
+            with open_picture(data) as image:
+                size = [side // fraction for side in image.size]
+                if fraction > 1:
+                    if min(size) < _LEAST_SIDE:
+                        return
+                    image.draft(None, size)
+                yield _encoded(upright_rgb(image), _PNG)
+        except (UnknownRangeError, OSError):
+            return
 
 
 def _mosaic(data: bytes) -> Image.Image:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from components import exif, features, picture_formats, pixels
+from components.serving_gate import originals
 from components.serving_gate.client import _found
 from components.serving_gate.contract import Client, ContractError
 from components.serving_gate.originals import check_orientations, check_originals
@@ -30,7 +31,7 @@ def encoded(image, kind="PNG", orientation=None, **options):
     return file.getvalue()
 
 
-def make_client(originals=None) -> Client:
+def make_client(files=None) -> Client:
     """A client of a model that looks at what lies where, by the graph's own decoding."""
     weights = np.random.default_rng(0).normal(size=(16 * 16 * 3, 2)).astype(np.float32)
 
@@ -48,7 +49,7 @@ def make_client(originals=None) -> Client:
         signatures = {features.SERVING_SIGNATURE: serve}
 
     pictures = [encoded(photo())]
-    return Client(Model(), ["a", "b"], [], pictures, SETTINGS, originals or {})
+    return Client(Model(), ["a", "b"], [], pictures, dict(SETTINGS), files or {})
 
 
 # Most of a picture in few colours, one of which is not to be seen.
@@ -84,6 +85,15 @@ def test_files_of_every_kind_are_served_as_pillow_shows_them():
     assert value < bound / 2
     assert message.startswith("15 files differ from what Pillow shows by ")
     assert message.endswith("; refused, as agreed: 1 BMP, 1 TIFF, 1 WEBP")
+
+
+def test_a_large_jpeg_is_held_to_the_fraction_that_it_is_decoded_at():
+    data = encoded(photo(1200, 960), "JPEG", orientation=7, quality=60)
+    references = [Image.open(io.BytesIO(one)).size for one in originals._references(data)]
+    assert references == [(960, 1200), (480, 600), (240, 300), (120, 150)]
+    client = make_client({"large.jpeg": data})
+    client.settings["original_tolerance"] = 1e-5
+    assert check_originals(client)[0] <= 1e-5
 
 
 def test_sixteen_files_of_two_formats_get_one_answer():
@@ -123,7 +133,7 @@ def test_a_graph_that_serves_a_palette_in_wrong_colours_is_stopped(monkeypatch):
 def test_a_file_that_is_refused_is_named(monkeypatch):
     client = make_client({"cut.jpeg": ORIGINALS["photo.jpeg"][:200]})
     monkeypatch.setattr(
-        "components.serving_gate.originals._reference", lambda data: ORIGINALS["grey.png"]
+        "components.serving_gate.originals._references", lambda data: [ORIGINALS["grey.png"]]
     )
     with pytest.raises(ContractError, match=r"cut\.jpeg is refused: "):
         check_originals(client)
