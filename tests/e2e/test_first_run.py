@@ -58,6 +58,8 @@ def test_what_the_data_gate_found_lies_with_the_pushed_version(first, recipe, ar
     evidence = recipe.push_destination / "evidence" / first.versions[0]
     assert {path.name for path in evidence.iterdir()} == {
         "pushed.json",
+        "provenance.json",
+        "gates.json",
         "pictures.parquet",
         "statistics",
         "test_split.json",
