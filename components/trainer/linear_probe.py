@@ -23,7 +23,7 @@ from components.trainer.settings.trainer import BackboneSettings
 FOLDS = 5
 # Inverse of the L2 penalty times the number of features, which have deviation 1. With a thousand
 # features any labels can be learned, the wrong ones too; this penalty keeps them from that.
-_C = 1.0
+_C = 2.0
 _MAX_ITERATIONS = 500
 
 
