@@ -17,7 +17,7 @@ _PATH, _LABEL, _SUGGESTED, _ACTION = "path", "label", "suggested", "action"
 _MOST = 3
 
 
-def read_decisions(path: str, source: Source) -> dict[str, Fix]:
+def read_decisions(path: str, source: Source, named: str) -> dict[str, Fix]:
     """Reads a CSV file with the columns `path` and `label`, and finds the pictures in the source.
 
     The class may also stand in `suggested`, as in the file that `graft data labels` writes. A
@@ -26,6 +26,7 @@ def read_decisions(path: str, source: Source) -> dict[str, Fix]:
     Args:
         path: the CSV file.
         source: the pictures.
+        named: what the recipe calls them, for messages.
 
     Returns:
         Fixes by content id.
@@ -43,7 +44,7 @@ def read_decisions(path: str, source: Source) -> dict[str, Fix]:
         some = ", ".join(f"{one_line(name)} (line {line})" for line, name in gone[:_MOST])
         raise UserError(
             f"{printable(path)}: {len(gone)} of its {len(rows)} pictures are not in "
-            f"{printable(to_utf8(source.location))}, the first of them {some}: expected paths as "
+            f"data.source {printable(named)}, the first of them {some}: expected paths as "
             "`graft data labels` writes them. Nothing was changed"
         )
     decided: dict[str, tuple[int, Fix]] = {}

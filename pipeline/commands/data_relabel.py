@@ -33,7 +33,7 @@ def relabel(decisions: Path, config: str, overrides: list[str], output: Path | N
     before = fixes.read_fixes(str(overlay)) if overlay.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
         source = preflight.open_labelled(recipe, Path(scratch))
-        decided = relabelling.read_decisions(str(decisions), source)
+        decided = relabelling.read_decisions(str(decisions), source, recipe.data.source)
     overlay.parent.mkdir(parents=True, exist_ok=True)
     fixes.write_fixes(overlay, before | decided)
     console = make_console()

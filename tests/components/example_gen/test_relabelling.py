@@ -32,7 +32,7 @@ def decide(pets, tmp_path):
     def decide(text: str):
         path = tmp_path / "fixes.csv"
         path.write_bytes(text.encode())
-        return read_decisions(str(path), open_source(str(pets), tmp_path))
+        return read_decisions(str(path), open_source(str(pets), tmp_path), "pets")
 
     return decide
 
@@ -92,7 +92,7 @@ def test_a_row_twice_is_one_fix(decide):
         ),
         (
             "path,label\ncats/1.png,dogs\ncats/7\x1b.png,dogs\ncats/8.png,dogs\n",
-            r"2 of its 3 pictures are not in ",
+            "2 of its 3 pictures are not in data.source pets, the first of them ",
         ),
         ("path,label\ncats/7\x1b.png,dogs\n", r"the first of them cats/7\x1b.png (line 2): "),
     ],
@@ -110,5 +110,5 @@ def test_a_picture_that_cannot_be_read_is_named(pets, tmp_path):
     (tmp_path / "fixes.csv").write_text("path,label\ncats/gone.png,dogs\n")
     source = open_source(str(manifest), tmp_path)
     with pytest.raises(UserError, match=r"line 2: cats/gone\.png cannot be read: No such file"):
-        read_decisions(str(tmp_path / "fixes.csv"), source)
+        read_decisions(str(tmp_path / "fixes.csv"), source, "pets.csv")
     manifest.unlink()
