@@ -104,6 +104,9 @@ def _references(data: bytes) -> Iterator[bytes]:
     for fraction in _JPEG_FRACTIONS if format_of(data) == "JPEG" else (1,):
         try:
             with open_picture(data) as image:
+                # Of a GIF whose first frame is smaller TensorFlow takes the frame alone.
+                if image.format == "GIF" and tuple(image.tile[0][1]) != (0, 0, *image.size):
+                    return
                 size = [side // fraction for side in image.size]
                 if fraction > 1:
                     if min(size) < _LEAST_SIDE:

@@ -139,6 +139,12 @@ def test_a_file_that_is_refused_is_named(monkeypatch):
         check_originals(client)
 
 
+def test_a_gif_whose_first_frame_is_a_part_is_not_compared():
+    data = ORIGINALS["palette.gif"]
+    part = data[:6] + bytes([80, 0, 70, 0]) + data[10:]  # 80 x 70, of which the frame is 60 x 44
+    assert check_originals(make_client({"part.gif": part}))[2].startswith("0 files")
+
+
 def test_without_originals_nothing_is_proved():
     with pytest.raises(ContractError, match="no original file of the test split"):
         check_originals(make_client())
