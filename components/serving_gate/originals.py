@@ -16,7 +16,7 @@ from PIL import Image
 
 from components import features
 from components.picture_formats import format_of
-from components.pillow_pictures import UnknownRangeError, open_picture, upright_rgb
+from components.pillow_pictures import open_picture, upright_rgb
 from components.serving_gate.contract import Client, ContractError, Finding, gets_answer
 
 # What a camera does to the upright picture, by the Exif orientation that undoes it.
@@ -77,7 +77,10 @@ def check_orientations(client: Client) -> Finding:
     It is the picture that the model is least sure of, which shows a difference best, as a mosaic.
     """
     sure = client.probabilities(features.SERVING_SIGNATURE, client.pictures).max(axis=1)
-    picture = _mosaic(client.pictures[int(sure.argmin())])
+    least_sure_first = (client.pictures[index] for index in sure.argsort())
+    picture = next(filter(None, map(_mosaic, least_sure_first)), None)
+    if picture is None:
+        raise ContractError("Pillow can read none of the pictures")
     ways = [*itertools.product(range(1, 9), "<>")]
     off = 0.0
     for options in (_JPEG, _PNG):
@@ -104,20 +107,26 @@ def _references(data: bytes) -> Iterator[bytes]:
     for fraction in _JPEG_FRACTIONS if format_of(data) == "JPEG" else (1,):
         try:
             with open_picture(data) as image:
+                # Of a GIF whose first frame is smaller TensorFlow takes the frame alone.
+                if image.format == "GIF" and tuple(image.tile[0][1]) != (0, 0, *image.size):
+                    return
                 size = [side // fraction for side in image.size]
                 if fraction > 1:
                     if min(size) < _LEAST_SIDE:
                         return
                     image.draft(None, size)
                 yield _encoded(upright_rgb(image), _PNG)
-        except (UnknownRangeError, OSError):
+        except Exception:  # Pillow may raise nearly anything where TensorFlow reads on
             return
 
 
-def _mosaic(data: bytes) -> Image.Image:
-    """An encoded picture in squares of one colour each."""
-    with open_picture(data) as image:
-        small = upright_rgb(image)
+def _mosaic(data: bytes) -> Image.Image | None:
+    """An encoded picture in squares of one colour each; None where Pillow cannot read it."""
+    try:
+        with open_picture(data) as image:
+            small = upright_rgb(image)
+    except Exception:  # see _references
+        return None
     small.thumbnail((_SQUARES, _SQUARES))
     return small.resize([_SQUARE * side for side in small.size], Image.Resampling.NEAREST)
 

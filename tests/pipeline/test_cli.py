@@ -64,11 +64,13 @@ def test_a_mistake_is_one_message_on_stderr_and_exit_code_2(args, says, tmp_path
 def test_validate_prints_the_whole_recipe_and_what_the_source_holds(tmp_path, write_pictures):
     pictures = write_pictures(tmp_path / "ein Ordner", per_class=3)
     (pictures / "bar" / "notes.txt").touch()
+    (pictures / "bar" / "phone.webp").touch()
     done = graft("validate", "digits", "--set", f"data.source={pictures}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "fine_tune_at: 100" in done.stdout, "defaults are filled in"
     assert all(f"{name}" in done.stdout for name in ("bar", "disc", "frame"))
-    assert "9 files" in done.stdout and "1 other file" in done.stdout
+    assert "10 files" in done.stdout and "1 other file" in done.stdout
+    assert "1 WebP: they become PNG for training, and a served model refuses" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["ein Ordner"]
 
 

@@ -147,6 +147,8 @@ def test_summary(examples):
     assert summary.classes == ["cats", "süße Hunde"]
     assert (summary.total, summary.quarantined, summary.ignored) == (60, 2, 1)
     assert summary.converted == {"WEBP": 1}
+    says = "; 1 WEBP became PNG: a served model refuses such files"
+    assert says in figures.describe({"examples": [examples]})
     for split in features.SPLITS:
         labels = [record["label"].decode() for record in _records(examples.uri, split)]
         assert summary.counts[split] == {label: labels.count(label) for label in summary.classes}

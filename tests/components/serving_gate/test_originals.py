@@ -102,6 +102,15 @@ def test_sixteen_files_of_two_formats_get_one_answer():
     assert message.startswith("16 JPEGs and 16 PNGs of one picture differ by ")
 
 
+def test_a_picture_that_pillow_cannot_read_proves_nothing():
+    data = bytearray(encoded(photo(), dpi=(72, 72)))
+    data[data.index(b"pHYs") + 13] ^= 1  # the checksum of a chunk that TensorFlow passes over
+    client = make_client({"checksum.png": bytes(data)})
+    assert check_originals(client)[2].startswith("0 files")
+    client.pictures.insert(0, bytes(data))
+    assert check_orientations(client)[0] < 1e-5
+
+
 def test_a_graph_that_forgets_exif_is_stopped(monkeypatch):
     monkeypatch.setattr(exif, "orientation", lambda image: tf.constant(1))
     client = make_client(ORIGINALS)
@@ -137,6 +146,12 @@ def test_a_file_that_is_refused_is_named(monkeypatch):
     )
     with pytest.raises(ContractError, match=r"cut\.jpeg is refused: "):
         check_originals(client)
+
+
+def test_a_gif_whose_first_frame_is_a_part_is_not_compared():
+    data = ORIGINALS["palette.gif"]
+    part = data[:6] + bytes([80, 0, 70, 0]) + data[10:]  # 80 x 70, of which the frame is 60 x 44
+    assert check_originals(make_client({"part.gif": part}))[2].startswith("0 files")
 
 
 def test_without_originals_nothing_is_proved():
