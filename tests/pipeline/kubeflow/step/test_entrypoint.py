@@ -58,9 +58,11 @@ def executor_input(pod, tmp_path):
     write_gates(local / "infra_blessing", [latency])
     for key in ("model_blessing", "infra_blessing"):
         artifacts[key]["metadata"] = {"blessed": 1.0, "display_name": key}
+    artifacts["model_blessing"]["metadata"]["test_split"] = "0" * 64
     artifacts["baseline"]["metadata"] = {"has_baseline": 0.0, "highest_version": "0"}
     parameters = {
         "push_destination": str(tmp_path / "serving"),
+        "most_candidates": "20",
         "served_fingerprint": "",
         "code_digest": "",
     }
@@ -150,7 +152,7 @@ def test_a_run_whose_model_is_not_pushed_ends_as_failed_with_the_gate(
     assert log.splitlines()[-1] == f"graft: {wanted}"
     assert message(pod) == wanted
     assert "Traceback" not in log and "latency" not in message(pod)
-    assert not (tmp_path / "serving").exists()
+    assert [path.name for path in (tmp_path / "serving").iterdir()] == ["evidence"]
 
 
 def test_the_model_that_is_served_already_is_no_failure(run, pod, tmp_path):
