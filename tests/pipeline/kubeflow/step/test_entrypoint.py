@@ -61,6 +61,7 @@ def executor_input(pod, tmp_path):
     write_gates(local / "data_blessing", [Gate("leakage", "pass", 0, 0, "no copies")])
     for key in ("model_blessing", "infra_blessing", "data_blessing"):
         artifacts[key]["metadata"] = {"blessed": 1.0, "display_name": key}
+    artifacts["model_blessing"]["metadata"]["test_split"] = "0" * 64
     artifacts["baseline"]["metadata"] = {"has_baseline": 0.0, "highest_version": "0"}
     parameters = {
         "push_destination": str(tmp_path / "serving"),
