@@ -15,7 +15,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from components import progress
-from components.errors import UserError
 from components.trainer.inputs.examples import ExampleReader, count_examples
 from components.trainer.network import initial_weights
 from components.trainer.settings.trainer import BackboneSettings
@@ -52,7 +51,7 @@ def frozen_features(
     """Runs the backbone, with its initial weights, over pictures as they are (view 0).
 
     Args:
-        backbone: which network and which weights.
+        backbone: which network and which weights, not random ones.
         reader: makes batches of pixels.
         files: example files.
 
@@ -61,13 +60,9 @@ def frozen_features(
         and the labels, int64 [pictures], in the files' order.
 
     Raises:
-        UserError: the weights cannot be had, or are random.
+        UserError: the weights cannot be had.
     """
-    if backbone.from_scratch:
-        raise UserError(
-            "backbone.weights is `none`, and what a network of random weights makes of pictures "
-            "tells nothing about them: set backbone.weights=imagenet or the path of a file"
-        )
+    assert not backbone.from_scratch, "random weights tell nothing about a picture"
     network = initial_weights.pretrained_network(backbone)
     encoder = keras.Model(
         network.inputs, keras.layers.GlobalAveragePooling2D(dtype="float32")(network.output)

@@ -54,7 +54,7 @@ def find_suspects(
         The pictures that are taken for another class than theirs, the surest first.
 
     Raises:
-        UserError: the backbone's weights cannot be had, or are random.
+        UserError: the backbone's weights cannot be had.
     """
     inputs = open_inputs(settings, transform_graph, ())
     pictures, labels = frozen_features(settings.backbone, inputs.reader, files)

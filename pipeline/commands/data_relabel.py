@@ -1,6 +1,7 @@
 """`graft data relabel`."""
 
 import collections
+import os
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from components.example_gen import fixes
 from components.text import printable
 from pipeline import preflight
 from pipeline.config import load_recipe, recipe_names
-from pipeline.console import make_console, say
+from pipeline.console import make_console, redirect_output, say
 
 
 def relabel(decisions: Path, config: str, overrides: list[str], output: Path | None) -> None:
@@ -24,8 +25,6 @@ def relabel(decisions: Path, config: str, overrides: list[str], output: Path | N
     Raises:
         UserError: the file or the recipe cannot be used; nothing was written.
     """
-    from components.example_gen import relabelling
-
     recipe = load_recipe(config, overrides)
     overlay = output or Path(recipe.data.fixes or default_overlay(config))
     if overlay.absolute() == decisions.absolute():
@@ -33,7 +32,10 @@ def relabel(decisions: Path, config: str, overrides: list[str], output: Path | N
     before = fixes.read_fixes(str(overlay)) if overlay.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
         source = preflight.open_labelled(recipe, Path(scratch))
-        decided = relabelling.read_decisions(str(decisions), source, recipe.data.source)
+        with redirect_output(Path(os.devnull)):  # TensorFlow and Beam speak when imported
+            from components.example_gen import relabelling
+
+            decided = relabelling.read_decisions(str(decisions), source, recipe.data.source)
     overlay.parent.mkdir(parents=True, exist_ok=True)
     fixes.write_fixes(overlay, before | decided)
     console = make_console()

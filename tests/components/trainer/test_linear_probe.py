@@ -3,10 +3,7 @@
 import numpy as np
 import pytest
 
-from components.errors import UserError
-from components.trainer import linear_probe
 from components.trainer.linear_probe import fit, out_of_fold_probabilities
-from components.trainer.settings.trainer import BackboneSettings
 
 
 @pytest.fixture
@@ -103,8 +100,3 @@ def test_the_same_seed_gives_the_same(blobs):
         for seed in (5, 5, 6)
     )
     assert np.array_equal(first, again) and not np.array_equal(first, other)
-
-
-def test_random_weights_are_refused():
-    with pytest.raises(UserError, match=r"backbone\.weights is `none`"):
-        linear_probe.frozen_features(BackboneSettings(weights="none"), None, [])
