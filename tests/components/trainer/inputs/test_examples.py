@@ -63,7 +63,8 @@ def test_targets_in_place_of_labels_stay_with_their_pictures(reader, analyzed):
     pixels, given = (np.concatenate(part) for part in zip(*epoch, strict=True))
     assert sorted(given[:, 0]) == rows.tolist() and given[:, 0].tolist() != rows.tolist()
     np.testing.assert_array_equal(given[:, 1], -given[:, 0])
-    np.testing.assert_array_equal(pixels, first_views[given[:, 0].astype(int)])
+    # Batches of other sizes are warped by other vector instructions: the last bit may differ.
+    np.testing.assert_allclose(pixels, first_views[given[:, 0].astype(int)], atol=1e-5)
 
 
 def test_the_seed_fixes_order_and_pixels(reader, analyzed):

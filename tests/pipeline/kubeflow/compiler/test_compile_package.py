@@ -17,6 +17,7 @@ from pipeline.config import load_recipe
 from pipeline.kubeflow.compiler import compile_package as compiler
 from pipeline.kubeflow.package.documents import parse_package
 
+REPOSITORY = Path(__file__).parents[4]
 READY = (
     "kubeflow.image=registry.example.com/graft:1",
     "kubeflow.pvcs.serving=/mnt/serving",
@@ -205,15 +206,18 @@ def test_files_that_must_not_be_written(tmp_path):
 def test_the_same_recipe_gives_the_same_bytes_in_every_process(tmp_path):
     options = [option for override in READY for option in ("--set", override)]
     arguments = [sys.executable, "-m", "pipeline.cli", "compile", "digits", "-o", "-", *options]
+    folders = tmp_path / "one", tmp_path / "other"  # of no repository, whose revision is noted
+    for folder in folders:
+        folder.mkdir()
     outputs = [
         subprocess.run(
             arguments,
             capture_output=True,
             check=True,
             cwd=folder,
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(REPOSITORY)},
         ).stdout
-        for seed, folder in (("1", tmp_path), ("2", Path.cwd()))
+        for seed, folder in zip("12", folders, strict=True)
     ]
     assert outputs[0] == outputs[1]
     assert len(list(yaml.safe_load_all(outputs[0]))) == 2

@@ -71,8 +71,8 @@ def test_a_recipe_that_is_ready():
             "data.sha256 is not set: https://example.com/pets.zip needs the SHA-256 of its file",
         ),
         (
-            {"data__source": "gs://bucket/pets.zip"},
-            "data.source gs://bucket/pets.zip is a remote address: only http:// and https://",
+            {"data__source": "ftp://host/pets.zip"},
+            "data.source ftp://host/pets.zip is a remote address: only s3://, gs://, http://",
         ),
         (
             {"backbone__weights": "weights.h5"},
