@@ -53,7 +53,7 @@ def interval(
         # As heavy as a group of average size.
         bad = random.standard_exponential((count, classes), np.float32) * len(labels) / number
         values.append(statistic(labels, scores, weights, np.stack([bad, np.zeros_like(bad)])))
-    with_bad, without = np.concatenate(values, axis=1)
+    with_bad, without = np.clip(np.concatenate(values, axis=1), 0.0, 1.0)  # float32 sums
     if statistic is calibration_error:  # of which more is worse
         ends = np.quantile(without, 1.0 - confidence), np.quantile(with_bad, confidence)
     else:

@@ -167,7 +167,7 @@ def test_figures_are_those_of_the_most_probable_class(first_run):
 
 
 def test_an_equal_model_is_blessed_also_when_its_classes_have_another_order(evaluate):
-    settings = EvaluationSettings(thresholds={"auc": 0.8}, proved_as_good={"overall": 0.1})
+    settings = EvaluationSettings(thresholds={"auc": 0.7}, proved_as_good={"overall": 0.1})
     blessing, evaluation = evaluate("reordered", "good", settings)
     assert is_blessed(blessing)
     assert not blessing.has_custom_property("baseline_note")
