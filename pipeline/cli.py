@@ -312,6 +312,28 @@ def runs_prune(
 
 
 @app.command()
+def report(
+    run: Annotated[
+        str | None, typer.Argument(help="The beginning of its name.", show_default="the last")
+    ] = None,
+    recipe: RecipeOption = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="HTML file to write.", show_default="in the recipe's folder"
+        ),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Shows the page in the browser.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Makes the page of a run: verdict, gates, curves, mistakes with pictures, data, origin."""
+    from pipeline.commands.report import report_run
+
+    report_run(recipe, set_ or [], run, out, open_, json)
+
+
+@app.command()
 def verify(
     version: Annotated[
         str | None, typer.Argument(help="Its number.", show_default="what is served")

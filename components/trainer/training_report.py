@@ -118,7 +118,16 @@ class TrainingReport:
         import tensorflow as tf
 
         with tf.io.gfile.GFile(os.path.join(folder, TRAINING_FILE)) as file:
-            values = json.load(file)
+            return cls.from_json(file.read())
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainingReport":
+        """Reads the content of `training.json`.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is damaged.
+        """
+        values = json.loads(text)
         labels = values["pseudo_labels"]
         return cls(
             phases=[_phase(phase) for phase in values["phases"]],

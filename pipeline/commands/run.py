@@ -1,10 +1,13 @@
 """`graft run`."""
 
+from datetime import datetime, timezone
+
 from rich.console import Console
 
 from pipeline import preflight
 from pipeline.commands.local_run import run_locally
 from pipeline.commands.register import register_pushed
+from pipeline.commands.report import report_last
 from pipeline.config import load_recipe
 from pipeline.console import RunDisplay, say, show_result
 from pipeline.preflight import Inspection
@@ -27,10 +30,13 @@ def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> 
         UserError: the recipe cannot be run; nothing has been done.
     """
     recipe = load_recipe(config, overrides)
+    begun = datetime.now(timezone.utc)
 
     def work(console: Console, found: Inspection, display: RunDisplay) -> int:
         from pipeline.local_runner import run_local
 
+        nonlocal begun
+        begun = datetime.now(timezone.utc)
         line, notes = preflight.foresee(recipe, found.source)
         say(console, line)
         for note in notes:
@@ -42,7 +48,9 @@ def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> 
         return 0 if result.succeeded else 1
 
     title = f"{recipe.name}: {recipe.data.source} on {_network(recipe)}"
-    return run_locally(recipe, title, work, verbose=verbose, wait=wait)
+    code = run_locally(recipe, title, work, verbose=verbose, wait=wait)
+    report_last(recipe, config, overrides, begun)
+    return code
 
 
 def _network(recipe) -> str:

@@ -39,6 +39,9 @@ def test_a_run_whose_data_fail_does_not_train_and_exits_with_1(recipe, second, t
     assert "! The data failed the DataGate: nothing is trained" in shown
     assert "class counts" in shown and "Not pushed." in shown
     assert "Trainer" not in shown and "Evaluator" not in shown
+    *_, report = sorted((recipe.folder / "reports").iterdir())
+    assert report.name in shown.replace("\n", "")
+    assert "Not served. A gate said no: class counts." in report.read_text()
 
 
 def test_the_model_that_is_served_already_is_not_pushed_again(first, second):

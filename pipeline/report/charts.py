@@ -1,0 +1,91 @@
+"""Charts as SVG that goes into a page: its ink is that of the text around it.
+
+No text of others gets into one: names of classes and phases stand in the page beside it.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Stands for the ink while Matplotlib draws, and is no other colour's.
+_INK = "#010203"
+_BLUE, _ORANGE = "#3b82c4", "#d9822b"
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "graft",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "axes.titlecolor": _INK,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "legend.frameon": False,
+    "text.parse_math": False,
+}
+
+
+def curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> Markup:
+    """Loss and accuracy of each epoch of a phase; the best epoch is marked.
+
+    Args:
+        history: see `components.trainer.training_report.PhaseResult`.
+        best_epoch: index of the epoch whose weights were kept.
+    """
+    return Markup().join(_curve(history, best_epoch, name) for name in ("loss", "accuracy"))
+
+
+def _curve(history: Mapping[str, Sequence[float]], best_epoch: int, name: str) -> Markup:
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.6, 2.4), layout="constrained")
+        axes: Axes = figure.subplots()
+        for key, label, colour in ((name, "train", _BLUE), (f"val_{name}", "validation", _ORANGE)):
+            values = history.get(key, ())
+            epochs = np.arange(1, len(values) + 1)
+            axes.plot(epochs, values, color=colour, label=label, marker=".", markersize=4)
+        axes.axvline(best_epoch + 1, color=_INK, linewidth=0.8, linestyle=":")
+        axes.set_title(name)
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend()
+        return _svg(figure, f"{name} of train and validation by epoch")
+
+
+def calibration(sure: np.ndarray, right: np.ndarray, counts: np.ndarray) -> Markup:
+    """Share of right answers against the probability that was given.
+
+    Args:
+        sure: float [bins], mean of the highest probability; NaN where there are no pictures.
+        right: float [bins], share of right answers.
+        counts: int [bins], pictures.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.4, 3.2), layout="constrained")
+        axes: Axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")
+        size = 12 + 150 * counts / max(1, counts.max(initial=0))
+        axes.scatter(sure, right, s=size, color=_BLUE, alpha=0.8)
+        axes.set_xlim(-0.04, 1.04)
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_xlabel("probability given")
+        axes.set_ylabel("share right")
+        return _svg(figure, "Share of right answers against the probability that was given")
+
+
+def _svg(figure: Figure, label: str) -> Markup:
+    file = io.StringIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    start = f'<svg role="img" aria-label="{label}" class="chart" '
+    return Markup(start + text.removeprefix("<svg "))  # noqa: S704 (Matplotlib's, our words alone)

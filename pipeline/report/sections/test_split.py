@@ -1,0 +1,131 @@
+"""How the model does on the test split."""
+
+from typing import Any
+
+import numpy as np
+
+from components.evaluator import measures
+from components.evaluator.bounds import lower_bound, upper_bound
+from pipeline.report import charts
+from pipeline.report.run_files import RunFiles
+
+TITLE = "Model on the test split"
+NEEDS = ("predictions",)
+TEMPLATE = """
+<p>{{ right|figure }} of {{ pictures|figure }} pictures are right: accuracy
+{{ accuracy.value|figure }} (95 % interval {{ accuracy.low|figure }} … {{ accuracy.high|figure }}).
+</p>
+{% if not pictures %}<p>The test split is empty.</p>{% else %}
+<h3>Classes</h3>
+<p>Recall is the share of a class's pictures that are found, with its exact 95 % interval (Clopper
+and Pearson 1934); precision the share of the answers that are right.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Classes">
+<table><thead><tr><th>class</th><th class="n">pictures</th><th class="n">recall</th>
+<th class="n">interval</th><th class="n">precision</th></tr></thead><tbody>
+{% for one in classes %}
+<tr><td>{{ one.name }}</td><td class="n">{{ one.pictures|figure }}</td>
+<td class="n">{{ one.recall|figure }}</td>
+<td class="n">{{ one.low|figure }} … {{ one.high|figure }}</td>
+<td class="n">{{ one.precision|figure("never predicted") }}</td></tr>
+{% endfor %}
+</tbody></table></div>
+{% if confusion %}
+<h3>Confusion matrix</h3>
+<p>A row per true class, a column per answer.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">
+<table class="confusion"><thead><tr><th></th>
+{% for one in classes %}<th class="n" scope="col">{{ one.name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in confusion %}{% set index = loop.index0 %}
+<tr><th scope="row">{{ classes[index].name }}</th>
+{% for count in row %}<td class="n{{ " right" if loop.index0 == index and count }}
+{{- " wrong" if loop.index0 != index and count }}">{{ count if count else "·" }}</td>{% endfor %}
+</tr>{% endfor %}
+</tbody></table></div>
+{% endif %}
+{% if mistaken %}
+<h3>What is taken for what</h3>
+<ul>{% for one in mistaken %}
+<li>{{ one.pictures|figure }} × <b>{{ one.label }}</b> taken for <b>{{ one.answer }}</b></li>
+{% endfor %}</ul>
+{% endif %}
+{% if calibration %}
+<h3>Calibration</h3>
+<p>Expected calibration error {{ calibration.error|figure }}. A dot on the line is as often right as
+its probability says; a large dot stands for many pictures.</p>
+<figure>{{ chart(calibration.points) }}</figure>
+{% endif %}
+{% endif %}
+"""
+_CONFIDENCE = 0.975  # each side of a two-sided interval of 95 %
+_LARGEST_MATRIX, _MOST_MISTAKEN = 20, 10
+
+
+def facts(files: RunFiles) -> dict[str, Any]:
+    """Accuracy, classes, confusion and calibration."""
+    predictions = files.predictions
+    labels, scores = predictions.labels, predictions.candidate
+    by_name = np.argsort(predictions.classes)
+    names = [predictions.classes[number] for number in by_name]
+    confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), len(names))
+    confusion = confusion[np.ix_(by_name, by_name)]
+    right, pictures = int(confusion.trace()), len(labels)
+    mistakes = confusion - np.diag(confusion.diagonal())
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:_MOST_MISTAKEN]
+    pairs = zip(*np.unravel_index(order, mistakes.shape), strict=True)
+    return {
+        "pictures": pictures,
+        "right": right,
+        "accuracy": {"value": right / pictures if pictures else None, **_interval(right, pictures)},
+        "classes": [
+            {
+                "name": name,
+                "pictures": int(count),
+                "recall": hits / count if count else None,
+                "precision": hits / answers if answers else None,
+                **_interval(int(hits), int(count)),
+            }
+            for name, hits, count, answers in zip(
+                names,
+                confusion.diagonal().tolist(),
+                confusion.sum(axis=1).tolist(),
+                confusion.sum(axis=0).tolist(),
+                strict=True,
+            )
+        ],
+        "confusion": confusion.tolist() if len(names) <= _LARGEST_MATRIX else None,
+        "mistaken": [
+            {"label": names[row], "answer": names[column], "pictures": int(mistakes[row, column])}
+            for row, column in pairs
+            if mistakes[row, column]
+        ],
+        "calibration": _calibration(labels, scores),
+    }
+
+
+def chart(points: list[dict[str, float]]):
+    """The calibration diagram."""
+    columns = (np.array([one[key] for one in points]) for key in ("sure", "right", "pictures"))
+    return charts.calibration(*columns)
+
+
+def _calibration(labels: np.ndarray, scores: np.ndarray) -> dict[str, Any] | None:
+    """The error, and mean probability and share of right answers of the bins with pictures."""
+    if not len(labels) or np.isnan(scores).any():
+        return None
+    _, bins = measures.calibration_gaps(labels, scores)
+    sure, right = scores.max(axis=1), scores.argmax(axis=1) == labels
+    points = [
+        {
+            "sure": float(sure[bins == number].mean()),
+            "right": float(right[bins == number].mean()),
+            "pictures": int((bins == number).sum()),
+        }
+        for number in np.unique(bins)
+    ]
+    return {"error": measures.calibration_error(labels, scores), "points": points}
+
+
+def _interval(right: int, count: int) -> dict[str, float]:
+    low, high = (bound(right, count, _CONFIDENCE) for bound in (lower_bound, upper_bound))
+    return {"low": low, "high": high}

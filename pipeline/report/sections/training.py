@@ -1,0 +1,45 @@
+"""How the training went, and where the run's time did."""
+
+from typing import Any
+
+from pipeline.report import charts
+from pipeline.report.run_files import RunFiles
+
+TITLE = "Training"
+NEEDS = ("training",)
+TEMPLATE = """
+{% for phase in phases %}
+<h3>{{ phase.name }}{% if phase.kept %} (kept){% endif %}</h3>
+<p>{{ phase.trainable|figure }} of {{ phase.total|figure }} parameters learned for
+{{ phase.epochs }} epochs in {{ phase.seconds|seconds }}. The best epoch, {{ phase.best_epoch }},
+has validation accuracy {{ phase.val_accuracy|figure }} and loss {{ phase.val_loss|figure }}.</p>
+<figure>{{ chart(phase) }}</figure>
+{% endfor %}
+"""
+
+
+def facts(files: RunFiles) -> dict[str, Any]:
+    """Each phase in figures."""
+    training = files.training
+    return {
+        "phases": [
+            {
+                "name": phase.name,
+                "kept": phase.name == training.kept,
+                "trainable": phase.parameters.trainable,
+                "total": phase.parameters.total,
+                "epochs": len(phase.history["loss"]),
+                "seconds": phase.seconds,
+                "best_epoch": phase.best_epoch + 1,
+                "val_accuracy": phase.val_accuracy,
+                "val_loss": phase.val_loss,
+                "history": phase.history,
+            }
+            for phase in training.phases
+        ]
+    }
+
+
+def chart(phase: dict[str, Any]):
+    """The curves of a phase."""
+    return charts.curves(phase["history"], phase["best_epoch"] - 1)

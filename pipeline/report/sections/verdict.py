@@ -1,0 +1,77 @@
+"""What was decided, what is served, and what each gate found."""
+
+import dataclasses
+from datetime import timezone
+from typing import Any
+
+from components.gates import failed
+from pipeline.report.run_files import RunFiles
+
+TITLE = "Verdict"
+NEEDS = ("gates", "versions")
+TEMPLATE = """
+<p class="verdict {{ tone }}">{{ sentence }}</p>
+<dl>
+  <dt>Served now</dt><dd>{{ served_now or "nothing" }}</dd>
+  <dt>Served before</dt><dd>{{ served_before or "nothing" }}</dd>
+  {% if roll_back %}<dt>To roll back</dt><dd><code>{{ roll_back }}</code></dd>{% endif %}
+</dl>
+{% if gates %}
+<h3>Gates</h3>
+<div class="scroll" tabindex="0" role="region" aria-label="Gates">
+<table class="gates">
+  <thead><tr><th>verdict</th><th>gate</th><th class="n">value</th><th class="n">interval</th>
+  <th class="n">bound</th><th>finding</th></tr></thead>
+  <tbody>
+  {% for gate in gates %}
+  <tr><td><span class="mark {{ gate.verdict }}">{{ words[gate.verdict] }}</span></td>
+  <td>{{ gate.name }}</td><td class="n">{{ gate.value|figure }}</td>
+  <td class="n">{% if gate.interval %}{{ gate.interval[0]|figure }} … {{ gate.interval[1]|figure }}
+  {% endif %}</td><td class="n">{{ gate.bound|figure }}</td><td>{{ gate.message }}</td></tr>
+  {% endfor %}
+  </tbody>
+</table>
+</div>
+{% else %}<p>No gate was asked.</p>{% endif %}
+"""
+_WORDS = {"pass": "yes", "warn": "look", "fail": "no"}
+_FAIL, _PASS, _WARN = "fail", "pass", "warn"
+
+
+def facts(files: RunFiles) -> dict[str, Any]:
+    """The decision, the versions, and the rows of the gates, the worst first."""
+    tone, sentence = _sentence(files)
+    served = [f"version {one.name}{_when(one)}" for one in files.versions[-2:]]
+    order = [_FAIL, _WARN, _PASS]
+    gates = sorted(files.gates, key=lambda gate: order.index(gate.verdict))
+    return {
+        "tone": tone,
+        "sentence": sentence,
+        "served_now": served[-1] if served else "",
+        "served_before": served[0] if len(served) > 1 else "",
+        "roll_back": files.command("versions", "rollback") if len(served) > 1 else "",
+        "gates": [dataclasses.asdict(gate) for gate in gates],
+        "words": _WORDS,
+    }
+
+
+def _sentence(files: RunFiles) -> tuple[str, str]:
+    run = files.run
+    bad = [node for node in run.nodes if node.state not in ("run", "cached")]
+    if bad:
+        nodes = ", ".join(f"{node.node_id} ({node.state})" for node in bad)
+        return _FAIL, f"The run did not get to its end: {nodes}. Nothing was pushed by it."
+    if no := failed(files.gates):
+        count = "A gate" if len(no) == 1 else f"{len(no)} gates"
+        return _FAIL, f"Not served. {count} said no: {', '.join(gate.name for gate in no)}."
+    if run.version:
+        looks = sum(gate.verdict == _WARN for gate in files.gates)
+        note = f"; {looks} could not be answered or need a look" if looks else ""
+        return _PASS, f"Served as version {run.version}: no gate said no{note}."
+    return _WARN, "No gate said no, but nothing was pushed."
+
+
+def _when(version) -> str:
+    if version.pushed_at is None:
+        return ""
+    return f", pushed {version.pushed_at.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
