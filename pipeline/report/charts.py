@@ -42,19 +42,23 @@ def curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> Markup:
         history: see `components.trainer.training_report.PhaseResult`.
         best_epoch: index of the epoch whose weights were kept.
     """
+    return Markup().join(_curve(history, best_epoch, name) for name in ("loss", "accuracy"))
+
+
+def _curve(history: Mapping[str, Sequence[float]], best_epoch: int, name: str) -> Markup:
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(6.6, 2.4), layout="constrained")
-        for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-            for key, label, colour in ((name, "train", _BLUE), (f"val_{name}", "val.", _ORANGE)):
-                values = history.get(key, ())
-                epochs = np.arange(1, len(values) + 1)
-                axes.plot(epochs, values, color=colour, label=label, marker=".", markersize=4)
-            axes.axvline(best_epoch + 1, color=_INK, linewidth=0.8, linestyle=":")
-            axes.set_title(name)
-            axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.legend()
-        return _svg(figure, "Loss and accuracy of train and validation by epoch")
+        figure = Figure(figsize=(3.6, 2.4), layout="constrained")
+        axes: Axes = figure.subplots()
+        for key, label, colour in ((name, "train", _BLUE), (f"val_{name}", "validation", _ORANGE)):
+            values = history.get(key, ())
+            epochs = np.arange(1, len(values) + 1)
+            axes.plot(epochs, values, color=colour, label=label, marker=".", markersize=4)
+        axes.axvline(best_epoch + 1, color=_INK, linewidth=0.8, linestyle=":")
+        axes.set_title(name)
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend()
+        return _svg(figure, f"{name} of train and validation by epoch")
 
 
 def calibration(sure: np.ndarray, right: np.ndarray, counts: np.ndarray) -> Markup:

@@ -2,9 +2,10 @@
 
 import base64
 import contextlib
+import hashlib
 import io
 import warnings
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -21,18 +22,18 @@ _SIDE = 112
 _MOST_BYTES = 64 << 20
 
 
-def thumbnails(recipe: Recipe, paths: Collection[str]) -> dict[str, str]:
+def thumbnails(recipe: Recipe, image_ids: Mapping[str, str]) -> dict[str, str]:
     """Makes thumbnails, upright and RGB, of at most 112 x 112 pixels.
 
     Args:
         recipe: whose source holds the pictures.
-        paths: as `pictures.parquet` has them.
+        image_ids: SHA-256 of the files, hexadecimal, by their paths as `pictures.parquet` has them.
 
     Returns:
-        `data:` URIs by path, without the pictures that are gone, damaged or larger than
-        `data.max_pixels`. Nothing is downloaded for them.
+        `data:` URIs by path, without the pictures that are gone, damaged, larger than
+        `data.max_pixels` or other ones than those of the run. Nothing is downloaded for them.
     """
-    if not paths or remote.is_address(recipe.data.source):
+    if not image_ids or remote.is_address(recipe.data.source):
         return {}
     try:
         source = open_labelled(recipe)
@@ -42,10 +43,12 @@ def thumbnails(recipe: Recipe, paths: Collection[str]) -> dict[str, str]:
         return {}
     items = {to_utf8(item.path): item for item in source.items}
     made = {}
-    for path in paths:
+    for path, image_id in image_ids.items():
         # Nearly anything is raised on a damaged file, and a page can do without the picture.
         with contextlib.suppress(Exception):
-            made[path] = _thumbnail(_read(source, items[path]), recipe.data.max_pixels)
+            data = _read(source, items[path])
+            if hashlib.sha256(data).hexdigest() == image_id:
+                made[path] = _thumbnail(data, recipe.data.max_pixels)
     return made
 
 

@@ -26,8 +26,8 @@ def facts(files: RunFiles) -> dict[str, Any]:
         word: [change for change in files.changes if change["change"] == word][:_MOST]
         for word in ("worse", "better")
     }
-    paths = [change["path"] for changes in shown.values() for change in changes]
-    images = thumbnails(files.recipe, paths)
+    ids = {one["path"]: one["image_id"] for changes in shown.values() for one in changes}
+    images = thumbnails(files.recipe, ids)
     return {
         "compared": len(files.predictions.labels),
         "better": counts["better"],

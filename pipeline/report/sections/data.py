@@ -8,9 +8,10 @@ from pipeline.report.run_files import RunFiles
 TITLE = "Data"
 NEEDS = ("data_summary", "quarantine")
 TEMPLATE = """
-<p>{{ total|figure }} pictures of {{ source }}. {{ copies|figure }} are copies of others (of these
-{{ identical|figure }} to the byte), {{ contradicting|figure }} of them in another class, and
-{{ leaking|figure }} in another split.</p>
+<p>{{ total|figure }} pictures of {{ source }}. {% if copies %}{{ copies|figure }} are copies of
+others ({{ identical|figure }} to the byte); {{ contradicting|figure }} groups of copies are in more
+than one class, {{ leaking|figure }} in more than one split.{% else %}None is a copy of another.
+{% endif %}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Pictures by class and split">
 <table><thead><tr><th>class</th>{% for split in splits %}<th class="n">{{ split }}</th>{% endfor %}
 </tr></thead><tbody>

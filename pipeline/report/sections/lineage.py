@@ -63,6 +63,6 @@ def _origin(known: dict[str, Any]) -> dict[str, str]:
     git = known.get("git")
     revision = f"{git['revision']}{' (with changes)' if git['dirty'] else ''}" if git else "none"
     versions = {f"{name} version": version for name, version in known["versions"].items()}
-    inputs = {f"SHA-256 of {name}": value for name, value in known["inputs"].items() if value}
-    digests = {"SHA-256 of Graft's code": known["code"], "of the libraries": known["libraries"]}
+    inputs = {name.replace("_", " "): value for name, value in known["inputs"].items() if value}
+    digests = {"SHA-256 of the code": known["code"], "SHA-256 of the libraries": known["libraries"]}
     return {**versions, "Git revision": revision, **digests, **inputs}

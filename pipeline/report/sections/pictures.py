@@ -26,8 +26,8 @@ def facts(files: RunFiles) -> dict[str, Any]:
     wrong = np.flatnonzero(answers != predictions.labels)
     worst = wrong[np.argsort(-sure[wrong], kind="stable")][:_MOST]
     least_sure = np.argsort(sure, kind="stable")[:_MOST]
-    paths = predictions.pictures[features.PATH]
-    images = thumbnails(files.recipe, {paths[row] for row in (*worst, *least_sure)})
+    paths, ids = (predictions.pictures[name] for name in (features.PATH, features.IMAGE_ID))
+    images = thumbnails(files.recipe, {paths[row]: ids[row] for row in (*worst, *least_sure)})
 
     def shown(rows: np.ndarray) -> list[dict[str, Any]]:
         return [

@@ -53,7 +53,7 @@ and Pearson 1934); precision the share of the answers that are right.</p>
 <h3>Calibration</h3>
 <p>Expected calibration error {{ calibration.error|figure }}. A dot on the line is as often right as
 its probability says; a large dot stands for many pictures.</p>
-<figure class="small">{{ chart(calibration.points) }}</figure>
+<figure>{{ chart(calibration.points) }}</figure>
 {% endif %}
 {% endif %}
 """

@@ -1,6 +1,8 @@
 """The page of a run, of what its nodes left."""
 
 import base64
+import dataclasses
+import hashlib
 import io
 import json
 import re
@@ -13,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from components.errors import UserError
 from components.gates import Gate, write_gates
 from pipeline.commands import report as report_command
 from pipeline.config import load_recipe
@@ -92,7 +95,7 @@ class Run:
         folder = self.artifact("Evaluator", "evaluation")
         paths = [f"{classes[0]}/0.jpg", f"{classes[0]}/1.jpg", f"{classes[1]}/0.jpg"]
         rows = {
-            "image_id": ["0", "1", "2"],
+            "image_id": [self.image_id(path) for path in paths],
             "path": paths,
             "label": [classes[0], classes[0], classes[1]],
             "candidate": pa.array(scores or [[0.9, 0.1]] * 3, pa.list_(pa.float32())),
@@ -101,9 +104,14 @@ class Run:
         }
         table = pa.table(rows).replace_schema_metadata({b"classes": json.dumps(list(classes))})
         pq.write_table(table, folder / "predictions.parquet")
-        change = {"change": "worse", "image_id": "2", "path": paths[2], "label": classes[1]}
+        change = {"change": "worse", "path": paths[2], "label": classes[1]}
+        change["image_id"] = self.image_id(paths[2])
         lines = [json.dumps(change | {"candidate": classes[0], "served": classes[1]}) + "\n"]
         (folder / "changes.jsonl").write_text("".join(lines) if served else "")
+
+    def image_id(self, path: str) -> str:
+        file = self.pictures / path
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "0"
 
     def gates(self, *gates: Gate) -> None:
         write_gates(self.artifact("Evaluator", "blessing"), gates)
@@ -157,7 +165,7 @@ def test_a_pushed_run_shows_everything(pushed):
     assert f"graft versions rollback --recipe {pushed.config}" in text
     assert "0.7 … 0.99" in " ".join(text.split())
     assert "right and the model that was served 1." in " ".join(text.split())
-    assert text.count('role="img"') == 2, "curves and calibration"
+    assert text.count('role="img"') == 3, "two curves and calibration"
     assert len(text) < 5_000_000
 
 
@@ -188,7 +196,7 @@ def test_a_failed_run_shows_how_far_it_got(run):
     assert "the run did not get as far as Evaluator" in left_out(text)
     assert "No gate was asked" in text and "Served now</dt><dd>nothing" in text
     assert "versions rollback" not in text
-    assert "are copies of others" in text
+    assert "3 are copies of" in text
 
 
 def test_names_never_reach_the_page_as_they_are(run):
@@ -235,12 +243,18 @@ def test_pictures_are_upright_and_small(pushed):
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (56, 112)
 
 
-def test_pictures_that_are_gone_or_too_large_leave_their_captions(pushed):
+def test_pictures_that_are_gone_or_other_ones_leave_their_captions(pushed):
     (pushed.pictures / "dog" / "0.jpg").unlink()
-    Image.new("1", (20_000, 12_000)).save(pushed.pictures / "cat" / "0.jpg", "PNG")
+    Image.new("RGB", (30, 30)).save(pushed.pictures / "cat" / "0.jpg")
     text = pushed.page("2")
     assert text.count("picture not at hand") == 4, "dog/0 in three galleries, cat/0 in one"
-    assert "dog/0.jpg" in text and "cat/1.jpg: a picture of cat" in text
+    assert "dog/0.jpg" in text and 'alt="cat/1.jpg: a picture of cat"' in text
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded(pushed):
+    recipe = load_recipe(str(pushed.config), [f"data.max_pixels={200 * 100 - 1}"])
+    files = dataclasses.replace(pushed.files("2"), recipe=recipe)
+    assert 'src="data:image' not in page.make_page(files)
 
 
 def test_without_the_source_and_after_pruning(pushed):
@@ -290,3 +304,29 @@ def test_a_page_that_cannot_be_made_is_one_line(told, monkeypatch):
 
     monkeypatch.setattr(page, "write_page", fail)
     assert told() == "No report (OSError: disk full)\n"
+
+
+@pytest.fixture
+def command(pushed, monkeypatch, capfd):
+    """Calls `graft report`; gives what it printed."""
+    run = pushed.files("2").run
+    monkeypatch.setattr(report_command.run_history, "find_run", lambda folder, name: run)
+
+    def command(output: Path | None, as_json: bool = False) -> str:
+        report_command.report_run(str(pushed.config), [], None, output, False, as_json)
+        return capfd.readouterr().out
+
+    return command
+
+
+def test_the_command_writes_the_page_or_prints_the_facts(command, pushed):
+    path = pushed.folder / "new" / "page.html"
+    assert "Report:" in command(path) and path.read_text().startswith("<!doctype html>")
+    told = json.loads(command(None, as_json=True))
+    assert told["comparison"]["worse"] == 1 and told["verdict"]["served_now"] == "version 2"
+    assert not (pushed.folder / "runs" / "tiny" / "reports").exists()
+
+
+def test_a_page_that_cannot_be_written_is_the_users_to_mend(command, pushed):
+    with pytest.raises(UserError, match=r"--out .*source cannot be written: Is a directory"):
+        command(pushed.pictures)
