@@ -60,7 +60,7 @@ def _sentence(files: RunFiles) -> tuple[str, str]:
     bad = [node for node in run.nodes if node.state not in ("run", "cached")]
     if bad:
         nodes = ", ".join(f"{node.node_id} ({node.state})" for node in bad)
-        return _FAIL, f"The run did not get to its end: {nodes}. Nothing was pushed by it."
+        return _FAIL, f"The run did not get to its end: {nodes}. It pushed nothing."
     if no := failed(files.gates):
         count = "A gate" if len(no) == 1 else f"{len(no)} gates"
         return _FAIL, f"Not served. {count} said no: {', '.join(gate.name for gate in no)}."
