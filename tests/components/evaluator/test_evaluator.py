@@ -219,7 +219,7 @@ def test_a_better_model_is_blessed(evaluate):
 
 def test_auc_and_loss_are_those_of_scikit_learn(worse_run, models, examples):
     overall = results.read_metrics(worse_run[1].uri).overall
-    records = tf.data.TFRecordDataset(str(next(examples.glob("*/*"))), features.COMPRESSION)
+    records = tf.data.TFRecordDataset(str(next(examples.glob("Split-*/*"))), features.COMPRESSION)
     batch = tf.constant(list(records.as_numpy_iterator()))
     model = tf.saved_model.load(str(models / "dull" / "Format-Serving"))
     scores = model.signatures["from_examples"](batch)["probabilities"].numpy()
