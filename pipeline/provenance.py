@@ -25,8 +25,8 @@ def provenance(recipe: Recipe, inputs: dict[str, str]) -> str:
     Returns:
         An object with the keys `recipe` (in full, with all defaults), `inputs`, `code` (SHA-256 of
         Graft's own), `libraries` (SHA-256 over their names and versions), `versions` (of Graft,
-        TFX, TensorFlow and Python) and `git` (of the working directory: `revision` and `dirty`;
-        None outside a repository).
+        TFX, TensorFlow and Python), `processor` (its name: another one rounds differently) and
+        `git` (of the working directory: `revision` and `dirty`; None outside a repository).
     """
     libraries = library_versions()
     lines = "".join(f"{name}=={version}\n" for name, version in sorted(libraries.items()))
@@ -41,9 +41,19 @@ def provenance(recipe: Recipe, inputs: dict[str, str]) -> str:
             "tfx": libraries["tfx"],
             "tensorflow": libraries["tensorflow"],
         },
+        "processor": _processor(),
         "git": _git(Path.cwd()),
     }
     return json.dumps(facts, indent=2)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def _git(folder: Path) -> dict[str, Any] | None:

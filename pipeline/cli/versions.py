@@ -1,10 +1,18 @@
-"""`graft versions` and `graft verify`."""
+"""`graft versions`, `verify` and `reproduce`."""
 
 from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_RECIPE, ConfigArgument, JsonOption, RecipeOption, SetOption
+from pipeline.cli.options import (
+    DEFAULT_RECIPE,
+    ConfigArgument,
+    JsonOption,
+    RecipeOption,
+    SetOption,
+    VerboseOption,
+    WaitOption,
+)
 
 app = typer.Typer(help="The served versions of a model.", no_args_is_help=True)
 
@@ -76,6 +84,22 @@ def versions_prune(
     from pipeline.commands.versions import prune_versions
 
     prune_versions(config, set_ or [], keep)
+
+
+def reproduce(
+    version: Annotated[str, typer.Argument(help="Its number.")],
+    recipe: RecipeOption = DEFAULT_RECIPE,
+    set_: SetOption = None,
+    wait: WaitOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Trains a version again from its record and compares the weights (exit code 1 if others).
+
+    Nothing is pushed. On one processor, with the same libraries, they are equal to the byte.
+    """
+    from pipeline.commands.reproduce import reproduce as reproduce_version
+
+    raise typer.Exit(reproduce_version(recipe, set_ or [], version, verbose, wait))
 
 
 def verify(

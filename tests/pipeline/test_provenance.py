@@ -21,6 +21,7 @@ def test_the_recipe_is_there_in_full_and_so_are_versions_and_inputs(facts):
     assert found["recipe"]["push"]["allow_taken_back"] is False, "with its defaults"
     assert found["inputs"] == {"a": "b"}
     assert set(found["versions"]) == {"graft", "python", "tfx", "tensorflow"}
+    assert found["processor"]
     assert len(found["code"]) == len(found["libraries"]) == 64
 
 

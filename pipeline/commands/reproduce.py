@@ -1,0 +1,112 @@
+"""`graft reproduce`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from components import features, served_versions
+from components.data_gate.pictures import read_pictures
+from components.errors import UserError
+from pipeline.commands.local_run import run_locally
+from pipeline.config import Recipe, load_recipe
+from pipeline.console import RunDisplay, say
+from pipeline.evidence import read_evidence
+from pipeline.node_ids import IMAGE_EXAMPLE_GEN, TRAINER
+from pipeline.preflight import Inspection
+from pipeline.provenance import provenance
+
+_WEIGHTS = "variables/variables.data-00000-of-00001"
+
+
+def reproduce(config: str, overrides: list[str], version: str, verbose: bool, wait: bool) -> int:
+    """Trains a version again from what was recorded of it, and compares the weights.
+
+    Nothing is pushed. What it makes lies in `reproduce/<version>` in the recipe's folder, from
+    which the same command goes on.
+
+    Args:
+        config: name or path of the recipe whose destination holds the version.
+        overrides: `key=value`, see `load_recipe`.
+        version: its number.
+        verbose: leaves the log on the terminal.
+        wait: until another reproduction of this version has ended.
+
+    Returns:
+        The exit code: 0 when the weights are equal to the byte, 1 when they are not or a node
+        failed.
+
+    Raises:
+        UserError: there is no such version, or it has no record of what it was made of.
+    """
+    told = load_recipe(config, overrides)
+    folder = told.push_destination / version
+    weights = folder / _WEIGHTS
+    if not weights.is_file():
+        known = [found.name for found in served_versions.list_versions(told.push_destination)]
+        raise UserError(
+            f"{told.push_destination} has no version {version} (there are: "
+            f"{', '.join(known) or 'none'})"
+        )
+    recorded = read_evidence(told.push_destination, version).provenance
+    if not recorded:
+        raise UserError(f"{folder} has no record of what it was made of: it cannot be made again")
+    recipe = Recipe.model_validate(recorded["recipe"])
+    recipe = recipe.replaced(
+        workspace=str(told.folder / "reproduce" / version),
+        push=recipe.push.replaced(destination=""),  # in the workspace: nothing is compared with
+    )
+
+    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+        from pipeline.local_runner import run_up_to
+
+        outputs = run_up_to(TRAINER, recipe, display, found)
+        if TRAINER not in outputs:  # the display has said why
+            return 1
+        again = Path(outputs[TRAINER]["model"][0].uri, "Format-Serving", _WEIGHTS)
+        if again.read_bytes() == weights.read_bytes():
+            say(console, f"The weights of version {version} are reproduced, equal to the byte")
+            return 0
+        examples = Path(outputs[IMAGE_EXAMPLE_GEN]["examples"][0].uri)
+        then = served_versions.evidence_folder(told.push_destination, version)
+        causes = _differences(recipe, recorded)
+        if _pictures(examples) != _pictures(then):
+            causes.insert(0, "pictures, labels or splits")
+        why = f"other than then: {', '.join(causes)}" if causes else "nothing else is known to"
+        say(console, f"The weights of version {version} differ; {why}", style="red")
+        return 1
+
+    return run_locally(recipe, f"Version {version} again", work, verbose=verbose, wait=wait)
+
+
+def _differences(recipe: Recipe, recorded: dict[str, Any]) -> list[str]:
+    """What is known to be other than when a version was made, but for the pictures."""
+    from components.trainer.network import initial_weights
+    from components.trainer.targets import teacher_files
+
+    inputs = {
+        "weights_fingerprint": initial_weights.fingerprint(recipe.backbone),
+        "teacher_fingerprint": teacher_files.fingerprint(recipe.distillation),
+    }
+    now = json.loads(provenance(recipe, inputs))
+    words = {
+        "Graft's code": (now["code"], recorded["code"]),
+        "versions of libraries": (now["libraries"], recorded["libraries"]),
+        "the processor": (now["processor"], recorded.get("processor")),
+        "the files of backbone.weights": [
+            of["inputs"].get("weights_fingerprint") for of in (now, recorded)
+        ],
+        "the teacher": [of["inputs"].get("teacher_fingerprint") for of in (now, recorded)],
+    }
+    return [what for what, (one, other) in words.items() if one != other]
+
+
+def _pictures(folder: Path) -> list[tuple[str, str, str]]:
+    """Content id, label and split of each picture; nothing where there is no table."""
+    try:
+        table = read_pictures(folder)
+    except UserError:
+        return []
+    names = (features.IMAGE_ID, features.LABEL, features.SPLIT)
+    return sorted(zip(*(table[name] for name in names), strict=True))

@@ -1,0 +1,106 @@
+"""`graft reproduce`, with a training that only writes weights."""
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from components.errors import UserError
+from components.pusher.push import push
+from components.served_versions import served_state
+from pipeline import local_runner
+from pipeline.commands import reproduce as command
+from pipeline.config import load_recipe
+from pipeline.provenance import provenance
+
+
+def table(folder, label="bar"):
+    folder.mkdir(parents=True, exist_ok=True)
+    row = {"image_id": "a", "path": "a.jpg", "group": "a", "label": label, "split": "train"}
+    pd.DataFrame([row]).to_parquet(folder / "pictures.parquet")
+
+
+@pytest.fixture
+def config(tmp_path, write_pictures) -> str:
+    """The path of a recipe that serves version 1."""
+    pictures = write_pictures(tmp_path / "pictures", per_class=4)
+    path = tmp_path / "tiny.yaml"
+    path.write_text(
+        f"name: tiny\nworkspace: {tmp_path / 'runs'}\ndata: {{source: {pictures}}}\n"
+        "backbone: {weights: glyphs, alpha: 0.35, image_size: 32}\n"
+    )
+    model, found = tmp_path / "model", tmp_path / "found"
+    (model / "variables").mkdir(parents=True)
+    (model / "saved_model.pb").write_text("graph")
+    (model / "variables" / "variables.data-00000-of-00001").write_text("weights")
+    table(found)
+    recipe = load_recipe(str(path), ["seed=3"])
+    inputs = {"weights_fingerprint": "", "teacher_fingerprint": ""}
+    (found / "provenance.json").write_text(provenance(recipe, inputs))
+    recipe.push_destination.mkdir(parents=True)
+    push(model, recipe.push_destination, served_state(recipe.push_destination), [found])
+    return str(path)
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch, capfd):
+    """`train(config, weights, label)` reproduces version 1; gives exit code, words and recipe."""
+
+    def train(config, weights="weights", label="bar"):
+        trained = []
+
+        def run_up_to(node_id, recipe, listener, found):
+            trained.append(recipe)
+            if weights is None:
+                return {}
+            folder = tmp_path / "again" / "Format-Serving" / "variables"
+            folder.mkdir(parents=True)
+            (folder / "variables.data-00000-of-00001").write_text(weights)
+            table(tmp_path / "examples", label)
+            uris = {"model": tmp_path / "again", "examples": tmp_path / "examples"}
+            made = {key: [SimpleNamespace(uri=str(uri))] for key, uri in uris.items()}
+            return {"Trainer": made, "ImageExampleGen": made}
+
+        monkeypatch.setattr(local_runner, "run_up_to", run_up_to)
+        code = command.reproduce(config, [], "1", verbose=False, wait=False)
+        return code, capfd.readouterr().out.splitlines()[-1], trained[0]
+
+    return train
+
+
+def test_equal_weights_are_a_proof(config, train, tmp_path):
+    code, said, recipe = train(config)
+    assert (code, said) == (0, "The weights of version 1 are reproduced, equal to the byte")
+    assert recipe.seed == 3, "the recipe is that of then"
+    assert recipe.folder == tmp_path / "runs" / "tiny" / "reproduce" / "1" / "tiny"
+    assert recipe.push_destination.is_relative_to(recipe.folder), "what is served is not touched"
+
+
+def test_of_other_weights_it_is_said_what_else_is_other(config, train, tmp_path):
+    file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
+    facts = json.loads(file.read_text())
+    file.write_text(json.dumps(facts | {"code": "0" * 64, "processor": "an abacus"}))
+    code, said, _ = train(config, "others", label="disc")
+    assert code == 1
+    assert said == (
+        "The weights of version 1 differ; other than then: pictures, labels or splits, Graft's "
+        "code, the processor"
+    )
+
+
+def test_where_nothing_else_is_known_to_differ_that_is_said(config, train):
+    code, said, _ = train(config, "others")
+    assert (code, said) == (1, "The weights of version 1 differ; nothing else is known to")
+
+
+def test_data_that_fail_their_gate_are_not_trained_on(config, train):
+    assert train(config, weights=None)[0] == 1
+
+
+def test_what_cannot_be_made_again(config, tmp_path):
+    with pytest.raises(UserError, match=r"serving has no version 7 \(there are: 1\)"):
+        command.reproduce(config, [], "7", verbose=False, wait=False)
+    (tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json").unlink()
+    with pytest.raises(UserError, match="/1 has no record of what it was made of"):
+        command.reproduce(config, [], "1", verbose=False, wait=False)
