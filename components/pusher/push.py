@@ -103,14 +103,7 @@ def republish(destination: Path, name: str, reason: str) -> Path:
 def _publish(staging: Path, destination: Path, compared: ServedState, **rollback: str) -> Path:
     """Renames `model` and `evidence` to what they are to be; whoever calls it holds the lock."""
     model, evidence = staging / "model", staging / "evidence"
-    record = PushRecord(
-        datetime.now(timezone.utc),
-        served_versions.content_digest(model),
-        file_sizes(model),
-        served_versions.evidence_digests(evidence),
-        **rollback,
-    )
-    served_versions.write_push_record(evidence, record)
+    _record(model, evidence, **rollback)
     sync(staging)
     _check_unchanged(destination, compared)
     version = destination / str(compared.highest + 1)
@@ -133,6 +126,17 @@ def _publish(staging: Path, destination: Path, compared: ServedState, **rollback
         evidence_of_version.rename(staging / "withdrawn evidence")
         raise _stale(destination, compared)
     return version
+
+
+def _record(model: Path, evidence: Path, **rollback: str) -> None:
+    record = PushRecord(
+        datetime.now(timezone.utc),
+        served_versions.content_digest(model),
+        file_sizes(model),
+        served_versions.evidence_digests(evidence),
+        **rollback,
+    )
+    served_versions.write_push_record(evidence, record)
 
 
 def _check_number_left(destination: Path, compared: ServedState) -> None:

@@ -220,8 +220,13 @@ def break_pusher() -> None:
     from components.pusher import push
     from components.served_versions import ServedState
 
-    def copy_into_place(model: Path, destination: Path, compared: ServedState, _) -> Path:
-        return Path(shutil.copytree(model, destination / str(compared.highest + 1)))
+    def copy_into_place(model: Path, destination: Path, compared: ServedState, evidence) -> Path:
+        version = Path(shutil.copytree(model, destination / str(compared.highest + 1)))
+        kept = destination / "evidence" / version.name
+        for folder in evidence:
+            shutil.copytree(folder, kept, dirs_exist_ok=True)
+        push._record(version, kept)
+        return version
 
     push.push = copy_into_place
 

@@ -15,6 +15,7 @@ ENTRIES = (
     TRAINING,
     TRANSFORM,
     "components.example_gen.executor",
+    "components.data_gate.executor",
     "components.evaluator.executor",
     "components.serving_gate.executor",
     "components.serving_gate.__main__",
@@ -52,7 +53,7 @@ def test_it_covers_all_that_the_code_imports(entry, graph):
 
 def test_the_nodes_that_carry_a_digest_begin_where_it_begins():
     text = (ROOT / "pipeline" / "pipeline.py").read_text()
-    assert text.count("code_digest(") == 7
+    assert text.count("code_digest(") == 8
     assert all(f'"{entry}"' in text for entry in ENTRIES)
 
 

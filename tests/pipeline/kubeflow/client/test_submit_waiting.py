@@ -10,16 +10,19 @@ import pytest
 import yaml
 
 from pipeline.kubeflow.client import connection
+from pipeline.node_ids import ALL, TRANSFORM
 
 _SECRET = "s3cr3t-t0ken"
+# Steps that are done when Transform begins.
+BEFORE_TRANSFORM = ALL.index(TRANSFORM)
 
 
 def test_wait_shows_the_steps_as_they_come(kfp, submit):
     kfp.play(
         ("PENDING", None),
         ("RUNNING", {"done": 0, "now": "RUNNING"}),
-        ("RUNNING", {"done": 4, "now": "RUNNING"}),
-        ("SUCCEEDED", {"done": 10}),
+        ("RUNNING", {"done": BEFORE_TRANSFORM, "now": "RUNNING"}),
+        ("SUCCEEDED", {"done": len(ALL)}),
     )
     code, out = submit(wait=True)
     assert code == 0
@@ -31,7 +34,10 @@ def test_wait_shows_the_steps_as_they_come(kfp, submit):
 
 
 def test_a_failure_names_the_step_and_shows_the_end_of_its_log(kfp, submit):
-    kfp.play(("RUNNING", {"done": 4, "now": "RUNNING"}), ("FAILED", {"done": 4, "now": "FAILED"}))
+    kfp.play(
+        ("RUNNING", {"done": BEFORE_TRANSFORM, "now": "RUNNING"}),
+        ("FAILED", {"done": BEFORE_TRANSFORM, "now": "FAILED"}),
+    )
     pod = kfp.pod("root.Transform.executor")
     log = [f"line {n}" for n in range(100)] + [
         "\x1b[31mgraft: the disk is full [/no markup]\x1b[0m"
@@ -39,7 +45,7 @@ def test_a_failure_names_the_step_and_shows_the_end_of_its_log(kfp, submit):
     kfp.logs[pod] = "\n".join(log) + "\n"
     code, out = submit(wait=True)
     assert code == 1
-    assert "✗ Transform (step 5 of 10) failed" in out
+    assert "✗ Transform (step 6 of 11) failed" in out
     assert "  graft: the disk is full [/no markup]\n" in out and "\x1b" not in out
     assert "line 99" in out and "line 5\n" not in out, "the end of it, not all"
     assert "- Trainer" in out and "skipped" in out
@@ -49,7 +55,7 @@ def test_a_failure_names_the_step_and_shows_the_end_of_its_log(kfp, submit):
 
 
 def test_the_log_may_come_from_the_server_of_the_user_interface(kfp, submit):
-    kfp.play(("FAILED", {"done": 4, "now": "FAILED"}))
+    kfp.play(("FAILED", {"done": BEFORE_TRANSFORM, "now": "FAILED"}))
     kfp.ui_only_logs = True
     kfp.logs[kfp.pod("root.Transform.executor")] = "graft: no"
     assert "graft: no" in submit(wait=True)[1]
@@ -58,7 +64,7 @@ def test_the_log_may_come_from_the_server_of_the_user_interface(kfp, submit):
 def test_the_log_of_a_retried_step_is_that_of_its_last_attempt(kfp, submit, tmp_path):
     package = tmp_path / "retried.yaml"
     package.write_text(yaml.safe_dump_all(kfp.package_documents(retries=2)))
-    kfp.play(("FAILED", {"done": 5, "now": "FAILED", "attempts": 3}))
+    kfp.play(("FAILED", {"done": BEFORE_TRANSFORM + 1, "now": "FAILED", "attempts": 3}))
     for attempt in range(3):
         pod = kfp.pod(f"root.Trainer.executor({attempt})", "retry-system-container-impl")
         kfp.logs[pod] = f"attempt {attempt}"
@@ -68,15 +74,15 @@ def test_the_log_of_a_retried_step_is_that_of_its_last_attempt(kfp, submit, tmp_
 
 
 def test_a_step_that_fails_before_its_container_starts(kfp, submit):
-    kfp.play(("FAILED", {"done": 4, "now": "FAILED", "driver": "FAILED"}))
+    kfp.play(("FAILED", {"done": BEFORE_TRANSFORM, "now": "FAILED", "driver": "FAILED"}))
     kfp.logs[kfp.pod("root.Transform-driver", "system-container-driver")] = "no such artifact"
     code, out = submit(wait=True)
     assert code == 1 and "no such artifact" in out
-    assert "✗ Transform (step 5 of 10) failed before its container started" in out
+    assert "✗ Transform (step 6 of 11) failed before its container started" in out
 
 
 def test_without_a_log_the_page_of_the_run_is_named(kfp, submit):
-    kfp.play(("FAILED", {"done": 4, "now": "FAILED"}))
+    kfp.play(("FAILED", {"done": BEFORE_TRANSFORM, "now": "FAILED"}))
     code, out = submit(wait=True)
     assert code == 1
     assert f"the run's page has it: {kfp.host}/#/runs/details/run-1" in out
@@ -93,7 +99,7 @@ def test_waiting_survives_a_server_that_is_away(kfp, submit, monkeypatch):
     monkeypatch.setattr(
         connection, "_RETRIES", connection.urllib3.Retry(total=0, raise_on_status=False)
     )
-    kfp.play(("RUNNING", {"done": 1, "now": "RUNNING"}), ("SUCCEEDED", {"done": 10}))
+    kfp.play(("RUNNING", {"done": 1, "now": "RUNNING"}), ("SUCCEEDED", {"done": len(ALL)}))
     away = ("GET", "/runs/run-1", 503, "upstream connect error")
     kfp.failures = [away, away, ("GET", "/runs/run-1", 429, "slow down")]
     code, out = submit(wait=True)
@@ -161,7 +167,7 @@ def graft(tmp_path):
 
 @pytest.mark.slow
 def test_the_command_ends_without_traceback_token_or_tensorflow(kfp, package_file, graft):
-    kfp.play(("FAILED", {"done": 4, "now": "FAILED"}))
+    kfp.play(("FAILED", {"done": BEFORE_TRANSFORM, "now": "FAILED"}))
     failed = graft("submit", package_file, "--host", kfp.host, "--wait", "--poll", "0.1")
     assert (failed.returncode, failed.stderr) == (1, "")
     assert failed.stdout.splitlines()[-1] == "[]"

@@ -73,7 +73,7 @@ def test_the_trainer_follows_the_data_gate_for_its_word_alone(package):
 def test_a_yes_lets_the_trainer_begin(rehearse, package, recorder):
     _, result = rehearse(package=package)
     assert result.succeeded and "Trainer" in recorder.reports
-    assert [gate.name for gate in result.gates] == ["leakage", "accuracy", "load"]
+    assert [gate.name for gate in result.gates] == ["leakage", "accuracy", "load", "test split"]
 
 
 def test_after_a_no_the_trainer_ends_with_the_words_of_the_gate(rehearse, package, recorder):
