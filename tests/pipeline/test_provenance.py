@@ -1,6 +1,7 @@
 """Where a model comes from."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -25,6 +26,7 @@ def test_the_recipe_is_there_in_full_and_so_are_versions_and_inputs(facts):
     assert len(found["code"]) == len(found["libraries"]) == 64
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="skipped: git is not installed")
 def test_the_revision_of_the_working_directory_and_whether_it_has_changes(facts, tmp_path):
     def git(*arguments):
         identity = ("-c", "user.name=x", "-c", "user.email=x@example.com")
