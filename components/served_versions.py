@@ -20,6 +20,7 @@ from pathlib import Path
 
 from components.errors import UserError
 from components.files import write_atomically
+from components.manifests import find_damage
 
 SAVED_MODEL_FILE = "saved_model.pb"
 EVIDENCE = "evidence"
@@ -115,6 +116,19 @@ def list_versions(destination: str | os.PathLike) -> list[Version]:
     folders = [folder for folder in folders if (folder / SAVED_MODEL_FILE).is_file()]
     _refuse_champion_file(Path(destination))
     return [_version(folder, folder == folders[-1]) for folder in folders]
+
+
+def find_version(destination: str | os.PathLike, name: str) -> Version:
+    """A version by its number.
+
+    Raises:
+        UserError: there is no such version, or as of `list_versions`.
+    """
+    versions = {version.name: version for version in list_versions(destination)}
+    if name not in versions:
+        known = ", ".join(versions) or "none"
+        raise UserError(f"{destination} has no version {name} (there are: {known})")
+    return versions[name]
 
 
 def champion(destination: str | os.PathLike) -> Version | None:
@@ -215,6 +229,18 @@ def taken_back(destination: str | os.PathLike) -> dict[str, str]:
                 withdrawn[record.taken_back] = str(number)
             withdrawn.pop(record.digest, None)
     return withdrawn
+
+
+def find_change(version: Version, record: PushRecord) -> str:
+    """Compares the files of a version with the record of its push.
+
+    Returns:
+        What has become of them, in a few words; empty if they are as they were.
+    """
+    changed = find_damage(version.path, record.sizes)
+    if not changed and content_digest(version.path) != record.digest:
+        changed = "its files are not those that were pushed"
+    return changed
 
 
 def check_writable(destination: str | os.PathLike) -> None:

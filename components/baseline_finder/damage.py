@@ -7,7 +7,6 @@ from google.protobuf.message import DecodeError
 from components import served_versions
 from components.classes import CLASSES_FILE
 from components.errors import UserError
-from components.manifests import find_damage
 from components.served_versions import SAVED_MODEL_FILE, Version
 
 _VARIABLES = "variables/variables.index"
@@ -35,9 +34,7 @@ def check_whole(version: Version) -> None:
     if record is None:
         damage = _missing_part(version.path)
     else:
-        damage = find_damage(version.path, record.sizes)
-        if not damage and served_versions.content_digest(version.path) != record.digest:
-            damage = "its files are not those that were pushed"
+        damage = served_versions.find_change(version, record)
     if damage:
         raise UserError(_advice(version.path, damage))
 

@@ -71,21 +71,18 @@ def republish(destination: Path, name: str, reason: str) -> Path:
             the destination is as it was.
         OSError: the copy failed, as on a full disk; the destination is as it was.
     """
-    versions = {version.name: version for version in served_versions.list_versions(destination)}
-    if name not in versions:
-        known = ", ".join(versions) or "none"
-        raise UserError(f"{destination} has no version {name} (there are: {known})")
-    if versions[name].is_champion:
+    version = served_versions.find_version(destination, name)
+    if version.is_champion:
         raise UserError(f"version {name} is what {destination} serves already")
     champion = served_versions.champion(destination)
     compared = served_versions.served_state(destination)
     _check_number_left(destination, compared)
     record = served_versions.read_push_record(destination, name)
-    if record and served_versions.content_digest(versions[name].path) != record.digest:
-        raise UserError(f"{versions[name].path} is damaged: its files are not those of its push")
+    if record and served_versions.find_change(version, record):
+        raise UserError(f"{version.path} is damaged: its files are not those of its push")
     with staging_folder(destination) as staging:
         _check_unchanged(destination, compared)
-        shutil.copytree(versions[name].path, staging / "model", copy_function=_link)
+        shutil.copytree(version.path, staging / "model", copy_function=_link)
         old = served_versions.evidence_folder(destination, name)
         if old.is_dir():
             shutil.copytree(old, staging / "evidence", copy_function=_link)

@@ -41,14 +41,8 @@ def reproduce(config: str, overrides: list[str], version: str, verbose: bool, wa
         UserError: there is no such version, or it has no record of what it was made of.
     """
     told = load_recipe(config, overrides)
-    folder = told.push_destination / version
+    folder = served_versions.find_version(told.push_destination, version).path
     weights = folder / _WEIGHTS
-    if not weights.is_file():
-        known = [found.name for found in served_versions.list_versions(told.push_destination)]
-        raise UserError(
-            f"{told.push_destination} has no version {version} (there are: "
-            f"{', '.join(known) or 'none'})"
-        )
     recorded = read_evidence(told.push_destination, version).provenance
     if not recorded:
         raise UserError(f"{folder} has no record of what it was made of: it cannot be made again")

@@ -11,7 +11,6 @@ from rich.table import Column, Table
 
 from components import served_versions
 from components.errors import UserError
-from components.manifests import find_damage
 from components.served_versions import PushRecord, Version
 from pipeline.config import load_recipe
 from pipeline.console import gates_table, make_console, plain, say
@@ -161,9 +160,7 @@ def verify(config: str, overrides: list[str], name: str | None) -> None:
     record = served_versions.read_push_record(destination, version.name)
     if record is None:
         raise UserError(f"{version.path} has no record of its push: nothing proves what it was")
-    damage = find_damage(version.path, record.sizes)
-    if not damage and served_versions.content_digest(version.path) != record.digest:
-        damage = "its files are not those that were pushed"
+    damage = served_versions.find_change(version, record)
     folder = served_versions.evidence_folder(destination, version.name)
     found = served_versions.evidence_digests(folder)
     changed = [file for file, digest in record.evidence.items() if found.get(file) != digest]
@@ -179,13 +176,10 @@ def verify(config: str, overrides: list[str], name: str | None) -> None:
 
 def _find(destination: Path, name: str | None) -> Version:
     """A version by its name; None: the one that is served."""
-    versions = served_versions.list_versions(destination)
-    if not versions:
+    champion = served_versions.champion(destination)
+    if champion is None:
         raise UserError(f"nothing is served at {destination} yet")
-    known = {version.name: version for version in versions}
-    if name is not None and name not in known:
-        raise UserError(f"{destination} has no version {name} (there are: {', '.join(known)})")
-    return versions[-1] if name is None else known[name]
+    return champion if name is None else served_versions.find_version(destination, name)
 
 
 def _row(version: Version) -> dict[str, Any]:
