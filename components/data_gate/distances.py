@@ -2,11 +2,11 @@
 
 import dataclasses
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
 from components.data_gate.wording import quoted
+from components.multiple_tests import holm
 
 # Text and numbers that stand for kinds; other facts are measured.
 _CATEGORIES = ("format", "orientation")
@@ -75,7 +75,7 @@ def category_difference(name: str, sample: pd.Series, reference: pd.Series) -> D
 
 
 def significant(found: list[Difference], level: float) -> list[Difference]:
-    """Those that are no chance, after Holm, A simple sequentially rejective procedure (1979).
+    """Those that are no chance, after Holm.
 
     Args:
         found: differences that were looked for together.
@@ -84,10 +84,6 @@ def significant(found: list[Difference], level: float) -> list[Difference]:
     Returns:
         The largest distance first.
     """
-    order = sorted(found, key=lambda one: one.p_value)
-    tests = len(order) - np.arange(len(order))
-    rejected = np.logical_and.accumulate(
-        [one.p_value * n < level for one, n in zip(order, tests, strict=True)]
-    )
-    kept = [one for one, real in zip(order, rejected, strict=True) if real]
+    real = holm([one.p_value for one in found], level)
+    kept = [one for one, is_real in zip(found, real, strict=True) if is_real]
     return sorted(kept, key=lambda one: -one.distance)

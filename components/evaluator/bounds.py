@@ -4,9 +4,7 @@ All bounds are one-sided: they are wrong in at most 1 - `confidence` of all test
 """
 
 import math
-from collections.abc import Sequence
 
-import numpy as np
 from scipy.special import betaincinv
 from scipy.stats import binomtest
 
@@ -76,13 +74,3 @@ def largest_drop(better: int, worse: int, count: int, confidence: float) -> floa
     """
     half = 0.5 + confidence / 2
     return upper_bound(worse, count, half) - lower_bound(better, count, half)
-
-
-def holm(p_values: Sequence[float], confidence: float) -> list[bool]:
-    """Which of several tests are significant, with one error rate for all (Holm 1979)."""
-    significant = [False] * len(p_values)
-    for place, number in enumerate(np.argsort(p_values, kind="stable")):
-        if p_values[number] > (1.0 - confidence) / (len(p_values) - place):
-            break
-        significant[number] = True
-    return significant

@@ -13,10 +13,10 @@ from pandas.api.types import is_numeric_dtype
 from scipy.stats import hypergeom
 from sklearn.tree import DecisionTreeClassifier
 
-from components.evaluator.bounds import holm
 from components.evaluator.predictions import Predictions, fact_columns
 from components.features import column_feature
 from components.gates import Gate
+from components.multiple_tests import holm
 from components.text import printable
 
 _DEPTH = 2
@@ -68,7 +68,7 @@ def find_slices(
         return []
     half = np.random.default_rng(0).random(len(wrong)) < 0.5
     candidates = [*_candidates(features, wrong, half), *_candidates(features, wrong, ~half)]
-    stands = holm([one.p_value for one in candidates], confidence)
+    stands = holm([one.p_value for one in candidates], 1.0 - confidence)
     found: list[FoundSlice] = []
     proved = [one for one, it_stands in zip(candidates, stands, strict=True) if it_stands]
     for one in sorted(proved, key=lambda one: one.p_value):

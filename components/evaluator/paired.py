@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from components import features
-from components.evaluator.bounds import holm, largest_drop, proved_worse
+from components.evaluator.bounds import largest_drop, proved_worse
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.predictions import GROUP, Predictions
 from components.evaluator.slices import Slice
 from components.gates import Gate, verdict
+from components.multiple_tests import holm
 
 _WORSE, _AS_GOOD = "not proved worse", "proved as good"
 _ROWS = {"overall": "", "per_class": ", by class", "per_slice": ", by slice"}
@@ -146,7 +147,7 @@ def _worse_gates(parts: dict[str, list[_Part]], confidence: float) -> list[Gate]
     """A row for all pictures, the classes and the slices, with one error rate for all of them."""
     tests = [part for of_key in parts.values() for part in of_key]
     significant = dict(
-        zip(map(id, tests), holm([part.p_value for part in tests], confidence), strict=True)
+        zip(map(id, tests), holm([part.p_value for part in tests], 1.0 - confidence), strict=True)
     )
     rows = []
     for key, of_key in parts.items():

@@ -5,7 +5,6 @@ import pytest
 import scipy.stats
 
 from components.evaluator.bounds import (
-    holm,
     largest_drop,
     lower_bound,
     pictures_needed,
@@ -72,11 +71,3 @@ def test_a_drop_as_large_as_the_margin_is_passed_at_most_as_often_as_promised(lo
     draws = random.multinomial(count, [gained, lost, 1 - gained - lost], 2000)
     bounds = [largest_drop(int(better), int(worse), count, 0.95) for better, worse, _ in draws]
     assert np.mean(np.array(bounds) <= lost - gained + 1e-12) <= 0.05
-
-
-def test_holm_is_the_published_procedure():
-    assert holm([0.01, 0.04, 0.03], 0.95) == [True, False, False]
-    assert holm([0.01, 0.02, 0.03], 0.95) == [True, True, True]
-    assert holm([0.02, 0.03], 0.95) == [True, True]
-    assert holm([0.03, 0.04], 0.95) == [False, False]
-    assert holm([], 0.95) == []
