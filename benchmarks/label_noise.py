@@ -42,7 +42,6 @@ def measure(recipe, console: Console, flipped: int, seeds: list[int]) -> list[di
         flipped: labels that are made wrong.
         seeds: choose which.
     """
-    from components.example_gen.inspection.picture_table import GROUP
     from components.trainer import wrong_labels
     from components.trainer.inputs.examples import text_features
     from components.trainer.linear_probe import frozen_features, out_of_fold_probabilities
@@ -57,7 +56,7 @@ def measure(recipe, console: Console, flipped: int, seeds: list[int]) -> list[di
     pictures, labels = frozen_features(recipe.backbone, inputs.reader, files)
     features_s = time.monotonic() - start
     rows = dataset.pictures()
-    group_of = dict(zip(rows[features.IMAGE_ID], rows[GROUP], strict=True))
+    group_of = dict(zip(rows[features.IMAGE_ID], rows[features.GROUP], strict=True))
     ids = text_features(files, [features.IMAGE_ID])[features.IMAGE_ID]
     groups, count = [group_of[one] for one in ids], len(inputs.classes)
     results = []

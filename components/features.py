@@ -38,6 +38,10 @@ UNLABELLED = "unlabelled"
 # Folder beside the splits, with files of the test split just as the source has them.
 ORIGINALS = "originals"
 
+# Beside the splits, and in the evidence of a version: a row per picture, with its facts.
+PICTURES_FILE = "pictures.parquet"
+GROUP = "group"  # column: the same for copies of one picture
+
 LABEL_VOCABULARY = "labels"
 
 # The TFRecord compression of every example file, in the words of tf.data.TFRecordDataset.

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from components import features
-from components.data_gate.pictures import GROUP
 from components.gates import Gate, verdict
 from components.text import one_line
 
@@ -55,12 +54,12 @@ def check_contradictions(pictures: pd.DataFrame, largest: float) -> Gate:
 
 def _spread(pictures: pd.DataFrame, over: str) -> pd.DataFrame:
     """The pictures whose group has more than one value of a column, by group and that value."""
-    values = pictures.groupby(GROUP)[over].transform("nunique")
-    return pictures[values > 1].sort_values([GROUP, over, features.PATH])
+    values = pictures.groupby(features.GROUP)[over].transform("nunique")
+    return pictures[values > 1].sort_values([features.GROUP, over, features.PATH])
 
 
 def _pair(found: pd.DataFrame) -> str:
     """The first and the last of the first group: they are in different splits or classes."""
-    first = found[found[GROUP] == found[GROUP].iloc[0]]
+    first = found[found[features.GROUP] == found[features.GROUP].iloc[0]]
     one, other = first[features.PATH].iloc[0], first[features.PATH].iloc[-1]
     return f"{one_line(one, _LONGEST_PATH)} and {one_line(other, _LONGEST_PATH)}"

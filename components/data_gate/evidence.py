@@ -16,7 +16,6 @@ import pandas as pd
 
 from components import features
 from components.data_gate.pictures import (
-    PICTURES_FILE,
     fingerprint,
     in_split,
     read_pictures,
@@ -56,7 +55,7 @@ def write_evidence(folder: Path, examples: Path, statistics: Path, pictures: pd.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    shutil.copyfile(examples / PICTURES_FILE, folder / PICTURES_FILE)
+    shutil.copyfile(examples / features.PICTURES_FILE, folder / features.PICTURES_FILE)
     shutil.copytree(statistics, folder / STATISTICS)
     test = in_split(pictures, features.TEST)
     record = {_FINGERPRINT: fingerprint(test), "pictures": len(test)}
@@ -73,7 +72,7 @@ def read_evidence(folder: Path, version: str) -> Served:
     Raises:
         UserError: there is none, as from an earlier release, or it is damaged.
     """
-    if not (folder / PICTURES_FILE).exists() and not (folder / TEST_SPLIT_FILE).exists():
+    if not (folder / features.PICTURES_FILE).exists() and not (folder / TEST_SPLIT_FILE).exists():
         raise UserError(f"version {version} was pushed without evidence of its data")
     try:
         record = json.loads((folder / TEST_SPLIT_FILE).read_text(encoding="utf-8"))

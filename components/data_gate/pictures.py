@@ -11,9 +11,7 @@ from components import features
 from components.errors import UserError
 from components.text import one_line
 
-PICTURES_FILE = "pictures.parquet"
-GROUP = "group"
-_NAMES = (features.IMAGE_ID, features.PATH, GROUP, features.LABEL, features.SPLIT)
+_NAMES = (features.IMAGE_ID, features.PATH, features.GROUP, features.LABEL, features.SPLIT)
 # Columns of a manifest may hold anything, a different text for each picture too: they are no facts.
 _COLUMN_PREFIX = features.column_feature("")
 
@@ -30,7 +28,7 @@ def read_pictures(folder: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing or damaged, or has no rows.
     """
-    path = folder / PICTURES_FILE
+    path = folder / features.PICTURES_FILE
     try:
         table = pq.read_table(path).to_pandas()
     except FileNotFoundError:

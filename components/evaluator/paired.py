@@ -8,7 +8,7 @@ import numpy as np
 from components import features
 from components.evaluator.bounds import largest_drop, proved_worse
 from components.evaluator.config import EvaluationSettings
-from components.evaluator.predictions import GROUP, Predictions
+from components.evaluator.predictions import Predictions
 from components.evaluator.slices import Slice
 from components.gates import Gate, verdict
 from components.multiple_tests import holm
@@ -64,7 +64,8 @@ def known_to_served(predictions: Predictions, fair_play: FairPlay) -> np.ndarray
     """Says of each picture whether the served model has learnt it: bool [pictures]."""
     pictures = predictions.pictures
     learnt = set(fair_play.learnt)
-    return (pictures[features.IMAGE_ID].isin(learnt) | pictures[GROUP].isin(learnt)).to_numpy(bool)
+    keys = pictures[[features.IMAGE_ID, features.GROUP]]
+    return keys.isin(learnt).any(axis=1).to_numpy(bool)
 
 
 def paired_gates(

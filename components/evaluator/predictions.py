@@ -32,11 +32,9 @@ from components.files import atomic_file
 from components.text import one_line
 
 PREDICTIONS_FILE = "predictions.parquet"
-GROUP = "group"
 CANDIDATE, SERVED = "candidate", "served"
-_PICTURES_FILE = "pictures.parquet"
 _CLASSES = b"classes"
-_NAMES = (features.IMAGE_ID, features.PATH, features.LABEL, features.SPLIT, GROUP)
+_NAMES = (features.IMAGE_ID, features.PATH, features.LABEL, features.SPLIT, features.GROUP)
 
 # What is written while the models answer, by as many workers as there are.
 ANSWERS = pa.schema(
@@ -103,7 +101,7 @@ def gather(
     tables = [pq.read_table(file) for file in answers]
     table = pa.concat_tables(tables) if tables else ANSWERS.empty_table()
     table = table.sort_by([(features.PATH, "ascending"), (features.IMAGE_ID, "ascending")])
-    table = _with_facts(table, Path(examples) / _PICTURES_FILE)
+    table = _with_facts(table, Path(examples) / features.PICTURES_FILE)
     table = table.replace_schema_metadata({_CLASSES: json.dumps(list(classes))})
     with atomic_file(path) as file:
         pq.write_table(table, file)
@@ -125,7 +123,7 @@ def read_predictions(evaluation: str | os.PathLike) -> Predictions:
             classes,
             pictures,
             np.array([number[label] for label in pictures[features.LABEL]], np.int64),
-            np.unique(pictures[GROUP].to_numpy(str), return_inverse=True)[1],
+            np.unique(pictures[features.GROUP].to_numpy(str), return_inverse=True)[1],
             _probabilities(table[CANDIDATE], len(classes)),
             _probabilities(table[SERVED], len(classes)) if not table[SERVED].null_count else None,
         )
@@ -143,8 +141,8 @@ def trained_ids(evidence: str | os.PathLike) -> set[str]:
         FileNotFoundError: it was pushed without.
         UserError: what lies there is damaged.
     """
-    path = Path(evidence) / _PICTURES_FILE
-    columns = [features.IMAGE_ID, GROUP, features.SPLIT]
+    path = Path(evidence) / features.PICTURES_FILE
+    columns = [features.IMAGE_ID, features.GROUP, features.SPLIT]
     try:
         rows = pq.read_table(path, columns=columns).to_pandas()
     except FileNotFoundError:
@@ -152,7 +150,7 @@ def trained_ids(evidence: str | os.PathLike) -> set[str]:
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path} is damaged: {one_line(error, 100)}") from error
     learnt = rows[rows[features.SPLIT].isin((features.TRAIN, features.VALIDATION))]
-    return {*learnt[features.IMAGE_ID], *learnt[GROUP]}
+    return {*learnt[features.IMAGE_ID], *learnt[features.GROUP]}
 
 
 def fact_columns(pictures: pd.DataFrame) -> list[str]:
@@ -162,7 +160,7 @@ def fact_columns(pictures: pd.DataFrame) -> list[str]:
 
 def _with_facts(table: pa.Table, path: Path) -> pa.Table:
     if not path.exists():
-        return table.append_column(GROUP, table[features.IMAGE_ID])
+        return table.append_column(features.GROUP, table[features.IMAGE_ID])
     facts = pq.read_table(path)
     key = [features.IMAGE_ID, features.PATH]
     rows: Mapping[tuple, int] = {
@@ -174,7 +172,7 @@ def _with_facts(table: pa.Table, path: Path) -> pa.Table:
     ]
     facts = facts.take(pa.array(found, pa.int64()))
     for name in facts.column_names:
-        if name not in _NAMES or name == GROUP:
+        if name not in _NAMES or name == features.GROUP:
             table = table.append_column(name, facts[name])
     return table
 

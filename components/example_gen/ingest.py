@@ -100,7 +100,7 @@ def ingest(
             tables,
             groups,
             splits,
-            os.path.join(uri, picture_table.PICTURES_FILE),
+            os.path.join(uri, features.PICTURES_FILE),
             [features.column_feature(name) for name in source.columns],
         )
         originals.keep(source, pictures, picture_table.read_kinds(tables), splits, uri)

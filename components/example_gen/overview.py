@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from components import features
-from components.example_gen.inspection.picture_table import GROUP
 
 # Facts that are numbers of things or factors: twice as much is as far away as half as much.
 _RATIOS = ("width", "height", "bytes", "sharpness", "aspect")
@@ -73,7 +72,7 @@ def duplicate_groups(pictures: pd.DataFrame) -> list[list[int]]:
         )
         return splits == 1, labels == 1, -len(rows), rows[0]
 
-    found = pictures.groupby(GROUP).indices.values()
+    found = pictures.groupby(features.GROUP).indices.values()
     return sorted((rows.tolist() for rows in found if len(rows) > 1), key=order)
 
 

@@ -77,13 +77,12 @@ def review_labels(
 
 def _search(dataset: Dataset, recipe: Recipe, display: RunDisplay) -> list:
     """The suspects."""
-    from components.example_gen.inspection.picture_table import GROUP
     from components.trainer import wrong_labels
 
     display.node_started(_NODE)
     start = time.monotonic()
     pictures = dataset.pictures()
-    groups = dict(zip(pictures[features.IMAGE_ID], pictures[GROUP], strict=True))
+    groups = dict(zip(pictures[features.IMAGE_ID], pictures[features.GROUP], strict=True))
     files = dataset.files(*features.SPLITS)
     suspects = wrong_labels.find_suspects(recipe.trainer, dataset.transform_graph, files, groups)
     seconds = time.monotonic() - start

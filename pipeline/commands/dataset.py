@@ -31,9 +31,7 @@ class Dataset:
         """The labelled rows of `pictures.parquet`, a pandas DataFrame."""
         import pyarrow.parquet as pq
 
-        from components.example_gen.inspection.picture_table import PICTURES_FILE
-
-        rows = pq.read_table(self.folder / PICTURES_FILE).to_pandas()
+        rows = pq.read_table(self.folder / features.PICTURES_FILE).to_pandas()
         return rows[rows[features.SPLIT] != features.UNLABELLED].reset_index(drop=True)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from components import served_versions
-from components.data_gate.pictures import PICTURES_FILE, read_pictures
+from components import features, served_versions
+from components.data_gate.pictures import read_pictures
 from components.errors import UserError
 from components.evaluator.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from components.evaluator.results import CHANGES_FILE
@@ -92,7 +92,7 @@ class RunFiles:
     def pictures(self) -> pd.DataFrame:
         """A row per picture of all splits."""
         return read_pictures(
-            self._file(node_ids.IMAGE_EXAMPLE_GEN, "examples", PICTURES_FILE).parent
+            self._file(node_ids.IMAGE_EXAMPLE_GEN, "examples", features.PICTURES_FILE).parent
         )
 
     @functools.cached_property

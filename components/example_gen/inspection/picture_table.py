@@ -18,9 +18,6 @@ from components import features
 from components.example_gen.inspection.facts import Facts
 from components.example_gen.inspection.perceptual_hash import FORMS, THUMBNAIL
 
-PICTURES_FILE = "pictures.parquet"
-GROUP = "group"
-
 _GIVEN_SPLIT, _HASHES, _THUMBNAIL = "given_split", "hashes", "thumbnail"
 _MODE = "mode"
 _ROWS_AT_ONCE = 1000
@@ -49,7 +46,7 @@ def _published(columns: Sequence[str]) -> pa.Schema:
     return pa.schema(
         [
             *_NAMES,
-            pa.field(GROUP, pa.string()),
+            pa.field(features.GROUP, pa.string()),
             pa.field(features.LABEL, pa.string()),
             pa.field(features.SPLIT, pa.string()),
             *_FACTS,
@@ -203,7 +200,7 @@ def publish(
             end = start + rows.num_rows
             table = (
                 pa.Table.from_batches([rows])
-                .append_column(GROUP, pa.array(groups[start:end], pa.string()))
+                .append_column(features.GROUP, pa.array(groups[start:end], pa.string()))
                 .append_column(features.SPLIT, pa.array(splits[start:end], pa.string()))
             )
             table = table.filter(table[features.SPLIT].is_valid())

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components import features
 from components.data_gate.evidence import read_evidence, write_evidence
 from components.data_gate.pictures import fact_names, fingerprint, in_split, read_pictures
 from components.example_gen.inspection import picture_table
@@ -104,6 +105,6 @@ def test_the_table_is_the_one_that_ingestion_writes(tmp_path):
     """Names and types are told twice, because components share nothing."""
     schema = picture_table._published(["column_site"])
     row = [{field.name: "train" if pa.types.is_string(field.type) else 1 for field in schema}]
-    pq.write_table(pa.Table.from_pylist(row, schema), tmp_path / picture_table.PICTURES_FILE)
+    pq.write_table(pa.Table.from_pylist(row, schema), tmp_path / features.PICTURES_FILE)
     facts = fact_names(read_pictures(tmp_path))
     assert facts == [field.name for field in picture_table._FACTS]
