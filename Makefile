@@ -5,8 +5,8 @@ LOCKS := requirements/compatible.txt requirements/modern.txt requirements/uv.txt
 # Importing TFX takes four times as long without compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Two processes: more would each import TFX again and wait for one another's fixtures.
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes: more would each import TFX again and make the same fixtures. A file stays in one.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-chaos lint lock image clean

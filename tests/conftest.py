@@ -25,24 +25,19 @@ hypothesis.settings.load_profile("graft")
 
 SHAPES = ("bar", "disc", "frame")
 
-# Folders whose files share what is dear to make; in the order of what they take.
-TOGETHER = ("tests/e2e", "tests/components/trainer", "tests/pipeline/kubeflow")
+# Folders with the tests that take longest.
+LONGEST = ("tests/e2e", "tests/components/trainer", "tests/pipeline/kubeflow")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Under pytest-xdist, tests that share fixtures share a process; the longest start first."""
-
-    def group(item) -> str:
-        file = item.path.relative_to(config.rootpath).as_posix()
-        return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+    """The longest first, so that one of two processes does not wait for the other at the end."""
 
     def turn(item) -> int:
-        return TOGETHER.index(group(item)) if group(item) in TOGETHER else len(TOGETHER)
+        file = item.path.relative_to(config.rootpath).as_posix()
+        starts = [file.startswith(f"{folder}/") for folder in LONGEST]
+        return starts.index(True) if any(starts) else len(LONGEST)
 
     items.sort(key=turn)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
 def draw_shape(shape: str, seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
@@ -117,6 +112,30 @@ def loopback_folder(loopback) -> Callable[[Path], str]:
             pass
 
     return lambda folder: loopback(functools.partial(Quiet, directory=str(folder))).address
+
+
+@pytest.fixture(scope="session")
+def serve_s3() -> Iterator[Callable]:
+    """`serve_s3(patch)` starts a server of S3's protocol, which AWS' clients find by `patch`.
+
+    A later one still holds what this process has stored.
+    """
+    pytest.importorskip("boto3", reason="skipped: the extra `aws` is not installed")
+    moto_server = pytest.importorskip("moto.server", reason="skipped: moto is not installed")
+    with contextlib.ExitStack() as stack:
+
+        def serve(patch: pytest.MonkeyPatch):
+            server = moto_server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+            server.start()
+            stack.callback(server.stop)
+            host, port = server.get_host_and_port()
+            patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+            patch.setenv("AWS_ACCESS_KEY_ID", "key")
+            patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            return server
+
+        yield serve
 
 
 def example(image: bytes, label: str) -> bytes:

@@ -17,4 +17,4 @@ folder=$(mktemp -d -t graft-modern-XXXXXX)
 trap 'rm -rf --one-file-system "$folder"' EXIT
 made=$(tools/debian13.sh make "$folder/base" 2>&1) || skip "$made"
 setpriv --pdeathsig TERM python3 tools/replay_dockerfile.py "$folder" --tests -- \
-    pytest -n 2 --dist loadgroup --no-loadscope-reorder -p no:cacheprovider -m "not one_line" "$@"
+    pytest -n 2 --dist loadfile --no-loadscope-reorder -p no:cacheprovider -m "not one_line" "$@"

@@ -11,36 +11,21 @@ from pipeline.bucket import Bucket, Current, StaleError, StoreError
 from pipeline.commands.publish import publish_version
 
 boto3 = pytest.importorskip("boto3", reason="skipped: the extra `aws` is not installed")
-moto_server = pytest.importorskip("moto.server", reason="skipped: moto is not installed")
 
 ADDRESS = "s3://models/team/fruit"
 
 
-def serve():
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    return server
-
-
 @pytest.fixture(scope="module")
-def server():
-    server = serve()
-    yield server
-    server.stop()
+def address(serve_s3):
+    with pytest.MonkeyPatch.context() as patch:
+        serve_s3(patch)
+        yield
 
 
 @pytest.fixture
-def store(server, monkeypatch):
+def store(address, monkeypatch):
     """An empty bucket `models`, as boto3's client."""
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_MAX_ATTEMPTS": "1",
-    }.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     client = boto3.client("s3")
     client.create_bucket(Bucket="models")
     yield client
@@ -107,13 +92,10 @@ def test_two_publications_never_upload_to_one_number(store, model, tmp_path):
     assert bucket.publish(model("one"), tmp_path / "none", None).version == 2
 
 
-def test_a_store_that_goes_away_in_the_middle_leaves_what_is_current(model, tmp_path, monkeypatch):
-    server = serve()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+def test_a_store_that_goes_away_in_the_middle_leaves_what_is_current(
+    serve_s3, model, tmp_path, monkeypatch
+):
+    server = serve_s3(monkeypatch)
     client = boto3.client("s3")
     client.create_bucket(Bucket="models")
     bucket, uploaded = Bucket(ADDRESS), []
@@ -129,13 +111,9 @@ def test_a_store_that_goes_away_in_the_middle_leaves_what_is_current(model, tmp_
     with pytest.raises(StoreError, match=f"^{ADDRESS}: Could not connect|Connection was closed"):
         bucket.publish(model("two"), tmp_path / "none", now)
     assert len(uploaded) == 2
-    again = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    again.start()  # what it holds is the process', and still there
-    try:
-        assert Bucket(ADDRESS).current() == now
-        assert Bucket(ADDRESS).publish(tmp_path / "two", tmp_path / "none", now).version == 3
-    finally:
-        again.stop()
+    serve_s3(monkeypatch)
+    assert Bucket(ADDRESS).current() == now
+    assert Bucket(ADDRESS).publish(tmp_path / "two", tmp_path / "none", now).version == 3
 
 
 def refusing(code):

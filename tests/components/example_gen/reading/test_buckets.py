@@ -38,25 +38,17 @@ OBJECTS = {
 
 
 @pytest.fixture(scope="module")
-def bucket():
+def bucket(serve_s3):
     """`s3://pictures` on a server of our own, whose address and credentials AWS' clients know."""
-    server_module = pytest.importorskip("moto.server")
     import boto3
 
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "key")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        serve_s3(patch)
         client = boto3.client("s3")
         client.create_bucket(Bucket="pictures")
         for key, data in OBJECTS.items():
             client.put_object(Bucket="pictures", Key=key, Body=data)
         yield "s3://pictures"
-    server.stop()
 
 
 @pytest.fixture

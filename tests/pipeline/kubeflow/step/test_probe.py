@@ -148,28 +148,17 @@ def test_what_cannot_be_looked_at_is_one_line(
     assert not (tmp_path / "root" / "kfp").exists()
 
 
-def test_a_bucket_is_listed(monkeypatch):
+def test_a_bucket_is_listed(serve_s3, monkeypatch):
     """What is in it may change under the same address."""
-    pytest.importorskip("components.example_gen.reading.buckets", reason="skipped: no buckets yet")
-    boto3 = pytest.importorskip("boto3", reason="skipped: the extra `aws` is not installed")
-    from moto.server import ThreadedMotoServer
+    import boto3
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="of-a-probe")
-        for name in ("cat/1.jpg", "dog/1.jpg"):
-            client.put_object(Bucket="of-a-probe", Key=f"pets/{name}", Body=b"1")
-        source = "s3://of-a-probe/pets"
-        before = probe.data_fingerprint(source, DataSettings())
-        assert probe.data_fingerprint(source, DataSettings()) == before
-        client.put_object(Bucket="of-a-probe", Key="pets/cat/2.jpg", Body=b"2")
-        assert probe.data_fingerprint(source, DataSettings()) != before
-    finally:
-        server.stop()
+    serve_s3(monkeypatch)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="of-a-probe")
+    for name in ("cat/1.jpg", "dog/1.jpg"):
+        client.put_object(Bucket="of-a-probe", Key=f"pets/{name}", Body=b"1")
+    source = "s3://of-a-probe/pets"
+    before = probe.data_fingerprint(source, DataSettings())
+    assert probe.data_fingerprint(source, DataSettings()) == before
+    client.put_object(Bucket="of-a-probe", Key="pets/cat/2.jpg", Body=b"2")
+    assert probe.data_fingerprint(source, DataSettings()) != before
