@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
 
 def _smooth_image(seed: int, width: int = 40, height: int = 30) -> Image.Image:
     """A coloured gradient, different for each seed; compresses like a photograph."""
@@ -46,3 +48,66 @@ def fill():
         return root
 
     return write
+
+
+class Node:
+    """ImageExampleGen's executor, and what reads the files that it leaves."""
+
+    def run(self, source, uri, beam_args=IN_MEMORY, unlabelled="", **settings):
+        """Fills an Examples artifact at `uri`, and gives it."""
+        from tfx.types import standard_artifacts
+
+        from components.example_gen import executor
+        from components.example_gen.config import DataSettings
+
+        examples = standard_artifacts.Examples()
+        examples.uri = str(uri)
+        executor.Executor(executor.Executor.Context(beam_pipeline_args=list(beam_args))).Do(
+            input_dict={},
+            output_dict={"examples": [examples]},
+            exec_properties={
+                "source": str(source),
+                "settings": DataSettings(**settings).model_dump_json(),
+                "unlabelled": str(unlabelled),
+                "input_fingerprint": "",
+                "code_digest": "",
+            },
+        )
+        return examples
+
+    def records(self, uri, split) -> list[dict]:
+        """All examples of a split in the order of its files; single values, bytes or int."""
+        import tensorflow as tf
+
+        from components import features
+
+        files = sorted(str(path) for path in Path(uri, f"Split-{split}").iterdir())
+        records = []
+        for record in tf.data.TFRecordDataset(files, features.COMPRESSION).as_numpy_iterator():
+            example = tf.train.Example.FromString(record)
+            records.append(
+                {
+                    name: getattr(feature, feature.WhichOneof("kind")).value[0]
+                    for name, feature in example.features.feature.items()
+                }
+            )
+        return records
+
+    def all_records(self, uri) -> list[dict]:
+        """Those of the labelled pictures."""
+        from components import features
+
+        return [record for split in features.SPLITS for record in self.records(uri, split)]
+
+    def table(self, uri) -> dict[str, dict]:
+        """The rows of `pictures.parquet` by path."""
+        import pyarrow.parquet as pq
+
+        rows = pq.read_table(Path(uri, "pictures.parquet")).to_pylist()
+        return {row["path"]: row for row in rows}
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    """The node, whose Beam runs in this process."""
+    return Node()

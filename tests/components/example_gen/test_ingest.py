@@ -1,3 +1,5 @@
+"""What ImageExampleGen makes of pictures."""
+
 import dataclasses
 import hashlib
 import itertools
@@ -8,63 +10,21 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import tensorflow as tf
 from PIL import Image
 from tfx.orchestration import data_types
 from tfx.types import standard_artifacts
 
 from components import features, progress
-from components.errors import UserError
 from components.example_gen import executor, figures, shards
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataSettings
-from components.example_gen.fixes import DROP, RELABEL, Fix, write_fixes
 from components.example_gen.inspection.facts import Facts
 from components.example_gen.splitting.grouping import Duplicates
 from components.example_gen.splitting.splits import choice, drawn_split
 from components.example_gen.summary import Summary
 
-IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 FACTS = {field.name for field in dataclasses.fields(Facts)}
 REPOSITORY = Path(__file__).parents[3]
-
-
-def _run(
-    source, uri, beam_args=IN_MEMORY, unlabelled="", **settings
-) -> standard_artifacts.Examples:
-    examples = standard_artifacts.Examples()
-    examples.uri = str(uri)
-    executor.Executor(executor.Executor.Context(beam_pipeline_args=list(beam_args))).Do(
-        input_dict={},
-        output_dict={"examples": [examples]},
-        exec_properties={
-            "source": str(source),
-            "settings": DataSettings(**settings).model_dump_json(),
-            "unlabelled": str(unlabelled),
-            "input_fingerprint": "",
-            "code_digest": "",
-        },
-    )
-    return examples
-
-
-def _records(uri, split) -> list[dict]:
-    """All examples of a split in the order of its files; single values, bytes or int."""
-    files = sorted(str(path) for path in Path(uri, f"Split-{split}").iterdir())
-    records = []
-    for record in tf.data.TFRecordDataset(files, features.COMPRESSION).as_numpy_iterator():
-        example = tf.train.Example.FromString(record)
-        records.append(
-            {
-                name: getattr(feature, feature.WhichOneof("kind")).value[0]
-                for name, feature in example.features.feature.items()
-            }
-        )
-    return records
-
-
-def _all_records(uri) -> list[dict]:
-    return [record for split in features.SPLITS for record in _records(uri, split)]
 
 
 @pytest.fixture(scope="module")
@@ -85,20 +45,20 @@ def reports():
 
 
 @pytest.fixture(scope="module")
-def examples(pictures, tmp_path_factory, reports):
+def examples(node, pictures, tmp_path_factory, reports):
     with progress.watched_by(reports.append):
-        return _run(pictures, tmp_path_factory.mktemp("run") / "examples")
+        return node.run(pictures, tmp_path_factory.mktemp("run") / "examples")
 
 
 def test_artifact_names_its_splits(examples):
     assert json.loads(examples.split_names) == ["train", "validation", "test"]
 
 
-def test_originals_are_the_files_of_the_test_split(examples, pictures):
+def test_originals_are_the_files_of_the_test_split(node, examples, pictures):
     for path in Path(examples.uri, "originals").iterdir():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem.split("-")[1]
     ids = {path.stem.split("-")[1] for path in Path(examples.uri, "originals").iterdir()}
-    assert ids == {record["image_id"].decode() for record in _records(examples.uri, "test")}
+    assert ids == {record["image_id"].decode() for record in node.records(examples.uri, "test")}
 
 
 def test_folder_holds_what_is_documented(examples):
@@ -114,9 +74,9 @@ def test_folder_holds_what_is_documented(examples):
     }
 
 
-def test_records_hold_every_good_picture_once(examples, pictures):
-    records = {record["path"].decode(): record for record in _all_records(examples.uri)}
-    assert len(_all_records(examples.uri)) == len(records) == 60
+def test_records_hold_every_good_picture_once(node, examples, pictures):
+    records = {record["path"].decode(): record for record in node.all_records(examples.uri)}
+    assert len(node.all_records(examples.uri)) == len(records) == 60
     for path, record in records.items():
         data = (pictures / path).read_bytes()
         assert set(record) == {"image", "label", "image_id", "split", "path", "view", *FACTS}
@@ -129,20 +89,20 @@ def test_records_hold_every_good_picture_once(examples, pictures):
             assert record["image"] == data
 
 
-def test_records_name_their_split(examples):
+def test_records_name_their_split(node, examples):
     for split in features.SPLITS:
-        records = _records(examples.uri, split)
+        records = node.records(examples.uri, split)
         assert records
         assert {record["split"].decode() for record in records} == {split}
 
 
-def test_classes_are_mixed(examples):
-    labels = [record["label"] for record in _records(examples.uri, "train")]
+def test_classes_are_mixed(node, examples):
+    labels = [record["label"] for record in node.records(examples.uri, "train")]
     changes = sum(a != b for a, b in itertools.pairwise(labels))
     assert changes > len(labels) / 4
 
 
-def test_summary(examples):
+def test_summary(node, examples):
     summary = Summary.from_json(Path(examples.uri, "summary.json").read_text())
     assert summary.classes == ["cats", "süße Hunde"]
     assert (summary.total, summary.quarantined, summary.ignored) == (60, 2, 1)
@@ -150,7 +110,7 @@ def test_summary(examples):
     says = "; 1 WEBP became PNG: a served model refuses such files"
     assert says in figures.describe({"examples": [examples]})
     for split in features.SPLITS:
-        labels = [record["label"].decode() for record in _records(examples.uri, split)]
+        labels = [record["label"].decode() for record in node.records(examples.uri, split)]
         assert summary.counts[split] == {label: labels.count(label) for label in summary.classes}
 
 
@@ -167,46 +127,46 @@ def test_progress(examples, reports):
     assert [report.done for report in reports] == list(range(1, 63))
 
 
-def test_a_second_run_gives_the_same_bytes(examples, pictures, tmp_path):
-    again = _run(pictures, tmp_path / "examples")
+def test_a_second_run_gives_the_same_bytes(node, examples, pictures, tmp_path):
+    again = node.run(pictures, tmp_path / "examples")
     for path in Path(examples.uri).rglob("*.*"):
         assert path.read_bytes() == Path(again.uri, path.relative_to(examples.uri)).read_bytes()
 
 
-def test_more_pictures_do_not_move_others(examples, pictures, smooth_image, encode, tmp_path):
+def test_more_pictures_do_not_move_others(node, examples, pictures, smooth_image, encode, tmp_path):
     birds = [encode(smooth_image(5000 + number), "PNG") for number in range(10)]
     shutil.copytree(pictures, tmp_path / "source", symlinks=True)
     _write(tmp_path / "source", {f"birds/{n}.png": birds[n] for n in range(10)})
-    more = _run(tmp_path / "source", tmp_path / "examples")
-    before = {record["path"]: record["split"] for record in _all_records(examples.uri)}
-    after = {record["path"]: record["split"] for record in _all_records(more.uri)}
+    more = node.run(tmp_path / "source", tmp_path / "examples")
+    before = {record["path"]: record["split"] for record in node.all_records(examples.uri)}
+    after = {record["path"]: record["split"] for record in node.all_records(more.uri)}
     assert len(after) == 70
     assert before.items() <= after.items()
 
 
 @pytest.mark.slow
-def test_many_shards_from_worker_processes(examples, pictures, tmp_path, monkeypatch):
+def test_many_shards_from_worker_processes(node, examples, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "_SHARD_BYTES", 20_000)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     shutil.copytree(pictures, tmp_path / "pictures", symlinks=True)
     processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    run = _run("pictures", tmp_path / "examples", ["--runner=FnApiRunner", *processes])
+    run = node.run("pictures", tmp_path / "examples", ["--runner=FnApiRunner", *processes])
     files = sorted(path.name for path in Path(run.uri, "Split-train").iterdir())
     assert len(files) > 2
     assert files[1] == f"data_tfrecord-00001-of-{len(files):05d}.gz"
     # The files cut the same sequence of records elsewhere.
     for split in features.SPLITS:
-        assert _records(run.uri, split) == _records(examples.uri, split)
+        assert node.records(run.uri, split) == node.records(examples.uri, split)
     for name in ("summary.json", "quarantine.jsonl"):
         assert Path(run.uri, name).read_bytes() == Path(examples.uri, name).read_bytes()
 
 
-def test_given_splits_are_kept_and_test_is_cut_from_validation(fill, tmp_path):
+def test_given_splits_are_kept_and_test_is_cut_from_validation(node, fill, tmp_path):
     source = fill(tmp_path / "source", {"train/a": 5, "train/b": 5, "val/a": 15, "val/b": 15})
-    run = _run(source, tmp_path / "examples")
+    run = node.run(source, tmp_path / "examples")
     origin = {
-        split: {record["path"].split(b"/")[0] for record in _records(run.uri, split)}
+        split: {record["path"].split(b"/")[0] for record in node.records(run.uri, split)}
         for split in features.SPLITS
     }
     assert origin == {"train": {b"train"}, "validation": {b"val"}, "test": {b"val"}}
@@ -255,17 +215,19 @@ def _write(root, files):
         ({"a": 9}, {}, {}, r"has 1 class \(a\)"),
     ],
 )
-def test_what_cannot_be_trained_on_stops_the_run(fill, tmp_path, folders, extra, settings, message):
+def test_what_cannot_be_trained_on_stops_the_run(
+    node, fill, tmp_path, folders, extra, settings, message
+):
     source = fill(tmp_path / "source", folders)
     _write(source, extra)
     with pytest.raises(ValueError, match=message) as error:
-        _run(source, tmp_path / "examples", **settings)
+        node.run(source, tmp_path / "examples", **settings)
     assert "\n" not in str(error.value)
     assert list(tmp_path.glob("examples/*")) == []
 
 
 @pytest.mark.slow
-def test_a_crash_leaves_nothing_that_looks_complete(fill, tmp_path, monkeypatch):
+def test_a_crash_leaves_nothing_that_looks_complete(node, fill, tmp_path, monkeypatch):
     source = fill(tmp_path / "source", {"a": 20, "b": 20})
 
     def crash(*_):
@@ -274,39 +236,39 @@ def test_a_crash_leaves_nothing_that_looks_complete(fill, tmp_path, monkeypatch)
     with monkeypatch.context() as patched:
         patched.setattr(shards, "_example", crash)
         with pytest.raises(MemoryError, match="boom"):
-            _run(source, tmp_path / "examples")
+            node.run(source, tmp_path / "examples")
     assert list(tmp_path.glob("examples/*")) == []
 
     # Nor does what a killed attempt left end up in the next.
     leftovers = {".staging/00000-x-train.gz": b"x", "Split-train/data_tfrecord-9.gz": b"x"}
     _write(tmp_path / "examples", leftovers | {"summary.json": b"{}"})
-    run = _run(source, tmp_path / "examples")
-    assert len(_all_records(run.uri)) == 40
+    run = node.run(source, tmp_path / "examples")
+    assert len(node.all_records(run.uri)) == 40
     files = {path.name for path in Path(run.uri).rglob("*.gz")}
     assert files == {"data_tfrecord-00000-of-00001.gz"}
     assert not Path(run.uri, ".staging").exists()
 
 
-def test_full_disk_is_noticed_before_any_work(fill, tmp_path, monkeypatch):
+def test_full_disk_is_noticed_before_any_work(node, fill, tmp_path, monkeypatch):
     source = fill(tmp_path / "source", {"a": 20, "b": 20})
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1))
     with pytest.raises(ValueError, match=r"pictures take .* MB .* has only 0.0 MB free"):
-        _run(source, tmp_path / "examples")
+        node.run(source, tmp_path / "examples")
     assert list(tmp_path.glob("examples/*")) == []
 
 
-def test_unlabelled_pictures_have_a_split_of_their_own(examples, pictures, fill, tmp_path):
+def test_unlabelled_pictures_have_a_split_of_their_own(node, examples, pictures, fill, tmp_path):
     # As in the source, whose folders these are by number: 12 pictures of cats.
     unlabelled = fill(tmp_path / "more", {"cats": 12, "empty": 0, "deep/er": 8})
     shutil.copy(pictures / "süße Hunde/3.png", unlabelled / "copy of a test or other picture.png")
     (unlabelled / "cut.jpg").write_bytes((unlabelled / "deep/er/0.png").read_bytes()[:-9])
     (unlabelled / "notes.txt").write_text("not a picture")
-    run = _run(pictures, tmp_path / "examples", unlabelled=unlabelled)
+    run = node.run(pictures, tmp_path / "examples", unlabelled=unlabelled)
     assert json.loads(run.split_names) == ["train", "validation", "test", "unlabelled"]
     for split in features.SPLITS:
-        assert _records(run.uri, split) == _records(examples.uri, split)
-    records = _records(run.uri, "unlabelled")
-    labelled = {record["image_id"] for record in _all_records(run.uri)}
+        assert node.records(run.uri, split) == node.records(examples.uri, split)
+    records = node.records(run.uri, "unlabelled")
+    labelled = {record["image_id"] for record in node.all_records(run.uri)}
     assert not labelled & {record["image_id"] for record in records}
     assert {record["path"] for record in records} == {f"deep/er/{i}.png".encode() for i in range(8)}
     assert {(record["label"], record["split"]) for record in records} == {(b"", b"unlabelled")}
@@ -326,23 +288,17 @@ def test_unlabelled_pictures_have_a_split_of_their_own(examples, pictures, fill,
         ({}, "pseudo_labels.source .* has no picture of its own: all 12 that can be used"),
     ],
 )
-def test_unlabelled_pictures_of_no_use_stop_the_run(more, message, pictures, fill, tmp_path):
+def test_unlabelled_pictures_of_no_use_stop_the_run(node, more, message, pictures, fill, tmp_path):
     unlabelled = fill(tmp_path / "more", {"cats": 12})
     _write(unlabelled, more)
     with pytest.raises(ValueError, match=message):
-        _run(pictures, tmp_path / "examples", unlabelled=unlabelled)
+        node.run(pictures, tmp_path / "examples", unlabelled=unlabelled)
     assert list(tmp_path.glob("examples/*")) == []
 
 
-def _table(uri) -> dict[str, dict]:
-    """The rows of `pictures.parquet` by path."""
-    rows = pq.read_table(Path(uri, "pictures.parquet")).to_pylist()
-    return {row["path"]: row for row in rows}
-
-
-def test_the_table_says_what_the_records_say(examples):
-    rows = _table(examples.uri)
-    records = _all_records(examples.uri)
+def test_the_table_says_what_the_records_say(node, examples):
+    rows = node.table(examples.uri)
+    records = node.all_records(examples.uri)
     assert len(rows) == len(records)
     for record in records:
         row = rows[record["path"].decode()]
@@ -369,9 +325,9 @@ def photos(fill, tmp_path):
     return root
 
 
-def test_copies_are_in_one_split(photos, tmp_path):
-    run = _run(photos, tmp_path / "examples")
-    rows = _table(run.uri)
+def test_copies_are_in_one_split(node, photos, tmp_path):
+    run = node.run(photos, tmp_path / "examples")
+    rows = node.table(run.uri)
     names = ("3.png", "copy.jpg", "small.png", "turned.png", "mirrored.png")
     copies = [rows[f"cats/{name}"] for name in names]
     assert {row["group"] for row in copies} == {min(row["image_id"] for row in copies)}
@@ -381,23 +337,23 @@ def test_copies_are_in_one_split(photos, tmp_path):
     assert summary.duplicates == Duplicates(copies=4, identical=0, contradicting=0, leaking=0)
     assert figures.describe({"examples": [run]}).endswith("; 4 of them are copies")
     # Asked not to, it looks at equal files alone.
-    run = _run(photos, tmp_path / "examples", near_duplicates=False)
-    assert len({row["group"] for row in _table(run.uri).values()}) == 64
+    run = node.run(photos, tmp_path / "examples", near_duplicates=False)
+    assert len({row["group"] for row in node.table(run.uri).values()}) == 64
 
 
-def test_the_same_picture_under_two_labels_stops_the_run(photos, tmp_path):
+def test_the_same_picture_under_two_labels_stops_the_run(node, photos, tmp_path):
     shutil.copy(photos / "cats/3.png", photos / "dogs/no dog.png")
     with pytest.raises(
         ValueError, match=r"1 picture\(s\) .*in another class, as cats/.* and dogs/no dog.png: rem"
     ):
-        _run(photos, tmp_path / "examples")
+        node.run(photos, tmp_path / "examples")
     assert list(tmp_path.glob("examples/*")) == []
-    run = _run(photos, tmp_path / "examples", contradicting_labels="keep")
+    run = node.run(photos, tmp_path / "examples", contradicting_labels="keep")
     assert "; 1 are in several classes" in figures.describe({"examples": [run]})
-    assert len(_all_records(run.uri)) == 65
+    assert len(node.all_records(run.uri)) == 65
 
 
-def test_leakage_of_given_splits_is_told_and_not_moved(photos, tmp_path):
+def test_leakage_of_given_splits_is_told_and_not_moved(node, photos, tmp_path):
     source = tmp_path / "given"
     for split in ("train", "validation", "test"):
         for label in ("cats", "dogs"):
@@ -406,8 +362,8 @@ def test_leakage_of_given_splits_is_told_and_not_moved(photos, tmp_path):
         digit = path.stem[-1]
         split = {"0": "validation", "1": "test", "y": "test"}.get(digit, "train")
         shutil.copy(path, source / split / path.relative_to(photos))
-    run = _run(source, tmp_path / "examples")
-    rows = _table(run.uri)
+    run = node.run(source, tmp_path / "examples")
+    rows = node.table(run.uri)
     assert all(path.startswith(row["split"]) for path, row in rows.items())
     assert rows["test/cats/copy.jpg"]["group"] == rows["train/cats/3.png"]["group"]
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
@@ -415,7 +371,7 @@ def test_leakage_of_given_splits_is_told_and_not_moved(photos, tmp_path):
     assert "LEAKAGE: 1 lie in several splits" in figures.describe({"examples": [run]})
 
 
-def test_unlabelled_pictures_that_look_like_labelled_ones_are_left_out(photos, tmp_path):
+def test_unlabelled_pictures_that_look_like_labelled_ones_are_left_out(node, photos, tmp_path):
     unlabelled = tmp_path / "unlabelled"
     unlabelled.mkdir()
     (photos / "cats/turned.png").rename(unlabelled / "turned.png")
@@ -423,22 +379,22 @@ def test_unlabelled_pictures_that_look_like_labelled_ones_are_left_out(photos, t
         image.transpose(Image.Transpose.TRANSVERSE).save(unlabelled / "other.jpg", quality=95)
     _write(unlabelled, {"own.png": (photos / "dogs/2.png").read_bytes()})
     (photos / "dogs/2.png").unlink()
-    run = _run(photos, tmp_path / "examples", unlabelled=unlabelled)
-    assert [record["path"] for record in _records(run.uri, "unlabelled")] == [b"own.png"]
+    run = node.run(photos, tmp_path / "examples", unlabelled=unlabelled)
+    assert [record["path"] for record in node.records(run.uri, "unlabelled")] == [b"own.png"]
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
     assert summary.unlabelled == {"usable": 1, "copies": 2, "quarantined": 0}
-    assert _table(run.uri)["own.png"]["split"] == "unlabelled"
+    assert node.table(run.uri)["own.png"]["split"] == "unlabelled"
 
 
-def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(photos, fill, tmp_path):
+def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(node, photos, fill, tmp_path):
     settings = {"split_ledger": str(tmp_path / "splits.parquet")}
-    first = _run(photos, tmp_path / "first", **settings)
-    before = {row["image_id"]: row["split"] for row in _table(first.uri).values()}
+    first = node.run(photos, tmp_path / "first", **settings)
+    before = {row["image_id"]: row["split"] for row in node.table(first.uri).values()}
     more = fill(tmp_path / "more", {"a": 0, "b": 0, "cats": 4})
     for path in more.rglob("*.png"):
         shutil.copy(path, photos / f"cats/new {path.name}")
-    second = _run(photos, tmp_path / "second", **settings)
-    after = {row["image_id"]: row["split"] for row in _table(second.uri).values()}
+    second = node.run(photos, tmp_path / "second", **settings)
+    after = {row["image_id"]: row["split"] for row in node.table(second.uri).values()}
     assert len(after) == len(before) + 4
     assert before.items() <= after.items()
     counts = Summary.from_json(Path(second.uri, "summary.json").read_text()).counts
@@ -447,29 +403,29 @@ def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(photos, fill, tmp_p
             assert abs(counts[split][label] - share * total) <= 1
     ledger = pq.read_table(tmp_path / "splits.parquet").to_pydict()
     assert dict(zip(ledger["id"], ledger["split"], strict=True)) == after
-    third = _run(photos, tmp_path / "third", **settings)
-    assert _table(third.uri) == _table(second.uri)
+    third = node.run(photos, tmp_path / "third", **settings)
+    assert node.table(third.uri) == node.table(second.uri)
 
 
-def test_pictures_of_no_use_leave_the_ledger_as_it_was(photos, fill, tmp_path):
+def test_pictures_of_no_use_leave_the_ledger_as_it_was(node, photos, fill, tmp_path):
     ledger = tmp_path / "splits.parquet"
     with pytest.raises(ValueError, match="min_per_class"):
-        _run(photos, tmp_path / "examples", split_ledger=str(ledger), min_per_class=50)
+        node.run(photos, tmp_path / "examples", split_ledger=str(ledger), min_per_class=50)
     assert not ledger.exists()
 
 
 @pytest.mark.slow
-def test_digits(tmp_path):
-    run = _run("digits", tmp_path / "examples")
+def test_digits(node, tmp_path):
+    run = node.run("digits", tmp_path / "examples")
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
     assert summary.total == 1797
     shares = [sum(summary.counts[split].values()) / 1797 for split in features.SPLITS]
     assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
-    assert _records(run.uri, "train")[0]["path"].endswith(b".png")
+    assert node.records(run.uri, "train")[0]["path"].endswith(b".png")
     # 1,305 pairs of them have a correlation above 0.9: too small to be compared.
     assert summary.duplicates == Duplicates(0, 0, 0, 0)
     by_hash = choice(None, frozenset(), DataSettings().split)
-    for row in _table(run.uri).values():
+    for row in node.table(run.uri).values():
         assert row["split"] == drawn_split(row["image_id"], by_hash)
 
 
@@ -487,174 +443,3 @@ def test_component():
     }
     assert node.outputs["examples"].type is standard_artifacts.Examples
     assert node.executor_spec.executor_class is executor.Executor
-
-
-def _archive(source: Path, path: Path) -> Path:
-    """The folder inside one more, as a zip or a tar."""
-    kind = {".zip": "zip", ".tar": "tar", ".gz": "gztar"}[path.suffix]
-    name = str(path).removesuffix(".gz").removesuffix(path.suffix).removesuffix(".tar")
-    return Path(shutil.make_archive(name, kind, source.parent, source.name))
-
-
-def _manifest(source: Path, path: Path) -> Path:
-    rows = [f"{found.relative_to(source)},{found.parent.name}" for found in source.rglob("*.*")]
-    path.write_text("path,label\n" + "\n".join(rows))
-    return path
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory, fill):
-    """Forty pictures and a broken one."""
-    root = fill(tmp_path_factory.mktemp("plain") / "pets", {"cats": 20, "süße Hunde": 20})
-    (root / "cats/broken.png").write_bytes(b"no picture")
-    return root
-
-
-@pytest.fixture(scope="module")
-def from_folder(plain, tmp_path_factory):
-    return _run(plain, tmp_path_factory.mktemp("run") / "examples")
-
-
-@pytest.mark.parametrize("kind", ["manifest.csv", "pets.zip", "pets.tar", "pets.tar.gz"])
-def test_every_kind_of_source_gives_the_same_bytes(plain, from_folder, tmp_path, kind):
-    if kind == "manifest.csv":
-        pictures = shutil.copytree(plain, tmp_path / "pets")
-        source = _manifest(pictures, pictures / "labels.csv")
-    else:
-        source = _archive(plain, tmp_path / kind)
-    run = _run(source, tmp_path / "examples")
-    for path in Path(from_folder.uri).rglob("*.*"):
-        assert path.read_bytes() == Path(run.uri, path.relative_to(from_folder.uri)).read_bytes()
-
-
-def test_further_columns_of_a_manifest(fill, tmp_path):
-    source = fill(tmp_path / "source", {"a": 12, "b": 12})
-    more = fill(tmp_path / "more", {"x": 1, "y": 1, "new": 3})
-    rows = [f"{label}/{i}.png,{label},site {i % 2}" for label in "ab" for i in range(12)]
-    (source / "labels.csv").write_text("path,label,Site name\n" + "\n".join(rows))
-    run = _run(source / "labels.csv", tmp_path / "examples", unlabelled=more)
-    sites = {
-        record["path"].decode(): record["column_Site_name"] for record in _all_records(run.uri)
-    }
-    assert sites == {path: site.encode() for path, _, site in (row.split(",") for row in rows)}
-    rows = _table(run.uri)
-    assert {path: rows[path]["column_Site_name"].encode() for path in sites} == sites
-    # Those that come from elsewhere have nothing there, so that one schema fits both.
-    path = str(next(Path(run.uri, "Split-unlabelled").iterdir()))
-    for record in tf.data.TFRecordDataset(path, features.COMPRESSION).as_numpy_iterator():
-        example = tf.train.Example.FromString(record)
-        assert example.features.feature["column_Site_name"].bytes_list.value == [b""]
-
-
-def test_files_that_a_manifest_names_and_that_are_not_there(fill, tmp_path):
-    source = fill(tmp_path / "source", {"a": 12, "b": 12})
-    rows = [f"{label}/{i}.png,{label}" for label in "ab" for i in range(13)]
-    (source / "labels.csv").write_text("path,label\n" + "\n".join(rows))
-    with pytest.raises(
-        ValueError, match=r"2 of 26 files in .*labels.csv cannot be used.* a/12.png: cannot be read"
-    ):
-        _run(source / "labels.csv", tmp_path / "examples")
-    assert list(tmp_path.glob("examples/*")) == []
-
-
-def test_tfrecords_give_the_same_ids_splits_and_statistics(plain, from_folder, tmp_path):
-    files = sorted(path for path in plain.rglob("*.*"))
-    for shard in range(2):
-        name = tmp_path / "records" / f"pets.tfrecord-{shard:05d}-of-00002"
-        name.parent.mkdir(exist_ok=True)
-        with tf.io.TFRecordWriter(str(name)) as writer:
-            for path in files[shard::2]:
-                values = {"image": path.read_bytes(), "label": path.parent.name.encode()}
-                feature = {
-                    name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-                    for name, value in values.items()
-                }
-                example = tf.train.Example(features=tf.train.Features(feature=feature))
-                writer.write(example.SerializeToString())
-    run = _run(tmp_path / "records", tmp_path / "examples")
-    assert Path(run.uri, "summary.json").read_bytes() == (
-        Path(from_folder.uri, "summary.json").read_bytes()
-    )
-
-    def by_id(uri):
-        return sorted(
-            (r["image_id"], r["split"], r["label"], r["image"]) for r in _all_records(uri)
-        )
-
-    assert by_id(run.uri) == by_id(from_folder.uri)
-
-
-def _fixes(path, pictures: dict[Path, str]) -> str:
-    """Writes an overlay: by picture its right class, or nothing where it is to be dropped."""
-    overlay = {
-        hashlib.sha256(file.read_bytes()).hexdigest(): Fix(
-            RELABEL if label else DROP, label, f"{file.parent.name}/{file.name}"
-        )
-        for file, label in pictures.items()
-    }
-    write_fixes(path, overlay)
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def pets(tmp_path_factory, fill):
-    """Twelve pictures of each of two classes; `dogs/cut.png` is damaged."""
-    root = fill(tmp_path_factory.mktemp("pets"), {"cats": 12, "dogs": 12})
-    (root / "dogs/cut.png").write_bytes((root / "dogs/0.png").read_bytes()[:100])
-    return root
-
-
-def test_fixes_change_labels_and_leave_pictures_out(pets, tmp_path):
-    before = {path: path.read_bytes() for path in pets.rglob("*.png")}
-    fixes = _fixes(
-        tmp_path / "fixes.csv",
-        {pets / "cats/3.png": "dogs", pets / "dogs/4.png": "", pets / "dogs/cut.png": "cats"},
-    )
-    examples = _run(pets, tmp_path / "examples", fixes=fixes)
-    labels = {r["path"].decode(): r["label"].decode() for r in _all_records(examples.uri)}
-    assert labels["cats/3.png"] == "dogs" and "dogs/4.png" not in labels and len(labels) == 23
-    assert all(label == path[:4] for path, label in labels.items() if path != "cats/3.png")
-    rows = pq.read_table(Path(examples.uri, "pictures.parquet")).to_pydict()
-    assert dict(zip(rows["path"], rows["label"], strict=True)) == labels
-    summary = Summary.from_json(Path(examples.uri, "summary.json").read_text())
-    assert summary.fixes == {"relabelled": 2, "dropped": 1, "gone": 0}
-    assert summary.quarantined == 1, "a fix does not mend a damaged picture"
-    assert "; fixes: 2 relabelled, 1 dropped" in figures.describe({"examples": [examples]})
-    assert {path: path.read_bytes() for path in pets.rglob("*.png")} == before
-    plain = _run(pets, tmp_path / "plain")
-    splits = {r["path"]: r["split"] for r in _all_records(plain.uri)}
-    moved = [r["path"] for r in _all_records(examples.uri) if splits[r["path"]] != r["split"]]
-    assert moved == [], "a fix moves no picture"
-
-
-def test_a_copy_in_another_class_can_be_fixed(pets, tmp_path):
-    root = shutil.copytree(pets, tmp_path / "pets")
-    shutil.copy(root / "cats/1.png", root / "dogs/copy.png")
-    fixes = _fixes(tmp_path / "fixes.csv", {root / "cats/1.png": "cats"})
-    with pytest.raises(UserError, match="have copies in another class"):
-        _run(root, tmp_path / "examples")
-    examples = _run(root, tmp_path / "examples", fixes=fixes)
-    assert _all_records(examples.uri)
-
-
-def test_fixes_of_pictures_that_are_gone_stop_the_run_unless_they_may(pets, tmp_path):
-    root = shutil.copytree(pets, tmp_path / "pets")
-    fixes = _fixes(tmp_path / "fixes.csv", dict.fromkeys(root.glob("cats/*[12].png"), "dogs"))
-    (root / "cats/1.png").unlink()
-    with (root / "cats/2.png").open("ab") as file:
-        file.write(b"saved anew")
-    with pytest.raises(
-        UserError, match=r"2 of its 3 pictures .* first of them cats/1\.png, cats/2"
-    ):
-        _run(root, tmp_path / "examples", fixes=fixes)
-    assert not list(Path(tmp_path / "examples").glob("*")), "nothing is left behind"
-    examples = _run(root, tmp_path / "examples", fixes=fixes, missing_fixes="keep")
-    summary = Summary.from_json(Path(examples.uri, "summary.json").read_text())
-    assert summary.fixes == {"relabelled": 1, "dropped": 0, "gone": 2}
-    assert "; fixes: 1 relabelled, 2 gone" in figures.describe({"examples": [examples]})
-
-
-def test_a_fix_to_a_class_that_is_not_there_stops_the_run(pets, tmp_path):
-    fixes = _fixes(tmp_path / "fixes.csv", {pets / "cats/3.png": "birds"})
-    with pytest.raises(UserError, match=r"there is no class 'birds' \(there are cats, dogs\)"):
-        _run(pets, tmp_path / "examples", fixes=fixes)
