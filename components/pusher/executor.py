@@ -54,13 +54,13 @@ class Executor(stock.Executor):
         gates = [gate for blessing in blessings for gate in read_gates(blessing)]
         destination = exec_properties[standard_component_specs.PUSH_DESTINATION_KEY]
         model = Path(self.GetModelPath(input_dict))
-        _note_verdict(input_dict, pushed_model, destination, model, gates, exec_properties)
+        digest = served_versions.content_digest(model)
+        _note_verdict(input_dict, pushed_model, destination, digest, gates, exec_properties)
         if refusals := failed(gates):
             logging.warning("Not pushed: %s", "; ".join(gate.message for gate in refusals))
             return
         served_versions.check_writable(destination)
         champion = served_versions.champion(destination)
-        digest = served_versions.content_digest(model)
         if champion and served_versions.content_digest(champion.path) == digest:
             pushed_model.set_string_custom_property("already_served", champion.name)
             logging.info("Not pushed: version %s in %s is this model", champion.name, destination)
@@ -96,7 +96,7 @@ def _note_verdict(
     input_dict: dict[str, list[Artifact]],
     pushed_model: Artifact,
     destination: str,
-    model: Path,
+    digest: str,
     gates: list[Gate],
     exec_properties: dict[str, Any],
 ) -> None:
@@ -104,7 +104,6 @@ def _note_verdict(
         input_dict[standard_component_specs.MODEL_BLESSING_KEY]
     )
     test_split = blessing.get_string_custom_property("test_split")
-    digest = served_versions.content_digest(model)
     most = int(exec_properties["most_candidates"])
     row = verdicts.verdict_row(destination, test_split, digest, gates, most)
     write_gates(pushed_model.uri, [row])
