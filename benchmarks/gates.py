@@ -12,8 +12,8 @@ import argparse
 import numpy as np
 import scipy.stats
 
+from components.bounds import lower_bound
 from components.evaluator import bootstrap, measures
-from components.evaluator.bounds import lower_bound
 
 _SIZES = (30, 100, 300, 1000, 5000)
 _CLASSES = 3

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from components.bounds import lower_bound, pictures_needed, upper_bound
 from components.evaluator import bootstrap, measures
-from components.evaluator.bounds import lower_bound, pictures_needed, upper_bound
 from components.evaluator.config import EvaluationSettings
-from components.evaluator.predictions import Predictions
 from components.evaluator.slices import Slice
 from components.gates import Gate, Verdict, worst
+from components.predictions import Predictions
 
 _AVERAGES = {
     "auc": (bootstrap.auc, measures.auc_per_class),

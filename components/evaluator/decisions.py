@@ -10,9 +10,9 @@ from components.evaluator.absolute import absolute_gates
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.found_slices import found_slices_gate
 from components.evaluator.paired import Change, FairPlay, changed_answers, paired_gates
-from components.evaluator.predictions import Predictions, fact_columns
 from components.evaluator.slices import Slice, cut, find_column
 from components.gates import Gate
+from components.predictions import Predictions, fact_columns
 
 
 @dataclasses.dataclass(frozen=True)

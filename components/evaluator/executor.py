@@ -21,13 +21,13 @@ from components.evaluator.config import EvaluationSettings
 from components.evaluator.eval_config import make_eval_config
 from components.evaluator.extraction import answers_extractor
 from components.evaluator.paired import FairPlay
-from components.evaluator.predictions import (
+from components.gates import failed, write_gates
+from components.predictions import (
     PREDICTIONS_FILE,
     gather,
     read_predictions,
     trained_ids,
 )
-from components.gates import failed, write_gates
 from components.served_versions import EVIDENCE
 
 

@@ -10,7 +10,7 @@ from apache_beam.io.parquetio import WriteToParquet
 from tensorflow_model_analysis.extractors.extractor import Extractor
 
 from components import features
-from components.evaluator.predictions import ANSWERS, CANDIDATE, SERVED
+from components.predictions import ANSWERS, CANDIDATE, SERVED
 
 
 def answers_extractor(folder: str, order: Sequence[int] | None) -> Extractor:

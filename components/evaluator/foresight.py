@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from components.bounds import lower_bound, pictures_needed
 from components.evaluator.absolute import chance_levels
-from components.evaluator.bounds import lower_bound, pictures_needed
 from components.evaluator.config import EvaluationSettings
 
 

@@ -13,10 +13,10 @@ from pandas.api.types import is_numeric_dtype
 from scipy.stats import hypergeom
 from sklearn.tree import DecisionTreeClassifier
 
-from components.evaluator.predictions import Predictions, fact_columns
 from components.features import column_feature
 from components.gates import Gate
 from components.multiple_tests import holm
+from components.predictions import Predictions, fact_columns
 from components.text import printable
 
 _DEPTH = 2

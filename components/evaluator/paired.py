@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from components import features
-from components.evaluator.bounds import largest_drop, proved_worse
+from components.bounds import largest_drop, proved_worse
 from components.evaluator.config import EvaluationSettings
-from components.evaluator.predictions import Predictions
 from components.evaluator.slices import Slice
 from components.gates import Gate, verdict
 from components.multiple_tests import holm
+from components.predictions import Predictions
 
 _WORSE, _AS_GOOD = "not proved worse", "proved as good"
 _ROWS = {"overall": "", "per_class": ", by class", "per_slice": ", by slice"}

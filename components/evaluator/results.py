@@ -15,8 +15,8 @@ import numpy as np
 from components.evaluator import measures
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.paired import Change
-from components.evaluator.predictions import Predictions
 from components.files import write_atomically
+from components.predictions import Predictions
 
 CHANGES_FILE = "changes.jsonl"
 _METRICS_FILE = "metrics.json"

@@ -17,9 +17,9 @@ import pandas as pd
 from components import features, served_versions
 from components.data_gate.pictures import read_pictures
 from components.errors import UserError
-from components.evaluator.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from components.evaluator.results import CHANGES_FILE
 from components.gates import Gate
+from components.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from components.served_versions import Version
 from components.text import one_line
 from components.trainer.training_report import TRAINING_FILE, TrainingReport

@@ -340,7 +340,7 @@ def _write_answers(folder: Path, rng: random.Random) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from components.evaluator.predictions import ANSWERS
+    from components.predictions import ANSWERS
 
     rows = [
         {"image_id": f"{number}", "path": f"{number}.png", "label": "ab"[number % 2],
@@ -351,14 +351,14 @@ def _write_answers(folder: Path, rng: random.Random) -> None:
 
 
 def _gather(folder: Path) -> None:
-    from components.evaluator.predictions import PREDICTIONS_FILE, gather
+    from components.predictions import PREDICTIONS_FILE, gather
 
     gather([folder / "answers"], folder, ["a", "b"], folder / PREDICTIONS_FILE)
 
 
 def _check_predictions(folder: Path, done: bool) -> list[str]:
     from components.errors import UserError
-    from components.evaluator.predictions import PREDICTIONS_FILE, read_predictions
+    from components.predictions import PREDICTIONS_FILE, read_predictions
 
     if not (folder / PREDICTIONS_FILE).exists():
         return ["there are no predictions"] if done else []

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from components.bounds import lower_bound, upper_bound
 from components.evaluator import measures
-from components.evaluator.bounds import lower_bound, upper_bound
 from pipeline.report import charts
 from pipeline.report.run_files import RunFiles
 

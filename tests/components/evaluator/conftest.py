@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.evaluator.predictions import Predictions
+from components.predictions import Predictions
 
 CLASSES = ["cat", "dog", "fox"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from components.bounds import lower_bound
 from components.evaluator import bootstrap, measures
-from components.evaluator.bounds import lower_bound
 
 pytestmark = pytest.mark.one_line
 MEASURES = {

@@ -18,8 +18,8 @@ from components.evaluator import results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.executor import Executor, _why_no_baseline
-from components.evaluator.predictions import PREDICTIONS_FILE, read_predictions
 from components.gates import GATES_FILE, read_gates
+from components.predictions import PREDICTIONS_FILE, read_predictions
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from components.evaluator.bounds import (
+from components.bounds import (
     largest_drop,
     lower_bound,
     pictures_needed,

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.errors import UserError
-from components.evaluator.predictions import (
+from components.predictions import (
     ANSWERS,
     PREDICTIONS_FILE,
     fact_columns,
