@@ -147,57 +147,15 @@ class SparkSettings(PortableSettings):
         return self.missing_workers()
 
 
-class DataflowSettings(Settings):
-    """Block `beam.dataflow`."""
-
-    project: str = pydantic.Field("", pattern=r"^([a-z][-a-z0-9:.]+[a-z0-9])?$")
-    region: str = pydantic.Field("", pattern=r"^([a-z0-9-]+)?$", description="as europe-west4")
-    temp_location: str = pydantic.Field("", description="gs:// folder for staging and shuffling")
-    worker_image: str = pydantic.Field(
-        "", pattern=r"^\S*$", description="an image of Graft with Beam's boot program"
-    )
-    max_workers: _Count | None = pydantic.Field(None, description="machines; empty: Dataflow's")
-    machine_type: str = pydantic.Field("", description="as n2-standard-4; empty: Dataflow's choice")
-    service_account: str = pydantic.Field("", description="e-mail of the workers' account")
-
-    @pydantic.field_validator("temp_location")
-    @classmethod
-    def _check(cls, location: str) -> str:
-        if location and not location.startswith("gs://"):
-            raise ValueError(f"must be a gs:// folder, not {location}")
-        return location
-
-    def options(self) -> list[str]:
-        """The options for Beam."""
-        return [
-            "--runner=DataflowRunner",
-            f"--project={self.project}",
-            f"--region={self.region}",
-            f"--temp_location={self.temp_location}",
-            f"--sdk_container_image={self.worker_image}",
-            "--experiments=use_runner_v2",  # images of one's own need it
-            *_given("max_num_workers", self.max_workers),
-            *_given("machine_type", self.machine_type),
-            *_given("service_account_email", self.service_account),
-        ]
-
-    def missing(self) -> str:
-        """What the runner needs and is not set; empty if nothing."""
-        needed = ("project", "region", "temp_location", "worker_image")
-        missing = [name for name in needed if not getattr(self, name)]
-        return f"set {', '.join(missing)}" if missing else ""
-
-
 class BeamSettings(Settings):
     """The block `beam` of a recipe. The blocks of runners that are not chosen may stay in it."""
 
-    runner: Literal["direct", "flink", "spark", "dataflow"] = pydantic.Field(
+    runner: Literal["direct", "flink", "spark"] = pydantic.Field(
         "direct", description="who runs ImageExampleGen, StatisticsGen, Transform and Evaluator"
     )
     direct: DirectSettings = DirectSettings()
     flink: FlinkSettings = FlinkSettings()
     spark: SparkSettings = SparkSettings()
-    dataflow: DataflowSettings = DataflowSettings()
     extra: tuple[str, ...] = pydantic.Field(
         (), description="further options of Beam, as --number_of_worker_harness_threads=2"
     )
@@ -240,11 +198,6 @@ class BeamSettings(Settings):
             raise UserError(
                 f"beam.runner: on Kubeflow Pipelines a step's files lie in its own pod, where the "
                 f"workers of {self.runner} cannot read them; use direct, with beam.direct.workers"
-            )
-        if self.runner == "dataflow":
-            raise UserError(
-                "beam.runner: the workers of dataflow cannot read this machine's folders; use "
-                "direct, or flink or spark with workers that see the same folders"
             )
 
     def pipeline_args(self) -> list[str]:

@@ -91,4 +91,4 @@ def test_the_blocks_for_beam_are_valid():
         recipe = Recipe(name="fruit", **block)
         recipe.beam.pipeline_args()
         runners.add(recipe.beam.runner)
-    assert runners == {"direct", "flink", "spark", "dataflow"}
+    assert runners == {"direct", "flink", "spark"}
