@@ -42,16 +42,24 @@ class Version:
     Attributes:
         name: the number, in digits.
         path: of the folder.
-        pushed_at: None where nothing tells the time.
         is_champion: whether it is the one that is served: the newest.
         size_bytes: of all its files.
+        record: of its push; None for versions of earlier releases.
     """
 
     name: str
     path: Path
-    pushed_at: datetime | None
     is_champion: bool
     size_bytes: int
+    record: "PushRecord | None"
+
+    @property
+    def pushed_at(self) -> datetime | None:
+        """When it was pushed, with a time zone; None where nothing tells."""
+        if self.record:
+            return self.record.pushed_at
+        number = int(self.name)
+        return datetime.fromtimestamp(number, timezone.utc) if number in _TIMESTAMPS else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,16 +126,19 @@ def list_versions(destination: str | os.PathLike) -> list[Version]:
     return [_version(folder, folder == folders[-1]) for folder in folders]
 
 
-def find_version(destination: str | os.PathLike, name: str) -> Version:
-    """A version by its number.
+def find_version(destination: str | os.PathLike, name: str | None = None) -> Version:
+    """A version by its number; None: the one that is served.
 
     Raises:
         UserError: there is no such version, or as of `list_versions`.
     """
     versions = {version.name: version for version in list_versions(destination)}
+    if not versions:
+        raise UserError(f"nothing is served at {destination} yet")
+    if name is None:
+        return list(versions.values())[-1]
     if name not in versions:
-        known = ", ".join(versions) or "none"
-        raise UserError(f"{destination} has no version {name} (there are: {known})")
+        raise UserError(f"{destination} has no version {name} (there are: {', '.join(versions)})")
     return versions[name]
 
 
@@ -231,12 +242,16 @@ def taken_back(destination: str | os.PathLike) -> dict[str, str]:
     return withdrawn
 
 
-def find_change(version: Version, record: PushRecord) -> str:
+def find_change(version: Version) -> str:
     """Compares the files of a version with the record of its push.
 
     Returns:
-        What has become of them, in a few words; empty if they are as they were.
+        What has become of them, in a few words; empty if they are as they were, or if there is no
+        record.
     """
+    record = version.record
+    if record is None:
+        return ""
     changed = find_damage(version.path, record.sizes)
     if not changed and content_digest(version.path) != record.digest:
         changed = "its files are not those that were pushed"
@@ -290,15 +305,7 @@ def _version(folder: Path, is_champion: bool) -> Version:
     return Version(
         name=folder.name,
         path=folder,
-        pushed_at=_pushed_at(folder),
         is_champion=is_champion,
         size_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        record=read_push_record(folder.parent, folder.name),
     )
-
-
-def _pushed_at(folder: Path) -> datetime | None:
-    record = read_push_record(folder.parent, folder.name)
-    if record:
-        return record.pushed_at
-    number = int(folder.name)
-    return datetime.fromtimestamp(number, timezone.utc) if number in _TIMESTAMPS else None

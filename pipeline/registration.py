@@ -4,12 +4,11 @@ import asyncio
 import logging
 import warnings
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
-from components import served_versions
 from components.classes import read_classes
 from components.errors import UserError
+from components.served_versions import Version
 from pipeline.evidence import read_evidence
 
 TOKEN_VARIABLE = "MODEL_REGISTRY_TOKEN"  # noqa: S105 (a name)
@@ -29,27 +28,20 @@ class RegistryError(ConnectionError):
     """The registry did not answer, or refused; one line for the user."""
 
 
-def facts_of(destination: Path, version: str) -> Facts:
+def facts_of(version: Version) -> Facts:
     """What a version has left to be known by: its digest, classes, gates and origin.
 
     Args:
-        destination: folder of the served versions.
-        version: its number, in digits.
+        version: a served one.
 
     Returns:
         Properties by name, as `gate.accuracy` and `git.revision`.
 
     Raises:
-        UserError: there is no such version, or a file of it is damaged.
+        UserError: a file of it is damaged.
     """
-    known = [found.name for found in served_versions.list_versions(destination)]
-    if version not in known:
-        raise UserError(
-            f"{destination} serves no version {version or 'yet'} (there are: "
-            f"{', '.join(known) or 'none'})"
-        )
-    facts: Facts = {"classes": ", ".join(read_classes(Path(destination) / version))}
-    evidence = read_evidence(destination, version)
+    facts: Facts = {"classes": ", ".join(read_classes(version.path))}
+    evidence = read_evidence(version.path.parent, version.name)
     if evidence.record:
         facts |= {
             "digest": evidence.record.digest,

@@ -30,28 +30,25 @@ def check_whole(version: Version) -> None:
     Raises:
         UserError: it is damaged; the text says what, where and what to do.
     """
-    record = served_versions.read_push_record(version.path.parent, version.name)
-    if record is None:
-        damage = _missing_part(version.path)
-    else:
-        damage = served_versions.find_change(version, record)
+    find = served_versions.find_change if version.record else _missing_part
+    damage = find(version)
     if damage:
         raise UserError(_advice(version.path, damage))
 
 
-def _missing_part(saved_model: Path) -> str:
+def _missing_part(version: Version) -> str:
     from tensorflow.core.protobuf import saved_model_pb2
 
     try:
         graphs = saved_model_pb2.SavedModel.FromString(
-            (saved_model / SAVED_MODEL_FILE).read_bytes()
+            (version.path / SAVED_MODEL_FILE).read_bytes()
         )
         if not graphs.meta_graphs:
             return f"{SAVED_MODEL_FILE} holds no graph"
     except DecodeError:
         return f"{SAVED_MODEL_FILE} cannot be read"
     for name in (_VARIABLES, CLASSES_FILE):
-        if not (saved_model / name).is_file():
+        if not (version.path / name).is_file():
             return f"{name} is missing"
     return ""
 

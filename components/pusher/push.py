@@ -77,8 +77,7 @@ def republish(destination: Path, name: str, reason: str) -> Path:
     champion = served_versions.champion(destination)
     compared = served_versions.served_state(destination)
     _check_number_left(destination, compared)
-    record = served_versions.read_push_record(destination, name)
-    if record and served_versions.find_change(version, record):
+    if served_versions.find_change(version):
         raise UserError(f"{version.path} is damaged: its files are not those of its push")
     with staging_folder(destination) as staging:
         _check_unchanged(destination, compared)

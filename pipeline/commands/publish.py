@@ -1,7 +1,6 @@
 """`graft publish`."""
 
 from components import served_versions
-from components.errors import UserError
 from pipeline.bucket import Bucket
 from pipeline.config import load_recipe
 from pipeline.console import make_console, say
@@ -24,21 +23,14 @@ def publish_version(
             is current there is as it was.
     """
     destination = load_recipe(config, overrides).push_destination
-    versions = {found.name: found for found in served_versions.list_versions(destination)}
-    version = version or served_versions.served_state(destination).champion
-    if version not in versions:
-        raise UserError(
-            f"{destination} serves no version {version or 'yet'} (there are: "
-            f"{', '.join(versions) or 'none'})"
-        )
+    found = served_versions.find_version(destination, version)
     bucket = Bucket(address)
-    model = versions[version].path
     compared = bucket.current()
-    if compared and compared.digest == served_versions.content_digest(model):
+    if compared and compared.digest == served_versions.content_digest(found.path):
         now, how = compared, "current already"
     else:
-        evidence = served_versions.evidence_folder(destination, version)
-        now, how = bucket.publish(model, evidence, compared), "published"
+        evidence = served_versions.evidence_folder(destination, found.name)
+        now, how = bucket.publish(found.path, evidence, compared), "published"
     console = make_console()
-    say(console, f"Version {version} of {destination}: {how} as version {now.version}")
+    say(console, f"Version {found.name} of {destination}: {how} as version {now.version}")
     say(console, f"For KServe: storageUri: {bucket.address}/{now.version}")

@@ -44,13 +44,12 @@ def register_version(
             "http://model-registry-service.kubeflow:8080"
         )
     token = _token(token_file)
-    if version is None:
-        version = served_versions.served_state(recipe.push_destination).champion
-    facts = registration.facts_of(recipe.push_destination, version)
-    place = uri or place_of(recipe, version)
-    new = registration.register(url, token, name or recipe.name, version, place, facts)
+    found = served_versions.find_version(recipe.push_destination, version)
+    facts = registration.facts_of(found)
+    place = uri or place_of(recipe, found.name)
+    new = registration.register(url, token, name or recipe.name, found.name, place, facts)
     how = "registered" if new else "registered already"
-    say(make_console(), f"{name or recipe.name}, version {version}: {how} at {url} as {place}")
+    say(make_console(), f"{name or recipe.name}, version {found.name}: {how} at {url} as {place}")
 
 
 def register_pushed(recipe: Recipe, pushed_path: str) -> str:
@@ -68,7 +67,8 @@ def register_pushed(recipe: Recipe, pushed_path: str) -> str:
     version = Path(pushed_path).name
     again = f"graft register makes up for it (--version {version})"
     try:
-        facts = registration.facts_of(recipe.push_destination, version)
+        found = served_versions.find_version(recipe.push_destination, version)
+        facts = registration.facts_of(found)
         place = place_of(recipe, version)
         registration.register(
             recipe.push.registry, _token(None), recipe.name, version, place, facts

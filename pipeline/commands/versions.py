@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from rich.filesize import decimal
@@ -11,7 +10,7 @@ from rich.table import Column, Table
 
 from components import served_versions
 from components.errors import UserError
-from components.served_versions import PushRecord, Version
+from components.served_versions import Version
 from pipeline.config import load_recipe
 from pipeline.console import gates_table, make_console, plain, say
 from pipeline.evidence import Evidence, read_evidence
@@ -33,12 +32,11 @@ def list_versions(config: str, overrides: list[str], as_json: bool) -> None:
         table = Table("version", "pushed", "size", "", title=plain(destination))
         table.title_justify = "left"
         for version in versions:
-            record = served_versions.read_push_record(destination, version.name)
             table.add_row(
                 version.name,
                 _time(version.pushed_at),
                 decimal(version.size_bytes),
-                _remark(version, record),
+                _remark(version),
             )
         console.print(table)
     else:
@@ -57,7 +55,7 @@ def show_version(config: str, overrides: list[str], name: str | None, as_json: b
         UserError: there is no such version, or its evidence is damaged.
     """
     destination = load_recipe(config, overrides).push_destination
-    version = _find(destination, name)
+    version = served_versions.find_version(destination, name)
     evidence = read_evidence(destination, version.name)
     console = make_console()
     if as_json:
@@ -86,7 +84,7 @@ def diff_versions(
     facts = []
     for name in (first, second):
         if served_versions.read_push_record(destination, name) is None:
-            _find(destination, name)
+            served_versions.find_version(destination, name)
             raise UserError(f"version {name} was pushed by an earlier release: it has no evidence")
         facts.append(dict(_flat(read_evidence(destination, name).as_json())))
     keys = [key for key in {**facts[0], **facts[1]} if facts[0].get(key) != facts[1].get(key)]
@@ -119,7 +117,7 @@ def roll_back(config: str, overrides: list[str], name: str | None, reason: str) 
     from components.pusher.push import republish
 
     destination = load_recipe(config, overrides).push_destination
-    champion = _find(destination, None)
+    champion = served_versions.find_version(destination)
     if name is None:
         older = [v.name for v in served_versions.list_versions(destination) if not v.is_champion]
         if not older:
@@ -156,11 +154,11 @@ def verify(config: str, overrides: list[str], name: str | None) -> None:
         UserError: a file is not what it was; the text names it.
     """
     destination = load_recipe(config, overrides).push_destination
-    version = _find(destination, name)
-    record = served_versions.read_push_record(destination, version.name)
+    version = served_versions.find_version(destination, name)
+    record = version.record
     if record is None:
         raise UserError(f"{version.path} has no record of its push: nothing proves what it was")
-    damage = served_versions.find_change(version, record)
+    damage = served_versions.find_change(version)
     folder = served_versions.evidence_folder(destination, version.name)
     found = served_versions.evidence_digests(folder)
     changed = [file for file, digest in record.evidence.items() if found.get(file) != digest]
@@ -172,14 +170,6 @@ def verify(config: str, overrides: list[str], name: str | None) -> None:
         )
     count = len(record.sizes) + len(record.evidence)
     say(make_console(), f"{version.path}: all {count} files are those that were pushed")
-
-
-def _find(destination: Path, name: str | None) -> Version:
-    """A version by its name; None: the one that is served."""
-    champion = served_versions.champion(destination)
-    if champion is None:
-        raise UserError(f"nothing is served at {destination} yet")
-    return champion if name is None else served_versions.find_version(destination, name)
 
 
 def _row(version: Version) -> dict[str, Any]:
@@ -196,10 +186,10 @@ def _time(time: datetime | None) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}" if time else "not known"
 
 
-def _remark(version: Version, record: PushRecord | None) -> str:
+def _remark(version: Version) -> str:
     words = ["served"] if version.is_champion else []
-    if record and record.republished:
-        words.append(f"{record.republished} again")
+    if version.record and version.record.republished:
+        words.append(f"{version.record.republished} again")
     return ", ".join(words)
 
 

@@ -165,7 +165,7 @@ def test_the_command(store, model, tmp_path, capsys):
     )
     publish_version(ADDRESS, "digits", settings)
     assert "current already as version 1" in capsys.readouterr().out
-    with pytest.raises(ValueError, match=r"serves no version 9 \(there are: 4\)"):
+    with pytest.raises(ValueError, match=r"has no version 9 \(there are: 4\)"):
         publish_version(ADDRESS, "digits", settings, version="9")
     said = store.get_object(Bucket="models", Key="team/fruit/current.json")["Body"].read()
     assert json.loads(said)["version"] == 1

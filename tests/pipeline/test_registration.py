@@ -216,7 +216,7 @@ def test_a_token(registry, register, tmp_path, token):
     ("overrides", "options", "message"),
     [
         (["push.registry=''"], {}, "which model registry.*--registry.*push.registry"),
-        ([], {"version": "7"}, r"serves no version 7 \(there are: 3\)"),
+        ([], {"version": "7"}, r"has no version 7 \(there are: 3\)"),
         ([], {"registry": "registry:8080"}, "begins with http or https"),
         ([], {"registry": "https://registry"}, "wants a token.*MODEL_REGISTRY_TOKEN"),
         ([], {"token_file": Path("nowhere")}, "--token-file nowhere: No such file"),

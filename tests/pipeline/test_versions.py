@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from components import served_versions
 from components.errors import UserError
 from components.gates import Gate, write_gates
 from components.pusher.push import push
@@ -54,6 +55,19 @@ def test_the_newest_is_first_with_the_time_of_its_push(shown):
 def test_a_folder_that_servers_cannot_read_is_told(shown):
     (line,) = [line for line in shown("99999999999999999999") if "9999" in line]
     assert line.endswith("99999999999999999999 is no version: servers cannot read its number")
+
+
+def test_a_record_is_read_once(shown, monkeypatch):
+    read, read_push_record = [], served_versions.read_push_record
+
+    def count(destination, version):
+        read.append(version)
+        return read_push_record(destination, version)
+
+    shown("7")
+    monkeypatch.setattr(served_versions, "read_push_record", count)
+    shown()
+    assert read == ["7", "8"]
 
 
 def test_nothing_is_served_yet(shown, tmp_path):
