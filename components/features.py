@@ -51,12 +51,14 @@ COMPRESSION = "GZIP"
 SERVING_SIGNATURE = "serving_default"
 EXAMPLES_SIGNATURE = "from_examples"
 TRANSFORM_SIGNATURE = "transform_features"
+EXPLAIN_SIGNATURE = "explain"  # where the network has feature maps
 IMAGE_BYTES = "image_bytes"
 EXAMPLES = "examples"
 PREDICTED_LABEL = "label"
 PROBABILITY = "probability"
 PROBABILITIES = "probabilities"
 CLASSES = "classes"
+HEAT_MAP = "heat_map"
 
 
 def transformed_name(name: str) -> str:

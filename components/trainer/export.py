@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -13,6 +13,7 @@ from components import features
 from components.classes import write_classes
 from components.errors import UserError
 from components.trainer.network import saved_model
+from components.trainer.network.grad_cam import Explainer
 from components.trainer.network.outputs import logits_per_class
 
 # For the graph, the vocabulary and the names of the variables. That of a MobileNetV2 takes 1.1 MB;
@@ -30,6 +31,11 @@ class ServingModule(tf.Module):
     * `probabilities` float32 [batch, classes]: of every class, adding up to 1,
     * `classes` string [batch, classes]: the classes' names in that order, once per picture, because
       TensorFlow Serving's REST API refuses row-wise answers without the batch dimension.
+
+    `explain`, which only networks with feature maps have, gives the same and
+
+    * `heat_map` float32 [batch, height, width] in 0..1: which part of the upright picture, as a
+      whole, speaks for `label`.
     """
 
     def __init__(
@@ -43,16 +49,16 @@ class ServingModule(tf.Module):
         self._spec = tft_output.raw_feature_spec()
         self._classes = tf.constant(list(classes))
         size = model.input_shape[1]
+        self._explainer = Explainer(model)
 
-        # One trace of the network serves both signatures.
-        @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3])])
-        def network(pixels: tf.Tensor) -> tf.Tensor:
-            return model(pixels, training=False)
+        # One trace of the network serves all signatures.
+        self._network = tf.function(
+            self._explainer.logits_and_features,
+            input_signature=[tf.TensorSpec([None, size, size, 3])],
+        )
 
-        self._network = network
-
-    def _predict(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = tf.nn.softmax(logits_per_class(self._network(pixels)))
+    def _answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        probabilities = tf.nn.softmax(logits_per_class(logits))
         best = tf.argmax(probabilities, axis=1)
         return {
             features.PREDICTED_LABEL: tf.gather(self._classes, best),
@@ -61,15 +67,19 @@ class ServingModule(tf.Module):
             features.CLASSES: tf.tile(self._classes[tf.newaxis], [tf.shape(probabilities)[0], 1]),
         }
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
-    def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `serving_default`: encoded JPEG, PNG or GIF, string [batch]."""
+    def _pixels(self, image_bytes: tf.Tensor) -> tf.Tensor:
         raw = {
             features.IMAGE: image_bytes,
             features.IMAGE_ID: tf.zeros_like(image_bytes),
             features.VIEW: tf.zeros(tf.shape(image_bytes), tf.int64),
         }
-        return self._predict(self._layer(raw)[features.transformed_name(features.IMAGE)])
+        return self._layer(raw)[features.transformed_name(features.IMAGE)]
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
+    def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`: encoded JPEG, PNG or GIF, string [batch]."""
+        logits, _ = self._network(self._pixels(image_bytes))
+        return self._answers(logits)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.EXAMPLES)])
     def predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -82,6 +92,23 @@ class ServingModule(tf.Module):
         """Signature `transform_features`: serialized examples to `label_xf` int64 [batch]."""
         spec = {features.LABEL: self._spec[features.LABEL]}
         return dict(self._layer(tf.io.parse_example(examples, spec)))
+
+    def signatures(self) -> dict[str, Callable]:
+        """The functions that are exported, by name."""
+        signatures = {
+            features.SERVING_SIGNATURE: self.serve,
+            features.EXAMPLES_SIGNATURE: self.predict_examples,
+            features.TRANSFORM_SIGNATURE: self.transform,
+        }
+        if self._explainer.has_maps:
+            # Made here: as a method it would be traced for networks without feature maps too.
+            @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
+            def explain(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+                logits, maps = self._network(self._pixels(image_bytes))
+                return {**self._answers(logits), features.HEAT_MAP: self._explainer.maps(maps)}
+
+            signatures[features.EXPLAIN_SIGNATURE] = explain
+        return signatures
 
 
 def export_bytes(model: keras.Model) -> int:
@@ -130,13 +157,5 @@ def export(
         path: folder to write to.
     """
     module = ServingModule(model, tft_output, classes)
-    tf.saved_model.save(
-        module,
-        path,
-        signatures={
-            features.SERVING_SIGNATURE: module.serve,
-            features.EXAMPLES_SIGNATURE: module.predict_examples,
-            features.TRANSFORM_SIGNATURE: module.transform,
-        },
-    )
+    tf.saved_model.save(module, path, signatures=module.signatures())
     write_classes(path, classes)

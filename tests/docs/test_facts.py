@@ -53,9 +53,12 @@ def test_signatures_are_those_of_the_export(readme):
         features.SERVING_SIGNATURE,
         features.EXAMPLES_SIGNATURE,
         features.TRANSFORM_SIGNATURE,
+        features.EXPLAIN_SIGNATURE,
     ]
     inputs = [re.match(r"`(\w+)`", row[0])[1] for row in rows.values()]
-    assert inputs == [features.IMAGE_BYTES, features.EXAMPLES, features.EXAMPLES]
+    image, example = features.IMAGE_BYTES, features.EXAMPLES
+    assert inputs == [image, example, example, image]
+    assert f"`{features.HEAT_MAP}`" in rows[features.EXPLAIN_SIGNATURE][1]
     outputs = re.findall(r"`(\w+)`", rows[features.SERVING_SIGNATURE][1])
     assert outputs == [
         features.PREDICTED_LABEL,

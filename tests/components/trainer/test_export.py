@@ -10,6 +10,8 @@ from components.classes import read_classes
 from components.graph_check import forbidden_operations
 from components.trainer.export import export
 from components.trainer.inputs.examples import ExampleReader
+from components.trainer.network.classifier import build_classifier
+from components.trainer.settings.trainer import BackboneSettings, HeadSettings
 
 CLASSES = ["first", "zweite Klasse", "третий"]
 
@@ -78,6 +80,27 @@ def test_labels_are_those_of_the_transform_graph(analyzed, signatures):
     vocabulary = tft.TFTransformOutput(analyzed.folder).vocabulary_by_name("labels")
     expected = [vocabulary.index(label.encode()) for _, label in analyzed.pictures]
     assert labels.numpy().tolist() == expected
+
+
+def test_a_network_without_a_backbone_of_maps_has_no_signature_explain(signatures):
+    assert sorted(signatures) == ["from_examples", "serving_default", "transform_features"]
+
+
+def test_a_classifier_explains_the_answers_that_it_gives(analyzed, tiny_network, tmp_path):
+    backbone = BackboneSettings(weights="none", image_size=32)
+    model = build_classifier(backbone, HeadSettings(), num_classes=3, steps=10)
+    export(model, tft.TFTransformOutput(analyzed.folder), CLASSES, str(tmp_path / "m"))
+    assert forbidden_operations(tmp_path / "m") == []
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    images = tf.constant([image for image, _ in analyzed.pictures[:5]])
+    explained = loaded.signatures["explain"](image_bytes=images)
+    answer = loaded.signatures["serving_default"](image_bytes=images)
+    for name in answer:
+        np.testing.assert_array_equal(answer[name], explained[name])
+    maps = explained["heat_map"]
+    assert maps.dtype == tf.float32 and maps.shape == [5, 7, 7]
+    assert set(np.max(maps, axis=(1, 2))) <= {0.0, 1.0} and np.min(maps) >= 0.0
+    assert np.ptp(maps[0]) > 0.1 and not np.allclose(maps[0], maps[1]), "each picture has its own"
 
 
 def test_bytes_that_are_no_picture_are_an_error_and_the_next_request_is_answered(

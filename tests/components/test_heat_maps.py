@@ -1,0 +1,28 @@
+"""Heat maps over pictures."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.heat_maps import overlay
+
+pytestmark = pytest.mark.one_line
+
+
+def test_the_glow_is_where_the_map_is_and_the_rest_is_the_picture_in_grey():
+    picture = Image.new("RGB", (60, 40), (200, 30, 30))
+    heat = np.zeros((4, 6), np.float32)
+    heat[3, 5] = 1.0
+    over = np.asarray(overlay(picture, heat), int)
+    assert over.shape == (40, 60, 3)
+    assert len(set(over[5, 5])) == 1, "grey"
+    grown = over.sum(axis=2) - over[5, 5].sum()
+    row, column = np.unravel_index(grown.argmax(), grown.shape)
+    assert row >= 30 and column >= 50
+
+
+def test_a_map_that_is_not_finite_is_a_grey_picture():
+    picture = Image.new("L", (8, 8), 100)
+    heat = np.full((2, 2), np.nan)
+    heat[0, 0] = np.inf
+    assert np.all(np.asarray(overlay(picture, heat)) == 100)
