@@ -14,9 +14,10 @@ from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import io_utils, json_utils, path_utils
 
+from components import features
 from components.classes import read_classes
 from components.errors import UserError
-from components.evaluator import comparison, decisions, results
+from components.evaluator import comparison, decisions, highlights, results, thumbnails
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.eval_config import make_eval_config
 from components.evaluator.extraction import answers_extractor
@@ -42,9 +43,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> None:
         """Evaluates and blesses the model, or not.
 
-        Beside TFMA's files lie `predictions.parquet`, `metrics.json` and, where there is a served
-        model to compare with, `changes.jsonl`; beside the blessing, `gates.json`. The model is
-        blessed (marker file and custom property `blessed`) if none of these rows is a `fail`.
+        Beside TFMA's files lie `predictions.parquet`, `thumbnails.parquet`, `metrics.json` and,
+        where there is a served model to compare with, `changes.jsonl`; beside the blessing,
+        `gates.json`. The model is blessed (marker file and custom property `blessed`) if none of
+        these rows is a `fail`.
 
         Custom properties of the blessing: `test_split`, a fingerprint of the pictures that were
         judged on; and `baseline_note`, which says why the model was not compared with a served one.
@@ -82,6 +84,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         decision = decisions.decide(predictions, settings, note, fair_play)
         results.write_metrics(evaluation, results.make_metrics(predictions, settings))
         results.write_changes(evaluation, decision.changes)
+        shown = predictions.pictures[features.IMAGE_ID][highlights.to_keep(predictions)]
+        files = _example_files(input_dict[keys.EXAMPLES_KEY], splits)
+        thumbnails.write_thumbnails(evaluation, files, set(shown))
         write_gates(blessing.uri, decision.gates)
         blessing.set_string_custom_property(
             "test_split", decisions.fingerprint(predictions.pictures)
@@ -136,6 +141,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     output_path=evaluation,
                 )
             )
+
+
+def _example_files(examples: list[Artifact], splits: list[str]) -> list[str]:
+    return [
+        str(file)
+        for split in splits
+        for uri in artifact_utils.get_split_uris(examples, split)
+        for file in sorted(Path(uri).iterdir())
+    ]
 
 
 def _bless(blessing: Artifact, blessed: bool) -> None:

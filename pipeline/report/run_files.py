@@ -4,9 +4,11 @@ Each property raises a UserError that says what is missing or damaged; the secti
 then left out.
 """
 
+import base64
 import dataclasses
 import functools
 import json
+import logging
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from components import features, served_versions
 from components.data_gate.pictures import read_pictures
 from components.errors import UserError
 from components.evaluator.results import CHANGES_FILE
+from components.evaluator.thumbnails import THUMBNAILS_FILE, read_thumbnails
 from components.gates import Gate
 from components.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from components.served_versions import Version
@@ -49,8 +52,15 @@ class RunFiles:
 
     def command(self, *words: str) -> str:
         """A command of Graft about this recipe, as one types it into a shell."""
-        overrides = [word for override in self.overrides for word in ("--set", override)]
-        return shlex.join(["graft", *words, "--recipe", self.config, *overrides])
+        return shlex.join(["graft", *words, "--recipe", self.config, *self._overrides])
+
+    def recipe_command(self, *words: str) -> str:
+        """The same of a command whose argument is the recipe."""
+        return shlex.join(["graft", *words, self.config, *self._overrides])
+
+    @property
+    def _overrides(self) -> list[str]:
+        return [word for override in self.overrides for word in ("--set", override)]
 
     @functools.cached_property
     def gates(self) -> list[Gate]:
@@ -78,6 +88,20 @@ class RunFiles:
         if self.predictions.served is None:
             raise UserError("no model was served: nothing to compare with")
         return _read_lines(self._file(node_ids.EVALUATOR, "evaluation", CHANGES_FILE))
+
+    @functools.cached_property
+    def thumbnails(self) -> dict[str, str]:
+        """`data:` URIs by `image_id`; empty where the Evaluator of an earlier release left none."""
+        try:
+            path = self._file(node_ids.EVALUATOR, "evaluation", THUMBNAILS_FILE)
+            thumbnails = read_thumbnails(path.parent)
+        except UserError as error:
+            logging.warning("No pictures: %s", error)
+            return {}
+        return {
+            image_id: f"data:{media};base64,{base64.b64encode(data).decode()}"
+            for image_id, (media, data) in thumbnails.items()
+        }
 
     @functools.cached_property
     def training(self) -> TrainingReport:

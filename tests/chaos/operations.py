@@ -369,6 +369,33 @@ def _check_predictions(folder: Path, done: bool) -> list[str]:
     return [] if count == _ANSWERS else [f"{count} of {_ANSWERS} rows"]
 
 
+def _keep_thumbnails(folder: Path) -> None:
+    import io
+
+    from PIL import Image
+
+    from components.evaluator import thumbnails
+
+    file = io.BytesIO()
+    Image.new("RGB", (300, 300), "red").save(file, "JPEG")
+    pictures = [(f"{number}", file.getvalue()) for number in range(_ANSWERS)]
+    thumbnails._pictures = lambda examples, wanted: pictures
+    thumbnails.write_thumbnails(folder, [], [])
+
+
+def _check_thumbnails(folder: Path, done: bool) -> list[str]:
+    from components.errors import UserError
+    from components.evaluator.thumbnails import THUMBNAILS_FILE, read_thumbnails
+
+    if not (folder / THUMBNAILS_FILE).exists():
+        return ["there are no thumbnails"] if done else []
+    try:
+        count = len(read_thumbnails(folder))
+    except UserError as error:
+        return [str(error)]
+    return [] if count == _ANSWERS else [f"{count} of {_ANSWERS} thumbnails"]
+
+
 def _note_verdict(folder: Path) -> None:
     from components.gates import Gate
     from components.pusher.verdicts import note_verdict
@@ -391,6 +418,7 @@ OPERATIONS = [
     Operation("training state", _nothing, _train, _check_training),
     Operation("export", _nothing, _export, _check_export),
     Operation("predictions", _write_answers, _gather, _check_predictions),
+    Operation("thumbnails", _nothing, _keep_thumbnails, _check_thumbnails),
     Operation("verdict", _nothing, _note_verdict, _check_verdict),
     Operation("push", _make_models, _push, _check_push),
     Operation("rollback", _make_versions, _roll_back, _check_rollback),

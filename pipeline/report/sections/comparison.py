@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Any
 
 from pipeline.report.run_files import RunFiles
-from pipeline.report.thumbnails import thumbnails
 
 TITLE = "Candidate against served"
 NEEDS = ("changes",)
@@ -20,14 +19,12 @@ _MOST = 12
 
 
 def facts(files: RunFiles) -> dict[str, Any]:
-    """How many got better and worse, and the first of each with a thumbnail."""
+    """How many got better and worse, and the first of each, with thumbnails."""
     counts = Counter(change["change"] for change in files.changes)
     shown = {
         word: [change for change in files.changes if change["change"] == word][:_MOST]
         for word in ("worse", "better")
     }
-    ids = {one["path"]: one["image_id"] for changes in shown.values() for one in changes}
-    images = thumbnails(files.recipe, ids)
     return {
         "compared": len(files.predictions.labels),
         "better": counts["better"],
@@ -36,7 +33,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
             f"got_{word}": [
                 {
                     "path": change["path"],
-                    "image": images.get(change["path"]),
+                    "image": files.thumbnails.get(change["image_id"]),
                     "label": change["label"],
                     "answer": change["candidate"],
                     "note": f"served: {change['served']}",

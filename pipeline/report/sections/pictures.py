@@ -1,12 +1,12 @@
-"""The pictures that the model gets most wrong, and those that it is least sure of."""
+"""The pictures that the model gets most wrong, is least sure of, and those to look at twice."""
 
 from typing import Any
 
 import numpy as np
 
 from components import features
+from components.evaluator import highlights
 from pipeline.report.run_files import RunFiles
-from pipeline.report.thumbnails import thumbnails
 
 TITLE = "Pictures"
 NEEDS = ("predictions",)
@@ -15,25 +15,28 @@ TEMPLATE = """
 {% if worst %}{{ gallery(worst) }}{% else %}<p>No picture of the test split is wrong.</p>{% endif %}
 <h3>Least sure</h3>
 {% if least_sure %}{{ gallery(least_sure) }}{% else %}<p>The test split is empty.</p>{% endif %}
+<h3>Suspected wrong labels</h3>
+{% if suspects %}<p>The answer is another class than the label, and as sure of it as of pictures
+that bear it. A label that is wrong counts against the model; <code>{{ find_more }}</code> looks
+through all splits.</p>
+{{ gallery(suspects) }}{% else %}<p>No label of the test split looks wrong.</p>{% endif %}
+{% if right %}<h3>Right ones</h3>
+{{ gallery(right) }}{% endif %}
 """
 _MOST = 18
 
 
 def facts(files: RunFiles) -> dict[str, Any]:
-    """Wrong ones, the surest first, and those of the lowest highest probability."""
-    predictions = files.predictions
+    """Some of each kind, the one to look at first in front."""
+    predictions, thumbnails = files.predictions, files.thumbnails
     answers, sure = predictions.candidate.argmax(axis=1), predictions.candidate.max(axis=1)
-    wrong = np.flatnonzero(answers != predictions.labels)
-    worst = wrong[np.argsort(-sure[wrong], kind="stable")][:_MOST]
-    least_sure = np.argsort(sure, kind="stable")[:_MOST]
     paths, ids = (predictions.pictures[name] for name in (features.PATH, features.IMAGE_ID))
-    images = thumbnails(files.recipe, {paths[row]: ids[row] for row in (*worst, *least_sure)})
 
     def shown(rows: np.ndarray) -> list[dict[str, Any]]:
         return [
             {
                 "path": paths[row],
-                "image": images.get(paths[row]),
+                "image": thumbnails.get(ids[row]),
                 "label": predictions.classes[predictions.labels[row]],
                 "answer": predictions.classes[answers[row]],
                 "note": f"probability {sure[row]:.3f}",
@@ -41,4 +44,10 @@ def facts(files: RunFiles) -> dict[str, Any]:
             for row in rows
         ]
 
-    return {"worst": shown(worst), "least_sure": shown(least_sure)}
+    return {
+        "worst": shown(highlights.worst_mistakes(predictions, _MOST)),
+        "least_sure": shown(highlights.least_sure(predictions, _MOST)),
+        "suspects": shown(highlights.suspected_labels(predictions, _MOST)),
+        "right": shown(highlights.right_ones(predictions, _MOST)),
+        "find_more": files.recipe_command("data", "labels"),
+    }

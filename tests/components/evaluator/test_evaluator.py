@@ -18,6 +18,7 @@ from components.evaluator import results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.executor import Executor, _why_no_baseline
+from components.evaluator.thumbnails import THUMBNAILS_FILE
 from components.gates import GATES_FILE, read_gates
 from components.predictions import PREDICTIONS_FILE, read_predictions
 
@@ -232,7 +233,7 @@ def test_auc_and_loss_are_those_of_scikit_learn(worse_run, models, examples):
 
 def test_only_whole_files_are_left(worse_run):
     left = {path.name for path in Path(worse_run[1].uri).iterdir()}
-    assert {PREDICTIONS_FILE, results.CHANGES_FILE, "metrics.json"} < left
+    assert {PREDICTIONS_FILE, results.CHANGES_FILE, "metrics.json", THUMBNAILS_FILE} < left
     assert not [name for name in left if name.startswith(".")]
     assert len(worse_run[0].get_string_custom_property("test_split")) == 64
 

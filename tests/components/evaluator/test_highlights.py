@@ -1,0 +1,64 @@
+"""Which pictures are worth looking at."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from components.evaluator import highlights
+
+
+@pytest.fixture
+def predictions(predict):
+    """Of six pictures two are wrong: one surely, whose label is suspect, and one barely."""
+    made = predict([0, 0, 1, 1, 2, 2], [0, 1, 1, 2, 2, 2], [0, 0, 2, 2, 2, 2])
+    scores = [
+        [0.7, 0.2, 0.1],
+        [0.02, 0.95, 0.03],
+        [0.1, 0.9, 0.0],
+        [0.3, 0.3, 0.4],
+        [0.0, 0.1, 0.9],
+        [0.1, 0.0, 0.9],
+    ]
+    return dataclasses.replace(made, candidate=np.array(scores, np.float32))
+
+
+def test_the_surest_mistake_is_the_worst(predictions):
+    assert highlights.worst_mistakes(predictions, 9).tolist() == [1, 3]
+    assert highlights.worst_mistakes(predictions, 1).tolist() == [1]
+
+
+def test_the_least_sure_has_the_lowest_highest_probability(predictions):
+    assert highlights.least_sure(predictions, 2).tolist() == [3, 0]
+
+
+def test_a_label_is_suspect_where_another_class_is_as_sure_as_usual(predictions):
+    assert highlights.suspected_labels(predictions, 9).tolist() == [1]
+
+
+def test_a_class_without_pictures_makes_no_label_suspect(predict):
+    wrong = predict([0, 0], [1, 1])
+    assert highlights.suspected_labels(wrong, 9).tolist() == []
+
+
+def test_right_ones_are_of_each_class_in_turn(predict):
+    many = predict([0] * 5 + [2], [0] * 5 + [2])
+    assert highlights.right_ones(many, 9).tolist() == [0, 5, 1, 2]
+
+
+def test_what_got_worse_and_better(predictions, predict):
+    assert highlights.changed(predictions, 4).tolist() == [1, 2]
+    assert highlights.changed(predict([0], [1]), 4).tolist() == []
+
+
+def test_each_is_kept_once_and_no_more_than_asked_for(predictions):
+    assert sorted(highlights.to_keep(predictions)) == [0, 1, 2, 3, 4, 5]
+    assert highlights.to_keep(predictions, 3).tolist()[0] == 1
+    assert len(highlights.to_keep(predictions, 3)) == 3
+
+
+@pytest.mark.parametrize("pictures", [0, 3])
+def test_few_pictures_and_what_is_no_number(predict, pictures):
+    made = predict([0] * pictures, [0] * pictures)
+    broken = dataclasses.replace(made, candidate=np.full_like(made.candidate, np.nan))
+    assert len(highlights.to_keep(broken)) == pictures

@@ -1,0 +1,58 @@
+"""Thumbnails of pictures of the test split."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from components.errors import UserError
+from components.evaluator import thumbnails
+
+
+def encoded(size, kind="JPEG", **options) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, "red").save(file, kind, **options)
+    return file.getvalue()
+
+
+def opened(thumbnail) -> Image.Image:
+    return Image.open(io.BytesIO(thumbnail[1]))
+
+
+def test_they_are_of_the_pictures_that_are_asked_for(examples, tmp_path):
+    files = [str(path) for path in (examples / "Split-test").iterdir()]
+    ids = [f"{number:064x}" for number in (3, 40)]
+    thumbnails.write_thumbnails(tmp_path, files, [*ids, "of another split"])
+    read = thumbnails.read_thumbnails(tmp_path)
+    assert list(read) == ids
+    media, _ = read[ids[0]]
+    assert media == "image/png" and opened(read[ids[0]]).size == (12, 12)
+
+
+def test_there_may_be_none(tmp_path):
+    thumbnails.write_thumbnails(tmp_path, [], [])
+    assert thumbnails.read_thumbnails(tmp_path) == {}
+
+
+def test_they_are_upright_and_small():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    made = thumbnails.make_thumbnail(encoded((2000, 1000), exif=exif))
+    assert made[0] == "image/jpeg" and opened(made).size == (56, 112)
+    assert len(made[1]) < 4_000
+
+
+def test_a_damaged_picture_has_none(tmp_path, monkeypatch, caplog):
+    data = {"whole": encoded((9, 9)), "damaged": b"\xff\xd8\xff no picture"}
+    monkeypatch.setattr(thumbnails, "_pictures", lambda examples, wanted: data.items())
+    thumbnails.write_thumbnails(tmp_path, [], data)
+    assert list(thumbnails.read_thumbnails(tmp_path)) == ["whole"]
+    assert "damaged" in caplog.text
+
+
+@pytest.mark.parametrize("content", [None, b"PAR1 of nothing"])
+def test_a_file_that_is_missing_or_damaged_is_named(tmp_path, content):
+    if content:
+        (tmp_path / thumbnails.THUMBNAILS_FILE).write_bytes(content)
+    with pytest.raises(UserError, match=r"thumbnails\.parquet is missing or damaged"):
+        thumbnails.read_thumbnails(tmp_path)
