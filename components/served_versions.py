@@ -27,6 +27,7 @@ EVIDENCE = "evidence"
 # TensorFlow Serving reads a version's number as int64.
 HIGHEST_NUMBER = 2**63 - 1
 PROVENANCE_FILE = "provenance.json"
+EVIDENCE_SIGNATURE = "evidence.sig"
 _PUSH_FILE = "pushed.json"
 # Earlier releases went by it, though no server does.
 _CHAMPION_FILE = "champion"
@@ -70,6 +71,7 @@ class PushRecord:
         pushed_at: with a time zone.
         digest: its `content_digest`.
         sizes: bytes of each of its files.
+        files: SHA-256 of each of its files, hexadecimal; empty in earlier releases' records.
         evidence: SHA-256 of each other file of its evidence, hexadecimal, by its path in there.
         republished: the version that it repeats, after a rollback; empty otherwise.
         taken_back: `content_digest` of the version that the rollback replaced; empty otherwise.
@@ -79,6 +81,7 @@ class PushRecord:
     pushed_at: datetime
     digest: str
     sizes: dict[str, int]
+    files: dict[str, str] = dataclasses.field(default_factory=dict)
     evidence: dict[str, str] = dataclasses.field(default_factory=dict)
     republished: str = ""
     taken_back: str = ""
@@ -193,14 +196,22 @@ def evidence_folder(destination: str | os.PathLike, version: str) -> Path:
     return Path(destination) / EVIDENCE / version
 
 
-def evidence_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file in a folder of evidence but the record of the push, by its path."""
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file below a folder, hexadecimal, by its path in there."""
     digests = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        if path != folder / _PUSH_FILE:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            digests[path.relative_to(folder).as_posix()] = digest
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+        digests[path.relative_to(folder).as_posix()] = digest.hexdigest()
     return digests
+
+
+def evidence_digests(folder: Path) -> dict[str, str]:
+    """`file_digests` of a folder of evidence, without the record of the push and what signs it."""
+    digests = file_digests(folder)
+    return {name: digests[name] for name in digests.keys() - {_PUSH_FILE, EVIDENCE_SIGNATURE}}
 
 
 def write_push_record(folder: Path, record: PushRecord) -> None:
@@ -253,6 +264,10 @@ def find_change(version: Version) -> str:
     if record is None:
         return ""
     changed = find_damage(version.path, record.sizes)
+    if not changed and record.files:
+        found = file_digests(version.path)
+        others = [name for name in sorted(found) if found[name] != record.files.get(name)]
+        changed = f"{others[0]} is not what was pushed" if others else ""
     if not changed and content_digest(version.path) != record.digest:
         changed = "its files are not those that were pushed"
     return changed

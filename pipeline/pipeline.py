@@ -140,6 +140,7 @@ def create_pipeline(
         data_blessing=data_gate.outputs["data_blessing"],
         baseline=baseline.outputs["baseline"],
         push_destination=push_destination,
+        signing_key=recipe.push.sign.key if recipe.push.sign else "",
         allow_taken_back=recipe.push.allow_taken_back,
         provenance=provenance,
         most_candidates=recipe.evaluation.most_candidates,

@@ -25,6 +25,7 @@ from components.example_gen.reading.sources import (
     open_source,
 )
 from components.example_gen.splitting.splits import choice
+from components.pusher import signing
 from components.trainer import checks
 from pipeline import schema
 from pipeline.config import Recipe
@@ -82,6 +83,8 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
         return Inspection()
     _check_folder("workspace", recipe.folder)
     _check_folder("push.destination", recipe.push_destination)
+    if recipe.push.sign:
+        signing.check_key(recipe.push.sign.key)
     checks.check_files(recipe.trainer)
     fixed = read_fixes(recipe.data.fixes)
     source = open_labelled(recipe, scratch)

@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import functools
 import http.server
+import importlib.util
 import io
 import os
 import runpy
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -182,6 +184,44 @@ def tiny_network() -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(keras.applications, "MobileNetV2", runpy.run_path(str(file))["build"])
         yield file
+
+
+@pytest.fixture(scope="session")
+def _keys(tmp_path_factory) -> Path:
+    from cryptography.hazmat.primitives import serialization as s
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    folder = tmp_path_factory.mktemp("keys")
+    own, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    keys = {
+        "own": (own, s.NoEncryption()),
+        "other": (other, s.NoEncryption()),
+        "locked": (own, s.BestAvailableEncryption(b"password")),
+        "curve": (ec.generate_private_key(ec.SECP256K1()), s.NoEncryption()),
+        "rsa": (rsa.generate_private_key(65537, 2048), s.NoEncryption()),
+    }
+    for name, (key, lock) in keys.items():
+        private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, lock)
+        (folder / f"{name}.pem").write_bytes(private)
+        public = key.public_key()
+        (folder / f"{name}.pub").write_bytes(
+            public.public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
+        )
+    (folder / "junk.pem").write_text("secret words")
+    return folder
+
+
+@pytest.fixture
+def signing_keys(_keys, monkeypatch) -> Path:
+    """A folder of keys, private in `own.pem` and public in `own.pub`, and a library to sign with.
+
+    `other` is as good, `locked` has a password, `curve` and `rsa` are of kinds that sign no model.
+    """
+    if importlib.util.find_spec("model_signing") is None:
+        file = Path(__file__).with_name("model_signing_stand_in.py")
+        for name, module in runpy.run_path(str(file))["modules"]().items():
+            monkeypatch.setitem(sys.modules, name, module)
+    return _keys
 
 
 @dataclasses.dataclass(frozen=True)

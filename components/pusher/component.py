@@ -18,6 +18,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
 
     PARAMETERS = {
         standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=str),
+        "signing_key": ExecutionParameter(type=str),
         "allow_taken_back": ExecutionParameter(type=int),
         "provenance": ExecutionParameter(type=str),
         "most_candidates": ExecutionParameter(type=str),
@@ -39,6 +40,7 @@ class Pusher(base_component.BaseComponent):
         data_blessing: BaseChannel,
         baseline: BaseChannel,
         push_destination: str,
+        signing_key: str,
         allow_taken_back: bool,
         provenance: str,
         most_candidates: int,
@@ -54,6 +56,7 @@ class Pusher(base_component.BaseComponent):
             baseline: `Model` of the BaselineFinder: what the model was compared with, and what it
                 replaces.
             push_destination: folder of the served versions.
+            signing_key: path of the private key that signs what is pushed; empty: not signed.
             allow_taken_back: also push a model that a rollback took back.
             provenance: JSON: where the model comes from, to lie in the evidence of its version.
             most_candidates: models judged on one test split before a warning.
@@ -67,6 +70,7 @@ class Pusher(base_component.BaseComponent):
                 data_blessing=data_blessing,
                 baseline=baseline,
                 push_destination=push_destination,
+                signing_key=signing_key,
                 allow_taken_back=int(allow_taken_back),
                 provenance=provenance,
                 most_candidates=str(most_candidates),

@@ -5,6 +5,16 @@ import pydantic
 from components.settings import LocalPath, Settings
 
 
+class SignSettings(Settings):
+    """The block `push.sign` of a recipe."""
+
+    key: LocalPath = pydantic.Field(
+        min_length=1,
+        description="file of the private key, in PEM, on the curve P-256, P-384 or P-521 and "
+        "without a password; in a cluster on a secret volume of the step Pusher",
+    )
+
+
 class PushSettings(Settings):
     """The block `push` of a recipe."""
 
@@ -24,6 +34,10 @@ class PushSettings(Settings):
         if "://" in destination:
             raise ValueError(f"must be a folder, not a URL such as {destination}; mount the bucket")
         return destination
+
+    sign: SignSettings | None = pydantic.Field(
+        None, description="signs model and evidence of every push; null: not signed"
+    )
 
     registry: str = pydantic.Field(
         "",

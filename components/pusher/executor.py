@@ -70,7 +70,8 @@ class Executor(stock.Executor):
         own = Path(pushed_model.uri, served_versions.EVIDENCE)
         _write_evidence(own, gates, exec_properties["provenance"])
         evidence = [*(Path(blessing, served_versions.EVIDENCE) for blessing in blessings), own]
-        version = push(model, Path(destination), _compared(input_dict), evidence)
+        key = exec_properties["signing_key"]
+        version = push(model, Path(destination), _compared(input_dict), evidence, key)
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
         logging.info("Pushed to %s", version)
 

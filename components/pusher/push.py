@@ -3,14 +3,14 @@
 import os
 import shutil
 from collections.abc import Iterable
-from datetime import datetime, timezone
 from pathlib import Path
 
 from components import served_versions
 from components.errors import UserError
-from components.manifests import file_sizes
+from components.pusher import signing
+from components.pusher.record import record_push
 from components.pusher.staging import staging_folder, sync
-from components.served_versions import PushRecord, ServedState
+from components.served_versions import ServedState, Version
 
 
 class StaleComparisonError(UserError):
@@ -18,7 +18,11 @@ class StaleComparisonError(UserError):
 
 
 def push(
-    model: Path, destination: Path, compared: ServedState, evidence: Iterable[Path] = ()
+    model: Path,
+    destination: Path,
+    compared: ServedState,
+    evidence: Iterable[Path] = (),
+    signing_key: str = "",
 ) -> Path:
     """Copies a model to a new version folder, which is the one that is served from then on.
 
@@ -32,13 +36,15 @@ def push(
         compared: what was served when the model was compared.
         evidence: folders whose content is to lie in the evidence of the version; one that is not
             there has none.
+        signing_key: see `record_push`.
 
     Returns:
         The folder of the new version.
 
     Raises:
         StaleComparisonError: something else is served by now; the destination is as it was.
-        UserError: another push does not end, or no number is left; the destination is as it was.
+        UserError: the key cannot be used, another push does not end, or no number is left; the
+            destination is as it was.
         OSError: the copy failed, as on a full disk; the destination is as it was.
     """
     _check_number_left(destination, compared)
@@ -49,10 +55,10 @@ def push(
         for folder in evidence:
             if folder.is_dir():
                 shutil.copytree(folder, staging / "evidence", dirs_exist_ok=True)
-        return _publish(staging, destination, compared)
+        return _publish(staging, destination, compared, signing_key)
 
 
-def republish(destination: Path, name: str, reason: str) -> Path:
+def republish(destination: Path, name: str, reason: str, signing_key: str = "") -> Path:
     """Serves an older version again, under a new number: servers take the highest.
 
     Its files are the old ones' hard links where the file system has them. The record of the push
@@ -62,13 +68,14 @@ def republish(destination: Path, name: str, reason: str) -> Path:
         destination: folder of the served versions.
         name: of the version.
         reason: why, in the user's words; may be empty.
+        signing_key: see `record_push`; what is signed again must have been signed with it before.
 
     Returns:
         The folder of the new version.
 
     Raises:
-        UserError: there is no such version, it is served already, it is damaged, or as of `push`;
-            the destination is as it was.
+        UserError: there is no such version, it is served already, it is damaged, its signature
+            proves nothing, or as of `push`; the destination is as it was.
         OSError: the copy failed, as on a full disk; the destination is as it was.
     """
     version = served_versions.find_version(destination, name)
@@ -77,8 +84,10 @@ def republish(destination: Path, name: str, reason: str) -> Path:
     champion = served_versions.champion(destination)
     compared = served_versions.served_state(destination)
     _check_number_left(destination, compared)
-    if served_versions.find_change(version):
-        raise UserError(f"{version.path} is damaged: its files are not those of its push")
+    if damage := served_versions.find_change(version):
+        raise UserError(f"{version.path} is damaged: {damage}")
+    if signing_key:
+        _check_signed(version, signing_key)
     with staging_folder(destination) as staging:
         _check_unchanged(destination, compared)
         shutil.copytree(version.path, staging / "model", copy_function=_link)
@@ -90,16 +99,31 @@ def republish(destination: Path, name: str, reason: str) -> Path:
             staging,
             destination,
             compared,
+            signing_key,
             republished=name,
             taken_back=served_versions.content_digest(champion.path),
             reason=reason,
         )
 
 
-def _publish(staging: Path, destination: Path, compared: ServedState, **rollback: str) -> Path:
+def _check_signed(version: Version, signing_key: str) -> None:
+    """Refuses to sign again what is not known to have been signed: anybody may have written it."""
+    evidence = served_versions.evidence_folder(version.path.parent, version.name)
+    try:
+        signing.check_signatures(version.path, evidence, signing.public_key(signing_key))
+    except UserError as error:
+        raise UserError(
+            f"version {version.name} is not signed again: {error}. With --set push.sign=null it "
+            "is served without a signature"
+        ) from None
+
+
+def _publish(
+    staging: Path, destination: Path, compared: ServedState, signing_key: str, **rollback: str
+) -> Path:
     """Renames `model` and `evidence` to what they are to be; whoever calls it holds the lock."""
     model, evidence = staging / "model", staging / "evidence"
-    _record(model, evidence, **rollback)
+    record_push(model, evidence, signing_key, **rollback)
     sync(staging)
     _check_unchanged(destination, compared)
     version = destination / str(compared.highest + 1)
@@ -122,17 +146,6 @@ def _publish(staging: Path, destination: Path, compared: ServedState, **rollback
         evidence_of_version.rename(staging / "withdrawn evidence")
         raise _stale(destination, compared)
     return version
-
-
-def _record(model: Path, evidence: Path, **rollback: str) -> None:
-    record = PushRecord(
-        datetime.now(timezone.utc),
-        served_versions.content_digest(model),
-        file_sizes(model),
-        served_versions.evidence_digests(evidence),
-        **rollback,
-    )
-    served_versions.write_push_record(evidence, record)
 
 
 def _check_number_left(destination: Path, compared: ServedState) -> None:

@@ -1,5 +1,6 @@
 """`graft versions`, `verify` and `reproduce`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -107,12 +108,19 @@ def verify(
         str | None, typer.Argument(help="Its number.", show_default="what is served")
     ] = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Public key in PEM, with which it must be signed.",
+            show_default="that of push.sign.key",
+        ),
+    ] = None,
     set_: SetOption = None,
 ) -> None:
     """Proves that a version and its evidence are to the byte what was pushed (exit code 2 if not).
 
-    Somebody who can write there can change the record as well.
+    Somebody who can write there can change the record as well, but cannot sign it: see `--key`.
     """
     from pipeline.commands.versions import verify as verify_version
 
-    verify_version(recipe, set_ or [], version)
+    verify_version(recipe, set_ or [], version, key)

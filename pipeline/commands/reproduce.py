@@ -49,7 +49,8 @@ def reproduce(config: str, overrides: list[str], version: str, verbose: bool, wa
     recipe = Recipe.model_validate(recorded["recipe"])
     recipe = recipe.replaced(
         workspace=str(told.folder / "reproduce" / version),
-        push=recipe.push.replaced(destination=""),  # in the workspace: nothing is compared with
+        # In the workspace, where nothing is to be compared with; nothing is pushed.
+        push=recipe.push.replaced(destination="", sign=None),
     )
 
     def work(console: Console, found: Inspection, display: RunDisplay) -> int:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.filesize import decimal
@@ -116,14 +117,16 @@ def roll_back(config: str, overrides: list[str], name: str | None, reason: str) 
     """
     from components.pusher.push import republish
 
-    destination = load_recipe(config, overrides).push_destination
+    recipe = load_recipe(config, overrides)
+    destination = recipe.push_destination
     champion = served_versions.find_version(destination)
     if name is None:
         older = [v.name for v in served_versions.list_versions(destination) if not v.is_champion]
         if not older:
             raise UserError(f"{destination} has no version before {champion.name} to go back to")
         name = older[-1]
-    version = republish(destination, name, reason)
+    key = recipe.push.sign.key if recipe.push.sign else ""
+    version = republish(destination, name, reason, key)
     say(
         make_console(),
         f"Version {version.name} is served: it is version {name} again, in place "
@@ -147,29 +150,49 @@ def prune_versions(config: str, overrides: list[str], keep: int) -> None:
     say(make_console(), f"{destination}: {what}")
 
 
-def verify(config: str, overrides: list[str], name: str | None) -> None:
+def verify(config: str, overrides: list[str], name: str | None, key: Path | None) -> None:
     """Compares the files of a version and of its evidence with the record of its push.
 
+    Args:
+        config: name or path of the recipe.
+        overrides: `key=value`, see `load_recipe`.
+        name: of the version; None: the one that is served.
+        key: the public key with which it must be signed; None: that of `push.sign.key`, and
+            without that no signature is asked for.
+
     Raises:
-        UserError: a file is not what it was; the text names it.
+        UserError: a file is not what it was, or not what was signed; the text names it.
     """
-    destination = load_recipe(config, overrides).push_destination
-    version = served_versions.find_version(destination, name)
+    from components.pusher import signing
+
+    recipe = load_recipe(config, overrides)
+    version = served_versions.find_version(recipe.push_destination, name)
+    evidence = served_versions.evidence_folder(recipe.push_destination, version.name)
+    count = _check_record(version, evidence)
+    by = ""
+    if key or recipe.push.sign:
+        public = signing.read_public_key(key) if key else signing.public_key(recipe.push.sign.key)
+        signing.check_signatures(version.path, evidence, public)
+        by = f", signed with the key of {key or recipe.push.sign.key}"
+    elif signing.is_signed(evidence):
+        by = "; they are signed, which --key checks"
+    say(make_console(), f"{version.path}: all {count} files are those that were pushed{by}")
+
+
+def _check_record(version: Version, evidence: Path) -> int:
+    """Compares a version with the record of its push; gives the number of files."""
     record = version.record
     if record is None:
         raise UserError(f"{version.path} has no record of its push: nothing proves what it was")
-    damage = served_versions.find_change(version)
-    folder = served_versions.evidence_folder(destination, version.name)
-    found = served_versions.evidence_digests(folder)
-    changed = [file for file, digest in record.evidence.items() if found.get(file) != digest]
-    if damage:
+    if damage := served_versions.find_change(version):
         raise UserError(f"{version.path}: {damage}")
-    if changed:
-        raise UserError(
-            f"{folder / changed[0]} is not as it was when version {version.name} was pushed"
-        )
-    count = len(record.sizes) + len(record.evidence)
-    say(make_console(), f"{version.path}: all {count} files are those that were pushed")
+    found = served_versions.evidence_digests(evidence)
+    for file, digest in record.evidence.items():
+        if found.get(file) != digest:
+            raise UserError(
+                f"{evidence / file} is not as it was when version {version.name} was pushed"
+            )
+    return len(record.sizes) + len(record.evidence)
 
 
 def _row(version: Version) -> dict[str, Any]:

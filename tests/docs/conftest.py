@@ -43,6 +43,7 @@ NAMES = [
     "CONTRIBUTING.md",
     "benchmarks/README.md",
     "docs/scale_out.md",
+    "docs/signing.md",
     "kubeflow/README.md",
 ]
 PAGES = [Page(name) for name in NAMES]

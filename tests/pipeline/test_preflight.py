@@ -116,6 +116,14 @@ def test_a_mistake_is_found_without_tensorflow(override, says, recipe, tmp_path,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pictures"]
 
 
+def test_a_key_that_cannot_sign_is_found_before_anything_is_trained(recipe, signing_keys):
+    preflight.inspect(recipe(f"push.sign.key={signing_keys}/own.pem"), Scope.MACHINE)
+    broken = recipe(f"push.sign.key={signing_keys}/own.pub")
+    with pytest.raises(UserError, match=r"push\.sign\.key: .* is no private key"):
+        preflight.inspect(broken, Scope.MACHINE)
+    preflight.inspect(broken, Scope.CLUSTER)
+
+
 def test_a_folder_that_must_not_be_written_is_no_mistake_of_the_recipe(recipe, monkeypatch):
     def refused(**_):
         raise PermissionError(13, "Permission denied", "/srv")

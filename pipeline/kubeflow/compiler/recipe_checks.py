@@ -38,6 +38,7 @@ def check_recipe(recipe: Recipe) -> None:
             )
     check_address(data_source(recipe), recipe.data)
     _check_push_destination(recipe)
+    _check_signing_key(recipe)
     state = settings.training_state
     if state and not _is_mounted(settings, TRAINER, state):
         raise UserError(
@@ -141,6 +142,18 @@ def _check_push_destination(recipe: Recipe) -> None:
                 f"{key}: {path} is on no volume of the step {step}, so the model would be lost "
                 f"with its pod: name {right}"
             )
+
+
+def _check_signing_key(recipe: Recipe) -> None:
+    if not recipe.push.sign:
+        return
+    path, step = recipe.push.sign.key, recipe.kubeflow.step(PUSHER)
+    if not on_volume(path, [*step.secret_volumes.values(), *step.pvcs.values()]):
+        raise UserError(
+            f"push.sign.key: {path} is on no volume of the step {PUSHER}: keep the key in a "
+            f"Kubernetes secret, as --set kubeflow.steps.{PUSHER}.secret_volumes.signing-key="
+            "/mnt/signing --set push.sign.key=/mnt/signing/key.pem"
+        )
 
 
 def _check_split_ledger(recipe: Recipe) -> None:

@@ -131,7 +131,7 @@ def test_other_bytes_of_the_same_size_are_damage_too(tmp_path):
     destination = tmp_path / "serving"
     folder = push(serve(destination, "1"), destination, ServedState("1", 1))
     (folder / "variables" / "variables.index").write_text("wreckage"[:7])
-    with pytest.raises(UserError, match="its files are not those that were pushed"):
+    with pytest.raises(UserError, match=r"variables.index is not what was pushed"):
         find(destination, tmp_path / "baseline")
 
 

@@ -8,6 +8,7 @@ from tfx.types import Channel, standard_artifacts
 from components import served_versions
 from components.errors import UserError
 from components.gates import Gate, read_gates, write_gates
+from components.pusher import signing
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.push import republish
@@ -20,7 +21,9 @@ def node(tmp_path):
     saved_model = tmp_path / "model" / "Format-Serving"
     saved_model.mkdir(parents=True)
 
-    def run(content, model="pass", infra="pass", data="pass", compared=None, allow=0):
+    def run(
+        content, model="pass", infra="pass", data="pass", compared=None, allow=0, signing_key=""
+    ):
         (saved_model / "saved_model.pb").write_text(content)
         inputs = {
             "model": standard_artifacts.Model(),
@@ -48,6 +51,7 @@ def node(tmp_path):
             {"pushed_model": [pushed]},
             {
                 "push_destination": str(tmp_path / "serving"),
+                "signing_key": str(signing_key),
                 "allow_taken_back": allow,
                 "provenance": '{"recipe": {}}',
                 "most_candidates": "2",
@@ -57,6 +61,14 @@ def node(tmp_path):
         return pushed
 
     return run
+
+
+def test_with_a_key_the_version_and_its_evidence_are_signed(node, tmp_path, signing_keys, caplog):
+    node("first", signing_key=signing_keys / "own.pem")
+    serving = tmp_path / "serving"
+    public = (signing_keys / "own.pub").read_bytes()
+    signing.check_signatures(serving / "1", serving / "evidence" / "1", public)
+    assert (signing_keys / "own.pem").read_text().splitlines()[1] not in caplog.text
 
 
 def test_a_blessed_model_becomes_the_champion(node, tmp_path):
@@ -178,6 +190,7 @@ def test_the_node_is_named_pusher_and_has_its_properties():
         data_blessing=Channel(type=standard_artifacts.InfraBlessing),
         baseline=Channel(type=standard_artifacts.Model),
         push_destination="serving",
+        signing_key="/keys/own.pem",
         allow_taken_back=False,
         provenance="{}",
         most_candidates=20,
@@ -186,6 +199,7 @@ def test_the_node_is_named_pusher_and_has_its_properties():
     assert node.id == "Pusher"
     assert node.exec_properties == {
         "push_destination": "serving",
+        "signing_key": "/keys/own.pem",
         "allow_taken_back": 0,
         "provenance": "{}",
         "most_candidates": "20",

@@ -23,6 +23,12 @@ def test_a_recipe_that_is_ready():
     recipe_checks.check_recipe(recipe())
     assert recipe_checks.warnings_for(recipe()) == []
     recipe_checks.check_recipe(
+        recipe(
+            push__sign__key="/mnt/signing/key.pem",
+            kubeflow__steps__Pusher__secret_volumes__signing="/mnt/signing",
+        )
+    )
+    recipe_checks.check_recipe(
         recipe(kubeflow__push_destination=None, push__destination="/mnt/serving")
     )
 
@@ -101,6 +107,10 @@ def test_a_recipe_that_is_ready():
         (
             {"data__split_ledger": "/data/splits.parquet"},
             "data.split_ledger: /data/splits.parquet is on no volume of the step ImageExampleGen",
+        ),
+        (
+            {"push__sign__key": "/mnt/signing/key.pem"},
+            "push.sign.key: /mnt/signing/key.pem is on no volume of the step Pusher: keep the key",
         ),
         (
             {"training__device": "gpu"},

@@ -65,6 +65,7 @@ def executor_input(pod, tmp_path):
     artifacts["baseline"]["metadata"] = {"has_baseline": 0.0, "highest_version": "0"}
     parameters = {
         "push_destination": str(tmp_path / "serving"),
+        "signing_key": "",
         "allow_taken_back": 0,
         "provenance": "{}",
         "most_candidates": "20",
