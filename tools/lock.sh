@@ -15,7 +15,7 @@ extras=(--extra dev --extra aws --extra gcp --extra dask --extra heif --extra re
 lock compatible.txt 3.10 x86_64-manylinux_2_28 pyproject.toml "${extras[@]}"
 lock modern.txt 3.11 x86_64-manylinux_2_39 pyproject.toml "${extras[@]}"
 # What the images hold is what is tested: the modern line, less the tools of development.
-lock image-cpu.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --constraints requirements/modern.txt
-lock image-gpu.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --extra gpu --constraints requirements/modern.txt
+lock image-cpu.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --extra sign --constraints requirements/modern.txt
+lock image-gpu.txt 3.11 x86_64-manylinux_2_39 pyproject.toml --extra gpu --extra sign --constraints requirements/modern.txt
 # What builds the few dependencies that have no wheel.
 echo "setuptools<81" | lock build.txt 3.10 x86_64-manylinux_2_28 -

@@ -40,6 +40,13 @@ def test_a_failure_shows_the_end_of_the_log(module, tmp_path):
     module("measure").watch(command, tmp_path / "log", ok=(0, 1))
 
 
+@pytest.mark.slow
+def test_every_gate_passes_one_model_and_stops_another(module):
+    gate_rows = module("gate_rows")
+    for case in gate_rows.CASES:
+        assert [row.verdict for row in gate_rows.rows_of(case)] == ["pass", "fail"], case[0]
+
+
 def test_the_summary_has_median_ratios_and_mean_accuracies(module):
     def pair(script_s, graft_s, trainer_s, accuracy):
         histories = {"frozen": [0.9], "unfrozen": [0.97, 0.95]}
