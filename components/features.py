@@ -58,6 +58,9 @@ PREDICTED_LABEL = "label"
 PROBABILITY = "probability"
 PROBABILITIES = "probabilities"
 CLASSES = "classes"
+# Beside these where `serving.abstain` and `serving.label_set` ask for them.
+UNSURE = "unsure"
+IN_LABEL_SET = "in_label_set"
 HEAT_MAP = "heat_map"
 
 

@@ -70,8 +70,12 @@ def validate(config: ConfigArgument, set_: SetOption = None) -> None:
 
 
 def predict(
-    images: Annotated[
-        list[Path], typer.Argument(help="Pictures to classify.", metavar="PICTURES...")
+    pictures: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, patterns as '*.jpg', or - for a list on standard input.",
+            metavar="PICTURES...",
+        ),
     ],
     recipe: RecipeOption = DEFAULT_RECIPE,
     model: Annotated[
@@ -79,12 +83,27 @@ def predict(
         typer.Option("--model", "-m", help="A SavedModel folder to ask instead."),
     ] = None,
     set_: SetOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Prints a JSON object per picture.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Prints a CSV file.")] = False,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="PNG file for a contact sheet.")
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Shows in the sheet what in each picture speaks for it."),
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Classifies pictures with the served model."""
+    """Classifies pictures with the served model (exit code 1 if one cannot be)."""
+    from components.errors import UserError
     from pipeline.commands.predict import predict_pictures
 
-    raise typer.Exit(predict_pictures(images, recipe, set_ or [], model, verbose))
+    if json and csv:
+        raise UserError("--json and --csv are two ways to print one thing: choose one")
+    output = "json" if json else "csv" if csv else "table"
+    raise typer.Exit(
+        predict_pictures(pictures, recipe, set_ or [], model, verbose, output, sheet, explain)
+    )
 
 
 def report(

@@ -1,4 +1,4 @@
-"""The option `--output` of commands that draw."""
+"""The file that commands draw into."""
 
 from pathlib import Path
 
@@ -6,14 +6,18 @@ from components.errors import UserError
 from components.text import printable
 
 
-def check_png(path: Path) -> None:
+def check_png(path: Path, option: str = "--output") -> None:
     """Refuses an output that is not named as a PNG file.
+
+    Args:
+        path: of the file.
+        option: that names it, for the message.
 
     Raises:
         UserError: it is no PNG.
     """
     if path.suffix.lower() != ".png":
         raise UserError(
-            f"--output {printable(str(path))}: what is drawn is a picture, name a file that ends "
+            f"{option} {printable(str(path))}: what is drawn is a picture, name a file that ends "
             "in .png"
         )

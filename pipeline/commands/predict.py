@@ -1,77 +1,139 @@
 """`graft predict`."""
 
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from rich.table import Table
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from components import features, served_versions
+from components import served_versions
 from components.errors import UserError
-from components.graph_check import require_computing
-from components.text import one_line
+from pipeline.commands.png_output import check_png
+from pipeline.commands.predict_files import expand
 from pipeline.config import load_recipe
-from pipeline.console import plain, redirect_output
+from pipeline.console import make_console, redirect_output, say
+
+OutputFormat = Literal["table", "json", "csv"]
+
+_NO_HEAT_MAPS = (
+    "Note: the model has no signature `explain`, because its backbone gives no feature maps or an "
+    "earlier version of Graft made it: the sheet is without heat maps"
+)
 
 
 def predict_pictures(
-    images: list[Path],
+    pictures: Sequence[str],
     config: str,
     overrides: list[str],
     model: Path | None,
     verbose: bool,
+    output: OutputFormat = "table",
+    sheet: Path | None = None,
+    explain: bool = False,
 ) -> int:
     """Asks a served model about pictures, as its clients do, and prints what it says.
 
     Args:
-        images: encoded pictures.
+        pictures: files, folders, patterns, `-`: see `predict_files.expand`.
         config: the recipe whose served model answers, unless `model` is given.
         overrides: `key=value`, see `load_recipe`.
         model: a SavedModel folder.
         verbose: leaves TensorFlow's log on the terminal.
+        output: what is printed.
+        sheet: PNG file for a contact sheet; None: there is none.
+        explain: whether the sheet shows heat maps.
 
     Returns:
         The exit code: 0, or 1 when a picture could not be classified.
 
     Raises:
-        UserError: there is no model to ask, or it cannot be loaded.
+        UserError: there is no model to ask, it cannot be loaded, or there is no picture.
     """
-    path = model or _champion(config, overrides)
-    if not (path / served_versions.SAVED_MODEL_FILE).is_file():
-        raise UserError(f"--model: {path} holds no {served_versions.SAVED_MODEL_FILE}")
+    if explain and sheet is None:
+        raise UserError("--explain: heat maps are drawn into the contact sheet, add --sheet FILE")
+    if sheet:
+        check_png(sheet, "--sheet")
+    folder = model or _champion(config, overrides)
+    paths = expand(pictures, sys.stdin.buffer)
     with redirect_output(None if verbose else Path("/dev/null")) as console:
-        import tensorflow as tf
-
-        require_computing("--model", path)
-        try:
-            serve = tf.saved_model.load(str(path)).signatures[features.SERVING_SIGNATURE]
-        except (OSError, KeyError, tf.errors.OpError) as error:
-            raise UserError(
-                f"{path} is damaged, or no model of Graft: TensorFlow cannot load it "
-                f"({one_line(error)})"
-            ) from error
-        table = Table(title=f"Model: {plain(path)}", title_justify="left")
-        table.add_column("picture", overflow="fold")
-        for column in ("class", "probability", "next"):
-            table.add_column(column)
-        failed = 0
-        for image in images:
-            try:
-                answer = serve(tf.constant([image.read_bytes()]))
-            except (OSError, tf.errors.InvalidArgumentError) as error:
-                failed += 1
-                why = (
-                    error.strerror
-                    if isinstance(error, OSError)
-                    else "not a picture that TensorFlow can decode"
-                )
-                table.add_row(plain(image), f"[red]{why}[/]", "", "")
-                continue
-            table.add_row(plain(image), *_columns(answer))
-        console.print(table)
-        if failed:
-            console.print(
-                f"[red]{failed} of {len(images)} could not be classified[/]", highlight=False
-            )
+        failed, notes = _predict(folder, paths, console, output, sheet, explain)
+    # What is printed for programs stays as it is.
+    notes_console = make_console(stderr=output != "table")
+    for note in notes:
+        say(notes_console, note, style="yellow" if note.startswith("Note") else "")
     return 1 if failed else 0
+
+
+def _predict(
+    folder: Path,
+    paths: list[str],
+    console: Console,
+    output: OutputFormat,
+    sheet: Path | None,
+    explain: bool,
+) -> tuple[int, list[str]]:
+    """Number of files without an answer, and what there is to say at the end."""
+    from pipeline.commands.predict_model import Model
+    from pipeline.commands.predict_output import Csv, JsonLines, Table
+    from pipeline.commands.predict_sheet import Sheet
+
+    asked = Model(folder, explain)
+    if output == "table":
+        say(console, f"Model: {folder}")
+        width = console.width if console.is_terminal else None
+        form = Table(asked.classes, asked.abstains, asked.has_label_sets, width)
+    else:
+        form = (JsonLines if output == "json" else Csv)(asked.classes)
+    drawn = Sheet(asked.classes, asked.explains) if sheet else None
+    if heading := form.heading():
+        _print(console, heading, "bold" if output == "table" else "")
+    failed = unsure = 0
+    start = time.monotonic()
+    with _progress(console) as progress:
+        for answer in progress.track(asked.answers(paths), total=len(paths)):
+            _print(console, form.row(answer), "red" if answer.error else "")
+            failed += bool(answer.error)
+            unsure += bool(answer.unsure)
+            if drawn:
+                drawn.add(answer)
+    notes = [_summary(len(paths), failed, unsure, time.monotonic() - start)]
+    if drawn:
+        drawn.write(sheet, str(folder))
+        notes.append(f"Contact sheet: {sheet}")
+    if explain and not asked.explains:
+        notes.append(_NO_HEAT_MAPS)
+    return failed, notes
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        # `redirect_output` sends libraries' output to a file; rich would bring it back here.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _print(console: Console, line: str, style: str) -> None:
+    """Prints a line that is printable already."""
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _summary(pictures: int, failed: int, unsure: int, seconds: float) -> str:
+    parts = [f"{pictures:,} picture{'s' * (pictures != 1)} in {seconds:.1f} s"]
+    if unsure:
+        parts.append(f"{unsure:,} unsure")
+    if failed:
+        parts.append(f"{failed:,} of {pictures:,} could not be classified")
+    return ", ".join(parts)
 
 
 def _champion(config: str, overrides: list[str]) -> Path:
@@ -83,13 +145,3 @@ def _champion(config: str, overrides: list[str]) -> Path:
             "or name another recipe with --recipe or a model with --model"
         )
     return champion.path
-
-
-def _columns(answer) -> tuple[str, str, str]:
-    """The best class, its probability, and the runner-up, of the answer for one picture."""
-    classes = [name.decode() for name in answer[features.CLASSES].numpy()[0]]
-    ranked = sorted(
-        zip(answer[features.PROBABILITIES].numpy()[0], classes, strict=True), reverse=True
-    )
-    (best, name), (second, next_name) = ranked[:2]
-    return plain(name), f"{best:.3f}", f"{plain(next_name)} {second:.3f}"

@@ -1,0 +1,74 @@
+"""The pictures that `graft predict` is asked about: files, folders, globs, a list."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from components.errors import UserError
+from components.example_gen.reading import layout, walk
+from components.text import printable
+
+# Stands for a list of names on standard input.
+LIST = "-"
+
+
+def expand(arguments: Sequence[str], names: BinaryIO) -> list[str]:
+    """Finds the pictures.
+
+    Args:
+        arguments: files; folders, whose pictures are taken at any depth; patterns as `*.jpg`, in
+            which `**` stands for any folders; `-`: what `names` holds.
+        names: a name of a file or folder per line, or each ended by a zero byte, as `find -print0`
+            writes them.
+
+    Returns:
+        Paths, each once, in the order of the arguments; inside of a folder or pattern sorted. A
+        file that was named need not be there.
+
+    Raises:
+        UserError: a folder or pattern holds no picture, or the list is empty.
+    """
+    found = [path for argument in arguments for path in _expanded(argument, names)]
+    return list(dict.fromkeys(found))
+
+
+def _expanded(argument: str, names: BinaryIO) -> list[str]:
+    if argument == LIST:
+        listed = _listed(names.read())
+        if not listed:
+            raise UserError("-: the list on standard input is empty")
+        return [path for name in listed for path in _of_name(name)]
+    if glob.has_magic(argument) and not Path(argument).exists():
+        # Not Path.glob, which takes no absolute pattern.
+        matching = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
+        if not matching:
+            raise UserError(f"{printable(argument)}: no file matches")
+        return [path for name in matching for path in _of_name(name)]
+    return _of_name(argument)
+
+
+def _listed(content: bytes) -> list[str]:
+    ends = b"\0" if b"\0" in content else b"\n"
+    lines = content.split(ends)
+    if ends == b"\n":
+        lines = [line.removesuffix(b"\r") for line in lines]
+    return [os.fsdecode(line) for line in lines if line]
+
+
+def _of_name(name: str) -> list[str]:
+    if not Path(name).is_dir():
+        return [name]
+    pictures = sorted(_below(name))
+    if not pictures:
+        raise UserError(
+            f"{printable(name)}: the folder holds no file that is named as a picture "
+            f"({', '.join(sorted(layout.PICTURE_SUFFIXES))})"
+        )
+    return pictures
+
+
+def _below(folder: str) -> Iterator[str]:
+    for _, files in walk.folders(folder):
+        yield from (entry.path for entry in files if layout.is_picture(entry.name))
