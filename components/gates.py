@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from components.files import write_atomically
 
@@ -32,6 +32,7 @@ class Gate:
         interval: what is proved of `value`: at least the first and, for itself, at most the second;
             None where nothing is claimed.
         pictures: how many `value` was measured on; None where it is of no pictures.
+        node: who asked, for a display; empty where it is not told. It is not stored.
     """
 
     name: str
@@ -41,9 +42,16 @@ class Gate:
     message: str
     interval: tuple[float, float] | None = None
     pictures: int | None = None
+    node: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self):
         assert self.verdict in get_args(Verdict), self.verdict
+
+    def as_row(self) -> dict[str, Any]:
+        """The answer as it is stored."""
+        row = dataclasses.asdict(self)
+        del row["node"]
+        return row
 
 
 def verdict(passed: bool) -> Verdict:
@@ -63,12 +71,16 @@ def failed(gates: Iterable[Gate]) -> list[Gate]:
 
 def write_gates(folder: str | os.PathLike, gates: Iterable[Gate]) -> None:
     """Writes `gates.json` into the folder of a blessing."""
-    rows = [dataclasses.asdict(gate) for gate in gates]
+    rows = [gate.as_row() for gate in gates]
     write_atomically(Path(folder) / GATES_FILE, json.dumps(rows, indent=2))
 
 
-def read_gates(folder: str | os.PathLike) -> list[Gate]:
+def read_gates(folder: str | os.PathLike, node: str = "") -> list[Gate]:
     """Reads what `write_gates` wrote.
+
+    Args:
+        folder: of the blessing.
+        node: who asked.
 
     Raises:
         FileNotFoundError: the gate did not finish.
@@ -76,5 +88,6 @@ def read_gates(folder: str | os.PathLike) -> list[Gate]:
     text = (Path(folder) / GATES_FILE).read_text(encoding="utf-8")
     rows = json.loads(text)
     return [
-        Gate(**{**row, "interval": row.get("interval") and tuple(row["interval"])}) for row in rows
+        Gate(**{**row, "interval": row.get("interval") and tuple(row["interval"])}, node=node)
+        for row in rows
     ]

@@ -27,7 +27,7 @@ class Evidence:
 
     def as_json(self) -> dict[str, Any]:
         """The same as data; gates by their names."""
-        gates = {gate.name: dataclasses.asdict(gate) for gate in self.gates}
+        gates = {gate.name: gate.as_row() for gate in self.gates}
         digest = self.record.digest if self.record else None
         return {"digest": digest, "provenance": self.provenance, "gates": gates}
 

@@ -275,5 +275,5 @@ def _gates(outputs: dict[str, Outputs]) -> list[Gate]:
         gate
         for node_id, key in BLESSINGS.items()
         if node_id in outputs
-        for gate in read_gates(outputs[node_id][key][0].uri)
+        for gate in read_gates(outputs[node_id][key][0].uri, node_id)
     ]

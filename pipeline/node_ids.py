@@ -32,6 +32,22 @@ ALL = (
     PUSHER,
 )
 
+# What a display puts together, under these names.
+GROUPS = {
+    "Data": (
+        BASELINE_FINDER,
+        IMAGE_EXAMPLE_GEN,
+        IMPORT_SCHEMA_GEN,
+        STATISTICS_GEN,
+        TRANSFORM,
+        EXAMPLE_VALIDATOR,
+        DATA_GATE,
+    ),
+    "Training": (TRAINER,),
+    "Decision": (EVALUATOR, SERVING_GATE),
+    "Serving": (PUSHER,),
+}
+
 # The nodes that judge, with the output in which each leaves its rows, in the order of a table.
 BLESSINGS = {
     DATA_GATE: "data_blessing",

@@ -6,7 +6,6 @@ The request is what `process.ask` writes. One JSON line per check is appended to
 `answers` as soon as the check is made, so that a crash leaves what is known by then.
 """
 
-import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -40,7 +39,7 @@ def main(request_file: str) -> None:
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     with Path(request["answers"]).open("a", encoding="utf-8") as file:
         for gate in run(request):
-            print(json.dumps(dataclasses.asdict(gate)), file=file, flush=True)
+            print(json.dumps(gate.as_row()), file=file, flush=True)
 
 
 def run(request: dict[str, Any]) -> Iterator[Gate]:

@@ -20,12 +20,22 @@ def run(
     config: ConfigArgument = DEFAULT_RECIPE,
     set_: SetOption = None,
     wait: WaitOption = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Prints a JSON object per event, for programs.")
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Runs a recipe: from pictures to a served model, or to the gate that said no (exit code 1)."""
+    """Runs a recipe: from pictures to a served model, or to the gate that said no (exit code 1).
+
+    With --verbose the gates that passed have a row each.
+    """
+    from components.errors import UserError
     from pipeline.commands.run import run_recipe
 
-    raise typer.Exit(run_recipe(config, set_ or [], verbose, wait))
+    if json and verbose:
+        raise UserError("--verbose: the log would stand among the events of --json, leave one out")
+
+    raise typer.Exit(run_recipe(config, set_ or [], verbose, wait, json))
 
 
 def lr_find(

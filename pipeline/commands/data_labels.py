@@ -16,8 +16,9 @@ from pipeline.commands.dataset import Dataset, read_dataset
 from pipeline.commands.local_run import run_locally
 from pipeline.commands.png_output import check_png
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import RunDisplay, say
+from pipeline.console import say
 from pipeline.preflight import Inspection
+from pipeline.run_display import Display
 from pipeline.run_result import NodeReport
 
 COLUMNS = ("path", "given", "suggested", "score")
@@ -53,7 +54,7 @@ def review_labels(
     sheet = output or recipe.folder / "labels.png"
     check_png(sheet)
 
-    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+    def work(console: Console, found: Inspection, display: Display) -> int:
         dataset = read_dataset(recipe, display, found)
         suspects = _search(dataset, recipe, display)
         table = sheet.with_suffix(".csv")
@@ -75,7 +76,7 @@ def review_labels(
     return run_locally(recipe, title, work, verbose=verbose, wait=wait)
 
 
-def _search(dataset: Dataset, recipe: Recipe, display: RunDisplay) -> list:
+def _search(dataset: Dataset, recipe: Recipe, display: Display) -> list:
     """The suspects."""
     from components.trainer import wrong_labels
 

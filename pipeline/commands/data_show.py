@@ -13,8 +13,9 @@ from pipeline.commands.dataset import Dataset, read_dataset
 from pipeline.commands.local_run import run_locally
 from pipeline.commands.png_output import check_png
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import RunDisplay, plain, say
+from pipeline.console import plain, say
 from pipeline.preflight import Inspection
+from pipeline.run_display import Display
 from pipeline.run_result import NodeReport
 
 _NODE = "Contact sheet"
@@ -44,7 +45,7 @@ def show_data(
     sheet = output or recipe.folder / "data.png"
     check_png(sheet)
 
-    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+    def work(console: Console, found: Inspection, display: Display) -> int:
         from components import contact_sheet
         from components.example_gen import overview
 

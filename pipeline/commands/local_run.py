@@ -12,12 +12,13 @@ from components import progress
 from components.errors import Fault
 from pipeline import preflight, processes, run_lock
 from pipeline.config import Recipe
-from pipeline.console import RunDisplay, log_path, make_console, redirect_output, say
+from pipeline.console import log_path, make_console, redirect_output
 from pipeline.failures import exit_code, explain, report_request
 from pipeline.preflight import Inspection, Scope
+from pipeline.run_display import Display, RunDisplay
 from pipeline.run_result import RunError
 
-Work = Callable[[Console, Inspection, RunDisplay], int]
+Work = Callable[[Console, Inspection, Display], int]
 
 _STOPPED = (
     "Stopped. The same command goes on from here: finished steps come from the cache, and a "
@@ -25,7 +26,15 @@ _STOPPED = (
 )
 
 
-def run_locally(recipe: Recipe, title: str, work: Work, *, verbose: bool, wait: bool) -> int:
+def run_locally(
+    recipe: Recipe,
+    title: str,
+    work: Work,
+    *,
+    verbose: bool,
+    wait: bool,
+    make_display: Callable[[Console], Display] = RunDisplay,
+) -> int:
     """Checks a recipe, then does something with it that nobody else does at the same time.
 
     Args:
@@ -35,6 +44,7 @@ def run_locally(recipe: Recipe, title: str, work: Work, *, verbose: bool, wait: 
             an exit code.
         verbose: leaves the log on the terminal.
         wait: until an other run of this recipe has ended.
+        make_display: of the nodes, and of what else there is to say.
 
     Returns:
         The exit code: of the work, or of an error in it that has been shown.
@@ -46,25 +56,30 @@ def run_locally(recipe: Recipe, title: str, work: Work, *, verbose: bool, wait: 
     found = preflight.inspect(recipe, Scope.MACHINE)
     log_file = None if verbose else log_path(recipe.folder)
     stopped = False
-    with run_lock.hold(recipe.folder, wait, _say_waiting) as waited:
+
+    def say_waiting(holder: str) -> None:
+        make_display(make_console()).say(f"{holder}; waiting for its end")
+
+    with run_lock.hold(recipe.folder, wait, say_waiting) as waited:
         if waited:
             found = preflight.inspect(recipe, Scope.MACHINE)
         with redirect_output(log_file) as console:
-            say(console, title)
+            display = make_display(console)
+            display.say(title)
             if log_file:
-                say(console, f"Log: {log_file}")
-            console.print("[dim]Starting TensorFlow and TFX …[/]")
+                display.say(f"Log: {log_file}")
+            display.say("Starting TensorFlow and TFX …", style="dim")
             try:
-                with RunDisplay(console) as display, progress.watched_by(display.step):
+                with display, progress.watched_by(display.step, display.epoch):
                     code = work(console, found, display)
             except KeyboardInterrupt:
                 stopped, code = True, 130
             except SystemExit as error:
                 stopped, code = True, error.code
             except Exception as error:
-                code = _show_error(console, error, log_file)
+                code = _show_error(display, error, log_file)
             if stopped:
-                say(console, _STOPPED)
+                display.say(_STOPPED)
                 processes.end_children()
     if stopped:
         # Threads of TensorFlow and Beam would go on, and write about it to the terminal.
@@ -73,19 +88,15 @@ def run_locally(recipe: Recipe, title: str, work: Work, *, verbose: bool, wait: 
     return code
 
 
-def _show_error(console: Console, error: Exception, log_file: Path | None) -> int:
+def _show_error(display: Display, error: Exception, log_file: Path | None) -> int:
     """Shows what went wrong in a run; mistakes that were found before it go on as they are."""
     bug = exit_code(error) == Fault.GRAFT.value
     if not bug and not isinstance(error, RunError):
         raise error
     logging.error("The run failed", exc_info=error)
-    say(console, f"✗ {explain(error)}", style="red")
+    display.run_failed(explain(error))
     if bug:
-        say(console, report_request(log_file or "above"))
+        display.say(report_request(log_file or "above"))
     elif log_file:
-        say(console, f"The log has the details: {log_file}")
+        display.say(f"The log has the details: {log_file}")
     return exit_code(error)
-
-
-def _say_waiting(holder: str) -> None:
-    say(make_console(), f"{holder}; waiting for its end")

@@ -11,8 +11,9 @@ from pipeline import node_ids
 from pipeline.commands.local_run import run_locally
 from pipeline.commands.png_output import check_png
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import RunDisplay, say
+from pipeline.console import say
 from pipeline.preflight import Inspection
+from pipeline.run_display import Display
 
 
 def find_rate(
@@ -45,7 +46,7 @@ def find_rate(
     picture = output or recipe.folder / f"lr-{phase}.png"
     check_png(picture)
 
-    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+    def work(console: Console, found: Inspection, display: Display) -> int:
         from components.trainer import lr_finder, lr_plot
 
         curve = _test(recipe, phase, display, found)
@@ -58,7 +59,7 @@ def find_rate(
     return run_locally(recipe, f"{recipe.name}, {phase} phase", work, verbose=verbose, wait=wait)
 
 
-def _test(recipe: Recipe, phase: str, display: RunDisplay, found: Inspection):
+def _test(recipe: Recipe, phase: str, display: Display, found: Inspection):
     """Makes or finds the examples and the transform graph, and runs the test on them."""
     from components.trainer import lr_finder
     from pipeline.local_runner import NodeReport, run_up_to

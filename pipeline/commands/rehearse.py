@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from components.errors import Fault
-from pipeline.console import RunDisplay, log_path, plain, redirect_output, say, show_result
+from pipeline.console import log_path, plain, redirect_output, say
 from pipeline.failures import exit_code, explain, report_request
 from pipeline.kubeflow.package.backend_rules import run_parameter_values
 from pipeline.kubeflow.package.documents import load_package
 from pipeline.kubeflow.package.run_arguments import parse_arguments
 from pipeline.kubeflow.step.run_parameters import check_run_parameters
+from pipeline.run_display import RunDisplay
 from pipeline.run_result import RunError
 
 
@@ -58,8 +59,9 @@ def rehearse_package(
             package, work, given, pipeline_root, use_cache=use_cache, order=order
         )
         say(console, f"Logs: {run.folder / 'logs'}")
+        display = RunDisplay(console, unfold=verbose)
         try:
-            with RunDisplay(console) as display:
+            with display:
                 result = run.run(display, keep)
         except RunError as error:
             say(console, f"✗ {explain(error)}", style="red")
@@ -71,5 +73,5 @@ def rehearse_package(
             return exit_code(error)
         if result.message:
             say(console, f"✗ {result.message}", style="red")
-        show_result(console, result, run.destination)
+        display.run_ended(result, run.destination)
     return 0 if result.succeeded else 1

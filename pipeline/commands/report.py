@@ -1,6 +1,7 @@
 """`graft report`, and the page that `graft run` ends with."""
 
 import webbrowser
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -54,7 +55,13 @@ def report_run(
         say(make_console(stderr=True), f"No browser could be started: open {path}", style="yellow")
 
 
-def report_last(recipe: Recipe, config: str, overrides: list[str], since: datetime) -> None:
+def report_last(
+    recipe: Recipe,
+    config: str,
+    overrides: list[str],
+    since: datetime,
+    tell: Callable[[str], None],
+) -> None:
     """Makes the page of the run that began at a time; whatever goes wrong is told in a line.
 
     Args:
@@ -62,8 +69,8 @@ def report_last(recipe: Recipe, config: str, overrides: list[str], since: dateti
         config: its name or path.
         overrides: `key=value`, see `load_recipe`.
         since: with a time zone; earlier runs are not meant.
+        tell: is given that line, or where the page is.
     """
-    console = make_console()
     try:
         from pipeline.report import page
         from pipeline.report.run_files import RunFiles
@@ -75,7 +82,6 @@ def report_last(recipe: Recipe, config: str, overrides: list[str], since: dateti
         files = RunFiles(run, recipe, config, tuple(overrides))
         path = page.default_path(files)
         page.write_page(files, path)
-        say(console, f"Report: {path}")
+        tell(f"Report: {path}")
     except Exception as error:  # the run has ended, and how it did must be told
-        line = one_line(error)
-        say(console, f"No report ({type(error).__name__}: {line})", style="yellow")
+        tell(f"No report ({type(error).__name__}: {one_line(error)})")

@@ -11,11 +11,12 @@ from components.data_gate.pictures import read_pictures
 from components.errors import UserError
 from pipeline.commands.local_run import run_locally
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import RunDisplay, say
+from pipeline.console import say
 from pipeline.evidence import read_evidence
 from pipeline.node_ids import IMAGE_EXAMPLE_GEN, TRAINER
 from pipeline.preflight import Inspection
 from pipeline.provenance import provenance
+from pipeline.run_display import Display
 
 _WEIGHTS = "variables/variables.data-00000-of-00001"
 
@@ -53,7 +54,7 @@ def reproduce(config: str, overrides: list[str], version: str, verbose: bool, wa
         push=recipe.push.replaced(destination="", sign=None),
     )
 
-    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+    def work(console: Console, found: Inspection, display: Display) -> int:
         from pipeline.local_runner import run_up_to
 
         outputs = run_up_to(TRAINER, recipe, display, found)

@@ -9,18 +9,23 @@ from pipeline.commands.local_run import run_locally
 from pipeline.commands.register import register_pushed
 from pipeline.commands.report import report_last
 from pipeline.config import load_recipe
-from pipeline.console import RunDisplay, say, show_result
+from pipeline.console import make_console
 from pipeline.preflight import Inspection
+from pipeline.run_display import Display, RunDisplay
+from pipeline.run_events import RunEvents
 
 
-def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> int:
+def run_recipe(
+    config: str, overrides: list[str], verbose: bool, wait: bool, as_json: bool = False
+) -> int:
     """Runs a recipe and shows how it goes.
 
     Args:
         config: name or path of the recipe.
         overrides: `key=value`, see `load_recipe`.
-        verbose: leaves the log on the terminal.
+        verbose: leaves the log on the terminal, and shows every gate in a row of its own.
         wait: until another run of this recipe has ended.
+        as_json: prints a JSON object per event, see `RunEvents`.
 
     Returns:
         The exit code: 0 when no gate failed and the model is served, 70 after a bug of Graft,
@@ -32,24 +37,27 @@ def run_recipe(config: str, overrides: list[str], verbose: bool, wait: bool) -> 
     recipe = load_recipe(config, overrides)
     begun = datetime.now(timezone.utc)
 
-    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+    def make_display(console: Console) -> Display:
+        return RunEvents(console) if as_json else RunDisplay(console, unfold=verbose)
+
+    def work(console: Console, found: Inspection, display: Display) -> int:
         from pipeline.local_runner import run_local
 
         nonlocal begun
         begun = datetime.now(timezone.utc)
         line, notes = preflight.foresee(recipe, found.source)
-        say(console, line)
+        display.say(line)
         for note in notes:
-            say(console, f"Note: {note}", style="yellow")
+            display.say(f"Note: {note}", style="yellow")
         result = run_local(recipe, display, found)
-        show_result(console, result, recipe.push_destination)
+        display.run_ended(result, recipe.push_destination)
         if result.pushed_path and (line := register_pushed(recipe, result.pushed_path)):
-            say(console, line)
+            display.say(line)
         return 0 if result.succeeded else 1
 
     title = f"{recipe.name}: {recipe.data.source} on {_network(recipe)}"
-    code = run_locally(recipe, title, work, verbose=verbose, wait=wait)
-    report_last(recipe, config, overrides, begun)
+    code = run_locally(recipe, title, work, verbose=verbose, wait=wait, make_display=make_display)
+    report_last(recipe, config, overrides, begun, make_display(make_console()).say)
     return code
 
 

@@ -9,7 +9,8 @@ from rich.table import Column, Table
 from components.manifests import file_sizes
 from pipeline import run_history, run_lock
 from pipeline.config import load_recipe
-from pipeline.console import gates_table, make_console, plain, say
+from pipeline.console import make_console, plain, say
+from pipeline.gates_table import gates_table
 from pipeline.run_history import RunRecord
 
 

@@ -13,8 +13,9 @@ from components.text import printable
 from pipeline import node_ids, schema
 from pipeline.commands.local_run import run_locally
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import RunDisplay, plain, say
+from pipeline.console import plain, say
 from pipeline.preflight import Inspection
+from pipeline.run_display import Display
 
 # What names a picture has no domain, however few pictures there are.
 _NAMES = (features.IMAGE_ID, features.PATH)
@@ -42,7 +43,7 @@ def infer_schema(
     recipe = load_recipe(config, overrides)
     check_free(output, force)
 
-    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+    def work(console: Console, found: Inspection, display: Display) -> int:
         text = inferred_text(_statistics(recipe, display, found), found.source.classes)
         text = f"# What the pictures of {printable(recipe.data.source)} happen to be.\n{text}"
         if output:
@@ -80,7 +81,7 @@ def check_schema(
     file = file or schema.CURATED
     schema.read_schema(file)  # what is wrong with it is said before any work
 
-    def work(console: Console, found: Inspection, display: RunDisplay) -> int:
+    def work(console: Console, found: Inspection, display: Display) -> int:
         source = found.source
         text = schema.schema_text(source.classes, source.columns, file)
         anomalies = find_anomalies(_statistics(recipe, display, found), text)
@@ -111,7 +112,7 @@ def check_free(output: Path | None, force: bool) -> None:
         )
 
 
-def _statistics(recipe: Recipe, display: RunDisplay, found: Inspection) -> dict:
+def _statistics(recipe: Recipe, display: Display, found: Inspection) -> dict:
     """Statistics by split, each a `DatasetFeatureStatisticsList`."""
     import tensorflow_data_validation as tfdv
 

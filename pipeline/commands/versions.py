@@ -13,8 +13,9 @@ from components import served_versions
 from components.errors import UserError
 from components.served_versions import Version
 from pipeline.config import load_recipe
-from pipeline.console import gates_table, make_console, plain, say
+from pipeline.console import make_console, plain, say
 from pipeline.evidence import Evidence, read_evidence
+from pipeline.gates_table import gates_table
 
 
 def list_versions(config: str, overrides: list[str], as_json: bool) -> None:

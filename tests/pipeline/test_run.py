@@ -1,5 +1,7 @@
 """`graft run`: its exit code, with stand-ins for the run."""
 
+import json
+
 import pytest
 
 from components.gates import Gate
@@ -16,14 +18,16 @@ FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
 def run(monkeypatch, tmp_path, capfd):
     """Runs the command on a stand-in; gives its exit code and what it showed."""
 
-    def run(result):
+    def run(result, as_json=False):
         def run_local(recipe, listener, found):
             if isinstance(result, Exception):
                 raise result
             return result
 
         monkeypatch.setattr(local_runner, "run_local", run_local)
-        code = run_recipe("digits", [f"workspace={tmp_path}"], verbose=False, wait=False)
+        code = run_recipe(
+            "digits", [f"workspace={tmp_path}"], verbose=False, wait=False, as_json=as_json
+        )
         return code, capfd.readouterr().out
 
     return run
@@ -57,3 +61,15 @@ def test_a_failed_node_is_exit_code_1_with_the_place_of_the_log(run, tmp_path):
     code, shown = run(RunError("Trainer: loss is not finite"))
     assert code == 1 and "✗ Trainer: loss is not finite" in shown
     assert f"The log has the details: {tmp_path / 'digits' / 'logs'}" in shown
+
+
+def test_for_programs_there_is_nothing_but_events(run, tmp_path):
+    code, shown = run(RunResult([PASS, WARN], str(tmp_path / "1"), ""), as_json=True)
+    events = [json.loads(line) for line in shown.splitlines()]
+    assert code == 0 and {"message", "run_ended"} == {event["event"] for event in events}
+    code, shown = run(RunError("Trainer: loss is not finite"), as_json=True)
+    events = [json.loads(line) for line in shown.splitlines()]
+    assert code == 1
+    assert [e["text"] for e in events if e["event"] == "run_failed"] == [
+        "Trainer: loss is not finite"
+    ]

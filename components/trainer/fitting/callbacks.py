@@ -1,6 +1,7 @@
 """Callbacks: progress, and an end at a loss that is not finite."""
 
 import math
+import time
 
 import keras
 
@@ -9,12 +10,13 @@ from components.errors import UserError
 
 
 class ReportProgress(keras.callbacks.Callback):
-    """Tells the watcher of the run (see `components.progress`) after every batch."""
+    """Tells the watcher of the run (see `components.progress`) after every batch and epoch."""
 
     def __init__(self, phase: str):
         super().__init__()
         self._phase = phase
         self._epoch = 0
+        self._pace = _Pace()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -22,9 +24,38 @@ class ReportProgress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         steps, epochs = self.params["steps"], self.params["epochs"]
         detail = f"loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.3f}"
+        left = steps * (epochs - self._epoch) - (batch + 1)
         progress.report(
-            f"{self._phase}, epoch {self._epoch + 1} of {epochs}", batch + 1, steps, detail
+            f"{self._phase}, epoch {self._epoch + 1} of {epochs}",
+            batch + 1,
+            steps,
+            detail,
+            self._pace.seconds_for(left),
         )
+
+    def on_epoch_end(self, epoch, logs=None):
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        progress.report_epoch(
+            progress.Epoch(self._phase, epoch + 1, self.params["epochs"], figures)
+        )
+
+
+class _Pace:
+    """Foresees how long batches take, from those so far, what is between them included.
+
+    The first, in which the network is traced, does not count.
+    """
+
+    def __init__(self):
+        self._begun, self._batches = 0.0, -1
+
+    def seconds_for(self, batches: int) -> float | None:
+        """Seconds for so many more, asked after each; None after the first."""
+        self._batches += 1
+        if not self._batches:
+            self._begun = time.monotonic()
+            return None
+        return (time.monotonic() - self._begun) / self._batches * batches
 
 
 class StopWhenNotFinite(keras.callbacks.Callback):

@@ -276,7 +276,7 @@ class Rehearsal:
             gate
             for output in BLESSINGS.items()
             if output in self._known
-            for gate in read_gates(self._store.path(self._known[output]["uri"]))
+            for gate in read_gates(self._store.path(self._known[output]["uri"]), output[0])
         ]
 
     def _find_destination(self) -> Path:

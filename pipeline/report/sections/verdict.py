@@ -1,6 +1,5 @@
 """What was decided, what is served, and what each gate found."""
 
-import dataclasses
 from datetime import timezone
 from typing import Any
 
@@ -50,7 +49,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
         "served_now": served[-1] if served else "",
         "served_before": served[0] if len(served) > 1 else "",
         "roll_back": files.command("versions", "rollback") if len(served) > 1 else "",
-        "gates": [dataclasses.asdict(gate) for gate in gates],
+        "gates": [gate.as_row() for gate in gates],
         "words": _WORDS,
     }
 

@@ -294,7 +294,7 @@ def told(pushed, monkeypatch, capfd):
     def told(since: int = 23) -> str:
         recipe = load_recipe(str(pushed.config))
         begun = datetime(2026, 11, since, tzinfo=timezone.utc)
-        report_command.report_last(recipe, str(pushed.config), [], begun)
+        report_command.report_last(recipe, str(pushed.config), [], begun, print)
         return capfd.readouterr().out
 
     return told

@@ -1,0 +1,162 @@
+"""What a run shows on a terminal, and without one."""
+
+import io
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from components.gates import Gate
+from components.progress import Epoch, Progress
+from pipeline import node_ids
+from pipeline.console import make_console, redirect_output
+from pipeline.run_display import RunDisplay
+from pipeline.run_result import NodeReport, RunResult
+
+HOSTILE = "[red]:cat: a\x1b[2Jb\u202ec"
+
+
+def shown(terminal: bool) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=120)
+    with RunDisplay(console) as display:
+        display.run_started(["ImageExampleGen", "DataGate", "Trainer"])
+        for node_id, report in {
+            "ImageExampleGen": NodeReport("ImageExampleGen", 0.01, True, ""),
+            "DataGate": NodeReport("DataGate", 0.1, False, "9 of 9 checks passed"),
+        }.items():
+            display.node_started(node_id)
+            display.node_finished(report)
+        display.node_started("Trainer")
+        figures = {"loss": 0.5, "accuracy": 0.25, "val_loss": float("nan"), "val_accuracy": 0.75}
+        for number in range(1, 8):
+            display.epoch(Epoch("frozen", number, 9, figures))
+        display.step(Progress("frozen, epoch 8 of 9", 3, 4, "loss 0.5", 83.2))
+        time.sleep(0.3 if terminal else 0)  # the bar is drawn ten times a second
+        display.step(Progress("unknown total", 7))
+        display.node_finished(NodeReport("Trainer", 12.34, False, "accuracy [0.9]"))
+    return file.getvalue()
+
+
+def test_a_line_per_node_with_seconds_source_and_figure_below_its_group():
+    lines = [line.rstrip() for line in shown(terminal=False).splitlines()]
+    assert lines == [
+        "Data",
+        "  ImageExampleGen …",
+        "✓ ImageExampleGen      0.0 s  cached",
+        "  DataGate …",
+        "✓ DataGate             0.1 s  run     9 of 9 checks passed",
+        "Training",
+        "  Trainer …",
+        "✓ Trainer             12.3 s  run     accuracy [0.9]",
+    ]
+
+
+def test_on_a_terminal_the_bar_tells_the_step_and_the_time_left():
+    text = shown(terminal=True)
+    assert "frozen, epoch 8 of 9" in text and "loss 0.5, 0:01:24 left" in text
+
+
+def test_on_a_terminal_the_last_epochs_stand_above_the_bar():
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown(terminal=True))
+    (row,) = {line.strip() for line in text.splitlines() if "frozen 7 of 9" in line}
+    assert row.split()[-4:] == ["0.5000", "0.2500", "nan", "0.7500"]
+    assert "validation accuracy" in text and "frozen 3 of 9" in text
+    assert "frozen 2 of 9" not in text, "of long trainings the last ones"
+
+
+def test_every_node_has_a_group():
+    grouped = [node_id for group in node_ids.GROUPS.values() for node_id in group]
+    assert sorted(grouped) == sorted(node_ids.ALL)
+
+
+def test_without_colour_there_is_none(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = io.StringIO()
+    with RunDisplay(make_console(file=file, force_terminal=True, width=100)) as display:
+        display.node_started("Trainer")
+        display.step(Progress("frozen", 1, 4, "loss 0.5"))
+        display.run_ended(RESULT, Path("served"))
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", file.getvalue())
+    assert "Not pushed." in file.getvalue()
+
+
+RESULT = RunResult(
+    [
+        *[Gate(f"{name}-ness", "pass", 1, 1, f"{name} is fine", node="DataGate") for name in "ab"],
+        Gate("accuracy", "pass", 1, 1, "the only one", node="Evaluator"),
+        Gate("latency", "pass", 1, 1, "fast", node="ServingGate"),
+        Gate("process", "fail", None, None, "crashed", node="ServingGate"),
+        Gate("load", "pass", 1, 1, "quick", node="ServingGate"),
+        Gate("not proved worse", "warn", None, -0.01, "not compared", node="Pusher"),
+    ],
+    pushed_path="",
+    already_served="",
+)
+
+
+def rows(unfold: bool) -> list[list[str]]:
+    file = io.StringIO()
+    RunDisplay(Console(file=file, width=80), unfold).run_ended(RESULT, Path("served"))
+    lines = file.getvalue().splitlines()
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if "│ " in line]
+
+
+def test_what_passed_in_one_node_is_one_row():
+    assert rows(unfold=False) == [
+        ["✓", "DataGate", "all 2 passed: a-ness, b-ness"],
+        ["✓", "accuracy", "the only one"],
+        ["✓", "ServingGate", "2 passed: latency, load"],
+        ["✗", "process", "crashed"],
+        ["!", "not proved worse", "not compared"],
+    ]
+
+
+def test_unfolded_every_gate_has_its_row():
+    assert [row[:2] for row in rows(unfold=True)] == [
+        ["✓", "a-ness"],
+        ["✓", "b-ness"],
+        ["✓", "accuracy"],
+        ["✓", "latency"],
+        ["✗", "process"],
+        ["✓", "load"],
+        ["!", "not proved worse"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        (RunResult([], "served/3", ""), "Pushed to served/3"),
+        (RunResult([], "", "2"), "Served already as served/2"),
+        (RunResult([], "", ""), "Not pushed. What served serves is as it was."),
+    ],
+)
+def test_the_last_line_says_what_is_served(result, says):
+    file = io.StringIO()
+    RunDisplay(Console(file=file, width=80)).run_ended(result, Path("served"))
+    assert file.getvalue().splitlines()[-1] == says
+
+
+def test_noise_inside_a_node_does_not_reach_the_terminal_through_the_bar(tmp_path):
+    terminal = io.StringIO()
+    with (
+        redirect_output(tmp_path / "run.log"),
+        RunDisplay(Console(file=terminal, force_terminal=True)),
+    ):
+        print("a warning", file=sys.stderr)
+    assert "a warning" in (tmp_path / "run.log").read_text()
+    assert "a warning" not in terminal.getvalue()
+
+
+def test_what_a_node_tells_is_printable_too():
+    file = io.StringIO()
+    with RunDisplay(make_console(file=file, width=120)) as display:
+        display.run_started(["Trainer"])
+        display.node_started("Trainer")
+        display.node_finished(NodeReport("Trainer", 1.0, False, HOSTILE))
+    assert "\x1b" not in file.getvalue() and "\u202e" not in file.getvalue()
+    assert "[red]:cat:" in file.getvalue()

@@ -1,0 +1,99 @@
+"""What a run prints for programs."""
+
+import io
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+
+from components.gates import Gate
+from components.progress import Epoch, Progress
+from pipeline import run_events
+from pipeline.console import make_console
+from pipeline.run_events import RunEvents
+from pipeline.run_result import NodeReport, RunResult
+
+HOSTILE = "[red]:cat: a\x1b[2Jb\u202ec <b>\"'\n"
+
+
+def events(show, width=20) -> list[dict]:
+    """The events of `show(display)`, without their times."""
+    file = io.StringIO()
+    with RunEvents(make_console(file=file, width=width)) as display:
+        show(display)
+    text = file.getvalue()
+    assert text.isascii() and "\x1b" not in text
+    found = [json.loads(line) for line in text.splitlines()]
+    for event in found:
+        assert datetime.fromisoformat(event.pop("time")).tzinfo
+    return found
+
+
+def test_a_run_is_an_object_per_event():
+    def show(display):
+        display.say("a title")
+        display.run_started(["Trainer", "Pusher"])
+        display.node_started("Trainer")
+        display.epoch(Epoch("frozen", 1, 3, {"loss": 0.5, "val_loss": float("nan")}))
+        display.noticed("look at this")
+        display.node_finished(NodeReport("Trainer", 1.23456, False, "0.9"))
+        display.run_failed("Trainer: no")
+
+    assert events(show) == [
+        {"event": "message", "text": "a title"},
+        {"event": "run_started", "nodes": ["Trainer", "Pusher"]},
+        {"event": "node_started", "node": "Trainer"},
+        {"event": "epoch", "node": "Trainer", "phase": "frozen", "epoch": 1, "epochs": 3,
+         "loss": 0.5, "val_loss": None},
+        {"event": "notice", "text": "look at this"},
+        {"event": "node_finished", "node": "Trainer", "seconds": 1.235, "cached": False,
+         "summary": "0.9"},
+        {"event": "run_failed", "text": "Trainer: no"},
+    ]  # fmt: skip
+
+
+def test_names_from_outside_are_in_it_as_they_are_and_steer_nothing():
+    (event,) = events(lambda display: display.say(HOSTILE))
+    assert event["text"] == HOSTILE
+
+
+def test_how_far_a_node_is_comes_once_a_second_and_at_the_end(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(run_events.time, "monotonic", lambda: now)
+
+    def show(display):
+        nonlocal now
+        display.node_started("Trainer")
+        for done in range(1, 10):
+            display.step(Progress("frozen", done, 9, "loss 1", 3.5))
+            now += 0.3
+
+    found = events(show)
+    assert [event["done"] for event in found[1:]] == [1, 5, 9]
+    assert found[1] == {"event": "progress", "node": "Trainer", "task": "frozen", "done": 1,
+                        "total": 9, "detail": "loss 1", "seconds_left": 3.5}  # fmt: skip
+
+
+def test_the_end_tells_every_gate_with_who_asked():
+    gate = Gate("accuracy", "fail", float("nan"), 0.9, "no", (0.1, 0.2), 7, node="Evaluator")
+    pushed = RunResult([], "/served/3", "")
+    refused = RunResult([gate], "", "2")
+
+    def show(display):
+        display.run_ended(pushed, Path("/served"))
+        display.run_ended(refused, Path("/served"))
+
+    assert events(show) == [
+        {"event": "run_ended", "succeeded": True, "pushed": "/served/3", "already_served": None,
+         "gates": []},
+        {"event": "run_ended", "succeeded": False, "pushed": None, "already_served": "/served/2",
+         "gates": [{"node": "Evaluator", "name": "accuracy", "verdict": "fail", "value": None,
+                    "bound": 0.9, "message": "no", "interval": [0.1, 0.2], "pictures": 7}]},
+    ]  # fmt: skip
+
+
+def test_the_table_of_events_is_that_of_the_code():
+    """The events that the docstring names, and those that are printed."""
+    source = Path(run_events.__file__).read_text("utf-8")
+    told = re.findall(r"^    \* `(\w+)`:", RunEvents.__doc__, re.MULTILINE)
+    assert sorted(told) == sorted(set(re.findall(r'_print\(\s*"(\w+)"', source)))
