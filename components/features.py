@@ -40,6 +40,8 @@ ORIGINALS = "originals"
 
 # Beside the splits, and in the evidence of a version: a row per picture, with its facts.
 PICTURES_FILE = "pictures.parquet"
+# Beside the splits too: counts per class and split, and a line per file that was set aside.
+SUMMARY_FILE, QUARANTINE_FILE = OVERVIEW_FILES = ("summary.json", "quarantine.jsonl")
 GROUP = "group"  # column: the same for copies of one picture
 
 LABEL_VOCABULARY = "labels"

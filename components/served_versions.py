@@ -3,6 +3,7 @@
 <destination>/7/saved_model.pb ...      one version; the highest number is served
 <destination>/evidence/7/pushed.json    when version 7 was pushed, and which files it had then
 <destination>/evidence/7/provenance.json  what it was made of
+<destination>/evidence/7/README.md      its model card
 <destination>/evidence/7/...            what the gates left: gates.json, a row per picture, ...
 <destination>/evidence/push.lock        held by whoever changes the folder
 <destination>/.staging-*                a push under way, or what a killed one left

@@ -10,6 +10,7 @@ from components.data_gate import figures as data_gate
 from components.evaluator import figures as evaluator
 from components.example_gen import figures as example_gen
 from components.pusher import figures as pusher
+from components.report import figures as report
 from components.serving_gate import figures as serving_gate
 from components.trainer import figures as trainer
 from pipeline import node_ids
@@ -50,4 +51,5 @@ _DESCRIBE: dict[str, Callable[[Outputs], str]] = {
     node_ids.EVALUATOR: evaluator.describe,
     node_ids.SERVING_GATE: serving_gate.describe,
     node_ids.PUSHER: pusher.describe,
+    node_ids.REPORT: report.describe,
 }

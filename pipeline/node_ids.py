@@ -18,6 +18,13 @@ PUSHER = "Pusher"
 PROBE = "Probe"
 """A step of packages alone: it looks at what lies outside of a run."""
 
+REPORT = "Report"
+"""A node of packages alone: on this machine the page is made when a run has ended, however it did,
+with what the runner knows of its nodes."""
+
+VERDICT = "Verdict"
+"""A step of packages alone: the last one, which ends a run whose model was refused as failed."""
+
 ALL = (
     IMAGE_EXAMPLE_GEN,
     STATISTICS_GEN,
@@ -56,5 +63,5 @@ BLESSINGS = {
     PUSHER: "pushed_model",
 }
 
-STEPS = (*ALL, PROBE)
+STEPS = (*ALL, PROBE, REPORT, VERDICT)
 """Of a package."""

@@ -16,6 +16,7 @@ from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.example_gen.component import ImageExampleGen
 from components.pusher.component import Pusher
+from components.report.component import Report
 from components.serving_gate.component import ServingGate
 from components.settings import SETTINGS_KEY
 from pipeline.code_digest import code_digest
@@ -40,6 +41,7 @@ def create_pipeline(
     teacher_fingerprint: str = "",
     provenance: str = "{}",
     beam_pipeline_args: Sequence[str] = (),
+    report: str = "",
 ) -> Pipeline:
     """Wires a recipe into a TFX pipeline.
 
@@ -56,6 +58,8 @@ def create_pipeline(
         teacher_fingerprint: the same for those of `distillation.teacher`.
         provenance: where the model comes from, see `pipeline.provenance`.
         beam_pipeline_args: options of Apache Beam.
+        report: import path of what makes the page; empty: no node Report, because whoever runs the
+            pipeline makes the page itself.
     """
     examples = ImageExampleGen(
         source=recipe.data.source,
@@ -146,6 +150,16 @@ def create_pipeline(
         most_candidates=recipe.evaluation.most_candidates,
         code_digest=code_digest("components.pusher.executor"),
     )
+    page = Report(
+        data_blessing=data_gate.outputs["data_blessing"],
+        model_run=trainer.outputs["model_run"],
+        evaluation=evaluator.outputs["evaluation"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_gate.outputs["infra_blessing"],
+        pushed_model=pusher.outputs["pushed_model"],
+        make=report,
+        provenance=provenance,
+    )
     return Pipeline(
         pipeline_name=recipe.name,
         pipeline_root=pipeline_root,
@@ -161,6 +175,7 @@ def create_pipeline(
             evaluator,
             serving_gate,
             pusher,
+            *([page] if report else ()),
         ],
         enable_cache=True,
         beam_pipeline_args=list(beam_pipeline_args),

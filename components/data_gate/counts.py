@@ -11,8 +11,6 @@ from components.data_gate.wording import listed, quoted
 from components.gates import Gate, verdict
 from components.text import one_line
 
-# What ImageExampleGen says of the files that it read.
-SUMMARY_FILE = "summary.json"
 _COUNTS = "class counts"
 
 
@@ -57,7 +55,7 @@ def check_quarantine(examples: Path, largest: float) -> Gate:
         examples: folder of the examples.
         largest: share that is allowed.
     """
-    path = examples / SUMMARY_FILE
+    path = examples / features.SUMMARY_FILE
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
         aside, usable = int(summary["quarantined"]), int(summary["total"])

@@ -1,6 +1,7 @@
 """Executor of the DataGate."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from components.data_gate.config import DataGateSettings
 from components.data_gate.evidence import Served, read_evidence, write_evidence
 from components.data_gate.pictures import read_pictures
 from components.errors import UserError
+from components.features import OVERVIEW_FILES
 from components.gates import Gate, failed, write_gates
 from components.served_versions import EVIDENCE
 
@@ -28,7 +30,8 @@ class Executor(base_executor.BaseExecutor):
         """Blesses the data if no check failed. A check that fails does not raise.
 
         `data_blessing` gets the custom property `blessed` (1 or 0), `gates.json` with a row per
-        check, and in `evidence/` what is to stay with a model that these data made.
+        check, in `evidence/` what is to stay with a model that these data made, and the overview of
+        the examples, for whoever tells of the data without the pictures.
         """
         blessing = artifact_utils.get_single_instance(output_dict["data_blessing"])
         examples, statistics, anomalies = (
@@ -44,6 +47,9 @@ class Executor(base_executor.BaseExecutor):
             served = _served(artifact_utils.get_single_instance(input_dict["baseline"]))
             gates = check_data(examples, anomalies, pictures, served, settings)
             write_evidence(Path(blessing.uri, EVIDENCE), examples, statistics, pictures)
+        for name in OVERVIEW_FILES:
+            if (examples / name).exists():
+                shutil.copyfile(examples / name, Path(blessing.uri, name))
         write_gates(blessing.uri, gates)
         blessing.set_int_custom_property("blessed", int(not failed(gates)))
         for gate in gates:

@@ -82,7 +82,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         predictions = read_predictions(evaluation)
         fair_play = FairPlay() if note else _fair_play(baseline)
         decision = decisions.decide(predictions, settings, note, fair_play)
-        results.write_metrics(evaluation, results.make_metrics(predictions, settings))
+        metrics = results.make_metrics(predictions, settings)
+        results.write_metrics(evaluation, metrics)
+        results.write_metrics(_evidence(blessing), metrics)
         results.write_changes(evaluation, decision.changes)
         shown = predictions.pictures[features.IMAGE_ID][highlights.to_keep(predictions)]
         files = _example_files(input_dict[keys.EXAMPLES_KEY], splits)
@@ -141,6 +143,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     output_path=evaluation,
                 )
             )
+
+
+def _evidence(blessing: Artifact) -> Path:
+    """The folder of what is to stay with a version; it is made."""
+    folder = Path(blessing.uri, EVIDENCE)
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _example_files(examples: list[Artifact], splits: list[str]) -> list[str]:

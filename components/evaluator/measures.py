@@ -98,7 +98,8 @@ def calibration_gaps(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray
     """
     sure = scores.max(axis=1).astype(float)
     gaps = (scores.argmax(axis=1) == labels) - sure
-    return gaps, np.minimum((sure * BINS).astype(int), BINS - 1)
+    # What is no number has to be in some bin; its gap says that it is none.
+    return gaps, np.minimum((np.nan_to_num(sure) * BINS).astype(int), BINS - 1)
 
 
 def calibration_error(labels: np.ndarray, scores: np.ndarray) -> float:

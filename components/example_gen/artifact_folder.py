@@ -8,7 +8,6 @@ from tfx.dsl.io import fileio
 
 from components import features
 from components.errors import UserError
-from components.example_gen.summary import QUARANTINE_FILE, SUMMARY_FILE
 from components.files import write_atomically
 from components.text import printable
 
@@ -20,7 +19,7 @@ def staging_folder(uri: str) -> str:
 
 def clear(uri: str) -> None:
     """Removes what an earlier attempt left: a retry may be given the same folder."""
-    for name in (SUMMARY_FILE, QUARANTINE_FILE, features.PICTURES_FILE):
+    for name in (*features.OVERVIEW_FILES, features.PICTURES_FILE):
         if fileio.exists(os.path.join(uri, name)):
             fileio.remove(os.path.join(uri, name))
     splits = (*features.SPLITS, features.UNLABELLED)

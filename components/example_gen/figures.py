@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from components.example_gen.summary import SUMMARY_FILE, Summary
+from components.example_gen.summary import Summary
+from components.features import SUMMARY_FILE
 
 
 def describe(outputs: dict[str, list]) -> str:

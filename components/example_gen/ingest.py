@@ -29,8 +29,6 @@ from components.example_gen.splitting.assignment import (
 )
 from components.example_gen.splitting.grouping import contradictions, group_pictures
 from components.example_gen.summary import (
-    QUARANTINE_FILE,
-    SUMMARY_FILE,
     Quarantined,
     ShardReport,
     Summary,
@@ -112,8 +110,8 @@ def ingest(
     finally:
         fileio.rmtree(staging)
     lines = "".join(f"{entry.to_json()}\n" for entry in quarantined)
-    artifact_folder.write_text(os.path.join(uri, QUARANTINE_FILE), lines)
-    artifact_folder.write_text(os.path.join(uri, SUMMARY_FILE), summary.to_json())
+    artifact_folder.write_text(os.path.join(uri, features.QUARANTINE_FILE), lines)
+    artifact_folder.write_text(os.path.join(uri, features.SUMMARY_FILE), summary.to_json())
     return summary
 
 

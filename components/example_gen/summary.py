@@ -13,9 +13,6 @@ from components.example_gen.reading.source import Source
 from components.example_gen.splitting.grouping import Duplicates, count_duplicates
 from components.text import printable
 
-SUMMARY_FILE = "summary.json"
-QUARANTINE_FILE = "quarantine.jsonl"
-
 
 @dataclasses.dataclass(frozen=True)
 class Quarantined:

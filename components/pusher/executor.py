@@ -1,6 +1,8 @@
 """Executor of the Pusher."""
 
+import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from components import served_versions
 from components.errors import UserError
 from components.files import write_atomically
 from components.gates import Gate, failed, read_gates, write_gates
-from components.pusher import verdicts
+from components.pusher import model_card, verdicts
 from components.pusher.push import push
 from components.served_versions import ServedState
 
@@ -34,12 +36,13 @@ class Executor(stock.Executor):
         """Pushes the model unless a gate failed, or it is what the destination serves already.
 
         What a gate left in the folder `evidence` of its blessing stays with the version, together
-        with the rows of all gates and where the model comes from.
+        with the rows of all gates, where the model comes from, and a model card.
 
         The output `pushed_model` says what happened in its custom properties: `pushed` 1 with
         `pushed_destination` and `pushed_version`; or `pushed` 0, with the version in
-        `already_served` where the same model is served. In its `gates.json` a row says how many
-        models were judged on this test split.
+        `already_served` where the same model is served. `compared_version` is what was served
+        before; empty: nothing. In its `gates.json` a row says how many models were judged on this
+        test split.
 
         Raises:
             UserError: the destination cannot be written, it serves something else than the model
@@ -50,6 +53,8 @@ class Executor(stock.Executor):
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
         )
         self._MarkNotPushed(pushed_model)
+        compared = _compared(input_dict)
+        pushed_model.set_string_custom_property("compared_version", compared.champion)
         blessings = [artifact_utils.get_single_uri(input_dict[key]) for key in _BLESSINGS]
         gates = [gate for blessing in blessings for gate in read_gates(blessing)]
         destination = exec_properties[standard_component_specs.PUSH_DESTINATION_KEY]
@@ -68,10 +73,12 @@ class Executor(stock.Executor):
         if not exec_properties["allow_taken_back"]:
             _refuse_taken_back(destination, digest)
         own = Path(pushed_model.uri, served_versions.EVIDENCE)
+        of_gates = [Path(blessing, served_versions.EVIDENCE) for blessing in blessings]
         _write_evidence(own, gates, exec_properties["provenance"])
-        evidence = [*(Path(blessing, served_versions.EVIDENCE) for blessing in blessings), own]
+        _write_card(own, of_gates, gates, exec_properties["provenance"], digest)
+        evidence = [*of_gates, own]
         key = exec_properties["signing_key"]
-        version = push(model, Path(destination), _compared(input_dict), evidence, key)
+        version = push(model, Path(destination), compared, evidence, key)
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
         logging.info("Pushed to %s", version)
 
@@ -91,6 +98,21 @@ def _write_evidence(folder: Path, gates: list[Gate], provenance: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_gates(folder, gates)
     write_atomically(folder / served_versions.PROVENANCE_FILE, provenance)
+
+
+def _write_card(
+    own: Path, of_gates: Sequence[Path], gates: list[Gate], provenance: str, digest: str
+) -> None:
+    """The model card, from what is to lie beside it."""
+    of_data, of_model, _ = of_gates
+    card = model_card.make_card(
+        json.loads(provenance),
+        gates,
+        model_card.read_metrics(of_model),
+        model_card.count_pictures(of_data),
+        digest,
+    )
+    write_atomically(own / model_card.CARD_FILE, card)
 
 
 def _note_verdict(

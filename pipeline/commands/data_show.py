@@ -131,7 +131,7 @@ def _show_copies(console: Console, pictures, copies: list[list[int]]) -> None:
 
 def _show_quarantine(console: Console, folder: Path) -> None:
     """The files that were set aside."""
-    from components.example_gen.summary import QUARANTINE_FILE
+    from components.features import QUARANTINE_FILE
 
     file = folder / QUARANTINE_FILE
     entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

@@ -99,7 +99,7 @@ class KubeflowSettings(StepSettings):
         everywhere = self.model_dump(exclude_unset=True, include=set(StepSettings.model_fields))
         if name in NEVER_CACHED and everywhere.get("cache"):
             del everywhere["cache"]
-        if name == node_ids.PUSHER:
+        if name in (node_ids.PUSHER, node_ids.VERDICT):
             everywhere.pop("retries", None)
         said = _merged(everywhere, own.model_dump(exclude_unset=True))
         if name == node_ids.PROBE:
@@ -150,6 +150,11 @@ _DEFAULTS = {
     node_ids.PROBE: {
         "requests": {"cpu": "500m", "memory": "512Mi"},
         "limits": {"cpu": "1", "memory": "2Gi"},
+    },
+    # Without TensorFlow; it reads a word.
+    node_ids.VERDICT: {
+        "requests": {"cpu": "100m", "memory": "256Mi"},
+        "limits": {"cpu": "1", "memory": "1Gi"},
     },
     node_ids.TRAINER: {
         "requests": {"cpu": "2", "memory": "4Gi"},

@@ -7,15 +7,16 @@ import pydantic
 from components.settings import Settings
 from pipeline.kubeflow.mounts import MountPath, VolumeName
 from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes, seconds
-from pipeline.node_ids import PROBE, PUSHER
+from pipeline.node_ids import PROBE, PUSHER, REPORT, VERDICT
 from pipeline.secret_words import is_secret
 
 LONGEST_RETRYING_S = 30 * 86_400
 """Seconds from a step's first start after which Argo retries it no more."""
 
 # The Probe looks at what lies outside the run: pictures may have changed, another model may be
-# served. And a push must not be taken for done because an earlier one was.
-NEVER_CACHED = (PROBE, PUSHER)
+# served. And a push must not be taken for done because an earlier one was; what follows it tells
+# of this one.
+NEVER_CACHED = (PROBE, PUSHER, REPORT, VERDICT)
 
 
 _Text = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
@@ -131,7 +132,7 @@ class StepSettings(Settings):
     cache: bool | None = pydantic.Field(
         None,
         description="whether outputs of an earlier run may be taken; null: yes, but not for "
-        f"{' and '.join(NEVER_CACHED)}",
+        f"{', '.join(NEVER_CACHED)}",
     )
 
     @pydantic.field_validator("retries", mode="before")

@@ -11,6 +11,7 @@ import json
 import logging
 import shlex
 from collections.abc import Sequence
+from datetime import timezone
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,6 @@ from pipeline import node_ids
 from pipeline.config import Recipe
 from pipeline.evidence import read_evidence
 from pipeline.run_history import RunRecord
-
-_SUMMARY_FILE, _QUARANTINE_FILE = "summary.json", "quarantine.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +70,29 @@ class RunFiles:
             raise UserError(f"the gates' rows are damaged: {one_line(error, 100)}") from error
 
     @functools.cached_property
-    def versions(self) -> list[Version]:
-        """The served versions as they are now, oldest first."""
-        return served_versions.list_versions(self.recipe.push_destination)
+    def served(self) -> list[str]:
+        """What is served now, after what was served before: `version 7` and more; at most two."""
+        versions = served_versions.list_versions(self.recipe.push_destination)
+        return [f"version {one.name}{_when(one)}" for one in versions[-2:]]
+
+    @property
+    def commands(self) -> list[str]:
+        """What to type to look closer, to check and to go back."""
+        about_run = [("runs", "show", self.run.name), ("report", self.run.name)]
+        return [self.command(*words) for words in (*self._about_version, *about_run)]
+
+    @property
+    def _about_version(self) -> list[tuple[str, ...]]:
+        words = [("verify",), ("versions", "show"), ("reproduce",)] if self.run.version else []
+        return [(*one, self.run.version) for one in words]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model that the run pushed; empty where it is not known."""
+        if not self.run.version:
+            return ""
+        record = served_versions.read_push_record(self.recipe.push_destination, self.run.version)
+        return record.digest if record else ""
 
     @functools.cached_property
     def predictions(self) -> Predictions:
@@ -115,14 +134,12 @@ class RunFiles:
     @functools.cached_property
     def pictures(self) -> pd.DataFrame:
         """A row per picture of all splits."""
-        return read_pictures(
-            self._file(node_ids.IMAGE_EXAMPLE_GEN, "examples", features.PICTURES_FILE).parent
-        )
+        return read_pictures(self._of_examples(features.PICTURES_FILE).parent)
 
     @functools.cached_property
     def data_summary(self) -> dict[str, Any]:
         """`summary.json` of the examples."""
-        path = self._file(node_ids.IMAGE_EXAMPLE_GEN, "examples", _SUMMARY_FILE)
+        path = self._of_examples(features.SUMMARY_FILE)
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -131,7 +148,7 @@ class RunFiles:
     @functools.cached_property
     def quarantine(self) -> list[dict[str, str]]:
         """`path` and `reason` of each file that was set aside."""
-        return _read_lines(self._file(node_ids.IMAGE_EXAMPLE_GEN, "examples", _QUARANTINE_FILE))
+        return _read_lines(self._of_examples(features.QUARANTINE_FILE))
 
     @functools.cached_property
     def provenance(self) -> dict[str, Any]:
@@ -139,6 +156,9 @@ class RunFiles:
         if not self.run.version:
             return {}
         return read_evidence(self.recipe.push_destination, self.run.version).provenance
+
+    def _of_examples(self, name: str) -> Path:
+        return self._file(node_ids.IMAGE_EXAMPLE_GEN, "examples", name)
 
     def _file(self, node_id: str, key: str, name: str) -> Path:
         folder = self.run.artifacts.get((node_id, key))
@@ -150,6 +170,12 @@ class RunFiles:
         if not path.is_file():
             raise UserError(f"{node_id} left no {name}")
         return path
+
+
+def _when(version: Version) -> str:
+    if version.pushed_at is None:
+        return ""
+    return f", pushed {version.pushed_at.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
 def _read_lines(path: Path) -> list[dict[str, str]]:

@@ -92,7 +92,7 @@ def _check_ingest(folder: Path, done: bool) -> list[str]:
     """The summary is written last: where it is, every record is."""
     import tensorflow as tf
 
-    from components.example_gen.summary import SUMMARY_FILE
+    from components.features import SUMMARY_FILE
 
     uri = folder / "examples"
     if not (uri / SUMMARY_FILE).exists():

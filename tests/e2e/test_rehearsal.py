@@ -89,7 +89,7 @@ def test_it_ends_as_the_local_run_does_though_its_trainer_dies_once(
     shutil.copytree(pushed, serving / pushed.name)
     epochs = {"frozen_epochs": recipe.training.frozen.epochs}
     rehearsal = Rehearsal(load_package(package), tmp_path / "work", epochs)
-    result = rehearsal.run(recorder)
+    result = rehearsal.run(recorder, keep=True)
 
     assert recorder.notices == [
         "Trainer was ended by signal 9. Retry 1 of 1, at once; in a cluster after 60 s"
@@ -110,6 +110,26 @@ def test_it_ends_as_the_local_run_does_though_its_trainer_dies_once(
     assert served_versions.champion(serving).name == (
         result.already_served or Path(result.pushed_path).name
     )
+    look_at_pages(rehearsal)
+
+
+def look_at_pages(rehearsal: Rehearsal) -> None:
+    """Reads the outputs of Report as the backend's own pages do (MetricsVisualizations.tsx)."""
+    outputs = {key: made for (step, key), made in rehearsal._known.items() if step == "Report"}
+    page = rehearsal._store.path(outputs["page"]["uri"]).read_text()
+    assert page.startswith("<!doctype html>") and "o gate said no" in page
+    assert page.count("data:image/") > 10 and "could not be made" not in page
+    for key in ("metrics", "class_metrics"):
+        values = {k: v for k, v in outputs[key]["metadata"].items() if k != "display_name"}
+        assert len([v for v in values.values() if isinstance(v, float)]) >= 6
+    shown = outputs["classification"]["metadata"]
+    matrix = shown["confusionMatrix"]["struct"]
+    labels = [annotation["displayName"] for annotation in matrix["annotationSpecs"]]
+    assert sorted(labels) == ["bar", "disc", "frame"]
+    assert [len(row["row"]) for row in matrix["rows"]] == [3, 3, 3]
+    for point in shown["confidenceMetrics"]["list"]:
+        names = {"confidenceThreshold", "falsePositiveRate", "recall"}
+        assert set(point) == names and all(0 <= point[name] <= 1 for name in names)
 
 
 def test_tfx_alone_fails_in_its_first_step(edited, tmp_path, capfd):

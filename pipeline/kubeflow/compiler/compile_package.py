@@ -3,12 +3,13 @@
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 
 from pipeline.config import Recipe
-from pipeline.kubeflow.compiler import data_blessing, parameters, recipe_checks
+from pipeline.kubeflow.compiler import data_blessing, parameters, recipe_checks, report
 from pipeline.kubeflow.compiler.post_process import post_process
 from pipeline.pipeline import create_pipeline
 from pipeline.provenance import provenance
 from pipeline.schema import schema_text
 
+_PAGE = "pipeline.report.step.make_report"
 COMMAND = ("python", "-m", "pipeline.kubeflow.step.entrypoint")
 
 
@@ -44,6 +45,7 @@ def compile_package(recipe: Recipe) -> str:
         schema_file="",  # see setting_paths.SCHEMA_TEXT
         provenance=provenance(there, {}),
         beam_pipeline_args=recipe.beam.pipeline_args(),
+        report=_PAGE,
     )
     job = runner.KubeflowV2DagRunner(
         runner.KubeflowV2DagRunnerConfig(
@@ -52,9 +54,12 @@ def compile_package(recipe: Recipe) -> str:
             use_pipeline_spec_2_1=True,
         )
     ).run(pipeline, write_out=False)
-    data_blessing.wire(job["pipelineSpec"])
+    spec = job["pipelineSpec"]
+    data_blessing.wire(spec)
+    report.add_evidence(spec)
+    report.add_verdict(spec)
     text = post_process(
-        job["pipelineSpec"],
+        spec,
         recipe.kubeflow,
         parameters.exposed_settings(recipe, source, destination),
         schema_text(),  # without classes: they are those of the source that a run chooses

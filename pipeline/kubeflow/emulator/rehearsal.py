@@ -35,8 +35,9 @@ from pipeline.kubeflow.emulator.pod import Pod, claim_mounts, claim_names, trans
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.artifact_paths import local_path
 from pipeline.kubeflow.package.documents import Package, Step
+from pipeline.kubeflow.step.executor_io import is_system
 from pipeline.node_figures import summarize
-from pipeline.node_ids import BASELINE_FINDER, BLESSINGS, PUSHER, TRAINER
+from pipeline.node_ids import BASELINE_FINDER, BLESSINGS, PUSHER, TRAINER, VERDICT
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 
 _TAIL_LINES = 20
@@ -139,7 +140,7 @@ class Rehearsal:
                 try:
                     execution, cached = self._execute(number, step, listener, keep)
                 except StepError as error:
-                    if step.name in (TRAINER, PUSHER) and failed(self._gates()):
+                    if step.name in (TRAINER, VERDICT) and failed(self._gates()):
                         return RehearsalResult(self._gates(), "", "", message=str(error))
                     raise
                 for key, record in execution.records.items():
@@ -256,6 +257,7 @@ class Rehearsal:
         entries = {
             key: {"artifacts": [{**artifact, "uri": str(self._store.path(artifact["uri"]))}]}
             for key, artifact in outputs.items()
+            if not is_system({"artifacts": [artifact]})
         }
         parsed = json_format.ParseDict(
             {"artifacts": entries}, pipeline_spec_pb2.ExecutorInput.Outputs()

@@ -24,7 +24,7 @@ _FIELD = re.compile(r"Failed to parse (\S+) field: ")
 _UNKNOWN = re.compile(r'has no field named "(.*?)" at "(.*?)"\.\s*Available Fields.*?"\[(.*)\]"')
 
 
-# A package of eleven steps has about 50 kB.
+# A package has about 60 kB.
 _MOST_BYTES = 2_000_000
 
 

@@ -21,6 +21,9 @@ ENVIRONMENT_DIGEST = "--environment_digest"
 BLESSED = "blessed"
 """Given by the DataGate and taken by the Trainer: `yes`, or why nothing is to be trained."""
 
+PUSHED = "pushed"
+"""Given by the Pusher and taken by the Verdict: `yes`, or why the model is not served."""
+
 PUSH_DESTINATION = "push_destination"
 """Run parameter and execution property: folder of the served versions."""
 

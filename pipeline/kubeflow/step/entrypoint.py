@@ -3,8 +3,8 @@
 Stands between the launcher of an open-source Kubeflow Pipelines backend and TFX's own container
 entrypoint: gives input artifacts their types back, hands TFX the launcher's local folders instead
 of URIs and the launcher URIs instead of folders, puts the parameters of the run into the Trainer's
-settings, begins no training on data that failed the DataGate, and ends a run whose model was not
-pushed as failed.
+settings, begins no training on data that failed the DataGate, and fills the outputs of Report that
+the backend's own pages show.
 
 The last line that a failing step writes begins with `graft: ` and says why; in a cluster the
 launcher's own "exit status 1" follows it. Kubernetes, and so the list of runs, shows it too: it is
@@ -19,20 +19,16 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.errors import Fault, UserError, fault_of
+from components.errors import Fault, fault_of
 from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST
-from pipeline.kubeflow.step import data_blessing, executor_io
+from pipeline.kubeflow.step import data_blessing, executor_io, pushed
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
 _MODEL_RUN = "model_run"  # the Trainer's output
 _TERMINATION_LOG = "/dev/termination-log"
 _TERMINATION_LOG_BYTES = 4096  # Kubernetes keeps no more
-
-
-class _NotPushedError(UserError):
-    """A gate said no; the text names it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             executor's class, the ExecutorInput, the component's inputs, then options of Beam.
 
     Returns:
-        Exit code: 0, or 1 if the step failed or its Pusher pushed nothing.
+        Exit code: 0, or 1 if the step failed.
     """
     parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.step.entrypoint")
     parser.add_argument("--executor_class_path", required=True)
@@ -74,7 +70,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     from components.trainer.fitting.resume import discard_published
-    from pipeline.kubeflow.step import verdict
+    from pipeline.kubeflow.step import evidence
 
     kubeflow_v2_run_executor._run_executor(
         argparse.Namespace(
@@ -86,15 +82,13 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     )
     output_file = Path(executor_input["outputs"]["outputFile"])
     output = executor_io.for_backend(json.loads(output_file.read_text("utf-8")), given, root)
-    output = data_blessing.hand_on(output, executor_input)
+    output = pushed.hand_on(data_blessing.hand_on(output, executor_input), executor_input)
+    output = evidence.fill(output, executor_input, given, root)
     output_file.write_text(json.dumps(output), encoding="utf-8")
     for run in (
         executor_input["outputs"].get("artifacts", {}).get(_MODEL_RUN, {}).get("artifacts", ())
     ):
         discard_published(run["uri"])
-    reason = verdict.why_not_pushed(executor_input, output)
-    if reason:
-        raise _NotPushedError(reason)
 
 
 def leave_message(message: str, root: str) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.errors import UserError
+from pipeline.kubeflow.package import report_outputs
 from pipeline.kubeflow.package.artifact_paths import local_path
 
-# The backend's own output, into which it copies the step's log. TFX has no type for it.
+# The backend's own output, into which it copies the step's log.
 _LOG_ARTIFACT = "executor-logs"
 
 _Artifact = dict[str, Any]
@@ -27,8 +28,8 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
 
     Returns:
         A copy in which input artifacts have their types back and metadata is not wrapped, every
-        artifact and the output file lie in the launcher's folders, and the backend's own output and
-        output parameters are left out.
+        artifact and the output file lie in the launcher's folders, and output parameters and what
+        has one of the backend's own types are left out.
 
     Raises:
         UserError: an input that the component does not have, or a store without local folder.
@@ -44,7 +45,11 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
         metadata = artifact.get("metadata") or {}
         artifact["metadata"] = {k: _unwrap(v) for k, v in metadata.items() if v is not None}
         artifact["uri"] = _local(artifact["uri"], root)
-    outputs.get("artifacts", {}).pop(_LOG_ARTIFACT, None)
+    outputs["artifacts"] = {
+        key: entry
+        for key, entry in outputs.get("artifacts", {}).items()
+        if key != _LOG_ARTIFACT and not is_system(entry)
+    }
     outputs.pop("parameters", None)  # TFX would want an artifact for each
     for _, artifact in _artifacts(outputs):
         artifact["uri"] = _local(artifact["uri"], root)
@@ -83,6 +88,12 @@ def for_backend(executor_output: dict[str, Any], executor_input: dict[str, Any],
         metadata = artifact.get("metadata") or {}
         artifact["metadata"] = {k: v for k, v in metadata.items() if v is not None}
     return restored
+
+
+def is_system(entry: dict[str, Any]) -> bool:
+    """Whether an output has one of the backend's own types, see `package.report_outputs`."""
+    types = (artifact.get("type", {}) for artifact in entry["artifacts"])
+    return any(kind.get("schemaTitle", "").startswith(report_outputs.TITLE) for kind in types)
 
 
 def _local(uri: str, root: str) -> str:

@@ -1,32 +1,36 @@
-"""Why a Pusher pushed nothing, for the end of its step."""
+"""The command of the step `Verdict`: ends a run whose model was refused, with the gates' words."""
 
-from typing import Any
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
 
-from components.gates import failed, read_gates
+from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST, PUSHED
+from pipeline.kubeflow.step.entrypoint import leave_message
+from pipeline.kubeflow.step.pushed import YES
 
 
-def why_not_pushed(executor_input: dict[str, Any], executor_output: dict[str, Any]) -> str:
-    """One line that names the gates that failed.
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the step.
 
     Args:
-        executor_input: of the step, with local paths.
-        executor_output: of the step.
+        argv: `--executor_input` and the ExecutorInput as JSON.
 
     Returns:
-        Empty if a model was pushed, if the model is the one that is served already, or if the step
-        is no Pusher.
+        Exit code: 0 if the model is served, otherwise 1.
     """
-    outputs = executor_output.get("artifacts", {})
-    if "pushed_model" not in outputs:
-        return ""
-    metadata = outputs["pushed_model"]["artifacts"][0].get("metadata", {})
-    if metadata.get("pushed") or metadata.get("already_served"):
-        return ""
-    inputs = executor_input["inputs"]["artifacts"]
-    gates = [
-        gate
-        for key in ("data_blessing", "model_blessing", "infra_blessing")
-        for gate in read_gates(inputs[key]["artifacts"][0]["uri"])
-    ]
-    findings = "; ".join(f"{gate.name}: {gate.message}" for gate in failed(gates))
-    return f"not pushed, what is served is as it was. {findings}"
+    parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.step.verdict")
+    parser.add_argument("--executor_input", required=True)
+    parser.add_argument(ENVIRONMENT_DIGEST)  # every step has it; not read here
+    options = parser.parse_args(argv)
+    word = json.loads(options.executor_input)["inputs"]["parameterValues"][PUSHED]
+    if word == YES:
+        return 0
+    leave_message(word, os.environ.get(ROOT_VARIABLE, ""))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

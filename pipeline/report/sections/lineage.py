@@ -4,17 +4,17 @@ from typing import Any
 
 import yaml
 
-from components.served_versions import read_push_record
 from pipeline.report.run_files import RunFiles
 
 TITLE = "Lineage"
 NEEDS = ()
 TEMPLATE = """
-<h3>Nodes</h3>
+{% if nodes %}<h3>Nodes</h3>
 <div class="scroll" tabindex="0" role="region" aria-label="Nodes">
 <table><thead><tr><th>node</th><th>how</th><th class="n">seconds</th></tr></thead><tbody>
 {% for node in nodes %}<tr><td>{{ node.node }}</td><td>{{ node.state }}</td>
 <td class="n">{{ "%.1f"|format(node.seconds) }}</td></tr>{% endfor %}</tbody></table></div>
+{% endif %}
 {% if digest or origin %}<h3>Version</h3>
 <dl>{% if digest %}<dt>SHA-256 of the model</dt><dd class="path">{{ digest }}</dd>{% endif %}
 {% for name, value in origin.items() %}<dt>{{ name }}</dt><dd class="path">{{ value }}</dd>
@@ -33,24 +33,15 @@ TEMPLATE = """
 def facts(files: RunFiles) -> dict[str, Any]:
     """Nodes, folders, digests, versions, the recipe, and commands."""
     run, known = files.run, files.provenance
-    record = None
-    commands = [files.command("runs", "show", run.name), files.command("report", run.name)]
-    if run.version:
-        record = read_push_record(files.recipe.push_destination, run.version)
-        commands = [
-            files.command("verify", run.version),
-            files.command("versions", "show", run.version),
-            *commands,
-        ]
     recipe = known.get("recipe") or files.recipe.model_dump(mode="json")
     return {
         "nodes": [
             {"node": node.node_id, "state": node.state, "seconds": node.seconds}
             for node in run.nodes
         ],
-        "digest": record.digest if record else "",
+        "digest": files.digest,
         "origin": _origin(known),
-        "commands": commands,
+        "commands": files.commands,
         "artifacts": {f"{node}.{key}": str(path) for (node, key), path in run.artifacts.items()},
         "recipe_is": "Recipe of the version" if known else "Recipe as it was for this page",
         "recipe": yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True).splitlines(),

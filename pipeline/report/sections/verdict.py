@@ -1,13 +1,12 @@
 """What was decided, what is served, and what each gate found."""
 
-from datetime import timezone
 from typing import Any
 
 from components.gates import failed
 from pipeline.report.run_files import RunFiles
 
 TITLE = "Verdict"
-NEEDS = ("gates", "versions")
+NEEDS = ("gates", "served")
 TEMPLATE = """
 <p class="verdict {{ tone }}">{{ sentence }}</p>
 <dl>
@@ -40,15 +39,14 @@ _FAIL, _PASS, _WARN = "fail", "pass", "warn"
 def facts(files: RunFiles) -> dict[str, Any]:
     """The decision, the versions, and the rows of the gates, the worst first."""
     tone, sentence = _sentence(files)
-    served = [f"version {one.name}{_when(one)}" for one in files.versions[-2:]]
     order = [_FAIL, _WARN, _PASS]
     gates = sorted(files.gates, key=lambda gate: order.index(gate.verdict))
     return {
         "tone": tone,
         "sentence": sentence,
-        "served_now": served[-1] if served else "",
-        "served_before": served[0] if len(served) > 1 else "",
-        "roll_back": files.command("versions", "rollback") if len(served) > 1 else "",
+        "served_now": files.served[-1] if files.served else "",
+        "served_before": files.served[0] if len(files.served) > 1 else "",
+        "roll_back": files.command("versions", "rollback") if len(files.served) > 1 else "",
         "gates": [gate.as_row() for gate in gates],
         "words": _WORDS,
     }
@@ -68,9 +66,3 @@ def _sentence(files: RunFiles) -> tuple[str, str]:
         note = f"; {looks} could not be answered or need a look" if looks else ""
         return _PASS, f"Served as version {run.version}: no gate said no{note}."
     return _WARN, "No gate said no, but nothing was pushed."
-
-
-def _when(version) -> str:
-    if version.pushed_at is None:
-        return ""
-    return f", pushed {version.pushed_at.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"

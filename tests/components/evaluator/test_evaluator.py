@@ -82,7 +82,7 @@ def is_blessed(blessing) -> bool:
     """What the Pusher looks at; the marker file must agree, and the gates travel with it."""
     left = {path.name for path in Path(blessing.uri).iterdir()}
     blessed = blessing.get_int_custom_property("blessed") == 1
-    assert left == {"BLESSED" if blessed else "NOT_BLESSED", GATES_FILE}
+    assert left == {"BLESSED" if blessed else "NOT_BLESSED", GATES_FILE, "evidence"}
     return blessed
 
 

@@ -103,10 +103,11 @@ def test_what_the_gates_left_as_evidence_stays_with_the_version(node, tmp_path):
     evidence = served_versions.evidence_folder(tmp_path / "serving", version)
     files = {path.name for path in evidence.iterdir()}
     of_the_gates = {"model_blessing", "data_blessing"}
-    assert files == {"pushed.json", "provenance.json", "gates.json"} | of_the_gates
+    assert files == {"pushed.json", "provenance.json", "gates.json", "README.md"} | of_the_gates
     assert (evidence / "data_blessing").read_text() == "data_blessing"
     assert (evidence / "provenance.json").read_text() == '{"recipe": {}}'
     assert [gate.name for gate in read_gates(evidence)] == ["load", "last"] * 3
+    assert (evidence / "README.md").read_text().startswith("---\nlibrary_name: keras\n")
     record = served_versions.read_push_record(tmp_path / "serving", version)
     assert record.evidence == served_versions.evidence_digests(evidence)
     assert set(record.evidence) == files - {"pushed.json"}

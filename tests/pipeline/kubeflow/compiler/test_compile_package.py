@@ -24,6 +24,7 @@ READY = (
     "kubeflow.push_destination=/mnt/serving/digits",
 )
 STEPS = set(node_ids.STEPS)
+UNCACHED = {"Probe", "Pusher", "Report", "Verdict"}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,8 @@ def test_every_node_is_a_step_with_our_entrypoint(package):
     assert package.name == "digits"
     assert {step.name for step in package.steps} == STEPS
     for step in package.steps:
-        if step.name == "Probe":
-            assert step.command == ("python", "-m", "pipeline.kubeflow.step.probe")
+        if step.name in ("Probe", "Verdict"):
+            assert step.command == ("python", "-m", f"pipeline.kubeflow.step.{step.name.lower()}")
             assert step.args == ("--executor_input", "{{$}}")
             continue
         assert step.command == ("python", "-m", "pipeline.kubeflow.step.entrypoint")
@@ -63,7 +64,7 @@ def test_every_step_is_over_before_the_pusher_acts(package):
     while new:
         new = set().union(*(needs[step] for step in new)) - before
         before |= new
-    assert before == STEPS - {"Pusher"}
+    assert before == STEPS - {"Pusher", "Report", "Verdict"}
     assert "DataGate" in needs["Trainer"], "wrong pictures are not trained on"
 
 
@@ -78,6 +79,33 @@ def test_the_trainer_gets_the_word_of_the_data_gate(package):
     artifacts = tasks["Trainer"]["inputs"]["artifacts"].values()
     producers = {source["taskOutputArtifact"]["producerTask"] for source in artifacts}
     assert "DataGate" not in producers, "as an artifact it would be part of the cache key"
+
+
+def test_the_report_follows_the_pusher_whatever_it_did_and_the_verdict_is_last(package):
+    needs = {step.name: set(step.dependencies) for step in package.steps}
+    assert "Pusher" in needs["Report"] and needs["Verdict"] == {"Pusher", "Report"}
+    tasks, components = package.spec["root"]["dag"]["tasks"], package.spec["components"]
+    producers = {
+        source["taskOutputArtifact"]["producerTask"]
+        for source in tasks["Report"]["inputs"]["artifacts"].values()
+    }
+    assert producers == {"DataGate", "Trainer", "Evaluator", "ServingGate", "Pusher"}
+    outputs = components["Report"]["outputDefinitions"]["artifacts"]
+    titles = {
+        key: output["artifactType"]["schemaTitle"]
+        for key, output in outputs.items()
+        if key != "report"
+    }
+    assert titles == {
+        "page": "system.HTML",
+        "metrics": "system.Metrics",
+        "class_metrics": "system.Metrics",
+        "classification": "system.ClassificationMetrics",
+    }
+    assert tasks["Verdict"]["inputs"]["parameters"]["pushed"] == {
+        "taskOutputParameter": {"producerTask": "Pusher", "outputParameterKey": "pushed"}
+    }
+    assert importlib.import_module("pipeline.report.step").make_report
 
 
 def test_only_the_trainer_has_a_gpu(package):
@@ -95,7 +123,7 @@ def test_every_parameter_of_a_run_has_a_default(package):
 
 
 def test_only_what_looks_outside_or_acts_there_is_not_cached(package):
-    assert {step.name for step in package.steps if not step.cached} == {"Probe", "Pusher"}
+    assert {step.name for step in package.steps if not step.cached} == UNCACHED
 
 
 def test_only_the_sources_of_the_cache_are_below_the_probe(package):

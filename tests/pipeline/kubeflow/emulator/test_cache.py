@@ -27,7 +27,9 @@ for key, entry in given["outputs"]["artifacts"].items():
     if key == "executor-logs":
         continue
     (artifact,) = entry["artifacts"]
-    artifact.pop("type")
+    if artifact.pop("type").get("schemaTitle", "").startswith("system."):
+        local(artifact).write_text("a page")
+        continue
     local(artifact).mkdir()
     (local(artifact) / "gates.json").write_text("[]")  # as every step that may say no leaves them
     written[key] = {"artifacts": [artifact]}
@@ -47,6 +49,8 @@ if name == "Pusher":
         version.mkdir(parents=True)
         (version / "saved_model.pb").write_text(model.read_text())
         said["pushed_destination"] = str(version)
+if name == "Verdict":
+    assert given["inputs"]["parameterValues"] == {"pushed": "said"}
 values = {key: "said" for key in given["outputs"].get("parameters", {})}
 path = pathlib.Path(root + given["outputs"]["outputFile"])
 path.write_text(json.dumps({"artifacts": written, "parameterValues": values}))
@@ -111,7 +115,8 @@ def below(package, *names):
 @pytest.mark.slow
 def test_what_runs_again(package, rehearse, tmp_path):
     everything = {step.name for step in package.steps}
-    always = {"Probe"} | below(package, "Pusher")
+    always = {"Probe", "Verdict"} | below(package, "Pusher")
+    assert always == {"Probe", "Pusher", "Report", "Verdict"}
 
     rehearse(keep=False)
     shutil.rmtree(tmp_path / "pvc" / "graft" / "serving")

@@ -10,12 +10,12 @@ from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
 from pipeline.kubeflow.package.documents import load_package
 from pipeline.run_result import RunError
 
-STEPS = {"BaselineFinder", "Evaluator", "ServingGate", "Pusher"}
+STEPS = {"BaselineFinder", "Evaluator", "ServingGate", "Pusher", "Verdict"}
 
 
 def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, recorder, tmp_path):
     rehearsal, result = rehearse()
-    assert sorted(recorder.started) == sorted(STEPS) and recorder.started[-1] == "Pusher"
+    assert sorted(recorder.started) == sorted(STEPS) and recorder.started[-1] == "Verdict"
     assert recorder.started.index("BaselineFinder") < recorder.started.index("Evaluator")
     assert result.succeeded and not result.message
     assert [gate.name for gate in result.gates] == ["accuracy", "load", "test split"]
@@ -120,7 +120,7 @@ def test_another_order_is_one_in_which_the_steps_can_run(rehearse, new_recorder,
     orders = {tuple(step.name for step in shuffled(package.steps, seed)) for seed in range(20)}
     assert len(orders) == 3, "the ServingGate before, between or after the other two"
     for order in orders:
-        assert sorted(order) == sorted(STEPS) and order[-1] == "Pusher"
+        assert sorted(order) == sorted(STEPS) and order[-2:] == ("Pusher", "Verdict")
         assert order.index("BaselineFinder") < order.index("Evaluator")
     recorder = new_recorder()
     Rehearsal(package, tmp_path / "work", {}, order=7).run(recorder)
@@ -135,7 +135,7 @@ def test_a_step_that_is_killed_is_told_as_such(rehearse):
 def test_a_gate_that_says_no_is_no_error_of_the_rehearsal(rehearse):
     _, result = rehearse({"where": "Evaluator", "mode": "gate"})
     assert not result.succeeded and not result.pushed_path and not result.already_served
-    assert result.message == "Pusher ended with exit code 1: not pushed. accuracy: too low"
+    assert result.message == "Verdict ended with exit code 1: not pushed. accuracy: too low"
 
 
 def test_a_pusher_that_fails_with_every_gate_passed_is_an_error(rehearse):

@@ -1,0 +1,86 @@
+"""The model card of a version."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from components.gates import Gate
+from components.pusher import model_card
+
+pytestmark = pytest.mark.one_line
+
+EVIL = "<img src=x>|`*\x1b[31m\u202e"
+NAN = float("nan")
+GATES = [
+    Gate("accuracy", "pass", 0.9, 0.8, "0.9 of 10", (0.7, 0.99), 10),
+    Gate(EVIL, "warn", None, None, EVIL),
+]
+METRICS = {
+    "classes": ["cat", EVIL],
+    "overall": {"accuracy": 0.75, "loss": NAN, "example_count": 4.0},
+    "served": {"accuracy": 0.5},
+    "per_class": {
+        "cat": {"precision": 1.0, "recall": 1.0, "count": 3},
+        EVIL: {"precision": 0.0, "recall": NAN, "count": 0},
+    },
+}
+PROVENANCE = {
+    "recipe": {
+        "name": "pets",
+        "seed": 3,
+        "data": {"source": "my pets"},
+        "backbone": {"name": "MobileNetV2", "image_size": 160, "weights": "imagenet"},
+    },
+    "versions": {"graft": "0.1.0", "tfx": "1.21.0"},
+    "git": {"revision": "abc123", "dirty": True},
+}
+
+
+@pytest.fixture
+def card():
+    return model_card.make_card(PROVENANCE, GATES, METRICS, {"train": {"cat": 5}}, "0f" * 32)
+
+
+def test_the_hub_can_read_its_metadata(card):
+    _, block, body = card.split("---\n", 2)
+    metadata = yaml.safe_load(block)
+    assert metadata["pipeline_tag"] == "image-classification"
+    (model,) = metadata["model-index"]
+    (result,) = model["results"]
+    assert model["name"] == "pets" and result["dataset"]["split"] == "test"
+    assert result["metrics"] == [{"type": "accuracy", "value": 0.75}], "NaN is no metric"
+    assert body.lstrip().startswith("# pets")
+
+
+def test_it_tells_what_was_measured_and_decided(card):
+    assert "| accuracy | 0.75 | 0.5 |" in card
+    assert "| cat | 3 | 1 | 0.2924 … 1 | 1 |" in card
+    assert "| yes | accuracy | 0.9 | 0.7 … 0.99 | 0.8 | 0.9 of 10 |" in card
+    assert "| cat | 5 |" in card and "`abc123`, with changes" in card and "0f0f" in card
+    assert "MobileNetV2 at 160 px" in card and "TensorFlow SavedModel" in card
+
+
+def test_names_are_neither_markdown_nor_html(card):
+    assert "<img" not in card and "\x1b" not in card and "\u202e" not in card
+    assert "&lt;img src=x&gt;\\|\\`\\*\\\\x1b\\[31m\\\\u202e" in card
+    assert all(line.endswith(" |") for line in card.splitlines() if line.startswith("|"))
+
+
+def test_what_is_not_known_is_left_out():
+    card = model_card.make_card({}, [], {}, {}, "0f")
+    assert "## Evaluation" not in card and "## Data" not in card and "model-index" not in card
+
+
+def test_metrics_and_counts_come_from_the_evidence(tmp_path):
+    assert model_card.read_metrics(tmp_path) == {} and model_card.count_pictures(tmp_path) == {}
+    (tmp_path / "metrics.json").write_text(json.dumps({"overall": {}}))
+    rows = {"split": ["train", "test", "train"], "label": ["cat", "cat", "dog"]}
+    pq.write_table(pa.table(rows), tmp_path / "pictures.parquet")
+    assert model_card.read_metrics(tmp_path) == {"overall": {}}
+    assert model_card.count_pictures(tmp_path) == {
+        "train": {"cat": 1, "dog": 1},
+        "test": {"cat": 1},
+    }

@@ -1,0 +1,35 @@
+"""The last step of a run."""
+
+import json
+
+import pytest
+
+from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
+from pipeline.kubeflow.step import verdict
+
+pytestmark = pytest.mark.one_line
+
+
+@pytest.fixture
+def conclude(tmp_path, monkeypatch, capfd):
+    """Runs the step with a word of the Pusher; gives exit code, log and termination message."""
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+    message = tmp_path / "dev" / "termination-log"
+    message.parent.mkdir()
+    message.touch()
+
+    def conclude(word: str):
+        given = {"inputs": {"parameterValues": {"pushed": word}}, "outputs": {}}
+        code = verdict.main(["--executor_input", json.dumps(given), "--environment_digest=0"])
+        return code, capfd.readouterr().err, message.read_text()
+
+    return conclude
+
+
+def test_a_run_whose_model_is_served_ends_well(conclude):
+    assert conclude("yes") == (0, "", "")
+
+
+def test_a_run_whose_model_was_refused_ends_as_failed_with_the_gates_words(conclude):
+    word = "not pushed, what is served is as it was. accuracy: 0.5000, at least 0.8 wanted"
+    assert conclude(word) == (1, f"graft: {word}\n", word)

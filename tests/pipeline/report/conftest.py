@@ -1,0 +1,158 @@
+"""A run of which everything is made up: what its nodes leave, as far as it got."""
+
+import hashlib
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from components.evaluator.thumbnails import THUMBNAILS_FILE, make_thumbnail
+from components.gates import Gate, write_gates
+from pipeline.config import load_recipe
+from pipeline.report import page
+from pipeline.report.run_files import RunFiles
+from pipeline.run_history import NodeRecord, RunRecord
+
+EVIL = "<img src=x onerror=alert(1)>\"'\x1b[31m\u202egnp"
+PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9 of 10", (0.7, 0.99), 10)
+FAIL = Gate("latency", "fail", 9.0, 1.0, "9 ms, at most 1 allowed")
+NAN = float("nan")
+
+
+class Run:
+    """Writes what nodes leave, as far as a run got."""
+
+    EVIL, PASS, FAIL, NAN = EVIL, PASS, FAIL, NAN
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.artifacts: dict[tuple[str, str], Path] = {}
+        self.nodes: list[NodeRecord] = []
+        self.pictures = folder / "source"
+        self.config = folder / "tiny.yaml"
+        self.config.write_text(
+            json.dumps(
+                {
+                    "name": "tiny",
+                    "workspace": str(folder / "runs"),
+                    "data": {"source": str(self.pictures)},
+                }
+            )
+        )
+
+    def artifact(self, node: str, key: str) -> Path:
+        path = self.folder / "artifacts" / node / key
+        path.mkdir(parents=True)
+        self.artifacts[node, key] = path
+        return path
+
+    def node(self, name: str, state: str = "run") -> None:
+        self.nodes.append(NodeRecord(name, state, 1.5))
+
+    def data(self, classes=("cat", "dog")) -> None:
+        self.node("ImageExampleGen")
+        folder = self.artifact("ImageExampleGen", "examples")
+        for place, name in enumerate(classes):
+            (self.pictures / name).mkdir(parents=True)
+            for number in range(2):
+                path = self.pictures / name / f"{number}.jpg"
+                colour = (200, 90 * number, 90 * place)
+                Image.new("RGB", (200, 100), colour).save(path, exif=_turned())
+        summary = {
+            "classes": list(classes),
+            "total": 4,
+            "counts": {"train": dict.fromkeys(classes, 1), "test": dict.fromkeys(classes, 1)},
+            "duplicates": {"copies": 3, "identical": 2, "contradicting": 1, "leaking": 0},
+        }
+        (folder / "summary.json").write_text(json.dumps(summary))
+        line = {"path": f"cat/{EVIL}.jpg", "reason": f"damaged {EVIL}"}
+        (folder / "quarantine.jsonl").write_text(json.dumps(line) + "\n")
+
+    def training(self, loss: float = 0.5) -> None:
+        self.node("Trainer")
+        phase = {
+            "name": "frozen",
+            "parameters": {"trainable": 10, "total": 20, "trainable_variables": 2},
+            "history": {
+                key: [loss, loss] for key in ("loss", "accuracy", "val_loss", "val_accuracy")
+            },
+            "best_epoch": 1,
+            "seconds": 3.0,
+        }
+        report = {"phases": [phase], "kept": "frozen", "pseudo_labels": None}
+        (self.artifact("Trainer", "model_run") / "training.json").write_text(json.dumps(report))
+
+    def evaluation(self, classes=("cat", "dog"), scores=None, served=None) -> None:
+        """Three pictures: two of the first class, one of the second."""
+        self.node("Evaluator")
+        folder = self.artifact("Evaluator", "evaluation")
+        paths = [f"{classes[0]}/0.jpg", f"{classes[0]}/1.jpg", f"{classes[1]}/0.jpg"]
+        rows = {
+            "image_id": [self.image_id(path) for path in paths],
+            "path": paths,
+            "label": [classes[0], classes[0], classes[1]],
+            "candidate": pa.array(scores or [[0.9, 0.1]] * 3, pa.list_(pa.float32())),
+            "served": pa.array(served or [None] * 3, pa.list_(pa.float32())),
+            "group": ["0", "1", "2"],
+        }
+        table = pa.table(rows).replace_schema_metadata({b"classes": json.dumps(list(classes))})
+        pq.write_table(table, folder / "predictions.parquet")
+        change = {"change": "worse", "path": paths[2], "label": classes[1]}
+        change["image_id"] = self.image_id(paths[2])
+        lines = [json.dumps(change | {"candidate": classes[0], "served": classes[1]}) + "\n"]
+        (folder / "changes.jsonl").write_text("".join(lines) if served else "")
+        self.keep_thumbnails(*paths)
+
+    def keep_thumbnails(self, *paths: str) -> None:
+        known = {self.image_id(path): self.pictures / path for path in paths}
+        made = [make_thumbnail(file.read_bytes()) for file in known.values() if file.exists()]
+        columns = dict(zip(("media", "data"), zip(*made, strict=True), strict=True)) if made else {}
+        rows = {"image_id": [key for key, file in known.items() if file.exists()], **columns}
+        folder = self.artifacts["Evaluator", "evaluation"]
+        pq.write_table(pa.table(rows), folder / THUMBNAILS_FILE)
+
+    def image_id(self, path: str) -> str:
+        file = self.pictures / path
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "0"
+
+    def gates(self, *gates: Gate) -> None:
+        write_gates(self.artifact("Evaluator", "blessing"), gates)
+
+    def serve(self, *versions: str) -> None:
+        for version in versions:
+            folder = self.folder / "runs" / "tiny" / "serving" / version
+            folder.mkdir(parents=True)
+            (folder / "saved_model.pb").write_bytes(b"x")
+
+    def files(self, version: str = "") -> RunFiles:
+        started = datetime(2026, 11, 24, tzinfo=timezone.utc)
+        run = RunRecord("2026-11-24T10:00:00", started, self.nodes, self.artifacts, version)
+        return RunFiles(run, load_recipe(str(self.config)), str(self.config))
+
+    def page(self, version: str = "") -> str:
+        return page.make_page(self.files(version))
+
+
+def _turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    return exif
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    return Run(tmp_path)
+
+
+@pytest.fixture
+def pushed(run) -> Run:
+    run.data()
+    run.training()
+    run.evaluation(served=[[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
+    run.gates(PASS)
+    run.serve("1", "2")
+    return run

@@ -1,0 +1,63 @@
+"""The page as the node Report makes it, from what the other nodes handed on."""
+
+import json
+import shutil
+
+import pytest
+
+from components.gates import write_gates
+from pipeline.config import load_recipe
+from pipeline.report.step import make_report
+
+PUSHED = {
+    "pushed_version": "8",
+    "pushed_destination": "/mnt/serving/tiny/8",
+    "already_served": "",
+    "compared_version": "7",
+}
+REFUSED = {**dict.fromkeys(PUSHED, ""), "compared_version": "7"}
+
+
+@pytest.fixture
+def made(pushed):
+    """Makes the page as on a cluster, where nothing but the inputs is there, and its facts."""
+    folders = pushed.artifacts
+    blessing = pushed.artifact("DataGate", "data_blessing")
+    for name in ("summary.json", "quarantine.jsonl"):
+        shutil.move(folders["ImageExampleGen", "examples"] / name, blessing / name)
+    write_gates(blessing, [pushed.PASS])
+    shutil.rmtree(pushed.pictures)
+    recipe = load_recipe(str(pushed.config)).model_dump(mode="json")
+    inputs = {
+        "data_blessing": blessing,
+        "model_run": folders["Trainer", "model_run"],
+        "evaluation": folders["Evaluator", "evaluation"],
+        "model_blessing": folders["Evaluator", "blessing"],
+        "infra_blessing": pushed.artifact("ServingGate", "infra_blessing"),
+        "pushed_model": pushed.artifact("Pusher", "pushed_model"),
+    }
+
+    def made(told: dict[str, str]) -> tuple[str, dict]:
+        page, facts = make_report(inputs, told, json.dumps({"recipe": recipe}))
+        return page, json.loads(facts)
+
+    return made
+
+
+def test_it_tells_all_that_the_inputs_hold(made, pushed):
+    page, facts = made(PUSHED)
+    assert "Left out" not in page and "data:image/jpeg" in page
+    assert facts["verdict"]["sentence"] == "Served as version 8: no gate said no."
+    assert facts["verdict"]["served_now"] == "version 8"
+    assert facts["verdict"]["served_before"] == "version 7"
+    assert facts["data"]["total"] == 4 and facts["data"]["set_aside"] == 1
+    wanted = "graft versions rollback --recipe tiny --set push.destination=/mnt/serving/tiny"
+    assert facts["verdict"]["roll_back"] == wanted
+
+
+def test_a_model_that_was_refused_is_told_of_and_what_stays_served(made, pushed):
+    write_gates(pushed.artifacts["ServingGate", "infra_blessing"], [pushed.FAIL])
+    _, facts = made(REFUSED)
+    assert facts["verdict"]["sentence"] == "Not served. A gate said no: latency."
+    assert facts["verdict"]["served_now"] == "version 7"
+    assert facts["verdict"]["roll_back"] == "" and facts["lineage"]["commands"] == []
