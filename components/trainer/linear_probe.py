@@ -6,15 +6,15 @@ intermediate layers using linear classifier probes", arXiv:1610.01644).
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from components import progress
+from components.trainer.inputs import constant_graph
 from components.trainer.inputs.examples import ExampleReader, count_examples
 from components.trainer.network import initial_weights
 from components.trainer.settings.trainer import BackboneSettings
@@ -23,6 +23,8 @@ FOLDS = 5
 # Inverse of the L2 penalty times the number of features, which have deviation 1. With a thousand
 # features any labels can be learned, the wrong ones too; this penalty keeps them from that.
 _C = 2.0
+PATH = tuple(_C * 4.0**power for power in range(-4, 5))
+"""The same in a search, from the largest penalty to the smallest: a factor of 4 between two."""
 _MAX_ITERATIONS = 500
 
 
@@ -67,7 +69,7 @@ def frozen_features(
     encoder = keras.Model(
         network.inputs, keras.layers.GlobalAveragePooling2D(dtype="float32")(network.output)
     )
-    run = tf.function(lambda pixels: encoder(pixels, training=False), reduce_retracing=True)
+    run = constant_graph.inference(encoder)
     count = count_examples(files)
     features = np.zeros((count, encoder.output.shape[-1]), np.float32)
     labels = np.zeros(count, np.int64)
@@ -88,18 +90,69 @@ def fit(features: np.ndarray, labels: np.ndarray, num_classes: int) -> LinearHea
         labels: int64 [pictures], two different ones or more.
         num_classes: at least 2; those that no picture has get the probability 0.
     """
+    mean, scale = _standardisation(features)
+    solver = _solver(_C / features.shape[1])
+    _solve(solver, (features - mean) * scale, labels)
+    return _unfolded(solver, mean, scale, num_classes)
+
+
+def fit_path(
+    features: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    weights: np.ndarray | None = None,
+) -> Iterator[LinearHead]:
+    """The same for every penalty of `PATH`, from the largest to the smallest.
+
+    Each begins where the one before it ended, which takes a fraction of its iterations.
+
+    Args:
+        features: float32 [pictures, features]; it is overwritten.
+        labels: int64 [pictures], two different ones or more.
+        num_classes: at least 2.
+        weights: how much each picture counts, float [pictures]; None: all 1.
+    """
+    mean, scale = _standardisation(features)
+    features -= mean
+    features *= scale
+    solver = _solver(0.0, warm_start=True)
+    for strength in PATH:
+        solver.C = strength / features.shape[1]
+        _solve(solver, features, labels, weights)
+        yield _unfolded(solver, mean, scale, num_classes)
+
+
+def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What to take off each feature, and what to multiply it with then."""
     mean, deviation = features.mean(axis=0), features.std(axis=0)
-    scale = 1.0 / np.where(deviation > 0, deviation, 1.0)  # a feature that is always the same
-    solver = LogisticRegression(C=_C / features.shape[1], max_iter=_MAX_ITERATIONS)
+    return mean, 1.0 / np.where(deviation > 0, deviation, 1.0)  # a feature that is always the same
+
+
+def _solver(strength: float, warm_start: bool = False) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS, warm_start=warm_start)
+
+
+def _solve(
+    solver: LogisticRegression,
+    features: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> None:
     with warnings.catch_warnings():
         # Far from the last digit of its optimum the ranking is settled.
         warnings.filterwarnings("ignore", "lbfgs failed to converge")
-        solver.fit((features - mean) * scale, labels)
+        solver.fit(features, labels, weights)
+
+
+def _unfolded(
+    solver: LogisticRegression, mean: np.ndarray, scale: np.ndarray, num_classes: int
+) -> LinearHead:
+    """What a solver has found on standardised features, for features as they are."""
     coefficients, intercept = solver.coef_, solver.intercept_
     if len(coefficients) == 1:  # of the second of two classes
         coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
         intercept = np.concatenate([[0.0], intercept])
-    weights = np.zeros((features.shape[1], num_classes))
+    weights = np.zeros((len(mean), num_classes))
     bias = np.full(num_classes, -np.inf)
     weights[:, solver.classes_] = (coefficients * scale).T
     bias[solver.classes_] = intercept - (coefficients * scale) @ mean

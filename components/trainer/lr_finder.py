@@ -39,6 +39,8 @@ _FIRST = 10
 _LEAST_FALL = 0.1
 # Below the rate of the lowest loss: there it is about to rise.
 _SAFETY = 10.0
+# An epoch on fresh views cannot be solved; this one brings the head far enough.
+_IN_PLACE_OF_A_SOLVER = {"optimizer": "adam", "learning_rate": 3e-3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,6 +213,8 @@ def phase_curve(
 
 def _compile(setup: TrainingSetup, phase: PhaseSettings, settings: TrainerSettings) -> None:
     """Compiles the network for a phase, with a constant learning rate."""
+    if phase.is_solved:
+        phase = phase.replaced(**_IN_PLACE_OF_A_SOLVER)
     phase = phase.replaced(schedule="constant", warmup_epochs=0.0)
     set_learning(setup.model, phase)
     compile_for_phase(

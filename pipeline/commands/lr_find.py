@@ -29,7 +29,7 @@ def find_rate(
     Args:
         config: name or path of the recipe.
         overrides: `key=value`, see `load_recipe`.
-        phase: name of one of the recipe's phases; None: the first.
+        phase: name of one of the recipe's phases; None: the first that has a rate.
         output: the PNG file; None: in the recipe's folder.
         verbose: leaves the log on the terminal.
         wait: until another run of this recipe has ended.
@@ -41,7 +41,7 @@ def find_rate(
         UserError: the recipe has no such phase or cannot be used.
     """
     recipe = load_recipe(config, overrides)
-    phase = phase or next(iter(recipe.training.phases))
+    phase = phase or first_with_a_rate(recipe)
     check_phase(recipe, phase)
     picture = output or recipe.folder / f"lr-{phase}.png"
     check_png(picture)
@@ -76,14 +76,25 @@ def _test(recipe: Recipe, phase: str, display: Display, found: Inspection):
     return curve
 
 
+def first_with_a_rate(recipe: Recipe) -> str:
+    """The first phase whose head is not solved; the first of all where there is none."""
+    phases = recipe.training.phases
+    return next((name for name, phase in phases.items() if not phase.is_solved), next(iter(phases)))
+
+
 def check_phase(recipe: Recipe, phase: str) -> None:
-    """Finds a phase that the recipe leaves out or does not know.
+    """Finds a phase that the recipe leaves out or does not know, or that has no rate.
 
     Raises:
-        UserError: there is no phase of that name, or it has no epochs.
+        UserError: there is no phase of that name, it has no epochs, or its head is solved.
     """
     training = recipe.training
     if phase in training.phases:
+        if training.phases[phase].is_solved:
+            raise UserError(
+                f"--phase {phase}: {training.key(phase)}.optimizer is "
+                f"{training.phases[phase].optimizer}, which has no learning rate"
+            )
         return
     if phase in training.names:
         raise UserError(

@@ -52,3 +52,11 @@ def test_the_advice_for_a_phase_of_a_list_can_be_followed():
 
 def test_what_was_tested_in_a_few_words():
     assert lr_find.describe(curve()) == "80 rates, 1e-06 to 1.0e+00"
+
+
+def test_a_solved_phase_has_no_rate_and_is_passed_over():
+    solved = ["training.frozen={optimizer: lbfgs}", "augmentation.views=2"]
+    recipe = load_recipe("digits", solved)
+    assert lr_find.first_with_a_rate(recipe) == "unfrozen"
+    with pytest.raises(ValueError, match=r"training\.frozen\.optimizer is lbfgs, which has no"):
+        lr_find.check_phase(recipe, "frozen")

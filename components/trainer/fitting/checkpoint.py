@@ -96,7 +96,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 def _variables(model: keras.Model) -> list[keras.Variable]:
     """All that an epoch changes: weights, the state of dropout's random numbers, the optimizer."""
-    return [*model.variables, *model.optimizer.variables]
+    return [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
 
 
 def _of_shape(value: np.ndarray, variable: keras.Variable) -> np.ndarray:

@@ -67,14 +67,16 @@ _CLASSES = {"adam": _Adam, "adamw": _Adam, "rmsprop": _RMSprop, "sgd": _SGD}
 
 def make_optimizer(
     phase: PhaseSettings, steps_per_epoch: int, backbone: Iterable[keras.Variable]
-) -> keras.optimizers.Optimizer:
-    """Makes the optimizer of a phase.
+) -> keras.optimizers.Optimizer | None:
+    """Makes the optimizer of a phase; None for one that is solved.
 
     Args:
         phase: its optimizer, rate, schedule, weight decay and multiplier.
         steps_per_epoch: optimizer steps in an epoch.
         backbone: the variables whose rate is multiplied by `phase.backbone_multiplier`.
     """
+    if phase.is_solved:
+        return None
     decay = phase.weight_decay
     if decay is None:
         decay = _ADAMW_DECAY if phase.optimizer == "adamw" else 0.0

@@ -14,6 +14,7 @@ import tensorflow as tf
 from components.errors import UserError
 from components.trainer.fitting.callbacks import ReportProgress, StopWhenNotFinite
 from components.trainer.fitting.checkpoint import Checkpoint
+from components.trainer.fitting.head_solver import solve_head
 from components.trainer.fitting.losses import make_loss
 from components.trainer.fitting.metrics import Accuracy, WeightedAccuracy
 from components.trainer.fitting.optimizers import make_optimizer
@@ -68,9 +69,11 @@ def run_phases(
         steps = math.ceil(train_count / phase.batch_size)
         compile_for_phase(inputs[name].model, phase, steps, settings, distillation, class_weights)
         folder = os.path.join(log_dir, name)
-        _fit(
-            name, settings.key(name), inputs[name], phase, steps, checkpoint, folder, class_weights
-        )
+        if phase.is_solved:
+            _solve(name, inputs[name], steps, checkpoint, class_weights)
+        else:
+            key = settings.key(name)
+            _fit(name, key, inputs[name], phase, steps, checkpoint, folder, class_weights)
         result = PhaseResult(
             name=name,
             parameters=count_parameters(model),
@@ -157,4 +160,28 @@ def _fit(
             f"{key}.batch_size: {phase.batch_size} pictures at once do not fit into the "
             f"device's memory; try {max(1, phase.batch_size // 2)}"
         ) from error
+    checkpoint.end_with_best(model)
+
+
+def _solve(
+    name: str,
+    phase_input: PhaseInput,
+    steps: int,
+    checkpoint: Checkpoint,
+    class_weights: np.ndarray | None,
+) -> None:
+    """Solves the head, unless an interrupted run has: a phase with one entry in its history."""
+    model = phase_input.model
+    checkpoint.restore(model)
+    if not checkpoint.finished:
+        solve_head(model, phase_input.kept, class_weights, name)
+        logs = model.evaluate(
+            with_weights(phase_input.training(0), class_weights),
+            steps=steps,
+            return_dict=True,
+            verbose=0,
+        )
+        validation = model.evaluate(phase_input.validation, return_dict=True, verbose=0)
+        checkpoint.set_model(model)
+        checkpoint.on_epoch_end(0, logs | {f"val_{key}": v for key, v in validation.items()})
     checkpoint.end_with_best(model)

@@ -19,6 +19,7 @@ import tensorflow as tf
 from components import progress
 from components.errors import UserError
 from components.files import atomic_file
+from components.trainer.inputs import constant_graph
 from components.trainer.kept_files import discard_damaged, read_array
 
 # float16 halves the disk and keeps 11 bits; activations lie far inside its range.
@@ -175,7 +176,7 @@ def encode(
         _allocate(path, _bytes(shapes[key]))
     maps = {key: np.memmap(paths[key], _DTYPE, "r+", shape=shapes[key]) for key in tensors}
 
-    run = tf.function(lambda pixels: encoder(pixels, training=False), reduce_retracing=True)
+    run = constant_graph.inference(encoder)
     labels = np.zeros(count, np.int64)
     done, total = 0, views * count
     for pixels, batch_labels in batches():

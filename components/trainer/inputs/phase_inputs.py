@@ -27,11 +27,13 @@ class PhaseInput:
         model: shares its variables with the classifier.
         training: endless batches of (input, label or target), from the given epoch on.
         validation: batches of (input, label), once.
+        kept: the activations that both are made of, by split; None: there are none.
     """
 
     model: keras.Model
     training: Callable[[int], tf.data.Dataset]
     validation: tf.data.Dataset
+    kept: Mapping[str, activation_cache.Cached] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,8 +132,7 @@ def phase_inputs(
     for name, tensor in tensors.items():
         inputs[name] = _cached_input(
             tail_from(model, tensor),
-            kept[features.TRAIN][kept_as[name]],
-            kept[features.VALIDATION][kept_as[name]],
+            {split: by_name[kept_as[name]] for split, by_name in kept.items()},
             sizes[name],
             seed,
             splits.train_targets,
@@ -141,8 +142,7 @@ def phase_inputs(
 
 def _cached_input(
     model: keras.Model,
-    train: activation_cache.Cached,
-    validation: activation_cache.Cached,
+    kept: Mapping[str, activation_cache.Cached],
     batch_size: int,
     seed: int,
     targets: np.ndarray | None,
@@ -150,8 +150,9 @@ def _cached_input(
     """The kept views, through the rest of the network."""
     return PhaseInput(
         model,
-        lambda first: train.training_batches(batch_size, seed, first, targets),
-        validation.validation_batches(batch_size),
+        lambda first: kept[features.TRAIN].training_batches(batch_size, seed, first, targets),
+        kept[features.VALIDATION].validation_batches(batch_size),
+        kept,
     )
 
 

@@ -1,12 +1,13 @@
 """Settings of one phase of training."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 
 from components.settings import Settings
 
-OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
+SOLVED = "lbfgs"
+OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd", SOLVED]
 
 
 class EarlyStoppingSettings(Settings):
@@ -23,11 +24,17 @@ class EarlyStoppingSettings(Settings):
 class PhaseSettings(Settings):
     """One phase of training."""
 
-    epochs: int = pydantic.Field(10, ge=0, le=10_000, description="0 leaves the phase out")
+    epochs: int = pydantic.Field(
+        10, ge=0, le=10_000, description="0 leaves the phase out; with `lbfgs` 1, or 0"
+    )
     batch_size: int | None = pydantic.Field(
         None, ge=1, le=65_536, description="null: training.batch_size"
     )
-    optimizer: OptimizerName = "adam"
+    optimizer: OptimizerName = pydantic.Field(
+        "adam",
+        description="lbfgs: the head is solved as a logistic regression on the kept features, its "
+        "penalty chosen on the validation split; it has no rate",
+    )
     learning_rate: float = pydantic.Field(3e-4, gt=0.0, le=10.0)
     fine_tune_at: int | str | None = pydantic.Field(
         None,
@@ -52,6 +59,38 @@ class PhaseSettings(Settings):
     )
     early_stopping: EarlyStoppingSettings = EarlyStoppingSettings()
 
+    @property
+    def is_solved(self) -> bool:
+        """True where the head is not trained in steps but solved."""
+        return self.optimizer == SOLVED
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _fill_in_epochs(cls, values: Any) -> Any:
+        """A solver needs no epochs, so that nobody needs to say how many."""
+        if isinstance(values, dict) and values.get("optimizer") == SOLVED:
+            return {"epochs": 1, **values}
+        return values
+
+    @pydantic.model_validator(mode="after")
+    def _check_solved(self) -> "PhaseSettings":
+        if not self.is_solved:
+            return self
+        if self.epochs > 1:
+            raise ValueError(
+                f"optimizer {SOLVED} solves the head at once: set epochs to 1, not {self.epochs}"
+            )
+        if self.schedule != "constant" or self.weight_decay is not None:
+            raise ValueError(
+                f"optimizer {SOLVED} has no steps: leave out schedule and weight_decay"
+            )
+        if self.fine_tune_at is not None:
+            raise ValueError(
+                f"optimizer {SOLVED} is for phases in which the head alone learns: leave out "
+                "fine_tune_at"
+            )
+        return self
+
     @pydantic.model_validator(mode="after")
     def _check_warmup(self) -> "PhaseSettings":
         if self.warmup_epochs and self.schedule != "cosine":
@@ -70,7 +109,7 @@ class PhaseSettings(Settings):
 class UnfrozenPhaseSettings(PhaseSettings):
     """The second phase, in which the backbone's last layers learn too."""
 
-    optimizer: OptimizerName = "rmsprop"
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "rmsprop"
     learning_rate: float = pydantic.Field(3e-5, gt=0.0, le=10.0)
     fine_tune_at: int | str = pydantic.Field(
         100, description="index or name of the first backbone layer that learns, or `all`"

@@ -1,6 +1,6 @@
 """Settings of the Trainer: the network and the phases of its fine-tuning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -10,6 +10,7 @@ from components.settings import ClassName, LocalPath, Settings
 from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL_BACKBONE
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.phases import (
+    SOLVED,
     ListedPhaseSettings,
     PhaseSettings,
     UnfrozenPhaseSettings,
@@ -282,6 +283,11 @@ class TrainerSettings(Settings):
                 "training.focal_gamma must be 0 with distillation: what it makes of the labels' "
                 "loss would not compare with the teacher's share"
             )
+        for key, reason in self._unsolvable():
+            raise ValueError(
+                f"{key}.optimizer {SOLVED} solves a linear head on features that are computed "
+                f"once: {reason}"
+            )
         for name, phase in self.training.phases.items():
             key = self.training.key(name)
             if self.backbone.is_saved_model and phase.fine_tune_at is not None:
@@ -298,3 +304,23 @@ class TrainerSettings(Settings):
                     f"backbone.weights is `none`, so there is nothing to keep frozen: set {right}"
                 )
         return self
+
+    def _unsolvable(self) -> Iterator[tuple[str, str]]:
+        """Phases whose head is to be solved and cannot be, by key, and what would be right."""
+        training, learned = self.training, ""
+        for name, phase in training.phases.items():
+            key = training.key(name)
+            if phase.fine_tune_at is not None:
+                learned = learned or key
+            if not phase.is_solved:
+                continue
+            obstacles = (
+                (self.views is None, "set augmentation.views"),
+                (self.head.hidden, "leave out head.hidden"),
+                (self.head.pooling == "flatten", "set head.pooling to `avg` or `max`"),
+                (self.distillation, "leave out distillation"),
+                (training.focal_gamma, "set training.focal_gamma to 0"),
+                (training.label_smoothing, "set training.label_smoothing to 0"),
+                (learned, f"put it before {learned}, in which the backbone learns"),
+            )
+            yield from ((key, right) for found, right in obstacles if found)

@@ -262,3 +262,58 @@ def test_settings_survive_the_way_to_the_executor():
     )
     assert settings.training.class_weights == {"cat": 2.0, "7": 1.5}
     assert TrainerSettings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def solved(**training) -> TrainingSettings:
+    return TrainingSettings(frozen={"optimizer": "lbfgs"}, **training)
+
+
+def test_a_solved_phase_needs_no_epochs_and_travels_as_json():
+    settings = TrainerSettings(training=solved(), views=2)
+    assert settings.training.phases["frozen"].epochs == 1
+    assert TrainerSettings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"views": None}, r"set augmentation\.views"),
+        ({"head": {"hidden": [8]}}, r"leave out head\.hidden"),
+        ({"head": {"pooling": "flatten"}}, r"set head\.pooling to `avg` or `max`"),
+        ({"distillation": {"teacher": "x"}}, "leave out distillation"),
+        ({"training": solved(focal_gamma=2.0)}, r"set training\.focal_gamma to 0"),
+        ({"training": solved(label_smoothing=0.1)}, r"set training\.label_smoothing to 0"),
+        (
+            {
+                "training": TrainingSettings(
+                    phases=[
+                        {"name": "top", "fine_tune_at": 100},
+                        {"name": "head", "optimizer": "lbfgs"},
+                    ]
+                )
+            },
+            r"training\.phases\.head\.optimizer lbfgs .* put it before training\.phases\.top",
+        ),
+    ],
+)
+def test_what_cannot_be_solved_is_said_in_one_line(settings, says):
+    with pytest.raises(pydantic.ValidationError, match=says) as error:
+        TrainerSettings(**{"training": solved(), "views": 2, **settings})
+    (only,) = error.value.errors()
+    assert "\n" not in only["msg"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "says"),
+    [
+        ({"epochs": 10}, "set epochs to 1, not 10"),
+        ({"schedule": "cosine"}, "leave out schedule"),
+        ({"weight_decay": 0.1}, "leave out schedule and weight_decay"),
+        ({"fine_tune_at": 100}, "leave out fine_tune_at"),
+    ],
+)
+def test_a_solver_takes_no_steps(phase, says):
+    with pytest.raises(pydantic.ValidationError, match=says):
+        PhaseSettings(optimizer="lbfgs", **phase)
+    with pytest.raises(pydantic.ValidationError, match="optimizer"):
+        UnfrozenPhaseSettings(optimizer="lbfgs")
