@@ -20,9 +20,11 @@ from components.gates import Gate, verdict
 from components.graph_check import forbidden_operations, told
 from components.serving_gate import contract, originals
 from components.serving_gate.contract import Client, ContractError, Finding
+from components.warm_up import read_requests
 
 CHECKS = {
     "signatures": contract.check_signatures,
+    "warm-up": contract.check_warm_up,
     "one picture": contract.check_one_picture,
     "batch": contract.check_batch,
     "probabilities": contract.check_probabilities,
@@ -96,6 +98,7 @@ def load(request: dict[str, Any]) -> tuple[Client, Finding]:
         pictures,
         settings,
         read_originals(request["originals"], settings["samples"]),
+        read_requests(request["model"]),
     )
     return client, (seconds, settings["max_load_seconds"], f"loaded in {seconds:.1f} s")
 

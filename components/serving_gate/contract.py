@@ -7,7 +7,7 @@ and counts as failed too.
 import dataclasses
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,7 @@ class Client:
         pictures: the encoded picture of each of them.
         settings: the fields of `ServingGateSettings`.
         originals: files of the test split as the source has them, by name.
+        warm_up: the pictures of each request that a server replays when it loads the model.
     """
 
     model: Any
@@ -64,6 +65,7 @@ class Client:
     pictures: list[bytes]
     settings: dict[str, Any]
     originals: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    warm_up: Sequence[list[bytes]] = ()
 
     def ask(self, signature: str, batch: list[bytes]) -> dict[str, np.ndarray]:
         """Answers to a batch: `label` and `probability` [batch], the others [batch, classes]."""
@@ -106,6 +108,13 @@ def _check_tensors(where: str, found: dict, wanted: dict[str, tuple[tf.DType, in
             raise ContractError(f"{where}: {name} has {tensor.shape.rank} dimensions, not {rank}")
         if tensor.shape.rank and tensor.shape[0] is not None:
             raise ContractError(f"{where}: {name} takes batches of {tensor.shape[0]} only")
+
+
+def check_warm_up(client: Client) -> Finding:
+    """What a server replays when it loads the model is answered."""
+    for batch in client.warm_up:
+        client.ask(features.SERVING_SIGNATURE, batch)
+    return None, None, f"{len(client.warm_up)} requests replayed, as a server does"
 
 
 def check_one_picture(client: Client) -> Finding:

@@ -15,6 +15,7 @@ from components.errors import UserError
 from components.trainer.network import saved_model
 from components.trainer.network.grad_cam import Explainer
 from components.trainer.network.outputs import logits_per_class
+from components.warm_up import write_requests
 
 # For the graph, the vocabulary and the names of the variables. That of a MobileNetV2 takes 1.1 MB;
 # the largest networks have ten times its layers.
@@ -159,3 +160,4 @@ def export(
     module = ServingModule(model, tft_output, classes)
     tf.saved_model.save(module, path, signatures=module.signatures())
     write_classes(path, classes)
+    write_requests(path, model.input_shape[1])

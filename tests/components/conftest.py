@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import features
+from components import features, warm_up
 
 COLOURS = ("blue", "green", "red")
 
@@ -92,6 +92,7 @@ def save_model() -> Callable[..., Path]:
         tf.saved_model.save(model, str(folder), signatures=signatures)
         (folder / "assets.extra").mkdir()
         (folder / "assets.extra" / "classes.txt").write_text("".join(f"{c}\n" for c in classes))
+        warm_up.write_requests(folder, 12)
         return folder
 
     return save

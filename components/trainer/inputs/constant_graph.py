@@ -28,7 +28,8 @@ def inference(network: keras.Model) -> Callable[[tf.Tensor], Any]:
     run = tf.function(lambda pixels: network(pixels, training=False), reduce_retracing=True)
     if not _takes_constants(network):
         return run
-    spec = tf.TensorSpec(network.input.shape, network.input.dtype)
+    (pixels,) = network.inputs
+    spec = tf.TensorSpec(pixels.shape, pixels.dtype)
     traced = run.get_concrete_function(spec)
     constant = convert_variables_to_constants_v2(traced)
 

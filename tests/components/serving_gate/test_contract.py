@@ -10,6 +10,7 @@ ALL = (
     "operations",
     "load",
     "signatures",
+    "warm-up",
     "one picture",
     "batch",
     "probabilities",
@@ -45,6 +46,7 @@ def test_a_sound_model_passes_every_check(run, model):
     gates = run(model / "Format-Serving")
     assert tuple(gates) == ALL
     assert failed(gates) == set()
+    assert gates["warm-up"].message == "4 requests replayed, as a server does"
     assert gates["batch"].message == "64 in, 64 names out"
     assert 0 < gates["latency"].value < gates["latency"].bound == 1000
     assert gates["parity"].value <= gates["parity"].bound == 1e-4
@@ -53,7 +55,7 @@ def test_a_sound_model_passes_every_check(run, model):
 @pytest.mark.parametrize(
     ("fault", "checks", "message"),
     [
-        ("nan", {*ALL} - {"operations", "load", "signatures", "latency"}, "finite"),
+        ("nan", {*ALL} - {"operations", "load", "signatures", "warm-up", "latency"}, "finite"),
         ("refuses", {*ALL} - {"operations", "load", "signatures"}, "Input is empty."),
         ("sum", {"probabilities"}, "sums off 1 by 1.0e-01"),
         ("skew", {"parity"}, "differ by"),

@@ -43,7 +43,7 @@ def test_a_sound_model_is_blessed_as_the_stock_pusher_expects(gate, tmp_path):
     assert model_utils.is_infra_validated(blessing)
     assert {path.name for path in tmp_path.iterdir()} == {"INFRA_BLESSED", GATES_FILE}
     checks = read_gates(blessing.uri)
-    assert len(checks) == 12
+    assert len(checks) == 13
     assert {check.verdict for check in checks} == {"pass"}
 
 
