@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow
 
@@ -40,6 +41,18 @@ def pytest_collection_modifyitems(config, items):
         return starts.index(True) if any(starts) else len(LONGEST)
 
     items.sort(key=turn)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Tests that share the runs of `tests/e2e` stay in one process, which makes these runs once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByRun(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            runs = "tests/e2e/"
+            return runs if nodeid.startswith(runs) else super()._split_scope(nodeid)
+
+    return ByRun(config, log)
 
 
 def draw_shape(shape: str, seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
@@ -173,6 +186,13 @@ def example(image: bytes, label: str) -> bytes:
             }
         )
     ).SerializeToString()
+
+
+@pytest.fixture(scope="session")
+def forked() -> SimpleNamespace:
+    """`forked.Popen` and `forked.run(words, folder)`: Python processes that import nothing."""
+    module = runpy.run_path(str(Path(__file__).with_name("forked_python.py")))
+    return SimpleNamespace(Popen=module["ForkedPopen"], run=module["run"])
 
 
 @pytest.fixture(scope="module")

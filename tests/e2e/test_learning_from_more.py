@@ -19,18 +19,19 @@ def taught(recipe, first, tmp_path_factory, write_pictures, draw) -> Recipe:
             "batch_size": 16,
             "phases": [
                 {"name": "head", "epochs": 6, "learning_rate": 0.01},
-                {"name": "top", "epochs": 1, "learning_rate": 1e-5, "fine_tune_at": 140},
-                {"name": "deeper", "epochs": 1, "learning_rate": 1e-5, "fine_tune_at": 120},
+                {"name": "top", "epochs": 1, "learning_rate": 1e-5, "fine_tune_at": 2},
+                {"name": "deeper", "epochs": 1, "learning_rate": 1e-5, "fine_tune_at": 1},
             ],
         },
         "distillation": {"teacher": str(recipe.push_destination)},
-        "pseudo_labels": {"source": str(folder), "threshold": 0.5},
+        "pseudo_labels": {"source": str(folder), "threshold": 0.3},
+        "evaluation": {"thresholds": {"accuracy": 0.1}},
     }
     return Recipe.model_validate(values)
 
 
 @pytest.fixture(scope="module")
-def runs(taught, run):
+def runs(taught, run, tiny_network):
     return run(taught), run(taught)
 
 

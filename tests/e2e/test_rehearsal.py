@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -20,6 +21,7 @@ from components import served_versions
 from pipeline.commands.rehearse import rehearse_package
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.compile_package import compile_package
+from pipeline.kubeflow.emulator import pod
 from pipeline.kubeflow.emulator.rehearsal import Rehearsal
 from pipeline.kubeflow.package.documents import load_package
 
@@ -60,12 +62,25 @@ def edited(package, tmp_path):
     return edited
 
 
+@pytest.fixture(autouse=True)
+def start_pod(forked, monkeypatch):
+    """Each pod is forked; `start_pod(Popen)` has another class start them."""
+
+    def start(popen: type) -> None:
+        monkeypatch.setattr(
+            pod, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": popen})
+        )
+
+    start(forked.Popen)
+    return start
+
+
 @pytest.fixture
-def dying(tmp_path, monkeypatch):
+def dying(tmp_path, forked, start_pod):
     """Kills the first Trainer after an epoch; gives the names of the states that Trainers used."""
     states, killed = set(), []
 
-    class Dying(subprocess.Popen):
+    class Dying(forked.Popen):
         def wait(self, timeout=None):
             trains = any("Trainer" in word or "trainer" in word for word in self.args[:8])
             while trains and self.poll() is None:
@@ -77,7 +92,7 @@ def dying(tmp_path, monkeypatch):
                 time.sleep(0.05)
             return super().wait(timeout)
 
-    monkeypatch.setattr(subprocess, "Popen", Dying)
+    start_pod(Dying)
     return states
 
 

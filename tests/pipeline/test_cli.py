@@ -1,4 +1,4 @@
-"""The command line: exit codes and messages, in processes of their own as users start it."""
+"""The command line: exit codes and messages, in processes of their own."""
 
 import os
 import subprocess
@@ -7,9 +7,10 @@ import sys
 import pytest
 
 
-def graft(*args, cwd):
-    command = [sys.executable, "-m", "pipeline.cli", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+@pytest.fixture
+def graft(forked, tmp_path):
+    """`graft(*args)` runs the command in an empty folder."""
+    return lambda *args: forked.run(["-m", "pipeline.cli", *map(str, args)], tmp_path)
 
 
 def test_help_imports_nothing_heavy(tmp_path):
@@ -52,19 +53,21 @@ def test_help_imports_nothing_heavy(tmp_path):
         (["predict", "x.jpg", "--model", "."], "holds no saved_model.pb"),
     ],
 )
-def test_a_mistake_is_one_message_on_stderr_and_exit_code_2(args, says, tmp_path):
-    done = graft(*args, cwd=tmp_path)
+def test_a_mistake_is_one_message_on_stderr_and_exit_code_2(graft, args, says, tmp_path):
+    done = graft(*args)
     assert done.returncode == 2
     assert says in done.stderr and "Traceback" not in done.stderr
     assert done.stderr.startswith("graft: ") and len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
-def test_validate_prints_the_whole_recipe_and_what_the_source_holds(tmp_path, write_pictures):
+def test_validate_prints_the_whole_recipe_and_what_the_source_holds(
+    graft, tmp_path, write_pictures
+):
     pictures = write_pictures(tmp_path / "ein Ordner", per_class=3)
     (pictures / "bar" / "notes.txt").touch()
     (pictures / "bar" / "phone.webp").touch()
-    done = graft("validate", "digits", "--set", f"data.source={pictures}", cwd=tmp_path)
+    done = graft("validate", "digits", "--set", f"data.source={pictures}")
     assert done.returncode == 0, done.stderr
     assert "fine_tune_at: 100" in done.stdout, "defaults are filled in"
     assert all(f"{name}" in done.stdout for name in ("bar", "disc", "frame"))
@@ -73,14 +76,14 @@ def test_validate_prints_the_whole_recipe_and_what_the_source_holds(tmp_path, wr
     assert [path.name for path in tmp_path.iterdir()] == ["ein Ordner"]
 
 
-def test_validate_tells_what_a_manifest_holds(tmp_path, write_pictures):
+def test_validate_tells_what_a_manifest_holds(graft, tmp_path, write_pictures):
     pictures = write_pictures(tmp_path / "pictures", per_class=2)
     rows = [f"{path.relative_to(pictures)},{path.parent.name}" for path in pictures.rglob("*.*")]
     rows += [rows[0], "bar/gone.png,bar"]
     lines = ["path,label,Taken by", *(f"{row},me" for row in rows)]
     (pictures / "labels.csv").write_text("\n".join(lines))
     source = pictures / "labels.csv"
-    done = graft("validate", "digits", "--set", f"data.source={source}", cwd=tmp_path)
+    done = graft("validate", "digits", "--set", f"data.source={source}")
     assert done.returncode == 0, done.stderr
     for says in (
         "7 files",
@@ -91,14 +94,14 @@ def test_validate_tells_what_a_manifest_holds(tmp_path, write_pictures):
         assert says in " ".join(done.stdout.split())
 
 
-def test_versions_list_of_an_empty_destination(tmp_path):
-    done = graft("versions", "list", cwd=tmp_path)
+def test_versions_list_of_an_empty_destination(graft, tmp_path):
+    done = graft("versions", "list")
     assert done.returncode == 0 and "Nothing is served" in done.stdout
 
 
-def test_a_workspace_that_cannot_be_written_is_named(tmp_path):
+def test_a_workspace_that_cannot_be_written_is_named(graft, tmp_path):
     (tmp_path / "file").touch()
-    done = graft("run", "--set", "workspace=file/runs", cwd=tmp_path)
+    done = graft("run", "--set", "workspace=file/runs")
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "file/runs/digits" in done.stderr and "Not a directory" in done.stderr
 
@@ -109,14 +112,14 @@ def test_a_workspace_that_cannot_be_written_is_named(tmp_path):
     ("options", "says"),
     [("size=200k", "No space left on device"), ("size=200k,ro", "Read-only file system")],
 )
-def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(options, says, tmp_path):
+def test_a_disk_that_is_full_or_read_only_is_told_in_one_line(graft, options, says, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("skipped: this machine lets nobody mount a disk")
     try:
-        done = graft("run", "--set", f"workspace={disk}/runs", cwd=tmp_path)
+        done = graft("run", "--set", f"workspace={disk}/runs")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr

@@ -53,7 +53,7 @@ def fill():
 class Node:
     """ImageExampleGen's executor, and what reads the files that it leaves."""
 
-    def run(self, source, uri, beam_args=IN_MEMORY, unlabelled="", **settings):
+    def run(self, source, uri, unlabelled="", **settings):
         """Fills an Examples artifact at `uri`, and gives it."""
         from tfx.types import standard_artifacts
 
@@ -62,7 +62,7 @@ class Node:
 
         examples = standard_artifacts.Examples()
         examples.uri = str(uri)
-        executor.Executor(executor.Executor.Context(beam_pipeline_args=list(beam_args))).Do(
+        executor.Executor(executor.Executor.Context(beam_pipeline_args=IN_MEMORY)).Do(
             input_dict={},
             output_dict={"examples": [examples]},
             exec_properties={

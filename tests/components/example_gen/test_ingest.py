@@ -24,7 +24,6 @@ from components.example_gen.splitting.splits import choice, drawn_split
 from components.example_gen.summary import Summary
 
 FACTS = {field.name for field in dataclasses.fields(Facts)}
-REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -144,14 +143,9 @@ def test_more_pictures_do_not_move_others(node, examples, pictures, smooth_image
     assert before.items() <= after.items()
 
 
-@pytest.mark.slow
-def test_many_shards_from_worker_processes(node, examples, pictures, tmp_path, monkeypatch):
+def test_many_shards_hold_what_one_does(node, examples, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "_SHARD_BYTES", 20_000)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    shutil.copytree(pictures, tmp_path / "pictures", symlinks=True)
-    processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    run = node.run("pictures", tmp_path / "examples", ["--runner=FnApiRunner", *processes])
+    run = node.run(pictures, tmp_path / "examples")
     files = sorted(path.name for path in Path(run.uri, "Split-train").iterdir())
     assert len(files) > 2
     assert files[1] == f"data_tfrecord-00001-of-{len(files):05d}.gz"

@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,6 +89,18 @@ def test_the_export_takes_no_more_disk_than_was_asked_for(whole):
     assert used < export_bytes(model) < used + (64 << 20)
 
 
+@pytest.fixture
+def killed(forked, tiny_network, tmp_path):
+    """`killed(code, fn_args, *words)` runs code that kills its own process."""
+
+    def killed(code: str, fn_args: dict, *words: str) -> None:
+        call = ["-c", code, json.dumps(fn_args), str(tiny_network), *words]
+        ended = forked.run(call, tmp_path)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr[-2000:]
+
+    return killed
+
+
 KILLED_AT = """
 import json, os, runpy, signal, sys, types
 from components import progress
@@ -98,10 +108,10 @@ from components.trainer.run_fn import run_fn
 
 def kill_at(step):
     # The second batch of an epoch: the epoch before it has been saved.
-    if step.task.startswith(sys.argv[2]) and step.done == 2:
+    if step.task.startswith(sys.argv[3]) and step.done == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
-runpy.run_path(sys.argv[3])["install"]()
+runpy.run_path(sys.argv[2])["install"]()
 with progress.watched_by(kill_at):
     run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
 """
@@ -109,12 +119,10 @@ with progress.watched_by(kill_at):
 
 @pytest.mark.parametrize("task", ["frozen, epoch 3", "unfrozen, epoch 2"])
 def test_a_killed_training_goes_on_in_the_phase_and_epoch_where_it_was(
-    task, whole, analyzed, tiny_network, tmp_path
+    task, whole, analyzed, killed, tmp_path
 ):
     fn_args = arguments(analyzed, tmp_path)
-    command = [sys.executable, "-c", KILLED_AT, json.dumps(fn_args), task, str(tiny_network)]
-    killed = subprocess.run(command, capture_output=True, timeout=300)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    killed(KILLED_AT, fn_args, task)
     (state,) = tmp_path.glob(".state-*")
     assert not (tmp_path / "model" / "saved_model.pb").exists()
     tasks = []
@@ -146,12 +154,10 @@ run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
 
 
 def test_a_kill_or_a_full_disk_while_exporting_costs_no_epoch(
-    whole, analyzed, tiny_network, tmp_path, monkeypatch
+    whole, analyzed, killed, tmp_path, monkeypatch
 ):
     fn_args = arguments(analyzed, tmp_path)
-    command = [sys.executable, "-c", KILLED_IN_EXPORT, json.dumps(fn_args), str(tiny_network)]
-    killed = subprocess.run(command, capture_output=True, timeout=300)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    killed(KILLED_IN_EXPORT, fn_args)
     assert (tmp_path / "model" / "variables").exists(), "it was killed while exporting"
     assert not (tmp_path / "model" / "saved_model.pb").exists()
 
@@ -210,9 +216,7 @@ def taught(teacher: Path, **changes) -> TrainerSettings:
     return TAUGHT.model_copy(update={"distillation": distillation, **changes})
 
 
-def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(
-    whole, analyzed, tiny_network, tmp_path
-):
+def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(whole, analyzed, killed, tmp_path):
     settings = taught(whole / "model")
     fn_args = arguments(analyzed, tmp_path / "undisturbed", settings)
     run_fn(SimpleNamespace(**fn_args))
@@ -220,10 +224,7 @@ def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(
     assert [phase.name for phase in undisturbed] == ["head", "top", "deeper"]
 
     fn_args = arguments(analyzed, tmp_path / "killed", settings)
-    arguments_of_kill = [json.dumps(fn_args), "deeper, epoch 2", str(tiny_network)]
-    command = [sys.executable, "-c", KILLED_AT, *arguments_of_kill]
-    killed = subprocess.run(command, capture_output=True, timeout=300)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    killed(KILLED_AT, fn_args, "deeper, epoch 2")
     tasks = []
     with progress.watched_by(lambda step: tasks.append(step.task)):
         run_fn(SimpleNamespace(**fn_args))

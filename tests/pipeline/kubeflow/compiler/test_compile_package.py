@@ -231,21 +231,22 @@ def test_files_that_must_not_be_written(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_same_recipe_gives_the_same_bytes_in_every_process(tmp_path):
+def test_the_same_recipe_gives_the_same_bytes_in_every_process(tmp_path, forked):
     options = [option for override in READY for option in ("--set", override)]
-    arguments = [sys.executable, "-m", "pipeline.cli", "compile", "digits", "-o", "-", *options]
-    folders = tmp_path / "one", tmp_path / "other"  # of no repository, whose revision is noted
+    words = ["-m", "pipeline.cli", "compile", "digits", "-o", "-", *options]
+    env = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(REPOSITORY)}
+    # In folders of no repository, whose revision is noted. The forked one hashes with another seed.
+    folders = tmp_path / "one", tmp_path / "other"
     for folder in folders:
         folder.mkdir()
-    outputs = [
-        subprocess.run(
-            arguments,
-            capture_output=True,
-            check=True,
-            cwd=folder,
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(REPOSITORY)},
-        ).stdout
-        for seed, folder in zip("12", folders, strict=True)
-    ]
+    done = subprocess.run(
+        [sys.executable, *words],
+        capture_output=True,
+        check=True,
+        cwd=folders[0],
+        env=env,
+        text=True,
+    )
+    outputs = done.stdout, forked.run(words, folders[1], env=env).stdout
     assert outputs[0] == outputs[1]
     assert len(list(yaml.safe_load_all(outputs[0]))) == 2

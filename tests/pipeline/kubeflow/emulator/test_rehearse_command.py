@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -42,19 +41,19 @@ def test_the_command_names_the_step_that_failed_and_shows_the_end_of_its_log(
 
 
 @pytest.mark.slow
-def test_a_rehearsal_that_is_ended_ends_its_step(write, tmp_path):
+def test_a_rehearsal_that_is_ended_ends_its_step(write, tmp_path, forked):
     command = ["rehearse", str(write()), "--work", str(tmp_path), "--param", "mode=sleep"]
-    with subprocess.Popen(
+    process = forked.Popen(
         [sys.executable, "-m", "pipeline.cli", *command, "--param", "where=BaselineFinder"],
         env={**os.environ, "PYTHONPATH": str(Path(pipeline.__file__).parents[1])},
-    ) as process:
-        try:
-            (log,) = wait_for(lambda: list(tmp_path.glob("runs/*/logs/*-BaselineFinder.log")))
-            step = int(wait_for(lambda: log.read_text().split()[6:])[0])
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 128 + signal.SIGTERM
-        finally:
-            process.kill()
+    )
+    try:
+        (log,) = wait_for(lambda: list(tmp_path.glob("runs/*/logs/*-BaselineFinder.log")))
+        step = int(wait_for(lambda: log.read_text().split()[6:])[0])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
     assert wait_for(lambda: not Path(f"/proc/{step}").exists())
 
 
