@@ -1,5 +1,6 @@
 """A list of phases, a teacher and unlabelled pictures, through the whole pipeline."""
 
+import keras
 import pytest
 
 from components.trainer.targets import teacher_files
@@ -8,13 +9,19 @@ from pipeline.local_runner import run_local
 
 
 @pytest.fixture(scope="module")
-def taught(recipe, first, tmp_path_factory, write_pictures, draw) -> Recipe:
+def taught(recipe, first, tmp_path_factory, write_pictures, draw, tiny_network) -> Recipe:
     """The shapes again, taught by the model that the first run pushed."""
-    folder = tmp_path_factory.mktemp("unlabelled")
-    write_pictures(folder, classes=("bar", "disc"), per_class=43)  # 40 of each are labelled
-    (folder / "frame.jpg").write_bytes(draw("frame", 999))
+    folder = tmp_path_factory.mktemp("more")
+    unlabelled = folder / "unlabelled"
+    write_pictures(unlabelled, classes=("bar", "disc"), per_class=43)  # 40 of each are labelled
+    (unlabelled / "frame.jpg").write_bytes(draw("frame", 999))
+    weights = folder / "tiny.weights.h5"
+    keras.applications.MobileNetV2((32, 32, 3), include_top=False, weights=None).save_weights(
+        weights
+    )
     values = recipe.model_dump() | {
         "name": "taught",
+        "backbone": {"alpha": 0.35, "image_size": 32, "weights": str(weights)},
         "training": {
             "batch_size": 16,
             "phases": [
@@ -24,14 +31,14 @@ def taught(recipe, first, tmp_path_factory, write_pictures, draw) -> Recipe:
             ],
         },
         "distillation": {"teacher": str(recipe.push_destination)},
-        "pseudo_labels": {"source": str(folder), "threshold": 0.3},
+        "pseudo_labels": {"source": str(unlabelled), "threshold": 0.3},
         "evaluation": {"thresholds": {"accuracy": 0.1}},
     }
     return Recipe.model_validate(values)
 
 
 @pytest.fixture(scope="module")
-def runs(taught, run, tiny_network):
+def runs(taught, run):
     return run(taught), run(taught)
 
 
