@@ -42,9 +42,8 @@ NAMES = [
     "README.md",
     "CONTRIBUTING.md",
     "benchmarks/README.md",
-    "docs/scale_out.md",
-    "docs/signing.md",
     "kubeflow/README.md",
+    *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")),
 ]
 PAGES = [Page(name) for name in NAMES]
 
