@@ -33,7 +33,7 @@ and Pearson 1934); precision the share of the answers that are right.</p>
 <h3>Confusion matrix</h3>
 <p>A row per true class, a column per answer.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">
-<table class="confusion"><thead><tr><th></th>
+<table class="confusion"><thead><tr><th scope="col">true class</th>
 {% for one in classes %}<th class="n" scope="col">{{ one.name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in confusion %}{% set index = loop.index0 %}

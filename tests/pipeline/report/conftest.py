@@ -122,6 +122,11 @@ class Run:
     def gates(self, *gates: Gate) -> None:
         write_gates(self.artifact("Evaluator", "blessing"), gates)
 
+    def gates_of_all(self) -> None:
+        warn = Gate("sharpness drift", "warn", 0.2, 0.1, f"further than usual {EVIL}")
+        folder = self.artifact("DataGate", "data_blessing")
+        write_gates(folder, [PASS, FAIL, warn])
+
     def serve(self, *versions: str) -> None:
         for version in versions:
             folder = self.folder / "runs" / "tiny" / "serving" / version
