@@ -25,7 +25,7 @@ def test_the_command_names_the_gate_that_said_no(write, tmp_path, capfd):
     code = rehearse_package(write(), tmp_path / "work", given, "", keep=False, verbose=False)
     shown = capfd.readouterr().out
     assert code == 1
-    assert "✗ Pusher ended with exit code 1: not pushed. accuracy: too low" in shown
+    assert "✗ Verdict ended with exit code 1: not pushed. accuracy: too low" in shown
     assert "Not pushed." in shown and "Traceback" not in shown
 
 
