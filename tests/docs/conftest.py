@@ -63,6 +63,12 @@ def benchmarks() -> Page:
     return PAGES[2]
 
 
+@pytest.fixture
+def docs() -> dict[str, Page]:
+    """The pages of `docs/` by name."""
+    return {page.path.stem: page for page in PAGES if page.path.parent.name == "docs"}
+
+
 @pytest.fixture(params=PAGES, ids=repr)
 def page(request) -> Page:
     """Each of the pages."""

@@ -112,9 +112,14 @@ def test_every_block_of_a_recipe_is_told(readme):
     assert told == set(Recipe.model_fields) - {"name", "seed", "workspace"}
 
 
-def test_every_command_is_told(readme):
-    told = [row[0].strip("`").split() for row in readme.rows("Commands")[1:]]
+def test_every_command_is_told(docs):
+    told = [row[0].strip("`").split() for row in docs["commands"].rows("All of them")[1:]]
     assert sorted(known(words[1:])[0] for words in told) == sorted(COMMANDS)
+
+
+def test_the_first_page_leads_to_every_other(readme, docs):
+    links = set(re.findall(r"\]\(([^)#:]+)\)", readme.section("Pages")))
+    assert {f"docs/{name}.md" for name in docs} <= links
 
 
 def test_every_target_of_make_is_there(page):

@@ -47,8 +47,8 @@ def test_networks_are_counted(readme):
     assert int(count) == len(BACKBONES.keys() - {SAVED_MODEL_BACKBONE})
 
 
-def test_signatures_are_those_of_the_export(readme):
-    rows = {row[0].strip("`"): row[1:] for row in readme.rows("Serving")[1:]}
+def test_signatures_are_those_of_the_export(docs):
+    rows = {row[0].strip("`"): row[1:] for row in docs["serving"].rows("Signatures")[1:]}
     assert list(rows) == [
         features.SERVING_SIGNATURE,
         features.EXAMPLES_SIGNATURE,
@@ -68,9 +68,9 @@ def test_signatures_are_those_of_the_export(readme):
     ]
 
 
-def test_the_formats_that_are_served_are_those_told(readme):
+def test_the_formats_that_are_served_are_those_told(docs):
     """What the table names is decoded; what else ingestion reads is refused."""
-    told = " ".join(row[1] for row in readme.rows("Serving"))
+    told = " ".join(row[1] for row in docs["serving"].rows("Signatures"))
     for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"):
         file = io.BytesIO()
         Image.new("RGB", (40, 40), (200, 30, 60)).save(file, kind)
