@@ -119,9 +119,10 @@ class RunDisplay:
 
     def step(self, step: Step) -> None:
         """Moves the bar inside the node."""
-        if self._step is None or self._progress.tasks[-1].description != step.task:
+        task = plain(step.task)
+        if self._step is None or self._progress.tasks[-1].description != task:
             self._end_step()
-            self._step = self._progress.add_task(step.task, detail="")
+            self._step = self._progress.add_task(task, detail="")
         detail = plain(step.detail)
         if step.seconds_left is not None:
             detail += f", {time_left(step.seconds_left)} left"

@@ -22,18 +22,7 @@ class RunEvents:
     """Prints what happens. A `Display`.
 
     Every object has `event` and `time` (ISO 8601, UTC). It is ASCII, and no number in it is NaN or
-    infinite: those are null. Further keys, by event:
-
-    * `message`: `text`, what a person would be told;
-    * `run_started`: `nodes`, their names in the order in which they run;
-    * `node_started`: `node`;
-    * `progress`: `node`, `task`, `done`, `total`, `detail`, `seconds_left`; at most one a second,
-      and the last of every task;
-    * `epoch`: `node`, `phase`, `epoch`, `epochs`, and the figures: `loss`, `val_loss` and so on;
-    * `notice`: `text`, what should be known although the run goes on;
-    * `node_finished`: `node`, `seconds`, `cached`, `summary`;
-    * `run_ended`: `succeeded`, `pushed` and `already_served` (paths or null), `gates`;
-    * `run_failed`: `text`.
+    infinite: those are null. `docs/programs.md` describes them all.
     """
 
     def __init__(self, console: Console):

@@ -4,6 +4,7 @@ import io
 import itertools
 import re
 import statistics
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -11,6 +12,8 @@ from PIL import Image
 
 from components import features, pixels
 from components.trainer.settings.backbones import BACKBONES, SAVED_MODEL_BACKBONE
+from pipeline import run_events
+from pipeline.commands import predict_output
 from pipeline.config import load_recipe
 from pipeline.pipeline import create_pipeline
 
@@ -65,6 +68,16 @@ def test_signatures_are_those_of_the_export(docs):
         features.PROBABILITY,
         features.PROBABILITIES,
         features.CLASSES,
+    ]
+
+
+def test_events_and_columns_for_programs_are_those_of_the_code(docs):
+    source = Path(run_events.__file__).read_text("utf-8")
+    told = [row[0].strip("`") for row in docs["programs"].rows("Events of a run")[1:]]
+    assert sorted(told) == sorted(set(re.findall(r'_print\(\s*"(\w+)"', source)))
+    columns = re.search(r"`--csv` prints the columns (.*?);", docs["programs"].text, re.DOTALL)[1]
+    assert [n for n in re.findall(r"`(\w+)`", columns) if n not in ("true", "false")] == [
+        *predict_output.Csv.COLUMNS
     ]
 
 

@@ -158,5 +158,21 @@ def test_what_a_node_tells_is_printable_too():
         display.run_started(["Trainer"])
         display.node_started("Trainer")
         display.node_finished(NodeReport("Trainer", 1.0, False, HOSTILE))
+        display.say(HOSTILE)
+        display.noticed(HOSTILE)
+        display.run_failed(HOSTILE)
+        gate = Gate(HOSTILE, "pass", 1, 1, HOSTILE, node=HOSTILE)
+        display.run_ended(RunResult([gate] * 2, HOSTILE, ""), Path(HOSTILE))
     assert "\x1b" not in file.getvalue() and "\u202e" not in file.getvalue()
     assert "[red]:cat:" in file.getvalue()
+
+
+def test_names_of_steps_and_phases_are_printable_on_a_terminal_too():
+    file = io.StringIO()
+    with RunDisplay(make_console(file=file, force_terminal=True, width=120)) as display:
+        display.node_started("Trainer")
+        display.epoch(Epoch(HOSTILE, 1, 2, {"loss": 1.0}))
+        display.step(Progress(HOSTILE, 1, 2, HOSTILE))
+        time.sleep(0.3)  # the bar is drawn ten times a second
+    shown = file.getvalue()
+    assert "\x1b[2Jb" not in shown and "\u202e" not in shown and "[red]:cat:" in shown

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 from datetime import datetime
 from pathlib import Path
 
@@ -90,10 +89,3 @@ def test_the_end_tells_every_gate_with_who_asked():
          "gates": [{"node": "Evaluator", "name": "accuracy", "verdict": "fail", "value": None,
                     "bound": 0.9, "message": "no", "interval": [0.1, 0.2], "pictures": 7}]},
     ]  # fmt: skip
-
-
-def test_the_table_of_events_is_that_of_the_code():
-    """The events that the docstring names, and those that are printed."""
-    source = Path(run_events.__file__).read_text("utf-8")
-    told = re.findall(r"^    \* `(\w+)`:", RunEvents.__doc__, re.MULTILINE)
-    assert sorted(told) == sorted(set(re.findall(r'_print\(\s*"(\w+)"', source)))
