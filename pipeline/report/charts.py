@@ -61,6 +61,39 @@ def _curve(history: Mapping[str, Sequence[float]], best_epoch: int, name: str) -
         return _svg(figure, f"{name} of train and validation by epoch")
 
 
+def risk_coverage(coverage: Sequence[float], risk: Sequence[float]) -> Markup:
+    """Share of mistakes among the answers, by the share of pictures that are answered."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.4, 3.2), layout="constrained")
+        axes: Axes = figure.subplots()
+        axes.plot(coverage, risk, color=_BLUE)
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("share of pictures answered")
+        axes.set_ylabel("share wrong")
+        return _svg(figure, "Share of mistakes by the share of pictures that are answered")
+
+
+def confusion(shares: np.ndarray) -> Markup:
+    """A confusion matrix as colours, for more classes than a table can hold.
+
+    Args:
+        shares: float [classes, classes], 0..1 of the pictures of a row.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.6, 5.0), layout="constrained")
+        axes: Axes = figure.subplots()
+        # Mistakes are small: the root brings them out.
+        picture = axes.imshow(
+            np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="nearest"
+        )
+        axes.set_xlabel("answer")
+        axes.set_ylabel("true class")
+        bar = figure.colorbar(picture, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]), shrink=0.8)
+        bar.ax.set_yticklabels(["0", "0.01", "0.1", "0.5", "1"])
+        return _svg(figure, "Confusion matrix: share of each class that gets each answer")
+
+
 def calibration(sure: np.ndarray, right: np.ndarray, counts: np.ndarray) -> Markup:
     """Share of right answers against the probability that was given.
 

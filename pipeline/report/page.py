@@ -19,6 +19,8 @@ from pipeline.report.sections import SECTIONS
 
 _Made = TypeVar("_Made")
 
+# Of the facts of a section: what only a picture is made of, or stands in the page's words.
+_UNTOLD = ("image", "words", "matrix")
 _IMPORT = "{% from 'gallery.html' import gallery %}"
 
 
@@ -112,7 +114,11 @@ def _seconds(value: float) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items() if key not in ("image", "words")}
+        return {
+            key: _plain(one)
+            for key, one in value.items()
+            if key not in ("image", "words", "matrix")
+        }
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

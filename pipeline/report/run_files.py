@@ -22,7 +22,7 @@ from components.data_gate.pictures import read_pictures
 from components.errors import UserError
 from components.evaluator.results import CHANGES_FILE
 from components.evaluator.thumbnails import THUMBNAILS_FILE, read_thumbnails
-from components.gates import Gate
+from components.gates import GATES_FILE, Gate, read_gates
 from components.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from components.served_versions import Version
 from components.text import one_line
@@ -30,7 +30,8 @@ from components.trainer.training_report import TRAINING_FILE, TrainingReport
 from pipeline import node_ids
 from pipeline.config import Recipe
 from pipeline.evidence import read_evidence
-from pipeline.run_history import RunRecord
+from pipeline.node_ids import BLESSINGS
+from pipeline.run_history import NodeRecord, RunRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +69,19 @@ class RunFiles:
             return self.run.gates()
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"the gates' rows are damaged: {one_line(error, 100)}") from error
+
+    @property
+    def data_gates(self) -> list[Gate]:
+        """The DataGate's rows; empty where it was not asked."""
+        folder = self.run.artifacts.get((node_ids.DATA_GATE, BLESSINGS[node_ids.DATA_GATE]))
+        return read_gates(folder) if folder and (folder / GATES_FILE).exists() else []
+
+    @functools.cached_property
+    def nodes(self) -> list[NodeRecord]:
+        """What the nodes did."""
+        if not self.run.nodes:
+            raise UserError("times are not known in a step of the run, see the run's page for them")
+        return self.run.nodes
 
     @functools.cached_property
     def served(self) -> list[str]:

@@ -5,13 +5,27 @@ Each is a module with `TITLE`; `NEEDS`, the properties of `RunFiles` without whi
 """
 
 from pipeline.report.sections import (
+    abstention,
     comparison,
     data,
     lineage,
     pictures,
+    slices,
     test_split,
+    time,
     training,
     verdict,
 )
 
-SECTIONS = (verdict, comparison, test_split, training, pictures, data, lineage)
+SECTIONS = (
+    verdict,
+    comparison,
+    test_split,
+    slices,
+    abstention,
+    pictures,
+    training,
+    time,
+    data,
+    lineage,
+)

@@ -1,9 +1,13 @@
 """The pictures that the run began with."""
 
+import dataclasses
 from typing import Any
 
 from components import features
+from components.errors import UserError
+from components.example_gen.overview import FACTS, fact_ranges
 from pipeline.report.run_files import RunFiles
+from pipeline.report.words import WORDS
 
 TITLE = "Data"
 NEEDS = ("data_summary", "quarantine")
@@ -18,6 +22,23 @@ than one class, {{ leaking|figure }} in more than one split.{% else %}None is a 
 {% for one in classes %}<tr><td>{{ one.name }}</td>
 {% for split in splits %}<td class="n">{{ one.pictures[split]|figure }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
+<h3>What the DataGate found</h3>
+{% if findings %}
+<div class="scroll" tabindex="0" role="region" aria-label="What the DataGate found">
+<table><thead><tr><th>verdict</th><th>check</th><th>finding</th></tr></thead><tbody>
+{% for one in findings %}<tr><td><span class="mark {{ one.verdict }}">{{ words[one.verdict] }}
+</span></td><td>{{ one.name }}</td><td>{{ one.message }}</td></tr>
+{% endfor %}</tbody></table></div>
+{% else %}<p>It was not asked.</p>{% endif %}
+{% if outliers %}<h3>Facts and outliers</h3>
+<p>Far from the rest are pictures beyond three interquartile ranges (Tukey's outer fences).</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Facts and outliers">
+<table><thead><tr><th>fact</th><th class="n">lowest</th><th class="n">median</th>
+<th class="n">highest</th><th class="n">far</th><th>the farthest</th></tr></thead><tbody>
+{% for one in outliers %}<tr><td>{{ one.fact }}</td><td class="n">{{ one.lowest|figure }}</td>
+<td class="n">{{ one.median|figure }}</td><td class="n">{{ one.highest|figure }}</td>
+<td class="n">{{ one.count|figure }}</td><td class="path">{{ one.farthest }}</td></tr>
+{% endfor %}</tbody></table></div>{% endif %}
 <h3>Set aside</h3>
 {% if quarantine %}
 <p>{{ set_aside|figure }} files could not be used{% if set_aside > quarantine|length %}; the first
@@ -45,6 +66,31 @@ def facts(files: RunFiles) -> dict[str, Any]:
             {"name": name, "pictures": {split: counts[split].get(name, 0) for split in splits}}
             for name in summary["classes"]
         ],
+        "findings": [dataclasses.asdict(gate) for gate in files.data_gates],
+        "words": WORDS,
+        "outliers": _outliers(files),
         "set_aside": len(files.quarantine),
         "quarantine": files.quarantine[:_MOST],
     }
+
+
+def _outliers(files: RunFiles) -> list[dict[str, Any]]:
+    """Range and outliers of each fact; nothing where they were not measured."""
+    try:
+        pictures = files.pictures
+    except UserError:
+        return []
+    if not set(FACTS) <= set(pictures):
+        return []
+    paths = pictures[features.PATH]
+    return [
+        {
+            "fact": one.fact,
+            "lowest": float(one.lowest),
+            "median": one.median,
+            "highest": float(one.highest),
+            "count": len(one.outliers),
+            "farthest": paths[one.outliers[0]] if one.outliers else "",
+        }
+        for one in fact_ranges(pictures)
+    ]

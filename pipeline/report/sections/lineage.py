@@ -9,12 +9,6 @@ from pipeline.report.run_files import RunFiles
 TITLE = "Lineage"
 NEEDS = ()
 TEMPLATE = """
-{% if nodes %}<h3>Nodes</h3>
-<div class="scroll" tabindex="0" role="region" aria-label="Nodes">
-<table><thead><tr><th>node</th><th>how</th><th class="n">seconds</th></tr></thead><tbody>
-{% for node in nodes %}<tr><td>{{ node.node }}</td><td>{{ node.state }}</td>
-<td class="n">{{ "%.1f"|format(node.seconds) }}</td></tr>{% endfor %}</tbody></table></div>
-{% endif %}
 {% if digest or origin %}<h3>Version</h3>
 <dl>{% if digest %}<dt>SHA-256 of the model</dt><dd class="path">{{ digest }}</dd>{% endif %}
 {% for name, value in origin.items() %}<dt>{{ name }}</dt><dd class="path">{{ value }}</dd>
@@ -31,14 +25,10 @@ TEMPLATE = """
 
 
 def facts(files: RunFiles) -> dict[str, Any]:
-    """Nodes, folders, digests, versions, the recipe, and commands."""
+    """Folders, digests, versions, the recipe, and commands."""
     run, known = files.run, files.provenance
     recipe = known.get("recipe") or files.recipe.model_dump(mode="json")
     return {
-        "nodes": [
-            {"node": node.node_id, "state": node.state, "seconds": node.seconds}
-            for node in run.nodes
-        ],
         "digest": files.digest,
         "origin": _origin(known),
         "commands": files.commands,

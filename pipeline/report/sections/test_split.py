@@ -7,6 +7,7 @@ import numpy as np
 from components.bounds import lower_bound, upper_bound
 from components.evaluator import measures
 from pipeline.report import charts
+from pipeline.report.confusion import clusters
 from pipeline.report.run_files import RunFiles
 
 TITLE = "Model on the test split"
@@ -43,26 +44,31 @@ and Pearson 1934); precision the share of the answers that are right.</p>
 </tr>{% endfor %}
 </tbody></table></div>
 {% endif %}
+{% if order %}
+<h3>Confusion matrix</h3>
+<p>Classes that are taken for each other stand side by side; the numbers count them in that order
+{%- if clusters %}. Groups that are mixed up:{% else %}.{% endif %}</p>
+{% if clusters %}<ul>{% for one in clusters %}
+<li>{{ one.mistakes|figure }} mistakes among: {{ one.classes|join(", ") }}</li>
+{% endfor %}</ul>{% endif %}
+<figure>{{ chart(matrix) }}</figure>
+<details><summary>Order of the classes</summary><p>{{ order|join(", ") }}</p></details>
+{% endif %}
 {% if mistaken %}
 <h3>What is taken for what</h3>
 <ul>{% for one in mistaken %}
 <li>{{ one.pictures|figure }} × <b>{{ one.label }}</b> taken for <b>{{ one.answer }}</b></li>
 {% endfor %}</ul>
 {% endif %}
-{% if calibration %}
-<h3>Calibration</h3>
-<p>Expected calibration error {{ calibration.error|figure }}. A dot on the line is as often right as
-its probability says; a large dot stands for many pictures.</p>
-<figure>{{ chart(calibration.points) }}</figure>
-{% endif %}
 {% endif %}
 """
 _CONFIDENCE = 0.975  # each side of a two-sided interval of 95 %
 _LARGEST_MATRIX, _MOST_MISTAKEN = 20, 10
+_LARGEST_PICTURE, _MOST_CLUSTERS = 300, 12
 
 
 def facts(files: RunFiles) -> dict[str, Any]:
-    """Accuracy, classes, confusion and calibration."""
+    """Accuracy, classes and confusion."""
     predictions = files.predictions
     labels, scores = predictions.labels, predictions.candidate
     by_name = np.argsort(predictions.classes)
@@ -94,36 +100,41 @@ def facts(files: RunFiles) -> dict[str, Any]:
             )
         ],
         "confusion": confusion.tolist() if len(names) <= _LARGEST_MATRIX else None,
+        **_clusters(confusion, names),
         "mistaken": [
             {"label": names[row], "answer": names[column], "pictures": int(mistakes[row, column])}
             for row, column in pairs
             if mistakes[row, column]
         ],
-        "calibration": _calibration(labels, scores),
     }
 
 
-def chart(points: list[dict[str, float]]):
-    """The calibration diagram."""
-    columns = (np.array([one[key] for one in points]) for key in ("sure", "right", "pictures"))
-    return charts.calibration(*columns)
+def chart(shares: list[list[float]]):
+    """The confusion matrix of many classes."""
+    return charts.confusion(np.array(shares))
 
 
-def _calibration(labels: np.ndarray, scores: np.ndarray) -> dict[str, Any] | None:
-    """The error, and mean probability and share of right answers of the bins with pictures."""
-    if not len(labels) or np.isnan(scores).any():
-        return None
-    _, bins = measures.calibration_gaps(labels, scores)
-    sure, right = scores.max(axis=1), scores.argmax(axis=1) == labels
-    points = [
-        {
-            "sure": float(sure[bins == number].mean()),
-            "right": float(right[bins == number].mean()),
-            "pictures": int((bins == number).sum()),
-        }
-        for number in np.unique(bins)
-    ]
-    return {"error": measures.calibration_error(labels, scores), "points": points}
+def _clusters(confusion: np.ndarray, names: list[str]) -> dict[str, Any]:
+    """The matrix of more classes than a table is read with, in another order, and its groups."""
+    if not len(names) > _LARGEST_MATRIX:
+        return {"order": [], "clusters": [], "matrix": []}
+    order, groups = clusters(confusion)
+    if len(names) > _LARGEST_PICTURE:  # those that are mixed up, as far as a picture shows them
+        order = np.array([number for group in groups for number in group][:_LARGEST_PICTURE], int)
+    ordered = confusion[np.ix_(order, order)]
+    return {
+        "order": [names[number] for number in order],
+        "clusters": [
+            {
+                "classes": [names[number] for number in group],
+                "mistakes": int(
+                    confusion[np.ix_(group, group)].sum() - confusion[group, group].sum()
+                ),
+            }
+            for group in groups[:_MOST_CLUSTERS]
+        ],
+        "matrix": (ordered / np.maximum(confusion.sum(axis=1)[order], 1)[:, None]).tolist(),
+    }
 
 
 def _interval(right: int, count: int) -> dict[str, float]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from components.gates import failed
 from pipeline.report.run_files import RunFiles
+from pipeline.report.words import WORDS
 
 TITLE = "Verdict"
 NEEDS = ("gates", "served")
@@ -32,7 +33,6 @@ TEMPLATE = """
 </div>
 {% else %}<p>No gate was asked.</p>{% endif %}
 """
-_WORDS = {"pass": "yes", "warn": "look", "fail": "no"}
 _FAIL, _PASS, _WARN = "fail", "pass", "warn"
 
 
@@ -48,7 +48,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
         "served_before": files.served[0] if len(files.served) > 1 else "",
         "roll_back": files.command("versions", "rollback") if len(files.served) > 1 else "",
         "gates": [gate.as_row() for gate in gates],
-        "words": _WORDS,
+        "words": WORDS,
     }
 
 

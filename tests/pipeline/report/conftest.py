@@ -98,6 +98,7 @@ class Run:
             "candidate": pa.array(scores or [[0.9, 0.1]] * 3, pa.list_(pa.float32())),
             "served": pa.array(served or [None] * 3, pa.list_(pa.float32())),
             "group": ["0", "1", "2"],
+            "format": ["JPEG", "JPEG", "PNG"],
         }
         table = pa.table(rows).replace_schema_metadata({b"classes": json.dumps(list(classes))})
         pq.write_table(table, folder / "predictions.parquet")
@@ -126,6 +127,19 @@ class Run:
         warn = Gate("sharpness drift", "warn", 0.2, 0.1, f"further than usual {EVIL}")
         folder = self.artifact("DataGate", "data_blessing")
         write_gates(folder, [PASS, FAIL, warn])
+
+    def facts_of_pictures(self) -> None:
+        """A table of pictures, one of which is much larger than the others."""
+        rows = {"image_id": [], "path": [], "group": [], "label": [], "split": []}
+        names = ("width", "height", "bytes", "sharpness", "aspect", "brightness", "contrast")
+        rows |= {name: [] for name in (*names, "colourfulness")}
+        for number in range(40):
+            for name in rows:
+                rows[name].append(f"{number}" if name in ("image_id", "path", "group") else 1.0)
+            rows["label"][-1], rows["split"][-1] = "cat", "train"
+            rows["width"][-1] = 9000.0 if number == 7 else 100.0 + number
+        folder = self.artifacts["ImageExampleGen", "examples"]
+        pq.write_table(pa.table(rows), folder / "pictures.parquet")
 
     def serve(self, *versions: str) -> None:
         for version in versions:

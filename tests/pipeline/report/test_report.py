@@ -32,7 +32,7 @@ def test_a_pushed_run_shows_everything(pushed):
     assert f"graft versions rollback --recipe {pushed.config}" in text
     assert "0.7 … 0.99" in " ".join(text.split())
     assert "right and the model that was served 1." in " ".join(text.split())
-    assert text.count('role="img"') == 3, "two curves and calibration"
+    assert text.count('role="img"') == 4, "two curves, abstention and calibration"
     assert len(text) < 5_000_000
 
 
@@ -85,12 +85,13 @@ def test_a_class_that_is_never_predicted_and_a_test_split_of_three(run):
     assert "no model was served: nothing to compare with" in left_out(text)
 
 
-def test_many_classes_have_no_matrix(run):
+def test_many_classes_have_a_picture_of_their_matrix_and_clusters(run):
     names = [f"class {number:04}" for number in range(1000)]
     row = [0.0] * 999 + [1.0]
     run.evaluation(names, [row] * 3)
     text = run.page()
-    assert "Confusion matrix" not in text and "<b>class 0000</b> taken for" in text
+    assert "Confusion matrix: share of each class" in text and "<b>class 0000</b> taken for" in text
+    assert "mistakes among: class 0000, class 0001, class 0999" in text
     assert len(text) < 5_000_000
 
 

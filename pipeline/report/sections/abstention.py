@@ -1,0 +1,82 @@
+"""How far a probability can be trusted: what is gained by answering only when sure, calibration."""
+
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from components.evaluator import measures
+from pipeline.report import charts
+from pipeline.report.run_files import RunFiles
+
+TITLE = "How sure it is"
+NEEDS = ("predictions",)
+TEMPLATE = """
+{% if not coverage %}<p>There are no pictures with probabilities that are numbers.</p>{% else %}
+<h3>Answering only when sure</h3>
+<p>Who lets the model answer only above some probability, and asks a person about the rest, gets
+fewer answers and fewer mistakes.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Mistakes by share of answers">
+<table><thead><tr><th>answers from</th><th class="n">pictures answered</th>
+<th class="n">share wrong</th></tr></thead><tbody>
+{% for one in coverage %}<tr><td>probability {{ "%.3f"|format(one.probability) }}</td>
+<td class="n">{{ "%.0f"|format(100 * one.coverage) }} %</td>
+<td class="n">{{ one.risk|figure }}</td></tr>
+{% endfor %}</tbody></table></div>
+<h3>Calibration</h3>
+<p>Expected calibration error {{ error|figure }}{% if before %}; before its temperature
+{{ before.temperature|figure }} was set, it was {{ before.error|figure }}{% endif %}. A dot on the
+line is as often right as its probability says; a large dot stands for many pictures.</p>
+<figure>{{ chart(curve, points) }}</figure>
+{% endif %}
+"""
+_COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+_MOST_POINTS = 200
+
+
+def facts(files: RunFiles) -> dict[str, Any]:
+    """Risk by coverage, and right answers by probability."""
+    labels, scores = files.predictions.labels, files.predictions.candidate
+    if not len(labels) or np.isnan(scores).any():
+        return {"coverage": [], "curve": [], "points": [], "error": None, "before": None}
+    sure, right = scores.max(axis=1), scores.argmax(axis=1) == labels
+    order = np.argsort(-sure, kind="stable")
+    risk = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
+
+    def at(row: int) -> dict[str, float]:
+        return {
+            "probability": float(sure[order[row]]),
+            "coverage": (row + 1) / len(order),
+            "risk": float(risk[row]),
+        }
+
+    rows = np.unique(np.ceil(np.array(_COVERAGES) * len(order)).astype(int) - 1)
+    drawn = np.unique(np.linspace(0, len(order) - 1, _MOST_POINTS).astype(int))
+    return {
+        "coverage": [at(row) for row in rows],
+        "curve": [at(row) for row in drawn],
+        "points": _points(labels, scores),
+        "error": measures.calibration_error(labels, scores),
+        "before": None,
+    }
+
+
+def chart(curve: list[dict[str, float]], points: list[dict[str, float]]) -> Markup:
+    """Risk-coverage curve and calibration diagram."""
+    coverage, risk = ([one[key] for one in curve] for key in ("coverage", "risk"))
+    columns = (np.array([one[key] for one in points]) for key in ("sure", "right", "pictures"))
+    return charts.risk_coverage(coverage, risk) + charts.calibration(*columns)
+
+
+def _points(labels: np.ndarray, scores: np.ndarray) -> list[dict[str, float]]:
+    """Mean probability and share of right answers of the bins that hold pictures."""
+    _, bins = measures.calibration_gaps(labels, scores)
+    sure, right = scores.max(axis=1), scores.argmax(axis=1) == labels
+    return [
+        {
+            "sure": float(sure[bins == number].mean()),
+            "right": float(right[bins == number].mean()),
+            "pictures": int((bins == number).sum()),
+        }
+        for number in np.unique(bins)
+    ]

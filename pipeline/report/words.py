@@ -1,0 +1,3 @@
+"""What a page calls a gate's verdict."""
+
+WORDS = {"pass": "yes", "warn": "look", "fail": "no"}

@@ -1,0 +1,83 @@
+"""What single sections tell."""
+
+import numpy as np
+import pytest
+
+from components.gates import Gate, write_gates
+from pipeline.config import load_recipe
+from pipeline.report.confusion import clusters
+from pipeline.report.run_files import RunFiles
+from pipeline.report.sections import abstention, data, slices, test_split, time
+
+
+def test_fewer_answers_are_fewer_mistakes(run):
+    run.evaluation(scores=[[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]])
+    told = abstention.facts(run.files())
+    last = told["coverage"][-1]
+    assert last["coverage"] == 1.0 and last["risk"] == pytest.approx(1 / 3)
+    assert told["coverage"][0] == {
+        "probability": pytest.approx(0.8),
+        "coverage": pytest.approx(2 / 3),
+        "risk": 0.0,
+    }
+    assert sum(point["pictures"] for point in told["points"]) == 3
+    assert "Share of mistakes" in str(abstention.chart(told["curve"], told["points"]))
+
+
+def test_what_is_no_number_has_no_curve(run):
+    run.evaluation(scores=[[run.NAN, run.NAN]] * 3)
+    assert abstention.facts(run.files())["coverage"] == []
+    assert "no pictures with probabilities that are numbers" in " ".join(run.page().split())
+
+
+def test_classes_that_are_mixed_up_are_a_cluster():
+    confusion = np.diag(np.full(30, 10))
+    confusion[[3, 17], [17, 3]] = 4
+    confusion[5, 9] = 6
+    order, groups = clusters(confusion)
+    assert sorted(order) == list(range(30)) and groups == [[3, 17], [5, 9]]
+    assert abs(list(order).index(3) - list(order).index(17)) == 1
+
+
+def test_one_class_and_none_of_whose_pictures_are_there_are_no_cluster():
+    assert clusters(np.array([[5]]))[1] == []
+    assert clusters(np.zeros((25, 25), int))[1] == []
+
+
+def test_a_matrix_of_120_classes_is_a_picture_in_the_order_of_its_clusters(run):
+    names = [f"class {number:03}" for number in range(120)]
+    answer = [[0.0] * 119 + [1.0]] * 3
+    run.evaluation(names, answer)
+    told = test_split.facts(run.files())
+    assert told["confusion"] is None and len(told["matrix"]) == len(told["order"]) == 120
+    assert told["clusters"] == [{"classes": ["class 000", "class 001", "class 119"], "mistakes": 3}]
+
+
+def test_slices_are_those_of_the_recipe_and_those_found(run):
+    run.evaluation()
+    files = run.files()
+    recipe = load_recipe(str(run.config), ["evaluation.slices=[format]"])
+    told = slices.facts(RunFiles(files.run, recipe, str(run.config)))
+    assert [one["name"] for one in told["configured"]] == ["format=JPEG", "format=PNG"]
+    assert [one["accuracy"] for one in told["configured"]] == [1.0, 0.0]
+    assert slices.facts(files) == {"configured": [], "found": []}
+
+
+def test_time_is_that_of_nodes_and_of_phases_within(run):
+    run.data()
+    run.training()
+    told = time.facts(run.files())
+    assert told["total"] == 3.0 and [one["share"] for one in told["nodes"]] == [0.5, 0.5]
+    assert told["nodes"][1]["phases"] == [{"name": "frozen", "seconds": 3.0}]
+
+
+def test_data_tell_what_the_gate_found_and_what_is_far(run):
+    run.data()
+    run.facts_of_pictures()
+    drift = Gate("drift of facts", "warn", 0.2, 0.1, "width differs")
+    write_gates(run.artifact("DataGate", "data_blessing"), [drift])
+    told = data.facts(run.files())
+    assert told["findings"][0]["message"] == "width differs"
+    (width,) = [one for one in told["outliers"] if one["fact"] == "width"]
+    assert (width["count"], width["farthest"], width["highest"]) == (1, "7", 9000.0)
+    assert "drift of facts" in run.page()
