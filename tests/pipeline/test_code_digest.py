@@ -67,6 +67,7 @@ def test_a_copy_has_the_same_digest_and_other_code_another_one(root):
     [
         (TRANSFORM, "transform/augment.py", True),
         (TRANSFORM, "features.py", True),  # a leaf that it imports
+        (TRANSFORM, "transform/__init__.py", True),  # runs before what is in its package
         (TRANSFORM, "trainer/run_fn.py", False),
         (TRANSFORM, "served_versions.py", False),  # a leaf that it does not
         (TRANSFORM, "trainer/weights/glyphs.npz", False),

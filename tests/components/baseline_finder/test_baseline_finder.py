@@ -70,6 +70,14 @@ def test_the_evidence_of_the_served_version_is_handed_on_and_of_no_other(tmp_pat
     baseline = find(destination, tmp_path / "baseline")
     assert Path(baseline.uri, "evidence", "pictures.parquet").read_text() == "2"
     assert Path(baseline.uri, "evidence", "pushed.json").exists()
+    shutil.rmtree(destination / "2")
+    baseline = find(destination, tmp_path / "older")
+    assert Path(baseline.uri, "evidence", "pictures.parquet").read_text() == "1"
+    assert baseline.get_string_custom_property("highest_version") == "2"
+    shutil.rmtree(destination / "1")
+    baseline = find(destination, tmp_path / "none")
+    assert baseline.get_int_custom_property("has_baseline") == 0
+    assert not Path(baseline.uri, "evidence").exists()
 
 
 def test_it_follows_a_roll_back(tmp_path):

@@ -72,6 +72,14 @@ def test_thresholds_are_those_of_the_settings(pictures):
         DistanceSettings(fail=0.05)
 
 
+def test_a_distance_that_is_what_is_allowed_is_allowed(pictures):
+    table, than = pictures(label=["cat"] * 450 + ["dog"] * 50), pictures()
+    distance = rows(table, than)["label drift"].value
+    for warn, verdict in ((0.1, "warn"), (distance, "pass")):
+        settings = DistanceSettings(warn=warn, fail=distance)
+        assert rows(table, than, settings)["label drift"].verdict == verdict
+
+
 def test_facts_that_the_served_data_lack_are_left_out(pictures):
     gate = rows(pictures(sharpness=1.0), pictures())["fact drift"]
     assert gate.verdict == "pass" and "(4 compared)" in gate.message

@@ -62,6 +62,14 @@ def test_many_rows_do_not_make_a_chance_find_a_proof(predict):
     assert {one.verdict for one in row.values()} == {"pass"}
 
 
+@pytest.mark.parametrize(("worse", "verdict"), [(6, "pass"), (7, "fail")])
+def test_the_error_rate_is_that_of_the_settings(predict, worse, verdict):
+    """6 worse of 6 are p 0.016, times four rows more than 0.05; 7 of 7 are 0.0078."""
+    predictions = predict(LABELS, first(worse), served=LABELS)
+    assert gates(predictions)["not proved worse"].verdict == verdict
+    assert gates(predictions, confidence=0.99)["not proved worse"].verdict == "pass"
+
+
 def test_copies_of_a_picture_are_one_disagreement(predict):
     groups = np.where(np.arange(120) < 12, 0, np.arange(120))
     row = gates(predict(LABELS, first(12), served=LABELS, groups=groups))["not proved worse"]

@@ -1,11 +1,17 @@
 """Checks asked of stand-ins in plain Python, which can go wrong in ways a graph hardly can."""
 
+import dataclasses
+import io
+import itertools
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from components import features
-from components.serving_gate import client
+from components.serving_gate import client, contract, originals
 from components.serving_gate.client import _found
 from components.serving_gate.contract import (
     Client,
@@ -84,6 +90,82 @@ def test_a_picture_that_is_whole_in_its_first_half_proves_nothing():
         check_malformed(make_client(serve, [film]))
 
 
+class Function:
+    """A signature as TensorFlow shows it, with the names and types of the contract."""
+
+    def __init__(self, signature, batch=None, more=()):
+        name, outputs = contract._CONTRACT[signature]
+        taken = {key: tf.TensorSpec([batch], tf.string) for key in (name, *more)}
+        self.structured_input_signature = ((), taken)
+        self.structured_outputs = {
+            key: tf.TensorSpec([batch, *[2] * (rank - 1)], dtype)
+            for key, (dtype, rank) in outputs.items()
+        }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"more": ["threshold"]}, "serving_default asks for more than image_bytes: threshold"),
+        ({"batch": 8}, "input of serving_default: image_bytes takes batches of 8 only"),
+    ],
+)
+def test_a_signature_that_clients_cannot_call_is_refused(change, message):
+    functions = {name: Function(name) for name in contract._CONTRACT}
+    functions[features.SERVING_SIGNATURE] = Function(features.SERVING_SIGNATURE, **change)
+    asked = Client(types.SimpleNamespace(signatures=functions), CLASSES, [], [], {})
+    if message is None:
+        assert contract.check_signatures(asked)
+    else:
+        with pytest.raises(ContractError, match=message):
+            contract.check_signatures(asked)
+
+
+def test_an_original_picture_that_is_refused_is_no_agreed_refusal():
+    """Refused are files of formats that the contract leaves out, and only these."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+
+    def refuse(_):
+        raise REFUSAL
+
+    asked = make_client(refuse)
+    asked.settings["original_tolerance"] = 0.01
+    text = dataclasses.replace(asked, originals={"1.text": b"not a picture"})
+    assert originals.check_originals(text)[2].endswith("refused, as agreed: 1 TEXT")
+    picture = dataclasses.replace(asked, originals={"1.png": file.getvalue()})
+    with pytest.raises(ContractError, match=r"1\.png is refused: no picture"):
+        originals.check_originals(picture)
+
+
+def test_a_jpeg_may_be_decoded_at_a_fraction_of_its_size():
+    """Then it agrees with what Pillow shows at that size, and the gate goes by the best."""
+    file = io.BytesIO()
+    Image.new("RGB", (256, 256)).save(file, "JPEG")
+
+    def serve(picture):
+        with Image.open(io.BytesIO(picture)) as image:
+            whole = image.format == "PNG" and image.size == (256, 256)
+        return answers([0.7, 0.3] if whole else [0.8, 0.2])
+
+    asked = make_client(serve)
+    asked.settings["original_tolerance"] = 0.01
+    asked = dataclasses.replace(asked, originals={"1.jpg": file.getvalue()})
+    assert originals.check_originals(asked)[0] == 0.0
+
+
+def test_the_first_requests_do_not_count_for_latency(monkeypatch):
+    """TensorFlow traces then."""
+    clock = itertools.accumulate([0.0, 9.0] * 3 + [0.0, 0.001] * 2)
+    monkeypatch.setattr(contract.time, "perf_counter", lambda: next(clock))
+    asked = make_client(lambda _: answers([0.8, 0.2]))
+    asked.settings.update(latency_requests=2, max_latency_ms=10.0)
+    value, bound, message = contract.check_latency(asked)
+    assert value == pytest.approx(1.0) and bound == 10.0
+    assert message == "median 1.0 ms, p95 1.0 ms"
+
+
 def test_a_value_equal_to_its_bound_passes():
     assert _found("latency", (5.0, 5.0, "5 ms")).verdict == "pass"
     assert _found("latency", (5.1, 5.0, "5 ms")).verdict == "fail"
@@ -94,3 +176,6 @@ def test_as_many_pictures_are_read_as_there_are_samples(examples):
     split = str(examples / "Split-test")
     assert len(client.read_records(split, 5)) == 5
     assert len(client.read_records(split, 1000)) == 42
+    folder = str(examples / "originals")
+    assert len(client.read_originals(folder, 2)) == 2
+    assert len(client.read_originals(folder, 1000)) == 3

@@ -33,6 +33,16 @@ def test_a_recipe_that_is_ready():
     )
 
 
+def test_a_ledger_on_a_volume_of_its_own_step_is_ready():
+    recipe_checks.check_recipe(
+        recipe(
+            data__split_ledger="/data/splits.parquet",
+            kubeflow__steps__ImageExampleGen__pvcs__data="/data",
+            kubeflow__steps__Probe__pvcs__data="/data",
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
@@ -106,6 +116,13 @@ def test_a_recipe_that_is_ready():
         ),
         (
             {"data__split_ledger": "/data/splits.parquet"},
+            "data.split_ledger: /data/splits.parquet is on no volume of the step ImageExampleGen",
+        ),
+        (
+            {
+                "data__split_ledger": "/data/splits.parquet",
+                "kubeflow__steps__Trainer__pvcs__data": "/data",
+            },
             "data.split_ledger: /data/splits.parquet is on no volume of the step ImageExampleGen",
         ),
         (
