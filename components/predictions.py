@@ -1,6 +1,8 @@
-"""`predictions.parquet`: what the model and the served one answer for each picture of a split.
+"""What the model and the served one answer for each picture of a split.
 
-<evaluation>/predictions.parquet   a row per picture of the test split, sorted by path
+<evaluation>/predictions.parquet             a row per picture of the test split, sorted by path
+<model>/evidence/validation.parquet          the same of the validation split, by the Trainer
+<destination>/evidence/<version>/validation.parquet   the latter, once it is pushed
 
 | column            | type        | content                                                   |
 |-------------------|-------------|-----------------------------------------------------------|
@@ -9,6 +11,8 @@
 | `label`           | string      | its class                                                 |
 | `candidate`       | list<float> | the model's probabilities, by `classes` of the file       |
 | `served`          | list<float> | those of the served model, in the same order, or null     |
+| `unsure`          | bool        | whether the model abstains; null where it never does      |
+| `in_label_set`    | list<bool>  | the model's label set, by `classes` of the file, or null  |
 | `group`           | string      | its duplicate group                                       |
 | facts and columns | as measured | of `pictures.parquet`, and of the manifest (`column_<x>`) |
 
@@ -32,6 +36,7 @@ from components.files import atomic_file
 from components.text import one_line
 
 PREDICTIONS_FILE = "predictions.parquet"
+VALIDATION_FILE = "validation.parquet"
 CANDIDATE, SERVED = "candidate", "served"
 _CLASSES = b"classes"
 _NAMES = (features.IMAGE_ID, features.PATH, features.LABEL, features.SPLIT, features.GROUP)
@@ -42,8 +47,11 @@ ANSWERS = pa.schema(
         *[pa.field(name, pa.string()) for name in _NAMES[:3]],
         pa.field(CANDIDATE, pa.list_(pa.float32())),
         pa.field(SERVED, pa.list_(pa.float32())),
+        pa.field(features.UNSURE, pa.bool_()),
+        pa.field(features.IN_LABEL_SET, pa.list_(pa.bool_())),
     ]
 )
+_ANSWERED = (CANDIDATE, SERVED, features.UNSURE, features.IN_LABEL_SET)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +65,8 @@ class Predictions:
         groups: int64 [pictures], number of the duplicate group, 0..groups-1.
         candidate: float32 [pictures, classes], 0..1.
         served: the same of the served model; None where it was not compared with.
+        unsure: bool [pictures], where the model abstains; None: it never does.
+        in_label_set: bool [pictures, classes], the model's label sets; None: it gives none.
     """
 
     classes: list[str]
@@ -65,6 +75,8 @@ class Predictions:
     groups: np.ndarray
     candidate: np.ndarray
     served: np.ndarray | None
+    unsure: np.ndarray | None = None
+    in_label_set: np.ndarray | None = None
 
     def only(self, rows: np.ndarray) -> "Predictions":
         """Those of some pictures.
@@ -79,7 +91,10 @@ class Predictions:
             self.labels[rows],
             groups,
             self.candidate[rows],
-            None if self.served is None else self.served[rows],
+            *(
+                None if values is None else values[rows]
+                for values in (self.served, self.unsure, self.in_label_set)
+            ),
         )
 
 
@@ -100,6 +115,20 @@ def gather(
     """
     tables = [pq.read_table(file) for file in answers]
     table = pa.concat_tables(tables) if tables else ANSWERS.empty_table()
+    write_predictions(table, examples, classes, path)
+
+
+def write_predictions(
+    table: pa.Table, examples: str | os.PathLike, classes: Sequence[str], path: str | os.PathLike
+) -> None:
+    """Writes answers, with what is known of the pictures beside them, into one file.
+
+    Args:
+        table: with the columns of `ANSWERS`.
+        examples: see `gather`.
+        classes: see `gather`.
+        path: the file to write.
+    """
     table = table.sort_by([(features.PATH, "ascending"), (features.IMAGE_ID, "ascending")])
     table = _with_facts(table, Path(examples) / features.PICTURES_FILE)
     table = table.replace_schema_metadata({_CLASSES: json.dumps(list(classes))})
@@ -107,25 +136,32 @@ def gather(
         pq.write_table(table, file)
 
 
-def read_predictions(evaluation: str | os.PathLike) -> Predictions:
-    """Reads the rows of an evaluation.
+def read_predictions(folder: str | os.PathLike, name: str = PREDICTIONS_FILE) -> Predictions:
+    """Reads the rows of a split.
+
+    Args:
+        folder: of an evaluation, or of evidence.
+        name: of the file in there.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    path = Path(evaluation) / PREDICTIONS_FILE
+    path = Path(folder) / name
     try:
         table = pq.read_table(path)
         classes = json.loads(table.schema.metadata[_CLASSES])
         number = {name: place for place, name in enumerate(classes)}
-        pictures = table.drop([CANDIDATE, SERVED]).to_pandas()
+        pictures = table.drop([n for n in _ANSWERED if n in table.column_names]).to_pandas()
         return Predictions(
             classes,
             pictures,
             np.array([number[label] for label in pictures[features.LABEL]], np.int64),
             np.unique(pictures[features.GROUP].to_numpy(str), return_inverse=True)[1],
-            _probabilities(table[CANDIDATE], len(classes)),
-            _probabilities(table[SERVED], len(classes)) if not table[SERVED].null_count else None,
+            _matrix(table[CANDIDATE], len(classes)),
+            *(
+                _matrix(table[name], len(classes)) if _is_answered(table, name) else None
+                for name in (SERVED, features.UNSURE, features.IN_LABEL_SET)
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise UserError(f"{path} is missing or damaged: {one_line(error, 100)}") from error
@@ -177,6 +213,29 @@ def _with_facts(table: pa.Table, path: Path) -> pa.Table:
     return table
 
 
-def _probabilities(column: pa.ChunkedArray, classes: int) -> np.ndarray:
-    values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(column), classes)
+def duplicate_groups(ids: Sequence[str], examples: str | os.PathLike) -> list[str]:
+    """Duplicate group of each picture; where `pictures.parquet` is missing, a group of its own.
+
+    Args:
+        ids: content ids.
+        examples: folder of the examples.
+    """
+    path = Path(examples) / features.PICTURES_FILE
+    if not path.exists():
+        return list(ids)
+    rows = pq.read_table(path, columns=[features.IMAGE_ID, features.GROUP]).to_pydict()
+    groups = dict(zip(rows[features.IMAGE_ID], rows[features.GROUP], strict=True))
+    return [groups[image_id] for image_id in ids]
+
+
+def _is_answered(table: pa.Table, name: str) -> bool:
+    """Whether every picture has such an answer; files of earlier releases lack some columns."""
+    return name in table.column_names and not table[name].null_count
+
+
+def _matrix(column: pa.ChunkedArray, classes: int) -> np.ndarray:
+    """[pictures, classes] of lists, [pictures] of single values."""
+    values = column.combine_chunks()
+    if not pa.types.is_list(column.type):
+        return values.to_numpy(zero_copy_only=False)
+    return values.flatten().to_numpy(zero_copy_only=False).reshape(len(column), classes)

@@ -22,6 +22,7 @@ from components.text import did_you_mean, one_line
 from components.trainer.settings.backbones import BACKBONES
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.pseudo_labels import PseudoLabelSettings
+from components.trainer.settings.serving import ServingSettings
 from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
@@ -37,6 +38,8 @@ from pipeline.yaml_documents import read_document
 RECIPES = Path(__file__).parent / "configs"
 # Keys at the top of a file that begin so are nobody's settings.
 _FREE = "x-"
+# Blocks of `serving` as a recipe may have them.
+_HEDGES = {"label_set": "label_set: 0.95", "abstain": "abstain: {accuracy: 0.99}"}
 
 
 class RecipeError(UserError):
@@ -65,6 +68,7 @@ class Recipe(Settings):
     training: TrainingSettings = TrainingSettings()
     distillation: DistillationSettings | None = None
     pseudo_labels: PseudoLabelSettings | None = None
+    serving: ServingSettings = ServingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     serving_gate: ServingGateSettings = ServingGateSettings()
     push: PushSettings = PushSettings()
@@ -74,6 +78,16 @@ class Recipe(Settings):
     @pydantic.model_validator(mode="after")
     def _check(self) -> "Recipe":
         _ = self.trainer  # settings of different blocks that do not go together
+        asked = self.evaluation
+        for key, wanted, block in (
+            ("min_label_set_coverage", asked.min_label_set_coverage, "label_set"),
+            ("min_accuracy_when_sure", asked.min_accuracy_when_sure, "abstain"),
+            ("min_share_sure", asked.min_share_sure, "abstain"),
+        ):
+            if wanted is not None and getattr(self.serving, block) is None:
+                raise ValueError(
+                    f"evaluation.{key} needs a model that says so: set serving.{_HEDGES[block]}"
+                )
         return self
 
     @property
@@ -97,6 +111,7 @@ class Recipe(Settings):
             training=self.training,
             distillation=self.distillation,
             pseudo_labels=self.pseudo_labels,
+            serving=self.serving,
             views=augmentation.views if augmentation.changes_pixels else 1,
             seed=self.seed,
         )

@@ -125,15 +125,26 @@ def check_network(recipe: Recipe) -> None:
 
 
 def foresee(recipe: Recipe, source: Source) -> tuple[str, list[str]]:
-    """What the test split can prove of a model, and what it cannot: a line, and some notes."""
-    from components.evaluator.foresight import foresee
+    """What the test split can prove of a model, and what it cannot: a line, and some notes.
 
+    Notes too on what the validation split is too small to teach.
+    """
+    from components.evaluator.foresight import foresee
+    from components.trainer import calibration
+
+    line, notes = foresee(recipe.evaluation, _split_counts(recipe, source, features.TEST))
+    validation = _split_counts(recipe, source, features.VALIDATION)
+    return line, notes + calibration.foresee(recipe.serving, validation)
+
+
+def _split_counts(recipe: Recipe, source: Source, split: str) -> dict[str, int]:
+    """About how many pictures of each class a split will have."""
     counts = dict.fromkeys(source.classes, 0.0)
     for given, of_class in source.counts().items():
-        share = choice(given, source.splits, recipe.data.split).shares.get(features.TEST, 0.0)
+        share = choice(given, source.splits, recipe.data.split).shares.get(split, 0.0)
         for label, number in of_class.items():
             counts[label] += share * number
-    return foresee(recipe.evaluation, {label: round(count) for label, count in counts.items()})
+    return {label: round(count) for label, count in counts.items()}
 
 
 def _check_slices(recipe: Recipe, source: Source) -> None:

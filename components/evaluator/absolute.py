@@ -85,6 +85,7 @@ def absolute_gates(
         rows.append(_calibration_gate(predictions, settings))
     given = predictions.candidate.argmax(axis=1)
     right = given == predictions.labels
+    rows += _hedging_gates(predictions, right, settings)
     by_class = [
         (settings.min_class_recall, "recall of every class", predictions.labels),
         (settings.min_class_precision, "precision of every class", given),
@@ -131,6 +132,7 @@ def chance_levels(counts: np.ndarray, settings: EvaluationSettings) -> dict[str,
         "macro_recall": among,
         "macro_precision": among,
         "recall of every class": among,
+        "accuracy when sure": float(frequent[:1].sum()),
     }
 
 
@@ -145,6 +147,44 @@ def _measured_gate(predictions: Predictions, settings: EvaluationSettings) -> Ga
     missing = [name for name, count in zip(predictions.classes, counts, strict=True) if not count]
     message = f"no test picture of {_listed(missing)}: nothing is proved of what is not measured"
     return Gate(row, settings.too_few, 0, 1, message, None, len(predictions.labels))
+
+
+def _hedging_gates(
+    predictions: Predictions, right: np.ndarray, settings: EvaluationSettings
+) -> list[Gate]:
+    """What is asked of a model that abstains or gives label sets."""
+    rows = []
+
+    def add(name: str, wanted: float | None, said: np.ndarray | None, measure) -> None:
+        if wanted is None:
+            return
+        if said is None:
+            message = "the model does not say so: what the block `serving` asks for is not in it"
+            rows.append(Gate(name, "fail", None, wanted, message, None, 0))
+            return
+        finding = share(*measure(said), settings.confidence)
+        rows.append(_gate(name, finding, wanted, settings))
+
+    labels, groups = predictions.labels, predictions.groups
+    add(
+        "label set coverage",
+        settings.min_label_set_coverage,
+        predictions.in_label_set,
+        lambda sets: (sets[np.arange(len(labels)), labels], groups),
+    )
+    add(
+        "accuracy when sure",
+        settings.min_accuracy_when_sure,
+        predictions.unsure,
+        lambda unsure: (right[~unsure], groups[~unsure]),
+    )
+    add(
+        "share sure",
+        settings.min_share_sure,
+        predictions.unsure,
+        lambda unsure: (~unsure, groups),
+    )
+    return rows
 
 
 def _threshold_gate(name: str, predictions: Predictions, settings: EvaluationSettings) -> Gate:

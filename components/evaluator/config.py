@@ -36,6 +36,15 @@ class EvaluationSettings(Settings):
     max_calibration_error: Fraction | None = pydantic.Field(
         None, description="the largest expected calibration error, which must be proved to hold"
     )
+    min_label_set_coverage: Fraction | None = pydantic.Field(
+        None, description="with `serving.label_set`: the share of pictures whose class is proved in"
+    )
+    min_accuracy_when_sure: Fraction | None = pydantic.Field(
+        None, description="with `serving.abstain`: the accuracy proved where the model is sure"
+    )
+    min_share_sure: Fraction | None = pydantic.Field(
+        None, description="with `serving.abstain`: the share of pictures proved to be sure"
+    )
     min_class_recall: Fraction | None = pydantic.Field(
         None, description="the share of every single class that must be proved to be recognised"
     )

@@ -47,13 +47,23 @@ def _to_row(extracts: tfma.Extracts, order: Sequence[int] | None) -> dict[str, A
         name: np.asarray(known[name]).item().decode()
         for name in (features.IMAGE_ID, features.PATH, features.LABEL)
     }
-    if order is None:
-        return {**row, CANDIDATE: _probabilities(answers), SERVED: None}
-    served = _probabilities(answers[tfma.BASELINE_KEY])
+    served = None
+    if order is not None:
+        of_served = _probabilities(answers[tfma.BASELINE_KEY])
+        served = [of_served[number] for number in order]
+        answers = answers[tfma.CANDIDATE_KEY]
+    return {**row, CANDIDATE: _probabilities(answers), SERVED: served, **_hedges(answers)}
+
+
+def _hedges(outputs: Any) -> dict[str, Any]:
+    """Whether the model is unsure, and its label set; None where it does not say."""
+    said = outputs if isinstance(outputs, dict) else {}
+    unsure, in_label_set = said.get(features.UNSURE), said.get(features.IN_LABEL_SET)
     return {
-        **row,
-        CANDIDATE: _probabilities(answers[tfma.CANDIDATE_KEY]),
-        SERVED: [served[number] for number in order],
+        features.UNSURE: None if unsure is None else np.asarray(unsure, bool).item(),
+        features.IN_LABEL_SET: None
+        if in_label_set is None
+        else np.asarray(in_label_set, bool).ravel().tolist(),
     }
 
 

@@ -30,6 +30,13 @@ def foresee(settings: EvaluationSettings, counts: Mapping[str, int]) -> tuple[st
         for name, wanted in settings.thresholds.items()
         if name in ("accuracy", "top_k_accuracy")
     }
+    of_hedges = {
+        "label set coverage": settings.min_label_set_coverage,
+        # At best the model is sure of all pictures.
+        "accuracy when sure": settings.min_accuracy_when_sure,
+        "share sure": settings.min_share_sure,
+    }
+    shares |= {name: wanted for name, wanted in of_hedges.items() if wanted is not None}
     for name, wanted in shares.items():
         needed = pictures_needed(wanted, settings.confidence)
         if needed:

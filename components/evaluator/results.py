@@ -28,7 +28,9 @@ class Metrics:
 
     Attributes:
         classes: class names, in the order of the rows of `confusion`.
-        overall: metric name to value: `accuracy`, `loss`, `example_count`, ...
+        overall: metric name to value: `accuracy`, `loss`, `example_count`, ...; `share_sure` and
+            `accuracy_when_sure` where the model abstains, `label_set_coverage` and `label_set_size`
+            (mean number of classes) where it gives label sets.
         served: the same of the served model on the same pictures; empty if not compared.
         per_class: class name to `precision` and `recall` (0..1, NaN without pictures) and `count`,
             the number of its pictures.
@@ -55,7 +57,7 @@ def make_metrics(predictions: Predictions, settings: EvaluationSettings) -> Metr
     served = predictions.served
     return Metrics(
         classes=predictions.classes,
-        overall=_overall(labels, scores, settings.top_k),
+        overall=_overall(labels, scores, settings.top_k) | _hedges(predictions),
         served={} if served is None else _overall(labels, served, settings.top_k),
         per_class={
             name: {"precision": precision, "recall": recall, "count": count}
@@ -85,6 +87,24 @@ def write_changes(evaluation: str | os.PathLike, changes: Iterable[Change]) -> N
     """Writes `changes.jsonl`: pictures that exactly one of the models has right."""
     lines = [json.dumps(vars(change), ensure_ascii=False) + "\n" for change in changes]
     write_atomically(Path(evaluation) / CHANGES_FILE, "".join(lines))
+
+
+def _hedges(predictions: Predictions) -> dict[str, float]:
+    """NaN where there are no pictures to measure it on."""
+    right = predictions.candidate.argmax(axis=1) == predictions.labels
+    found = {}
+    if predictions.unsure is not None:
+        sure = ~predictions.unsure
+        found |= {"share_sure": _mean(sure), "accuracy_when_sure": _mean(right[sure])}
+    if predictions.in_label_set is not None:
+        sets = predictions.in_label_set
+        inside = sets[np.arange(len(sets)), predictions.labels]
+        found |= {"label_set_coverage": _mean(inside), "label_set_size": _mean(sets.sum(axis=1))}
+    return found
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _overall(labels: np.ndarray, scores: np.ndarray, top_k: int) -> dict[str, float]:

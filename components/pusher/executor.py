@@ -35,8 +35,9 @@ class Executor(stock.Executor):
     ) -> None:
         """Pushes the model unless a gate failed, or it is what the destination serves already.
 
-        What a gate left in the folder `evidence` of its blessing stays with the version, together
-        with the rows of all gates, where the model comes from, and a model card.
+        What a gate left in the folder `evidence` of its blessing, and the Trainer in that of its
+        model, stays with the version, together with the rows of all gates, where the model comes
+        from, and a model card.
 
         The output `pushed_model` says what happened in its custom properties: `pushed` 1 with
         `pushed_destination` and `pushed_version`; or `pushed` 0, with the version in
@@ -76,7 +77,8 @@ class Executor(stock.Executor):
         of_gates = [Path(blessing, served_versions.EVIDENCE) for blessing in blessings]
         _write_evidence(own, gates, exec_properties["provenance"])
         _write_card(own, of_gates, gates, exec_properties["provenance"], digest)
-        evidence = [*of_gates, own]
+        trained = artifact_utils.get_single_uri(input_dict[standard_component_specs.MODEL_KEY])
+        evidence = [*of_gates, Path(trained, served_versions.EVIDENCE), own]
         key = exec_properties["signing_key"]
         version = push(model, Path(destination), compared, evidence, key)
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)

@@ -22,6 +22,8 @@ _ANSWERS = {
     features.PROBABILITIES: (tf.float32, 2),
     features.CLASSES: (tf.string, 2),
 }
+# What a model may say beside that, in both of these signatures or in none.
+_HEDGES = {features.UNSURE: (tf.bool, 1), features.IN_LABEL_SET: (tf.bool, 2)}
 # Signature -> (its input, its outputs as (dtype, rank)). More outputs do no harm.
 _CONTRACT = {
     features.SERVING_SIGNATURE: (features.IMAGE_BYTES, _ANSWERS),
@@ -93,7 +95,24 @@ def check_signatures(client: Client) -> Finding:
                 f"{signature} asks for more than {name}: {', '.join(sorted(extra))}"
             )
         _check_tensors(f"output of {signature}", function.structured_outputs, outputs)
+    _check_hedges(client)
     return None, None, f"{', '.join(_CONTRACT)} as agreed"
+
+
+def _check_hedges(client: Client) -> None:
+    """A model that abstains or gives label sets does so wherever it answers."""
+    by_signature = {
+        name: client.model.signatures[name].structured_outputs
+        for name, (_, outputs) in _CONTRACT.items()
+        if outputs is _ANSWERS
+    }
+    wanted = {
+        name: kind
+        for name, kind in _HEDGES.items()
+        if any(name in found for found in by_signature.values())
+    }
+    for signature, found in by_signature.items():
+        _check_tensors(f"output of {signature}", found, wanted)
 
 
 def _check_tensors(where: str, found: dict, wanted: dict[str, tuple[tf.DType, int]]) -> None:
@@ -131,12 +150,10 @@ def _check_names(client: Client, size: int) -> Finding:
     batch = list(itertools.islice(itertools.cycle(client.pictures), size))
     answers = client.ask(features.SERVING_SIGNATURE, batch)
     names = np.array(client.classes, object)
-    for name, shape in {
-        features.PREDICTED_LABEL: (size,),
-        features.PROBABILITY: (size,),
-        features.PROBABILITIES: (size, len(names)),
-        features.CLASSES: (size, len(names)),
-    }.items():
+    for name, (_, rank) in {**_ANSWERS, **_HEDGES}.items():
+        if name in _HEDGES and name not in answers:
+            continue
+        shape = (size, len(names))[:rank]
         if answers[name].shape != shape:
             raise ContractError(f"{name} came as {answers[name].shape}, not {shape}")
     told = np.char.decode(answers[features.CLASSES].astype(bytes), "utf-8")
@@ -152,6 +169,9 @@ def _check_names(client: Client, size: int) -> Finding:
         answers[features.PROBABILITY], answers[features.PROBABILITIES][np.arange(size), best]
     ):
         raise ContractError("probability is not the highest of probabilities")
+    sets = answers.get(features.IN_LABEL_SET)
+    if sets is not None and not sets[np.arange(size), best].all():
+        raise ContractError("label is not in its own label set")
     return None, None, f"{size} in, {size} names out"
 
 

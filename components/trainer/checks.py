@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from components.errors import UserError
 from components.graph_check import require_computing
+from components.trainer.calibration import check_chance
 from components.trainer.network import initial_weights
 from components.trainer.settings.trainer import ALL_LAYERS, TrainerSettings
 from components.trainer.targets import teacher_files
@@ -47,10 +48,11 @@ def check_classes(settings: TrainerSettings, classes: Sequence[str]) -> None:
 
     Raises:
         UserError: `training.class_weights` names another class, `head.output` is `logit` for more
-            than two, or the teacher does not know one.
+            than two, `serving.abstain.accuracy` needs no model, or the teacher does not know one.
     """
     check_class_weights(settings.training, classes)
     settings.head.outputs(len(classes))
+    check_chance(settings.serving, 1 / len(classes))
     if settings.distillation:
         teacher_files.check_teacher(settings.distillation, classes)
 

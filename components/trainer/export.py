@@ -12,9 +12,9 @@ import tensorflow_transform as tft
 from components import features
 from components.classes import write_classes
 from components.errors import UserError
+from components.trainer.calibration import Abstention, Calibration
 from components.trainer.network import saved_model
-from components.trainer.network.grad_cam import Explainer
-from components.trainer.network.outputs import logits_per_class
+from components.trainer.network.scorer import Scorer
 from components.warm_up import write_requests
 
 # For the graph, the vocabulary and the names of the variables. That of a MobileNetV2 takes 1.1 MB;
@@ -23,7 +23,7 @@ _GRAPH_BYTES = 64 << 20
 
 
 class ServingModule(tf.Module):
-    """Holds the Keras 3 model and the tf_keras Transform layer together, which no Keras model can.
+    """Holds the Keras 3 network and the tf_keras Transform layer, which no Keras model can.
 
     `serving_default` and `from_examples` give, for a batch of pictures:
 
@@ -31,7 +31,9 @@ class ServingModule(tf.Module):
     * `probability` float32 [batch]: its probability,
     * `probabilities` float32 [batch, classes]: of every class, adding up to 1,
     * `classes` string [batch, classes]: the classes' names in that order, once per picture, because
-      TensorFlow Serving's REST API refuses row-wise answers without the batch dimension.
+      TensorFlow Serving's REST API refuses row-wise answers without the batch dimension,
+    * `unsure` bool [batch], where the calibration has it: whether the model abstains,
+    * `in_label_set` bool [batch, classes], where it has it: the classes that may be right.
 
     `explain`, which only networks with feature maps have, gives the same and
 
@@ -40,33 +42,36 @@ class ServingModule(tf.Module):
     """
 
     def __init__(
-        self, model: keras.Model, tft_output: tft.TFTransformOutput, classes: Sequence[str]
+        self,
+        scorer: Scorer,
+        tft_output: tft.TFTransformOutput,
+        classes: Sequence[str],
+        calibration: Calibration,
     ):
         super().__init__()
-        # The variables alone: tracking the Keras model would save its optimizer's too.
-        self._weights = [weight.value for weight in model.weights]
-        self._loaded = saved_model.loaded_parts(model)
+        self._scorer = scorer  # one trace of the network serves all signatures
         self._layer = tft_output.transform_features_layer()
         self._spec = tft_output.raw_feature_spec()
         self._classes = tf.constant(list(classes))
-        size = model.input_shape[1]
-        self._explainer = Explainer(model)
-
-        # One trace of the network serves all signatures.
-        self._network = tf.function(
-            self._explainer.logits_and_features,
-            input_signature=[tf.TensorSpec([None, size, size, 3])],
-        )
+        self._calibration = calibration
 
     def _answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = tf.nn.softmax(logits_per_class(logits))
+        probabilities = tf.nn.softmax(logits / (self._calibration.temperature or 1.0))
         best = tf.argmax(probabilities, axis=1)
-        return {
+        answers = {
             features.PREDICTED_LABEL: tf.gather(self._classes, best),
             features.PROBABILITY: tf.reduce_max(probabilities, axis=1),
             features.PROBABILITIES: probabilities,
             features.CLASSES: tf.tile(self._classes[tf.newaxis], [tf.shape(probabilities)[0], 1]),
         }
+        is_best = tf.one_hot(best, logits.shape[1], on_value=True, off_value=False)
+        if self._calibration.abstention:
+            answers[features.UNSURE] = _unsure(logits, is_best, self._calibration.abstention)
+        if self._calibration.label_sets:
+            least = self._calibration.label_sets.least_log_probability
+            probable = tf.nn.log_softmax(logits) >= (-math.inf if least is None else least)
+            answers[features.IN_LABEL_SET] = probable | is_best
+        return answers
 
     def _pixels(self, image_bytes: tf.Tensor) -> tf.Tensor:
         raw = {
@@ -79,7 +84,7 @@ class ServingModule(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
     def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_default`: encoded JPEG, PNG or GIF, string [batch]."""
-        logits, _ = self._network(self._pixels(image_bytes))
+        logits, _ = self._scorer.network(self._pixels(image_bytes))
         return self._answers(logits)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.EXAMPLES)])
@@ -101,15 +106,26 @@ class ServingModule(tf.Module):
             features.EXAMPLES_SIGNATURE: self.predict_examples,
             features.TRANSFORM_SIGNATURE: self.transform,
         }
-        if self._explainer.has_maps:
+        if self._scorer.explainer.has_maps:
             # Made here: as a method it would be traced for networks without feature maps too.
             @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
             def explain(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-                logits, maps = self._network(self._pixels(image_bytes))
-                return {**self._answers(logits), features.HEAT_MAP: self._explainer.maps(maps)}
+                logits, maps = self._scorer.network(self._pixels(image_bytes))
+                return {
+                    **self._answers(logits),
+                    features.HEAT_MAP: self._scorer.explainer.maps(maps),
+                }
 
             signatures[features.EXPLAIN_SIGNATURE] = explain
         return signatures
+
+
+def _unsure(logits: tf.Tensor, is_best: tf.Tensor, abstention: Abstention) -> tf.Tensor:
+    """See `calibration.is_unsure`."""
+    best = tf.reduce_max(logits, axis=1)
+    others = tf.reduce_logsumexp(tf.where(is_best, -math.inf, logits), axis=1)
+    above = math.inf if abstention.sure_above is None else abstention.sure_above
+    return best - others <= above
 
 
 def export_bytes(model: keras.Model) -> int:
@@ -144,20 +160,22 @@ def require_export_space(model: keras.Model, path: str) -> None:
 
 
 def export(
-    model: keras.Model,
+    scorer: Scorer,
     tft_output: tft.TFTransformOutput,
     classes: Sequence[str],
     path: str,
+    calibration: Calibration | None = None,
 ) -> None:
     """Writes the SavedModel, with the class names beside it.
 
     Args:
-        model: the trained classifier.
+        scorer: the trained classifier.
         tft_output: the transform graph it was trained behind.
         classes: names in the order of the model's outputs.
         path: folder to write to.
+        calibration: what it is to say beside its answers; None: nothing.
     """
-    module = ServingModule(model, tft_output, classes)
+    module = ServingModule(scorer, tft_output, classes, calibration or Calibration())
     tf.saved_model.save(module, path, signatures=module.signatures())
     write_classes(path, classes)
-    write_requests(path, model.input_shape[1])
+    write_requests(path, scorer.image_size)

@@ -10,13 +10,18 @@ from pathlib import Path
 import keras
 import tensorflow_transform as tft
 
+from components import features
+from components.served_versions import EVIDENCE
 from components.settings import SETTINGS_KEY
+from components.trainer import validation_rows
 from components.trainer.export import export, export_bytes, require_export_space
 from components.trainer.fitting.phases import run_phases
 from components.trainer.fitting.resume import mark_exported, resumable_state
+from components.trainer.inputs.examples import text_features
 from components.trainer.inputs.phase_inputs import phase_inputs
 from components.trainer.network import initial_weights, keras_applications
 from components.trainer.network.classifier import build_classifier
+from components.trainer.network.scorer import Scorer
 from components.trainer.settings.trainer import TrainerSettings
 from components.trainer.targets import pseudo_labels
 from components.trainer.training_report import PhaseResult, TrainingReport
@@ -43,6 +48,8 @@ def run_fn(fn_args) -> None:
     inputs = open_inputs(
         settings, fn_args.transform_output, fn_args.train_files, fn_args.eval_files
     )
+    labels = text_features(inputs.validation_files, [features.LABEL])[features.LABEL]
+    validation_rows.check_serving(settings.serving, inputs.classes, labels)
     with resumable_state(fn_args) as state:
         trained, report = _train_rounds(inputs, fn_args, state)
         for phase in report.phases:
@@ -54,15 +61,21 @@ def run_fn(fn_args) -> None:
             )
         report.write(fn_args.model_run_dir)
         # Before the state goes: a kill while exporting costs the export alone.
-        export(
-            _in_float32(trained.model, settings, len(inputs.classes)),
-            tft.TFTransformOutput(fn_args.transform_output),
-            inputs.classes,
-            fn_args.serving_model_dir,
-        )
+        _export(_in_float32(trained.model, settings, len(inputs.classes)), inputs, fn_args)
         mark_exported(state, fn_args.model_run_dir)
         for folder in sorted(state.rglob(_ACTIVATIONS)):
             shutil.rmtree(folder)
+
+
+def _export(model: keras.Model, inputs: TrainingInputs, fn_args) -> None:
+    """Learns from the validation split how sure the model may be, and exports it with that."""
+    scorer, classes = Scorer(model), inputs.classes
+    validated = validation_rows.ask(scorer, inputs.reader, inputs.validation_files, len(classes))
+    calibration = validation_rows.learn(validated, classes, inputs.settings.serving)
+    evidence = os.path.join(fn_args.serving_model_dir.rpartition("/")[0], EVIDENCE)
+    validation_rows.write_evidence(validated, calibration, classes, evidence)
+    graph = tft.TFTransformOutput(fn_args.transform_output)
+    export(scorer, graph, classes, fn_args.serving_model_dir, calibration)
 
 
 @dataclasses.dataclass(frozen=True)

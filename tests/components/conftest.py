@@ -14,13 +14,23 @@ COLOURS = ("blue", "green", "red")
 
 @pytest.fixture(scope="session")
 def save_model() -> Callable[..., Path]:
-    """`save_model(folder, ...)` writes a SavedModel that names a picture's strongest channel."""
+    """`save_model(folder, ...)` writes a SavedModel that names a picture's strongest channel.
+
+    With `sure_from` it is unsure below that probability, and has the classes from 0.3 on in its
+    label set.
+    """
     import tensorflow as tf
 
     class StandIn(tf.Module):
         """Mean colour, one score per class, softmax."""
 
-        def __init__(self, classes: Sequence[str], blind_to: Sequence[str], fault: str | None):
+        def __init__(
+            self,
+            classes: Sequence[str],
+            blind_to: Sequence[str],
+            fault: str | None,
+            sure_from: float | None,
+        ):
             super().__init__()
             self.classes = tf.constant(list(classes))
             self.scores = tf.constant(
@@ -30,6 +40,7 @@ def save_model() -> Callable[..., Path]:
                 ]
             )
             self.fault = fault
+            self.sure_from = sure_from
 
         def decode(self, data):
             if self.fault == "never refuses":
@@ -51,7 +62,16 @@ def save_model() -> Callable[..., Path]:
             if self.fault == "sum":
                 probabilities *= 0.9
             names = tf.roll(self.classes, 1, 0) if self.fault == "names" else self.classes
-            return {
+            hedges = {}
+            if self.sure_from is not None:
+                in_label_set = probabilities >= 0.3
+                if self.fault == "label not in its set":
+                    in_label_set = ~in_label_set
+                hedges = {
+                    "unsure": tf.reduce_max(probabilities, axis=1) < self.sure_from,
+                    "in_label_set": in_label_set,
+                }
+            return hedges | {
                 "label": tf.gather(self.classes, tf.argmax(probabilities, axis=1)),
                 "probability": tf.reduce_max(probabilities, axis=1),
                 "probabilities": tf.cast(
@@ -67,7 +87,10 @@ def save_model() -> Callable[..., Path]:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
         def from_examples(self, examples):
             spec = {features.IMAGE: tf.io.FixedLenFeature([], tf.string)}
-            return self.answer(tf.io.parse_example(examples, spec)[features.IMAGE])
+            answers = self.answer(tf.io.parse_example(examples, spec)[features.IMAGE])
+            if self.fault == "hedges once":
+                del answers["unsure"]
+            return answers
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
         def transform(self, examples):
@@ -80,8 +103,9 @@ def save_model() -> Callable[..., Path]:
         classes: Sequence[str] = COLOURS,
         blind_to: Sequence[str] = (),
         fault: str | None = None,
+        sure_from: float | None = None,
     ) -> Path:
-        model = StandIn(classes, blind_to, fault)
+        model = StandIn(classes, blind_to, fault, sure_from)
         signatures = {
             "serving_default": model.serve,
             "from_examples": model.from_examples,

@@ -9,6 +9,7 @@ from components.errors import UserError
 from components.predictions import (
     ANSWERS,
     PREDICTIONS_FILE,
+    duplicate_groups,
     fact_columns,
     gather,
     read_predictions,
@@ -98,3 +99,31 @@ def test_what_a_served_model_has_learnt(tmp_path):
     (tmp_path / "pictures.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"pictures\.parquet is damaged: "):
         trained_ids(tmp_path)
+
+
+def test_what_the_model_says_of_its_sureness_is_kept(write):
+    said = [
+        {**row, "unsure": row["label"] == "dog", "in_label_set": [True, row["label"] == "dog"]}
+        for row in ROWS
+    ]
+    found = read_predictions(write(said, pictures=PICTURES))
+    assert found.unsure.tolist() == [False, False, True]
+    assert found.in_label_set.tolist() == [[True, False], [True, False], [True, True]]
+    assert not {"unsure", "in_label_set"} & set(found.pictures), "they are no facts of pictures"
+    part = found.only(np.array([False, True, True]))
+    assert part.unsure.tolist() == [False, True] and part.in_label_set.shape == (2, 2)
+
+
+def test_a_file_from_before_there_was_such_a_thing_is_read(write):
+    folder = write(pictures=PICTURES)
+    table = pq.read_table(folder / PREDICTIONS_FILE).drop(["unsure", "in_label_set"])
+    pq.write_table(table, folder / PREDICTIONS_FILE)
+    found = read_predictions(folder)
+    assert found.unsure is None and found.in_label_set is None
+
+
+def test_groups_are_those_of_the_table_of_pictures(tmp_path):
+    assert duplicate_groups(["a", "b"], tmp_path) == ["a", "b"]
+    pq.write_table(pa.table({"image_id": ["b", "a"], "group": ["g", "g"]}),
+                   tmp_path / "pictures.parquet")  # fmt: skip
+    assert duplicate_groups(["a", "b"], tmp_path) == ["g", "g"]

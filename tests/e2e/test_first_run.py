@@ -63,6 +63,7 @@ def test_what_the_data_gate_found_lies_with_the_pushed_version(first, recipe, ar
         "pictures.parquet",
         "statistics",
         "test_split.json",
+        "validation.parquet",
     }
     table = only(artifacts, "ImageExampleGen/examples/*/pictures.parquet")
     assert (evidence / "pictures.parquet").read_bytes() == table.read_bytes()

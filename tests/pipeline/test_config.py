@@ -56,6 +56,22 @@ def test_a_mistake_in_a_list_of_phases_is_told(override, says):
     assert says in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("min_label_set_coverage", "set serving.label_set: 0.95"),
+        ("min_accuracy_when_sure", "set serving.abstain: {accuracy: 0.99}"),
+        ("min_share_sure", "set serving.abstain: {accuracy: 0.99}"),
+    ],
+)
+def test_a_gate_on_what_the_model_does_not_say_is_refused(key, says):
+    with pytest.raises(RecipeError) as error:
+        load_recipe("digits", [f"evaluation.{key}=0.9"])
+    assert str(error.value) == f"evaluation.{key} needs a model that says so: {says}"
+    asked = ["serving.label_set=0.95", "serving.abstain={accuracy: 0.99}"]
+    assert load_recipe("digits", [f"evaluation.{key}=0.9", *asked]).trainer.serving.learns
+
+
 def test_a_file_of_the_users_own(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nbackbone: {alpha: 0.35, weights: glyphs}\n")

@@ -48,6 +48,18 @@ def test_it_says_what_the_test_split_can_prove(recipe):
     assert notes == ["accuracy 0.95 cannot be proved with about 3 test pictures: it needs 59"]
 
 
+def test_it_says_what_the_validation_split_cannot_teach(recipe):
+    chosen = recipe(
+        "data.split={train: 0.25, validation: 0.5, test: 0.25}", "serving.label_set=0.95"
+    )
+    found = preflight.inspect(chosen, Scope.MACHINE)
+    _, notes = preflight.foresee(chosen, found.source)
+    assert notes[-1] == (
+        "serving.label_set: 0.95 needs 19 validation pictures and there are about 3: every class "
+        "would be in every label set"
+    )
+
+
 def test_the_fingerprint_follows_labelled_and_unlabelled_pictures(recipe, tmp_path, write_pictures):
     write_pictures(tmp_path / "more", per_class=1)
 

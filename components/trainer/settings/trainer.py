@@ -16,6 +16,7 @@ from components.trainer.settings.phases import (
     UnfrozenPhaseSettings,
 )
 from components.trainer.settings.pseudo_labels import PseudoLabelSettings
+from components.trainer.settings.serving import ServingSettings
 
 ALL_LAYERS = "all"
 
@@ -273,6 +274,7 @@ class TrainerSettings(Settings):
     training: TrainingSettings = TrainingSettings()
     distillation: DistillationSettings | None = None
     pseudo_labels: PseudoLabelSettings | None = None
+    serving: ServingSettings = ServingSettings()
     views: int | None = None
     seed: int = 0
 

@@ -1,5 +1,7 @@
 """Gates on the model alone: one case that each passes, and one that it stops, as printed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -158,3 +160,95 @@ def test_every_slice_must_be_proved(gate, answers):
     assert row.message == "lowest: camera=b with 0.0000 of 20 pictures; 0.0000 proved, 0.8 wanted"
     row = gate("accuracy of every slice", labels, given, parts=slices[:1], **settings)
     assert row.verdict == "pass"
+
+
+@pytest.fixture
+def hedged(predict, answers):
+    """`hedged(name, right, wrong, unsure, left_out, **settings)`: a row about a hedging model.
+
+    It is unsure of the last pictures, and `left_out` of the classes are not in their label sets.
+    """
+
+    def hedged(name, right, wrong, unsure=0, left_out=0, **settings):
+        count = right + wrong
+        predictions = predict(*answers(right, wrong))
+        sets = np.ones((count, 3), bool)
+        sets[np.arange(left_out), predictions.labels[:left_out]] = False
+        predictions = dataclasses.replace(
+            predictions, unsure=np.arange(count) >= count - unsure, in_label_set=sets
+        )
+        rows = absolute_gates(predictions, EvaluationSettings(**settings), [])
+        (row,) = [row for row in rows if row.name == name]
+        return row
+
+    return hedged
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "unsure", "verdict", "message"),
+    [
+        (90, 10, 10, "pass", "1.0000 of 90 pictures; 0.9673 proved, 0.95 wanted"),
+        (90, 10, 5, "fail", "0.9474 of 95 pictures; 0.8925 proved, 0.95 wanted"),
+        (
+            90,
+            10,
+            60,
+            "fail",
+            "1.0000 of 40 pictures; 0.9278 proved, 0.95 wanted: too few pictures, 59 faultless "
+            "ones are needed",
+        ),
+        (
+            90,
+            10,
+            100,
+            "fail",
+            "not measured of 0 pictures; 0.0000 proved, 0.95 wanted: too few pictures, 59 "
+            "faultless ones are needed",
+        ),
+    ],
+)
+def test_accuracy_when_sure(hedged, right, wrong, unsure, verdict, message):
+    row = hedged("accuracy when sure", right, wrong, unsure, min_accuracy_when_sure=0.95)
+    assert (row.verdict, row.message) == (verdict, message)
+
+
+@pytest.mark.parametrize(
+    ("unsure", "verdict", "message"),
+    [
+        (10, "pass", "0.9000 of 100 pictures; 0.8363 proved, 0.8 wanted"),
+        (19, "fail", "0.8100 of 100 pictures; 0.7338 proved, 0.8 wanted"),
+    ],
+)
+def test_share_sure(hedged, unsure, verdict, message):
+    row = hedged("share sure", 90, 10, unsure, min_share_sure=0.8)
+    assert (row.verdict, row.message) == (verdict, message)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "verdict", "message"),
+    [
+        (4, "pass", "0.9600 of 100 pictures; 0.9108 proved, 0.9 wanted"),
+        (6, "fail", "0.9400 of 100 pictures; 0.8850 proved, 0.9 wanted"),
+    ],
+)
+def test_label_set_coverage(hedged, left_out, verdict, message):
+    row = hedged("label set coverage", 90, 10, left_out=left_out, min_label_set_coverage=0.9)
+    assert (row.verdict, row.message) == (verdict, message)
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("min_label_set_coverage", "label set coverage"),
+        ("min_accuracy_when_sure", "accuracy when sure"),
+        ("min_share_sure", "share sure"),
+    ],
+)
+def test_a_model_that_does_not_say_how_sure_it_is_fails(gate, answers, setting, name):
+    row = gate(name, *answers(90, 10), **{setting: 0.5})
+    assert row.verdict == "fail" and row.message.startswith("the model does not say so: what the")
+
+
+def test_an_accuracy_when_sure_that_chance_keeps_is_a_warning(hedged):
+    row = hedged("accuracy when sure", 90, 10, 10, min_accuracy_when_sure=0.3)
+    assert row.verdict == "warn" and "knowing nothing gets 0.34" in row.message

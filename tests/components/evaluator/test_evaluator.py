@@ -18,6 +18,7 @@ from components.evaluator import results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.executor import Executor, _why_no_baseline
+from components.evaluator.figures import describe
 from components.evaluator.thumbnails import THUMBNAILS_FILE
 from components.gates import GATES_FILE, read_gates
 from components.predictions import PREDICTIONS_FILE, read_predictions
@@ -33,6 +34,7 @@ def models(tmp_path_factory, save_model) -> Path:
     folder = tmp_path_factory.mktemp("models")
     save_model(folder / "good" / "Format-Serving")
     save_model(folder / "reordered" / "Format-Serving", classes=("red", "blue", "green"))
+    save_model(folder / "hedging" / "Format-Serving", blind_to=["green"], sure_from=0.7)
     save_model(folder / "blind" / "Format-Serving", blind_to=["green"])
     save_model(folder / "dull" / "Format-Serving", blind_to=["green", "red"])
     save_model(folder / "other" / "Format-Serving", classes=("blue", "green", "red", "pink"))
@@ -179,6 +181,31 @@ def test_an_equal_model_is_blessed_also_when_its_classes_have_another_order(eval
     predictions = read_predictions(evaluation.uri)
     assert predictions.classes == ["red", "blue", "green"]
     np.testing.assert_allclose(predictions.candidate, predictions.served, atol=1e-6)
+
+
+def test_what_the_model_says_of_its_sureness_is_judged(evaluate, models, examples):
+    settings = EvaluationSettings(
+        min_label_set_coverage=0.3, min_accuracy_when_sure=0.9, min_share_sure=0.9
+    )
+    blessing, evaluation = evaluate("hedging", "good", settings)
+    records = tf.data.TFRecordDataset(str(next(examples.glob("Split-*/*"))), features.COMPRESSION)
+    batch = tf.constant(list(records.as_numpy_iterator()))
+    model = tf.saved_model.load(str(models / "hedging" / "Format-Serving"))
+    answers = model.signatures["from_examples"](batch)
+    rows = read_predictions(evaluation.uri)
+    assert rows.unsure.sum() == answers["unsure"].numpy().sum() and 0 < rows.unsure.sum() < 42
+    assert rows.in_label_set.sum() == answers["in_label_set"].numpy().sum()
+    np.testing.assert_array_equal(rows.in_label_set, rows.candidate >= 0.3)
+    gates = {gate.name: gate for gate in read_gates(blessing.uri)}
+    assert gates["label set coverage"].verdict == "pass"
+    assert gates["accuracy when sure"].pictures == 42 - rows.unsure.sum()
+    assert gates["share sure"].value == pytest.approx(1 - rows.unsure.mean())
+    assert gates["share sure"].verdict == "fail"
+    overall = results.read_metrics(evaluation.uri).overall
+    assert overall["label_set_coverage"] == pytest.approx(gates["label set coverage"].value)
+    assert describe({"evaluation": [evaluation]}).startswith(
+        "test accuracy 0.6667 of 42 pictures; "
+    )
 
 
 @pytest.fixture(scope="module")

@@ -38,3 +38,14 @@ def test_a_threshold_at_chance_and_an_empty_class_are_said():
         "accuracy 0.5 is no more than what knowing nothing gets (1)",
         "auc 0.4 is no more than what knowing nothing gets (0.5)",
     ]
+
+
+def test_what_is_asked_of_a_sure_model_needs_pictures_too():
+    settings = EvaluationSettings(min_accuracy_when_sure=0.99, min_label_set_coverage=0.9)
+    line, notes = foresee(settings, {"a": 50, "b": 50})
+    assert line.endswith(
+        "label set coverage 0.9 needs 29 faultless ones; accuracy when sure 0.99 needs 299 "
+        "faultless ones"
+    )
+    text = "accuracy when sure 0.99 cannot be proved with about 100 test pictures: it needs 299"
+    assert text in notes

@@ -95,15 +95,17 @@ def test_a_warning_does_not_keep_a_model_from_being_served(node, tmp_path):
     assert node("good", "warn", "pass").get_int_custom_property("pushed") == 1
 
 
-def test_what_the_gates_left_as_evidence_stays_with_the_version(node, tmp_path):
+def test_what_gates_and_trainer_left_as_evidence_stays_with_the_version(node, tmp_path):
     for key in ("model_blessing", "data_blessing"):
         (tmp_path / key / "evidence").mkdir(parents=True)
         (tmp_path / key / "evidence" / key).write_text(key)
+    (tmp_path / "model" / "evidence").mkdir()
+    (tmp_path / "model" / "evidence" / "calibration.json").write_text("{}")
     version = node("model").get_string_custom_property("pushed_version")
     evidence = served_versions.evidence_folder(tmp_path / "serving", version)
     files = {path.name for path in evidence.iterdir()}
-    of_the_gates = {"model_blessing", "data_blessing"}
-    assert files == {"pushed.json", "provenance.json", "gates.json", "README.md"} | of_the_gates
+    left = {"model_blessing", "data_blessing", "calibration.json"}
+    assert files == {"pushed.json", "provenance.json", "gates.json", "README.md"} | left
     assert (evidence / "data_blessing").read_text() == "data_blessing"
     assert (evidence / "provenance.json").read_text() == '{"recipe": {}}'
     assert [gate.name for gate in read_gates(evidence)] == ["load", "last"] * 3

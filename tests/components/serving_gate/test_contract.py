@@ -52,6 +52,25 @@ def test_a_sound_model_passes_every_check(run, model):
     assert gates["parity"].value <= gates["parity"].bound == 1e-4
 
 
+def test_a_model_that_says_how_sure_it_is_passes_too(run, save_model, tmp_path):
+    assert failed(run(save_model(tmp_path / "model", sure_from=0.8))) == set()
+
+
+@pytest.mark.parametrize(
+    ("fault", "checks", "message"),
+    [
+        ("hedges once", {"signatures"}, "output of from_examples: no unsure"),
+        ("label not in its set", {"one picture", "batch"}, "label is not in its own label set"),
+    ],
+)
+def test_what_it_says_of_its_sureness_is_held_to_the_contract(
+    run, save_model, tmp_path, fault, checks, message
+):
+    gates = run(save_model(tmp_path / "model", sure_from=0.8, fault=fault))
+    assert failed(gates) == checks
+    assert any(message in gates[name].message for name in checks)
+
+
 @pytest.mark.parametrize(
     ("fault", "checks", "message"),
     [

@@ -38,6 +38,10 @@ def test_tensorflow_and_keras_are_not_imported():
         ({"training": {"class_weights": {"dogs": 2}}}, r"no class dogs \(did you mean `dog`\?\)"),
         ({"head": {"output": "logit"}}, r"head\.output: `logit` is for two classes"),
         ({"distillation": {"teacher": "x", "classes": ["cat", "dog"]}}, "not know the class fox"),
+        (
+            {"serving": {"abstain": {"accuracy": 0.3}}},
+            r"serving\.abstain\.accuracy: 0\.3 is no more than what knowing nothing gets \(0\.333",
+        ),
     ],
 )
 def test_settings_that_do_not_go_with_the_classes(blocks, says, tmp_path, monkeypatch):

@@ -8,21 +8,28 @@ import tensorflow_transform as tft
 
 from components.classes import read_classes
 from components.graph_check import forbidden_operations
+from components.trainer.calibration import Abstention, Calibration, LabelSets, answer
 from components.trainer.export import export
 from components.trainer.inputs.examples import ExampleReader
 from components.trainer.network.classifier import build_classifier
+from components.trainer.network.scorer import Scorer
 from components.trainer.settings.trainer import BackboneSettings, HeadSettings
 
 CLASSES = ["first", "zweite Klasse", "третий"]
 
 
 @pytest.fixture(scope="module")
-def exported(analyzed, tmp_path_factory):
-    """A SavedModel of a network that answers with three pixels as its logits."""
+def network():
+    """A network that answers with three pixels as its logits."""
     pixels = keras.Input((32, 32, 3))
-    model = keras.Model(pixels, 5.0 * keras.layers.Flatten()(pixels)[:, 1500:1503])
+    return keras.Model(pixels, 5.0 * keras.layers.Flatten()(pixels)[:, 1500:1503])
+
+
+@pytest.fixture(scope="module")
+def exported(analyzed, network, tmp_path_factory):
+    """Its SavedModel."""
     path = str(tmp_path_factory.mktemp("exported") / "model")
-    export(model, tft.TFTransformOutput(analyzed.folder), CLASSES, path)
+    export(Scorer(network), tft.TFTransformOutput(analyzed.folder), CLASSES, path)
     return path
 
 
@@ -89,7 +96,7 @@ def test_a_network_without_a_backbone_of_maps_has_no_signature_explain(signature
 def test_a_classifier_explains_the_answers_that_it_gives(analyzed, tiny_network, tmp_path):
     backbone = BackboneSettings(weights="none", image_size=32)
     model = build_classifier(backbone, HeadSettings(), num_classes=3, steps=10)
-    export(model, tft.TFTransformOutput(analyzed.folder), CLASSES, str(tmp_path / "m"))
+    export(Scorer(model), tft.TFTransformOutput(analyzed.folder), CLASSES, str(tmp_path / "m"))
     assert forbidden_operations(tmp_path / "m") == []
     loaded = tf.saved_model.load(str(tmp_path / "m"))
     images = tf.constant([image for image, _ in analyzed.pictures[:5]])
@@ -114,7 +121,9 @@ def test_bytes_that_are_no_picture_are_an_error_and_the_next_request_is_answered
 def test_one_logit_becomes_two_probabilities(analyzed, tmp_path):
     pixels = keras.Input((32, 32, 3))
     model = keras.Model(pixels, keras.layers.Flatten()(pixels)[:, 1500:1501])
-    export(model, tft.TFTransformOutput(analyzed.folder), ["no", "yes"], str(tmp_path / "m"))
+    export(
+        Scorer(model), tft.TFTransformOutput(analyzed.folder), ["no", "yes"], str(tmp_path / "m")
+    )
     loaded = tf.saved_model.load(str(tmp_path / "m"))
     image = tf.constant([analyzed.pictures[0][0]])
     answer = loaded.signatures["serving_default"](image)
@@ -131,3 +140,47 @@ def test_it_only_computes(exported):
 
 def test_the_classes_travel_with_the_model(exported):
     assert read_classes(exported) == CLASSES
+
+
+LEARNT = Calibration(
+    temperature=2.5,
+    abstention=Abstention(0.9, 0.95, sure_above=0.3, sure=30, right=30, proved=0.905),
+    label_sets=LabelSets(0.9, least_log_probability=-1.2, mean_size=2.0, validation_coverage=0.9),
+)
+
+
+@pytest.mark.parametrize(
+    "learnt",
+    [
+        LEARNT,
+        # Nothing was proved: unsure of everything, and every class is in the set.
+        Calibration(
+            abstention=Abstention(0.9, 0.95, None, 0, 0, 0.0),
+            label_sets=LabelSets(0.9, None, 3.0, 1.0),
+        ),
+    ],
+)
+def test_the_graph_says_what_was_learnt(analyzed, network, tmp_path, learnt):
+    graph = tft.TFTransformOutput(analyzed.folder)
+    scorer = Scorer(network)
+    export(scorer, graph, CLASSES, str(tmp_path / "m"), learnt)
+    assert forbidden_operations(tmp_path / "m") == []
+    ((pixels, _),) = ExampleReader(graph, batch_size=48).view_batches([analyzed.file], 48)
+    wanted = answer(scorer.logits(pixels).numpy(), learnt)
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    images = tf.constant([image for image, _ in analyzed.pictures])
+    for signature, batch in (
+        ("serving_default", images),
+        ("from_examples", tf.constant(records(analyzed))),
+    ):
+        answers = loaded.signatures[signature](batch)
+        np.testing.assert_allclose(answers["probabilities"], wanted.probabilities, atol=1e-6)
+        assert (answers["unsure"].dtype, answers["in_label_set"].dtype) == (tf.bool, tf.bool)
+        np.testing.assert_array_equal(answers["unsure"], wanted.unsure)
+        np.testing.assert_array_equal(answers["in_label_set"], wanted.in_label_set)
+        best = wanted.probabilities.argmax(axis=1)
+        assert [name.decode() for name in answers["label"].numpy()] == [CLASSES[b] for b in best]
+    if learnt is LEARNT:
+        assert 0 < wanted.unsure.sum() < 48 and 48 < wanted.in_label_set.sum() < 48 * 3
+    else:
+        assert wanted.unsure.all() and wanted.in_label_set.all()

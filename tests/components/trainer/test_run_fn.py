@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from components import progress
 from components.errors import UserError
+from components.predictions import VALIDATION_FILE, read_predictions
 from components.trainer import run_fn as entry_point
 from components.trainer.export import export_bytes
 from components.trainer.fitting.resume import discard_published
@@ -20,6 +21,7 @@ from components.trainer.network.classifier import build_classifier
 from components.trainer.run_fn import run_fn
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.pseudo_labels import PseudoLabelSettings
+from components.trainer.settings.serving import ServingSettings
 from components.trainer.settings.trainer import (
     BackboneSettings,
     PhaseSettings,
@@ -173,7 +175,7 @@ def test_a_kill_or_a_full_disk_while_exporting_costs_no_epoch(
             fn_args[key] = str(tmp_path / name)
             (tmp_path / name).mkdir()
         run_fn(SimpleNamespace(**fn_args))
-    assert tasks == [], "no encoding and no epoch is done twice"
+    assert set(tasks) == {"validating"}, "no encoding and no epoch is done twice"
     report = TrainingReport.read(tmp_path / "run2")
     assert [p.history for p in report.phases] == [p.history for p in phases(whole)]
     variables = "variables/variables.data-00000-of-00001"
@@ -332,7 +334,8 @@ def test_training_and_validation_read_their_own_files(uneven, analyzed, tmp_path
         batch_size=17,
         phases=[{"name": "head", "epochs": 1, "optimizer": "sgd", "learning_rate": 1e-9}],
     )
-    settings = SETTINGS.model_copy(update={"training": training, "views": 1})
+    serving = ServingSettings(calibrate=True, abstain={"accuracy": 0.9}, label_set=0.5)
+    settings = SETTINGS.model_copy(update={"training": training, "views": 1, "serving": serving})
     fn_args = arguments(analyzed, tmp_path, settings)
     fn_args.update(train_files=[uneven.train], eval_files=[uneven.validation])
     run_fn(SimpleNamespace(**fn_args))
@@ -341,11 +344,24 @@ def test_training_and_validation_read_their_own_files(uneven, analyzed, tmp_path
     for name, count in (("accuracy", 17), ("val_accuracy", 6)):
         right = head.history[name][0] * count
         assert right == pytest.approx(round(right), abs=1e-3), name
-    assert head.history["val_accuracy"][0] == validation_accuracy(tmp_path / "model", uneven)
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    signature = loaded.signatures["from_examples"]
+    assert head.history["val_accuracy"][0] == validation_accuracy(signature, uneven)
+    # The rows of the validation split, and what was learnt from them, go with the model.
+    rows = read_predictions(tmp_path / "evidence", VALIDATION_FILE)
+    right = rows.candidate.argmax(axis=1) == rows.labels
+    assert right.mean() == pytest.approx(head.history["val_accuracy"][0])
+    learnt = json.loads((tmp_path / "evidence" / "calibration.json").read_text())
+    assert learnt["pictures"] == 6 and learnt["temperature"] > 0
+    assert learnt["abstention"]["sure_above"] is None, "6 pictures prove no accuracy of 0.9"
+    (record,) = tf.data.TFRecordDataset(uneven.validation, "GZIP").take(1).as_numpy_iterator()
+    answers = signature(tf.constant([record]))
+    assert answers["unsure"].numpy().all() and answers["in_label_set"].shape == [1, 3]
+    served, candidate = answers["probabilities"].numpy(), rows.candidate
+    assert abs(candidate - served).max(axis=1).min() < 1e-5, "one of them is this picture's"
 
 
-def validation_accuracy(model: Path, uneven) -> float:
-    signature = tf.saved_model.load(str(model)).signatures["from_examples"]
+def validation_accuracy(signature, uneven) -> float:
     records = list(tf.data.TFRecordDataset(uneven.validation, "GZIP").as_numpy_iterator())
     labels = [
         tf.train.Example.FromString(record).features.feature["label"].bytes_list.value[0]

@@ -23,6 +23,7 @@ from components.trainer.network.initial_weights import (
     pretrained_network,
     without_weights,
 )
+from components.trainer.network.scorer import Scorer
 from components.trainer.settings.trainer import BackboneSettings, HeadSettings
 
 
@@ -136,7 +137,7 @@ def graft_model(analyzed, tmp_path_factory):
     """A served classifier, and the weights of its backbone."""
     model = build_classifier(settings("none", image_size=32), HeadSettings(), 3, steps=1)
     folder = tmp_path_factory.mktemp("served") / "1"
-    export(model, tft.TFTransformOutput(analyzed.folder), ["a", "b", "c"], str(folder))
+    export(Scorer(model), tft.TFTransformOutput(analyzed.folder), ["a", "b", "c"], str(folder))
     return folder, model.get_layer("backbone").network.get_weights()
 
 

@@ -16,6 +16,7 @@ from components.trainer.inputs.frozen_prefix import deepest_frozen_tensor
 from components.trainer.inputs.phase_inputs import Splits, phase_inputs
 from components.trainer.network import saved_model
 from components.trainer.network.classifier import build_classifier, count_parameters
+from components.trainer.network.scorer import Scorer
 from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
@@ -170,7 +171,7 @@ def test_it_is_trained_on_from_the_cache_and_its_export_needs_nothing_else(
     assert result.history["loss"][-1] < result.history["loss"][0]
     assert count_parameters(model).trainable == 5 * 3 + 3
 
-    export(model, output, ["a", "b", "c"], str(tmp_path / "served"))
+    export(Scorer(model), output, ["a", "b", "c"], str(tmp_path / "served"))
     assert forbidden_operations(tmp_path / "served") == []
     ((pixels, _),) = ExampleReader(output, 48).view_batches([analyzed.file], 48)
     expected = tf.nn.softmax(model(pixels, training=False))

@@ -1,0 +1,125 @@
+"""The rows of the validation split, and what is refused before a training."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import scipy.special
+import tensorflow as tf
+
+from components import features
+from components.errors import UserError
+from components.predictions import VALIDATION_FILE, read_predictions
+from components.trainer import validation_rows
+from components.trainer.calibration import CALIBRATION_FILE
+from components.trainer.settings.serving import ServingSettings
+from components.trainer.validation_rows import Validated, check_serving, learn, write_evidence
+
+CLASSES = ["cat", "dog"]
+
+
+@pytest.fixture
+def validated(tmp_path) -> Validated:
+    """40 pictures, of which the last ten are copies of the first."""
+    random = np.random.default_rng(0)
+    count = 40
+    labels = random.integers(0, 2, count)
+    logits = random.standard_normal((count, 2)).astype(np.float32)
+    logits[np.arange(count), labels] += 9
+    # Wrong, and unsure of it.
+    logits[[0, 30], labels[0]], logits[[0, 30], 1 - labels[0]] = 0.0, 0.01
+    labels[30] = labels[0]
+    ids = [f"id{number:02d}" for number in range(count)]
+    texts = {
+        features.IMAGE_ID: ids,
+        features.PATH: [f"{number:02d}.png" for number in reversed(range(count))],
+        features.LABEL: [CLASSES[label] for label in labels],
+    }
+    examples = tmp_path / "examples"
+    examples.mkdir()
+    groups = [f"id{number % 30:02d}" for number in range(count)]
+    table = {"image_id": ids, "path": texts["path"], "group": groups, "width": [9] * count}
+    pq.write_table(pa.table(table), examples / features.PICTURES_FILE)
+    return Validated(texts, labels, logits, examples)
+
+
+def test_the_rows_are_those_of_the_evaluator_and_what_was_learnt_lies_beside_them(
+    validated, tmp_path
+):
+    settings = ServingSettings(calibrate=True, abstain={"accuracy": 0.9}, label_set=0.9)
+    found = learn(validated, CLASSES, settings)
+    folder = tmp_path / "model" / "evidence"
+    write_evidence(validated, found, CLASSES, str(folder))
+    rows = read_predictions(folder, VALIDATION_FILE)
+    assert rows.classes == CLASSES and rows.served is None
+    assert rows.pictures["path"].tolist() == sorted(validated.texts["path"])
+    assert len(np.unique(rows.groups)) == 30 and rows.pictures["width"].tolist() == [9] * 40
+    np.testing.assert_array_equal(rows.labels, validated.labels[::-1])
+    scaled = scipy.special.softmax(validated.logits[::-1] / found.temperature, axis=1)
+    np.testing.assert_allclose(rows.candidate, scaled, rtol=1e-5)
+    assert rows.unsure.dtype == bool and rows.in_label_set.shape == (40, 2)
+    assert np.flatnonzero(rows.unsure[::-1]).tolist() == [0, 30]
+    evidence = json.loads((folder / CALIBRATION_FILE).read_text())
+    assert (evidence["pictures"], evidence["copies"]) == (30, 10)
+    assert evidence["temperature"] == found.temperature
+
+
+def test_without_the_block_there_are_the_rows_alone(validated, tmp_path):
+    found = learn(validated, CLASSES, ServingSettings())
+    write_evidence(validated, found, CLASSES, str(tmp_path / "evidence"))
+    assert [path.name for path in (tmp_path / "evidence").iterdir()] == [VALIDATION_FILE]
+    rows = read_predictions(tmp_path / "evidence", VALIDATION_FILE)
+    assert rows.unsure is None and rows.in_label_set is None
+    softmax = scipy.special.softmax(validated.logits[::-1], axis=1)
+    np.testing.assert_allclose(rows.candidate, softmax, rtol=1e-5)
+
+
+def test_what_cannot_be_had_is_said_aloud(validated, caplog):
+    found = learn(validated, CLASSES, ServingSettings(abstain={"accuracy": 0.99}))
+    assert found.abstention.sure_above is None
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.endswith("so the model is unsure of every picture")
+
+
+def test_answers_that_are_not_finite_stop_it(monkeypatch):
+    monkeypatch.setattr(
+        validation_rows, "text_features", lambda files, names: {name: ["x"] for name in names}
+    )
+    pixels = tf.zeros([1, 4, 4, 3])
+    reader = SimpleNamespace(view_batches=lambda files, count: [(pixels, tf.constant([0]))])
+    scorer = SimpleNamespace(logits=lambda pixels: tf.constant([[float("nan"), 0.0]]))
+    with pytest.raises(UserError, match=r"answers for validation pictures are not all finite$"):
+        validation_rows.ask(scorer, reader, ["/examples/Split-validation/a.gz"], 2)
+
+
+def test_the_folder_of_the_examples_is_found(monkeypatch):
+    monkeypatch.setattr(
+        validation_rows, "text_features", lambda files, names: {name: [] for name in names}
+    )
+    reader = SimpleNamespace(view_batches=lambda files, count: [])
+    found = validation_rows.ask(None, reader, ["/examples/Split-validation/a.gz"], 2)
+    assert found.examples == Path("/examples") and found.logits.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "settings", "message"),
+    [
+        ([], {"calibrate": True}, "serving: the validation split is empty, and what the block as"),
+        (
+            ["cat"] * 9 + ["dog"],
+            {"abstain": {"accuracy": 0.9}},
+            r"serving.abstain.accuracy: 0.9 is no more than what knowing nothing gets \(0.9\)",
+        ),
+    ],
+)
+def test_what_cannot_be_learnt_is_found_before_the_training(labels, settings, message):
+    with pytest.raises(UserError, match=message):
+        check_serving(ServingSettings(**settings), CLASSES, labels)
+
+
+def test_an_empty_split_does_no_harm_where_nothing_is_learnt():
+    check_serving(ServingSettings(), CLASSES, [])
