@@ -199,7 +199,7 @@ def time_added() -> None:
             spec = tf.TensorSpec([None, classes])
             took = []
             for known in (calibration.Calibration(), learnt):
-                                names = [str(number) for number in range(classes)]
+                names = [str(number) for number in range(classes)]
                 module = ServingModule(SimpleNamespace(), transform, names, known)
                 ask = tf.function(module._answers, input_signature=[spec])
                 times = []

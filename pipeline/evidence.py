@@ -9,6 +9,7 @@ from components import served_versions
 from components.errors import UserError
 from components.gates import GATES_FILE, Gate, read_gates
 from components.served_versions import PROVENANCE_FILE, PushRecord
+from components.trainer.calibration import CALIBRATION_FILE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,17 +20,21 @@ class Evidence:
         record: of its push; None for versions of earlier releases.
         provenance: see `pipeline.provenance`; empty where nothing is known.
         gates: the rows that let it through; empty where they are not known.
+        calibration: content of `calibration.json`, see `components.trainer.calibration`; empty
+            where the model does not say how sure it is.
     """
 
     record: PushRecord | None
     provenance: dict[str, Any]
     gates: list[Gate]
+    calibration: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
         """The same as data; gates by their names."""
         gates = {gate.name: gate.as_row() for gate in self.gates}
         digest = self.record.digest if self.record else None
-        return {"digest": digest, "provenance": self.provenance, "gates": gates}
+        known = {"digest": digest, "provenance": self.provenance, "gates": gates}
+        return known | ({"calibration": self.calibration} if self.calibration else {})
 
 
 def read_evidence(destination: Path, version: str) -> Evidence:
@@ -39,14 +44,15 @@ def read_evidence(destination: Path, version: str) -> Evidence:
         UserError: a file is damaged; the text names it.
     """
     folder = served_versions.evidence_folder(destination, version)
-    provenance, gates = {}, []
+    found, gates = {}, []
     try:
-        file = folder / PROVENANCE_FILE
-        if file.exists():
-            provenance = json.loads(file.read_text(encoding="utf-8"))
+        for name in (PROVENANCE_FILE, CALIBRATION_FILE):
+            file = folder / name
+            found[name] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         file = folder / GATES_FILE
         if file.exists():
             gates = read_gates(folder)
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{file} is damaged: what version {version} left is not known") from error
-    return Evidence(served_versions.read_push_record(destination, version), provenance, gates)
+    record = served_versions.read_push_record(destination, version)
+    return Evidence(record, found[PROVENANCE_FILE], gates, found[CALIBRATION_FILE])

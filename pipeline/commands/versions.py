@@ -234,6 +234,18 @@ def _summary(version: Version, evidence: Evidence) -> Iterator[tuple[str, object
         git = provenance["git"]
         if git:
             yield "git", git["revision"] + (", with changes" if git["dirty"] else "")
+    yield from _sureness(evidence.calibration)
+
+
+def _sureness(calibration: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the model was taught to say of how sure it is."""
+    if temperature := calibration.get("temperature"):
+        yield "temperature", f"{temperature:.3f}"
+    if abstention := calibration.get("abstention"):
+        told = f"{abstention['sure']:,} of {calibration['pictures']:,} validation pictures"
+        yield "sure of", f"{told}; accuracy {abstention['proved']:.4f} proved"
+    if sets := calibration.get("label_sets"):
+        yield "label set", f"{sets['coverage']:g} covered by {sets['mean_size']:.2f} classes"
 
 
 def _flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:

@@ -92,6 +92,10 @@ def destination(tmp_path):
             "git": {"revision": "abc", "dirty": True},
         }
         (found / "provenance.json").write_text(json.dumps(facts))
+        if name == "3":
+            learnt = {"temperature": 1.5, "pictures": 400, "label_sets": None}
+            learnt["abstention"] = {"sure": 300, "proved": 0.9901}
+            (found / "calibration.json").write_text(json.dumps(learnt))
         write_gates(found, [Gate("accuracy", "pass", 0.9 + rate / 10, 0.8, f"{rate} of all")])
         push(model, destination, served_state(destination), [found])
     return destination
@@ -112,6 +116,8 @@ def test_what_is_known_of_the_served_version_is_shown(graft):
     text = graft(show_version, None, False)
     for words in ("/3", "tiny", "/pictures", "graft 1.0", "abc, with changes", "0.2 of all"):
         assert words in text, words
+    assert "300 of 400 validation pictures; accuracy 0.9901 proved" in text and "1.500" in text
+    assert "label set" not in text
     known = json.loads(graft(show_version, "2", True))
     assert known["version"] == "2" and not known["served"]
     assert known["provenance"]["recipe"]["rate"] == 0.1
@@ -127,6 +133,13 @@ def test_of_an_earlier_release_little_is_known_and_that_is_said(graft):
 def test_a_difference_is_told_by_the_key_of_what_differs(graft):
     found = json.loads(graft(diff_versions, "2", "3", True))
     assert found.pop("digest")
+    assert found.pop("calibration.temperature") == [None, 1.5]
+    assert {key for key in found if key.startswith("calibration")} == {
+        "calibration.pictures",
+        "calibration.abstention.sure",
+        "calibration.abstention.proved",
+    }
+    found = {key: value for key, value in found.items() if not key.startswith("calibration")}
     assert found == {
         "provenance.recipe.rate": [0.1, 0.2],
         "gates.accuracy.value": [pytest.approx(0.91), pytest.approx(0.92)],
@@ -172,7 +185,7 @@ def flip_a_byte(file: Path) -> None:
 
 @pytest.mark.parametrize("file", ["3/saved_model.pb", "evidence/3/gates.json"])
 def test_a_flipped_byte_is_named(graft, destination, file):
-    assert graft(verify, None, None).endswith("/3: all 3 files are those that were pushed\n")
+    assert graft(verify, None, None).endswith("/3: all 4 files are those that were pushed\n")
     flip_a_byte(destination / file)
     named = file.replace("3/s", "3: s").replace(".", "[.]")
     with pytest.raises(UserError, match=rf"{named} (is not what was pushed|is not as it was)"):
@@ -185,7 +198,7 @@ def test_a_record_of_an_earlier_release_knows_no_single_files(graft, destination
     fields = json.loads(record.read_text())
     assert set(fields.pop("files")) == {"saved_model.pb"}
     record.write_text(json.dumps(fields))
-    assert "all 3 files" in graft(verify, "3", None)
+    assert "all 4 files" in graft(verify, "3", None)
     flip_a_byte(destination / "3" / "saved_model.pb")
     with pytest.raises(UserError, match=r"/3: its files are not those that were pushed"):
         graft(verify, "3", None)
