@@ -34,7 +34,7 @@ lint: $(VENV)/.installed ## Check style and the direction of imports
 	@$(BIN)/lint-imports --no-cache
 
 lock: $(VENV)/.installed ## Pin the dependencies with hashes; UPGRADE=1: the newest ones
-	@tools/lock.sh $(BIN)/uv $(if $(UPGRADE),--upgrade)
+	@tools/lock.sh $(BIN)/uv requirements $(if $(UPGRADE),--upgrade)
 
 image: ## Show how to build the image with Docker or Buildah, and write its SBOM; IMAGE=NAME:TAG VARIANT=cpu|gpu
 	@tools/image.sh $(or $(IMAGE),registry.example.com/graft:0.1.0) $(or $(VARIANT),cpu)

@@ -44,3 +44,8 @@ def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
     """
     with atomic_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def cache_folder() -> Path:
+    """Where what was downloaded is kept: `$GRAFT_CACHE`, or else `~/.cache/graft`; absolute."""
+    return Path(os.environ.get("GRAFT_CACHE") or "~/.cache/graft").expanduser().absolute()

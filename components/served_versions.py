@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -29,7 +30,7 @@ EVIDENCE = "evidence"
 HIGHEST_NUMBER = 2**63 - 1
 PROVENANCE_FILE = "provenance.json"
 EVIDENCE_SIGNATURE = "evidence.sig"
-_PUSH_FILE = "pushed.json"
+PUSH_FILE = "pushed.json"
 # Earlier releases went by it, though no server does.
 _CHAMPION_FILE = "champion"
 _BLOCK_BYTES = 1 << 20
@@ -43,14 +44,14 @@ class Version:
 
     Attributes:
         name: the number, in digits.
-        path: of the folder.
+        path: of the folder; of a version in an object store its address.
         is_champion: whether it is the one that is served: the newest.
         size_bytes: of all its files.
         record: of its push; None for versions of earlier releases.
     """
 
     name: str
-    path: Path
+    path: Path | str
     is_champion: bool
     size_bytes: int
     record: "PushRecord | None"
@@ -136,14 +137,25 @@ def find_version(destination: str | os.PathLike, name: str | None = None) -> Ver
     Raises:
         UserError: there is no such version, or as of `list_versions`.
     """
-    versions = {version.name: version for version in list_versions(destination)}
+    return pick(destination, list_versions(destination), name)
+
+
+def pick(
+    destination: str | os.PathLike, versions: Sequence[Version], name: str | None = None
+) -> Version:
+    """A version among those of a destination; see `find_version`.
+
+    Raises:
+        UserError: it is not among them.
+    """
     if not versions:
         raise UserError(f"nothing is served at {destination} yet")
     if name is None:
-        return list(versions.values())[-1]
-    if name not in versions:
-        raise UserError(f"{destination} has no version {name} (there are: {', '.join(versions)})")
-    return versions[name]
+        return versions[-1]
+    by_name = {version.name: version for version in versions}
+    if name not in by_name:
+        raise UserError(f"{destination} has no version {name} (there are: {', '.join(by_name)})")
+    return by_name[name]
 
 
 def champion(destination: str | os.PathLike) -> Version | None:
@@ -212,24 +224,39 @@ def file_digests(folder: Path) -> dict[str, str]:
 def evidence_digests(folder: Path) -> dict[str, str]:
     """`file_digests` of a folder of evidence, without the record of the push and what signs it."""
     digests = file_digests(folder)
-    return {name: digests[name] for name in digests.keys() - {_PUSH_FILE, EVIDENCE_SIGNATURE}}
+    return {name: digests[name] for name in digests.keys() - {PUSH_FILE, EVIDENCE_SIGNATURE}}
 
 
 def write_push_record(folder: Path, record: PushRecord) -> None:
     """Writes the record into a folder of evidence."""
     fields = dataclasses.asdict(record)
     fields["pushed_at"] = record.pushed_at.isoformat()
-    write_atomically(folder / _PUSH_FILE, json.dumps(fields, indent=2))
+    write_atomically(folder / PUSH_FILE, json.dumps(fields, indent=2))
 
 
 def read_push_record(destination: str | os.PathLike, version: str) -> PushRecord | None:
     """What was noted of a version when it was pushed; None for those of earlier releases."""
-    file = evidence_folder(destination, version) / _PUSH_FILE
+    file = evidence_folder(destination, version) / PUSH_FILE
     try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
-        return PushRecord(**{**fields, "pushed_at": datetime.fromisoformat(fields["pushed_at"])})
+        return parse_push_record(file.read_bytes(), file, version)
     except FileNotFoundError:
         return None
+
+
+def parse_push_record(content: bytes, file: str | os.PathLike, version: str) -> PushRecord:
+    """The record of a push.
+
+    Args:
+        content: of its file.
+        file: where that lies.
+        version: that was pushed.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        fields = json.loads(content)
+        return PushRecord(**{**fields, "pushed_at": datetime.fromisoformat(fields["pushed_at"])})
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{file} is damaged: remove it, and version {version} is known by its files alone"
@@ -245,13 +272,26 @@ def taken_back(destination: str | os.PathLike) -> dict[str, str]:
     Raises:
         UserError: a record of a push is damaged.
     """
-    withdrawn: dict[str, str] = {}
-    for number in sorted(_recorded_numbers(destination)):
-        if record := read_push_record(destination, str(number)):
-            if record.taken_back:
-                withdrawn[record.taken_back] = str(number)
-            withdrawn.pop(record.digest, None)
-    return withdrawn
+    numbers = map(str, sorted(_recorded_numbers(destination)))
+    return withdrawn((number, read_push_record(destination, number)) for number in numbers)
+
+
+def withdrawn(records: Iterable[tuple[str, PushRecord | None]]) -> dict[str, str]:
+    """The models that a rollback replaced and that have not been served again since.
+
+    Args:
+        records: of all versions, oldest first, with their numbers.
+
+    Returns:
+        As `taken_back`.
+    """
+    found: dict[str, str] = {}
+    for version, record in records:
+        if record and record.taken_back:
+            found[record.taken_back] = version
+        if record:
+            found.pop(record.digest, None)
+    return found
 
 
 def find_change(version: Version) -> str:

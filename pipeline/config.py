@@ -11,6 +11,7 @@ from typing import Any
 
 import pydantic
 
+from components import destinations
 from components.data_gate.config import DataGateSettings
 from components.errors import UserError
 from components.evaluator.config import EvaluationSettings
@@ -122,9 +123,12 @@ class Recipe(Settings):
         return Path(self.workspace) / self.name
 
     @property
-    def push_destination(self) -> Path:
-        """Where served versions live."""
-        return Path(self.push.destination) if self.push.destination else self.folder / "serving"
+    def push_destination(self) -> Path | str:
+        """Where served versions live: a folder, or an address in an object store."""
+        destination = self.push.destination
+        if destinations.is_bucket(destination):
+            return destination
+        return Path(destination) if destination else self.folder / "serving"
 
 
 def recipe_names() -> list[str]:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from components import served_versions
+from components import destinations
 from components.errors import UserError
 from components.gates import GATES_FILE, Gate, read_gates
 from components.served_versions import PROVENANCE_FILE, PushRecord
@@ -37,13 +37,20 @@ class Evidence:
         return known | ({"calibration": self.calibration} if self.calibration else {})
 
 
-def read_evidence(destination: Path, version: str) -> Evidence:
+def read_evidence(destination: Path | str, version: str) -> Evidence:
     """Reads the evidence of a version; what earlier releases did not leave is empty.
 
     Raises:
         UserError: a file is damaged; the text names it.
     """
-    folder = served_versions.evidence_folder(destination, version)
+    record = destinations.read_push_record(destination, version)
+    with destinations.open_evidence(destination, version) as folder:
+        found, gates = _read(folder, version)
+    return Evidence(record, found[PROVENANCE_FILE], gates, found[CALIBRATION_FILE])
+
+
+def _read(folder: Path, version: str) -> tuple[dict[str, Any], list[Gate]]:
+    """The JSON files by name, and the gates."""
     found, gates = {}, []
     try:
         for name in (PROVENANCE_FILE, CALIBRATION_FILE):
@@ -54,5 +61,4 @@ def read_evidence(destination: Path, version: str) -> Evidence:
             gates = read_gates(folder)
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{file} is damaged: what version {version} left is not known") from error
-    record = served_versions.read_push_record(destination, version)
-    return Evidence(record, found[PROVENANCE_FILE], gates, found[CALIBRATION_FILE])
+    return found, gates

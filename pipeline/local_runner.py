@@ -22,7 +22,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types import Artifact
 
-from components import served_versions
+from components import destinations
 from components.example_gen.splitting import split_ledger
 from components.gates import Gate, failed, read_gates
 from components.trainer.fitting import resume
@@ -56,8 +56,8 @@ def run_local(recipe: Recipe, listener: Listener, found: Inspection | None = Non
         UserError: the recipe asks for something that is not there; nothing has been run.
     """
     found = found or preflight.inspect(recipe, Scope.MACHINE)
-    destination = str(recipe.push_destination.absolute())
-    served_versions.check_writable(destination)
+    destination = destinations.absolute(recipe.push_destination)
+    destinations.check_writable(destination)
     result = _conclude(_run(recipe, listener, found))
     _check_served(result, destination)
     return result
@@ -90,7 +90,7 @@ def _run(
     recipe: Recipe, listener: Listener, found: Inspection, last_node: str = ""
 ) -> dict[str, Outputs]:
     preflight.check_network(recipe)
-    destination = recipe.push_destination.absolute()
+    destination = destinations.absolute(recipe.push_destination)
     folder = recipe.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     if notice := set_aside_if_damaged(folder):
@@ -111,12 +111,12 @@ def _run(
     pipeline = create_pipeline(
         recipe.replaced(data=data),
         pipeline_root=str(folder / artifact_manifests.ARTIFACTS),
-        push_destination=str(destination),
+        push_destination=destination,
         schema_file=str(
             write_schema(found.source.classes, folder / "schemas", found.source.columns)
         ),
         provenance=provenance(recipe, inputs),
-        served_fingerprint=served_versions.fingerprint(destination),
+        served_fingerprint=destinations.fingerprint(destination),
         **inputs,
     )
     runner = _Runner(listener, folder, database, recipe.beam.pipeline_args(), last_node)
@@ -250,8 +250,7 @@ def _check_served(result: RunResult, destination: str) -> None:
         RunError: it is not the model that the run says it is.
     """
     claimed = result.already_served or Path(result.pushed_path).name
-    champion = served_versions.champion(destination)
-    served = champion.name if champion else ""
+    served = destinations.served_state(destination).champion
     if claimed and claimed != served:
         now = f"version {served}" if served else "nothing"
         raise RunError(f"version {claimed} was served, but {destination} serves {now} by now")

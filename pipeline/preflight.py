@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from components import features
+from components import destinations, features
 from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.example_gen.fixes import Fix, check_classes, read_fixes
@@ -76,13 +76,16 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
 
     Raises:
         UserError: something that the recipe names is not there or does not go with the rest.
-        OSError: a folder cannot be written.
+        OSError: a folder cannot be written, or an object store does not answer or refuses.
     """
     recipe.beam.check_reach(in_cluster=scope is Scope.CLUSTER)
     if scope is Scope.CLUSTER:
         return Inspection()
     _check_folder("workspace", recipe.folder)
-    _check_folder("push.destination", recipe.push_destination)
+    if destinations.is_bucket(recipe.push_destination):
+        destinations.check_readable(recipe.push_destination)
+    else:
+        _check_folder("push.destination", recipe.push_destination)
     if recipe.push.sign:
         signing.check_key(recipe.push.sign.key)
     checks.check_files(recipe.trainer)

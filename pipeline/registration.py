@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Coroutine
 from typing import Any
 
+from components import destinations
 from components.classes import read_classes
 from components.errors import UserError
 from components.served_versions import Version
@@ -28,10 +29,11 @@ class RegistryError(ConnectionError):
     """The registry did not answer, or refused; one line for the user."""
 
 
-def facts_of(version: Version) -> Facts:
+def facts_of(destination: destinations.Destination, version: Version) -> Facts:
     """What a version has left to be known by: its digest, classes, gates and origin.
 
     Args:
+        destination: where it lies.
         version: a served one.
 
     Returns:
@@ -40,8 +42,9 @@ def facts_of(version: Version) -> Facts:
     Raises:
         UserError: a file of it is damaged.
     """
-    facts: Facts = {"classes": ", ".join(read_classes(version.path))}
-    evidence = read_evidence(version.path.parent, version.name)
+    with destinations.open_version(destination, version) as copy:
+        facts: Facts = {"classes": ", ".join(read_classes(copy.path))}
+    evidence = read_evidence(destination, version.name)
     if evidence.record:
         facts |= {
             "digest": evidence.record.digest,

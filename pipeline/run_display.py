@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from components.destinations import place_of
 from components.progress import Epoch
 from components.progress import Progress as Step
 from pipeline.console import plain, say
@@ -54,7 +55,7 @@ class Display(Listener, Protocol):
     def epoch(self, epoch: Epoch) -> None:
         """An epoch has ended: a watcher of `components.progress`."""
 
-    def run_ended(self, result: RunResult, destination: Path) -> None:
+    def run_ended(self, result: RunResult, destination: Path | str) -> None:
         """How the run ended that served, or did not, in a folder of versions."""
 
     def run_failed(self, message: str) -> None:
@@ -154,13 +155,15 @@ class RunDisplay:
             soft_wrap=True,
         )
 
-    def run_ended(self, result: RunResult, destination: Path) -> None:
+    def run_ended(self, result: RunResult, destination: Path | str) -> None:
         """Prints the gates, and what is served now."""
         self._console.print(gates_table(result.gates, self._unfold))
         if result.pushed_path:
             text = f"[green]Pushed[/] to {plain(result.pushed_path)}"
         elif result.already_served:
-            text = f"[green]Served already[/] as {plain(destination / result.already_served)}"
+            text = (
+                f"[green]Served already[/] as {plain(place_of(destination, result.already_served))}"
+            )
         else:
             text = f"[red]Not pushed.[/] What {plain(destination)} serves is as it was."
         self._console.print(text, soft_wrap=True, highlight=False)

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from components.destinations import place_of
 from components.progress import Epoch
 from components.progress import Progress as Step
 from pipeline.run_result import NodeReport, RunResult
@@ -86,14 +87,14 @@ class RunEvents:
         )
         self._node = None
 
-    def run_ended(self, result: RunResult, destination: Path) -> None:
+    def run_ended(self, result: RunResult, destination: Path | str) -> None:
         """Event `run_ended`."""
         served = result.already_served
         self._print(
             "run_ended",
             succeeded=result.succeeded,
             pushed=result.pushed_path or None,
-            already_served=str(destination / served) if served else None,
+            already_served=place_of(destination, served) if served else None,
             gates=[{"node": gate.node, **gate.as_row()} for gate in result.gates],
         )
 

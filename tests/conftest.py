@@ -143,14 +143,85 @@ def serve_s3() -> Iterator[Callable]:
             server = moto_server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
             server.start()
             stack.callback(server.stop)
-            host, port = server.get_host_and_port()
-            patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-            patch.setenv("AWS_ACCESS_KEY_ID", "key")
-            patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            _name_s3(patch, server)
             return server
 
         yield serve
+
+
+def _name_s3(patch: pytest.MonkeyPatch, server) -> None:
+    host, port = server.get_host_and_port()
+    patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    patch.setenv("AWS_ACCESS_KEY_ID", "key")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture(scope="session")
+def s3_server(serve_s3):
+    """One server for all tests that do not stop it; it takes half a second to end one."""
+    with pytest.MonkeyPatch.context() as patch:
+        return serve_s3(patch)
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """boto3's client of a server of S3's protocol with an empty bucket `models`."""
+    import boto3
+
+    _name_s3(monkeypatch, s3_server)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="models")
+    for key in s3_keys(client):  # of a test that this process ran before
+        client.delete_object(Bucket="models", Key=key)
+    return client
+
+
+def s3_keys(client) -> list[str]:
+    """Names of all objects of the bucket `models`."""
+    found = client.list_objects_v2(Bucket="models").get("Contents", ())
+    return sorted(item["Key"] for item in found)
+
+
+@pytest.fixture
+def break_s3(monkeypatch) -> Callable:
+    """`break_s3("variables", 1)` cuts the connection of requests whose address holds that word.
+
+    As often as told; with `answered=True` when the server has done what it was asked.
+    """
+    from botocore.exceptions import ConnectionClosedError
+    from botocore.httpsession import URLLib3Session
+
+    def break_s3(word: str, times: int, answered: bool = False) -> list[str]:
+        send, broken = URLLib3Session.send, []
+
+        def cut(session, request):
+            hit = request.method == "PUT" and word in request.url and len(broken) < times
+            answer = send(session, request) if answered or not hit else None
+            if hit:
+                broken.append(request.url)
+                raise ConnectionClosedError(endpoint_url=request.url)
+            return answer
+
+        monkeypatch.setattr(URLLib3Session, "send", cut)
+        return broken
+
+    return break_s3
+
+
+@pytest.fixture
+def saved_model(tmp_path) -> Callable[[str], Path]:
+    """`saved_model("one")` is the folder of a file that TensorFlow would not load."""
+
+    def saved_model(content: str) -> Path:
+        folder = tmp_path / "models" / content
+        (folder / "variables").mkdir(parents=True)
+        (folder / "saved_model.pb").write_text(content)
+        (folder / "variables" / "variables.index").write_text("1")
+        return folder
+
+    return saved_model
 
 
 def example(image: bytes, label: str) -> bytes:

@@ -1,7 +1,7 @@
 #!/bin/sh
-# find_python.sh VERSION: prints the path of a working Python of that version (3.10 or 3.11), or nothing and exit code 1.
+# find_python.sh VERSION: prints the path of a working Python of that version, as 3.11, or nothing and exit code 1.
 set -u
-version=${1:?"usage: find_python.sh 3.10|3.11"}
+version=${1:?"usage: find_python.sh 3.10|3.11|3.12|3.13"}
 
 # TFX 1.16's dependencies need 3.10.12 or newer; a Python without venv or pip makes no environment.
 works() {

@@ -6,9 +6,10 @@ cd "$(dirname "$0")/.."
 venv=$1
 choice=$(tools/choose_line.sh)
 { read -r line; read -r python; read -r why; } <<<"$choice"
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 case $line in
-    modern) said="TFX 1.21 on Python 3.11, the modern line: $why" ;;
-    compatible) said="TFX 1.16 on Python 3.10, the compatible line: $why" ;;
+    modern) said="TFX 1.21 on Python $version, the modern line: $why" ;;
+    compatible) said="TFX 1.16 on Python $version, the compatible line: $why" ;;
 esac
 echo "Setting up $venv with $python (a few minutes the first time)"
 "$python" -m venv --clear "$venv"

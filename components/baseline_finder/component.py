@@ -29,8 +29,8 @@ class BaselineFinder(base_component.BaseComponent):
         """Makes the node `BaselineFinder`.
 
         Args:
-            push_destination: folder of the served versions.
-            served_fingerprint: `served_versions.fingerprint` of the destination when the pipeline
+            push_destination: folder of the served versions, or s3://bucket/prefix.
+            served_fingerprint: `destinations.fingerprint` of the destination when the pipeline
                 is built; empty where that cannot be known. Part of the cache key: a node without
                 inputs would otherwise be taken from the cache after another model was pushed.
             code_digest: digest of this component's source, part of the cache key.

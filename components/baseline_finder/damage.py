@@ -1,5 +1,6 @@
 """Whether the served version is whole, so that it can be compared with."""
 
+import dataclasses
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -24,14 +25,18 @@ def check_newest(destination: str) -> None:
         raise UserError(_advice(newest, f"{SAVED_MODEL_FILE} is missing"))
 
 
-def check_whole(version: Version) -> None:
+def check_whole(version: Version, copy: Path) -> None:
     """Compares a version with the record of its push; of earlier releases' looks at the files.
+
+    Args:
+        version: that is served.
+        copy: folder with its files.
 
     Raises:
         UserError: it is damaged; the text says what, where and what to do.
     """
     find = served_versions.find_change if version.record else _missing_part
-    damage = find(version)
+    damage = find(dataclasses.replace(version, path=copy))
     if damage:
         raise UserError(_advice(version.path, damage))
 
@@ -53,9 +58,11 @@ def _missing_part(version: Version) -> str:
     return ""
 
 
-def _advice(folder: Path, damage: str) -> str:
+def _advice(folder: Path | str, damage: str) -> str:
+    instead = "remove the folder, so that the version before it is served and compared with"
+    if isinstance(folder, str):  # in a store it is not the highest number that is served
+        instead = "serve an older one with `graft versions rollback`"
     return (
         f"the served version {folder} is damaged: {damage}. Nothing is pushed without a comparison "
-        "with it: restore it from a copy, or remove the folder, so that the version before it is "
-        "served and compared with"
+        f"with it: restore it from a copy, or {instead}"
     )

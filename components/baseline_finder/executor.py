@@ -9,9 +9,10 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components import served_versions
+from components import destinations, served_versions
 from components.baseline_finder import damage
 from components.errors import UserError
+from components.served_versions import Version
 
 
 class Executor(base_executor.BaseExecutor):
@@ -38,25 +39,31 @@ class Executor(base_executor.BaseExecutor):
         """
         baseline = artifact_utils.get_single_instance(output_dict["baseline"])
         destination = exec_properties["push_destination"]
-        served_versions.check_writable(destination)
-        for name in served_versions.misnamed_versions(destination):
-            logging.warning("%s: servers cannot read the number %s", destination, name)
-        damage.check_newest(destination)
-        champion = served_versions.champion(destination)
+        destinations.check_writable(destination)
+        if not destinations.is_bucket(destination):
+            for name in served_versions.misnamed_versions(destination):
+                logging.warning("%s: servers cannot read the number %s", destination, name)
+            damage.check_newest(destination)
+        champion = destinations.champion(destination)
         if champion:
-            damage.check_whole(champion)
+            self._copy(destination, champion, baseline.uri)
         expected = exec_properties["served_fingerprint"]
-        if expected and served_versions.fingerprint(destination) != expected:
+        if expected and destinations.fingerprint(destination) != expected:
             raise UserError(f"{destination} has changed since this run began; run again")
-        highest = served_versions.served_state(destination).highest
+        highest = destinations.served_state(destination).highest
         baseline.set_string_custom_property("highest_version", str(highest))
         baseline.set_int_custom_property("has_baseline", int(champion is not None))
         if champion is None:
             logging.warning("No model is served at %s: there is no baseline", destination)
             return
         baseline.set_string_custom_property("version", champion.name)
-        shutil.copytree(champion.path, path_utils.serving_model_dir(baseline.uri))
-        evidence = served_versions.evidence_folder(destination, champion.name)
-        if evidence.is_dir():
-            shutil.copytree(evidence, Path(baseline.uri, served_versions.EVIDENCE))
         logging.info("Baseline: version %s at %s", champion.name, destination)
+
+    def _copy(self, destination: str, champion: Version, uri: str) -> None:
+        """Copies a version with its evidence, if the copy is what was pushed."""
+        model = Path(path_utils.serving_model_dir(uri))
+        destinations.copy_model(destination, champion.name, model)
+        with destinations.open_evidence(destination, champion.name) as evidence:
+            if evidence.is_dir():
+                shutil.copytree(evidence, Path(uri, served_versions.EVIDENCE))
+        damage.check_whole(champion, model)

@@ -8,7 +8,7 @@ from components.pusher import executor
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
-    """The stock inputs and output and two more inputs; the destination is a plain folder."""
+    """The stock inputs and output and two more inputs; the destination is plain text."""
 
     INPUTS = {
         **standard_component_specs.PusherSpec.INPUTS,
@@ -55,7 +55,7 @@ class Pusher(base_component.BaseComponent):
             data_blessing: `InfraBlessing` of the DataGate.
             baseline: `Model` of the BaselineFinder: what the model was compared with, and what it
                 replaces.
-            push_destination: folder of the served versions.
+            push_destination: folder of the served versions, or s3://bucket/prefix.
             signing_key: path of the private key that signs what is pushed; empty: not signed.
             allow_taken_back: also push a model that a rollback took back.
             provenance: JSON: where the model comes from, to lie in the evidence of its version.

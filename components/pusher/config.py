@@ -2,6 +2,7 @@
 
 import pydantic
 
+from components import destinations
 from components.settings import LocalPath, Settings
 
 
@@ -20,7 +21,8 @@ class PushSettings(Settings):
 
     destination: LocalPath = pydantic.Field(
         "",
-        description="folder of the served versions, on this machine or a mounted volume; "
+        description="folder of the served versions, on this machine or a mounted volume, or "
+        "s3://BUCKET/FOLDER (AWS_ENDPOINT_URL names another store than Amazon's, as MinIO); "
         "empty: `serving` beside the recipe's runs",
     )
 
@@ -31,9 +33,7 @@ class PushSettings(Settings):
     @pydantic.field_validator("destination")
     @classmethod
     def _check(cls, destination: str) -> str:
-        if "://" in destination:
-            raise ValueError(f"must be a folder, not a URL such as {destination}; mount the bucket")
-        return destination
+        return destinations.checked(destination)
 
     sign: SignSettings | None = pydantic.Field(
         None, description="signs model and evidence of every push; null: not signed"

@@ -9,11 +9,11 @@ from typing import Any
 from tfx.components.pusher import executor as stock
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 
-from components import served_versions
+from components import destinations, served_versions
 from components.errors import UserError
 from components.files import write_atomically
 from components.gates import Gate, failed, read_gates, write_gates
-from components.pusher import model_card, verdicts
+from components.pusher import bucket_push, model_card, verdicts
 from components.pusher.push import push
 from components.served_versions import ServedState
 
@@ -65,11 +65,11 @@ class Executor(stock.Executor):
         if refusals := failed(gates):
             logging.warning("Not pushed: %s", "; ".join(gate.message for gate in refusals))
             return
-        served_versions.check_writable(destination)
-        champion = served_versions.champion(destination)
-        if champion and served_versions.content_digest(champion.path) == digest:
-            pushed_model.set_string_custom_property("already_served", champion.name)
-            logging.info("Not pushed: version %s in %s is this model", champion.name, destination)
+        destinations.check_writable(destination)
+        champion, served_digest = destinations.served_digest(destination)
+        if champion and served_digest == digest:
+            pushed_model.set_string_custom_property("already_served", champion)
+            logging.info("Not pushed: version %s in %s is this model", champion, destination)
             return
         if not exec_properties["allow_taken_back"]:
             _refuse_taken_back(destination, digest)
@@ -80,15 +80,19 @@ class Executor(stock.Executor):
         trained = artifact_utils.get_single_uri(input_dict[standard_component_specs.MODEL_KEY])
         evidence = [*of_gates, Path(trained, served_versions.EVIDENCE), own]
         key = exec_properties["signing_key"]
-        version = push(model, Path(destination), compared, evidence, key)
-        self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
-        logging.info("Pushed to %s", version)
+        if destinations.is_bucket(destination):
+            place = bucket_push.push(model, destination, compared, evidence, key)
+        else:
+            place = str(push(model, Path(destination), compared, evidence, key))
+        version = place.rpartition("/")[2]
+        self._MarkPushed(pushed_model, pushed_destination=place, pushed_version=version)
+        logging.info("Pushed to %s", place)
 
 
 def _refuse_taken_back(destination: str, digest: str) -> None:
-    rollback = served_versions.taken_back(destination).get(digest)
+    rollback = destinations.taken_back(destination).get(digest)
     if rollback:
-        record = served_versions.read_push_record(destination, rollback)
+        record = destinations.read_push_record(destination, rollback)
         because = f" ({record.reason})" if record.reason else ""
         raise UserError(
             f"not pushed: a rollback took this very model back on {record.pushed_at:%Y-%m-%d}"

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from components import served_versions
+from components import destinations, served_versions
 from components.errors import UserError
 from components.pusher import signing
 from components.pusher.record import record_push
@@ -52,9 +52,7 @@ def push(
         _check_unchanged(destination, compared)
         shutil.copytree(model, staging / "model")
         (staging / "evidence").mkdir()
-        for folder in evidence:
-            if folder.is_dir():
-                shutil.copytree(folder, staging / "evidence", dirs_exist_ok=True)
+        gather(evidence, staging / "evidence")
         return _publish(staging, destination, compared, signing_key)
 
 
@@ -87,7 +85,8 @@ def republish(destination: Path, name: str, reason: str, signing_key: str = "") 
     if damage := served_versions.find_change(version):
         raise UserError(f"{version.path} is damaged: {damage}")
     if signing_key:
-        _check_signed(version, signing_key)
+        evidence = served_versions.evidence_folder(destination, name)
+        check_signed(version, evidence, signing_key)
     with staging_folder(destination) as staging:
         _check_unchanged(destination, compared)
         shutil.copytree(version.path, staging / "model", copy_function=_link)
@@ -106,9 +105,17 @@ def republish(destination: Path, name: str, reason: str, signing_key: str = "") 
         )
 
 
-def _check_signed(version: Version, signing_key: str) -> None:
-    """Refuses to sign again what is not known to have been signed: anybody may have written it."""
-    evidence = served_versions.evidence_folder(version.path.parent, version.name)
+def check_signed(version: Version, evidence: Path, signing_key: str) -> None:
+    """Refuses to sign again what is not known to have been signed: anybody may have written it.
+
+    Args:
+        version: with its files on this machine.
+        evidence: folder of its evidence.
+        signing_key: path of the private key.
+
+    Raises:
+        UserError: see above.
+    """
     try:
         signing.check_signatures(version.path, evidence, signing.public_key(signing_key))
     except UserError as error:
@@ -139,13 +146,20 @@ def _publish(
             raise
     except OSError as error:
         if version.exists() or evidence_of_version.exists():
-            raise _stale(destination, compared) from error
+            raise stale(destination, compared) from error
         raise
     if served_versions.version_numbers(destination)[-1] != int(version.name):
         version.rename(staging / "withdrawn")
         evidence_of_version.rename(staging / "withdrawn evidence")
-        raise _stale(destination, compared)
+        raise stale(destination, compared)
     return version
+
+
+def gather(evidence: Iterable[Path], folder: Path) -> None:
+    """Copies the content of folders into one; one that is not there has none."""
+    for part in evidence:
+        if part.is_dir():
+            shutil.copytree(part, folder, dirs_exist_ok=True)
 
 
 def _check_number_left(destination: Path, compared: ServedState) -> None:
@@ -158,11 +172,12 @@ def _check_number_left(destination: Path, compared: ServedState) -> None:
 
 def _check_unchanged(destination: Path, compared: ServedState) -> None:
     if served_versions.served_state(destination) != compared:
-        raise _stale(destination, compared)
+        raise stale(destination, compared)
 
 
-def _stale(destination: Path, compared: ServedState) -> StaleComparisonError:
-    now = served_versions.served_state(destination)
+def stale(destination: destinations.Destination, compared: ServedState) -> StaleComparisonError:
+    """What to say where something else is served than a model was compared with."""
+    now = destinations.served_state(destination)
     return StaleComparisonError(
         f"not pushed: {destination} has changed since this model was compared with what it serves "
         f"(then {compared}, now {now}); run again"

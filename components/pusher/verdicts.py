@@ -10,11 +10,9 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from pathlib import Path
 
-from components.files import write_atomically
+from components import destinations
 from components.gates import Gate, failed
-from components.served_versions import evidence_folder
 
 _FOLDER = "verdicts"
 
@@ -39,15 +37,14 @@ def note_verdict(destination: str, test_split: str, model: str, gates: Sequence[
         "verdict": "fail" if refused else "pass",
         "failed": refused,
     }
-    folder = _folder(destination, test_split)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / f"{model}-{said['verdict']}.json", json.dumps(said, indent=2))
+    name = f"{_FOLDER}/{test_split}/{model}-{said['verdict']}.json"
+    destinations.note(destination, name, json.dumps(said, indent=2))
 
 
 def count_models(destination: str, test_split: str) -> int:
     """How many different models were judged on a test split; the files' names alone tell."""
-    files = _folder(destination, test_split).glob("[!.]*.json")
-    return len({file.stem.rpartition("-")[0] for file in files})
+    files = destinations.noted(destination, f"{_FOLDER}/{test_split}")
+    return len({name.rpartition("-")[0] for name in files if name.endswith(".json")})
 
 
 def verdict_row(
@@ -68,12 +65,8 @@ def verdict_row(
         count = count_models(destination, test_split)
     except OSError as error:
         logging.exception("The verdict is not on record")
-        return Gate(name, "warn", None, most, f"verdict not on record: {error.strerror}")
+        return Gate(name, "warn", None, most, f"verdict not on record: {error.strerror or error}")
     message = f"{count:,} model(s) judged on these test pictures"
     if count > most:
         message += f", more than {most:,}: it is worn out, draw another or add pictures"
     return Gate(name, "warn" if count > most else "pass", count, most, message)
-
-
-def _folder(destination: str, test_split: str) -> Path:
-    return evidence_folder(destination, _FOLDER) / test_split

@@ -9,7 +9,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from components import served_versions
+from components import destinations
 from components.errors import UserError
 from pipeline.commands.png_output import check_png
 from pipeline.commands.predict_files import expand
@@ -138,10 +138,10 @@ def _summary(pictures: int, failed: int, unsure: int, seconds: float) -> str:
 
 def _champion(config: str, overrides: list[str]) -> Path:
     recipe = load_recipe(config, overrides)
-    champion = served_versions.champion(recipe.push_destination)
+    champion = destinations.local_champion(recipe.push_destination)
     if champion is None:
         raise UserError(
             f"nothing is served at {recipe.push_destination} yet: `graft run {config}` first, "
             "or name another recipe with --recipe or a model with --model"
         )
-    return champion.path
+    return champion

@@ -1,7 +1,7 @@
 """`graft publish`."""
 
-from components import served_versions
-from pipeline.bucket import Bucket
+from components import destinations, served_versions
+from components.bucket import Bucket
 from pipeline.config import load_recipe
 from pipeline.console import make_console, say
 
@@ -23,6 +23,9 @@ def publish_version(
             is current there is as it was.
     """
     destination = load_recipe(config, overrides).push_destination
+    destinations.refuse_bucket(
+        destination, "graft publish", "every push of this recipe is published there"
+    )
     found = served_versions.find_version(destination, version)
     bucket = Bucket(address)
     compared = bucket.current()

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from components import served_versions
+from components import destinations
 from components.errors import UserError
 from components.text import printable
 from pipeline import registration
@@ -44,8 +44,8 @@ def register_version(
             "http://model-registry-service.kubeflow:8080"
         )
     token = _token(token_file)
-    found = served_versions.find_version(recipe.push_destination, version)
-    facts = registration.facts_of(found)
+    found = destinations.find_version(recipe.push_destination, version)
+    facts = registration.facts_of(recipe.push_destination, found)
     place = uri or place_of(recipe, found.name)
     new = registration.register(url, token, name or recipe.name, found.name, place, facts)
     how = "registered" if new else "registered already"
@@ -67,8 +67,8 @@ def register_pushed(recipe: Recipe, pushed_path: str) -> str:
     version = Path(pushed_path).name
     again = f"graft register makes up for it (--version {version})"
     try:
-        found = served_versions.find_version(recipe.push_destination, version)
-        facts = registration.facts_of(found)
+        found = destinations.find_version(recipe.push_destination, version)
+        facts = registration.facts_of(recipe.push_destination, found)
         place = place_of(recipe, version)
         registration.register(
             recipe.push.registry, _token(None), recipe.name, version, place, facts
@@ -80,8 +80,8 @@ def register_pushed(recipe: Recipe, pushed_path: str) -> str:
 
 def place_of(recipe: Recipe, version: str) -> str:
     """URI of a version's folder, as the registry will name it."""
-    base = recipe.push.registry_uri.rstrip("/")
-    return f"{base}/{version}" if base else (recipe.push_destination.absolute() / version).as_uri()
+    base = recipe.push.registry_uri.rstrip("/") or destinations.absolute(recipe.push_destination)
+    return f"{base}/{version}" if "://" in base else (Path(base) / version).as_uri()
 
 
 def _token(file: Path | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from components import features, served_versions
+from components import destinations, features, served_versions
 from components.data_gate.pictures import read_pictures
 from components.errors import UserError
 from pipeline.commands.local_run import run_locally
@@ -42,6 +42,9 @@ def reproduce(config: str, overrides: list[str], version: str, verbose: bool, wa
         UserError: there is no such version, or it has no record of what it was made of.
     """
     told = load_recipe(config, overrides)
+    destinations.refuse_bucket(
+        told.push_destination, "graft reproduce", "copy the version into one and name that"
+    )
     folder = served_versions.find_version(told.push_destination, version).path
     weights = folder / _WEIGHTS
     recorded = read_evidence(told.push_destination, version).provenance

@@ -1,5 +1,6 @@
 """`graft versions` and `graft verify`."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 from rich.filesize import decimal
 from rich.table import Column, Table
 
-from components import served_versions
+from components import destinations, served_versions
 from components.errors import UserError
 from components.served_versions import Version
 from pipeline.config import load_recipe
@@ -25,7 +26,7 @@ def list_versions(config: str, overrides: list[str], as_json: bool) -> None:
         UserError: the recipe cannot be used, or a record of a push is damaged.
     """
     destination = load_recipe(config, overrides).push_destination
-    versions = served_versions.list_versions(destination)[::-1]
+    versions = destinations.list_versions(destination)[::-1]
     console = make_console()
     if as_json:
         say(console, json.dumps([_row(version) for version in versions], indent=2))
@@ -43,6 +44,8 @@ def list_versions(config: str, overrides: list[str], as_json: bool) -> None:
         console.print(table)
     else:
         say(console, f"Nothing is served at {destination} yet")
+    if destinations.is_bucket(destination):
+        return
     for name in served_versions.misnamed_versions(destination):
         say(
             console,
@@ -57,7 +60,7 @@ def show_version(config: str, overrides: list[str], name: str | None, as_json: b
         UserError: there is no such version, or its evidence is damaged.
     """
     destination = load_recipe(config, overrides).push_destination
-    version = served_versions.find_version(destination, name)
+    version = destinations.find_version(destination, name)
     evidence = read_evidence(destination, version.name)
     console = make_console()
     if as_json:
@@ -85,8 +88,8 @@ def diff_versions(
     destination = load_recipe(config, overrides).push_destination
     facts = []
     for name in (first, second):
-        if served_versions.read_push_record(destination, name) is None:
-            served_versions.find_version(destination, name)
+        if destinations.read_push_record(destination, name) is None:
+            destinations.find_version(destination, name)
             raise UserError(f"version {name} was pushed by an earlier release: it has no evidence")
         facts.append(dict(_flat(read_evidence(destination, name).as_json())))
     keys = [key for key in {**facts[0], **facts[1]} if facts[0].get(key) != facts[1].get(key)]
@@ -116,22 +119,23 @@ def roll_back(config: str, overrides: list[str], name: str | None, reason: str) 
     Raises:
         UserError: there is no such version, it is damaged, or it is what is served.
     """
-    from components.pusher.push import republish
+    from components.pusher import bucket_push, push
 
     recipe = load_recipe(config, overrides)
     destination = recipe.push_destination
-    champion = served_versions.find_version(destination)
+    champion = destinations.find_version(destination)
     if name is None:
-        older = [v.name for v in served_versions.list_versions(destination) if not v.is_champion]
+        older = [v.name for v in destinations.list_versions(destination) if not v.is_champion]
         if not older:
             raise UserError(f"{destination} has no version before {champion.name} to go back to")
         name = older[-1]
     key = recipe.push.sign.key if recipe.push.sign else ""
-    version = republish(destination, name, reason, key)
+    in_bucket = destinations.is_bucket(destination)
+    republish = bucket_push.republish if in_bucket else push.republish
+    version = Path(republish(destination, name, reason, key)).name
     say(
         make_console(),
-        f"Version {version.name} is served: it is version {name} again, in place "
-        f"of {champion.name}",
+        f"Version {version} is served: it is version {name} again, in place of {champion.name}",
     )
 
 
@@ -144,6 +148,9 @@ def prune_versions(config: str, overrides: list[str], keep: int) -> None:
     from components.pusher.prune import prune
 
     destination = load_recipe(config, overrides).push_destination
+    destinations.refuse_bucket(
+        destination, "graft versions prune", "remove PREFIX/NUMBER in it, but never the served one"
+    )
     removed = prune(destination, keep)
     size = decimal(sum(version.size_bytes for version in removed))
     names = ", ".join(version.name for version in removed)
@@ -167,17 +174,33 @@ def verify(config: str, overrides: list[str], name: str | None, key: Path | None
     from components.pusher import signing
 
     recipe = load_recipe(config, overrides)
-    version = served_versions.find_version(recipe.push_destination, name)
-    evidence = served_versions.evidence_folder(recipe.push_destination, version.name)
-    count = _check_record(version, evidence)
-    by = ""
-    if key or recipe.push.sign:
-        public = signing.read_public_key(key) if key else signing.public_key(recipe.push.sign.key)
-        signing.check_signatures(version.path, evidence, public)
-        by = f", signed with the key of {key or recipe.push.sign.key}"
-    elif signing.is_signed(evidence):
-        by = "; they are signed, which --key checks"
+    destination, by = recipe.push_destination, ""
+    version = destinations.find_version(destination, name)
+    with _copies(destination, version) as (copy, evidence):
+        count = _check_record(copy, evidence)
+        if key or recipe.push.sign:
+            sign = recipe.push.sign
+            public = signing.read_public_key(key) if key else signing.public_key(sign.key)
+            signing.check_signatures(copy.path, evidence, public)
+            by = f", signed with the key of {key or sign.key}"
+        elif signing.is_signed(evidence):
+            by = "; they are signed, which --key checks"
     say(make_console(), f"{version.path}: all {count} files are those that were pushed{by}")
+
+
+@contextlib.contextmanager
+def _copies(destination: Path | str, version: Version) -> Iterator[tuple[Version, Path]]:
+    """A version with its files on this machine, and its evidence; errors name the originals."""
+    with (
+        destinations.open_version(destination, version) as copy,
+        destinations.open_evidence(destination, version.name) as evidence,
+    ):
+        try:
+            yield copy, evidence
+        except UserError as error:
+            place = destinations.place_of(destination, served_versions.EVIDENCE)
+            said = str(error).replace(str(evidence), f"{place}/{version.name}")
+            raise UserError(said.replace(str(copy.path), str(version.path))) from error
 
 
 def _check_record(version: Version, evidence: Path) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from components import features, served_versions
+from components import destinations, features
 from components.data_gate.pictures import read_pictures
 from components.errors import UserError
 from components.evaluator.results import CHANGES_FILE
@@ -86,7 +86,7 @@ class RunFiles:
     @functools.cached_property
     def served(self) -> list[str]:
         """What is served now, after what was served before: `version 7` and more; at most two."""
-        versions = served_versions.list_versions(self.recipe.push_destination)
+        versions = destinations.list_versions(self.recipe.push_destination)
         return [f"version {one.name}{_when(one)}" for one in versions[-2:]]
 
     @property
@@ -105,7 +105,7 @@ class RunFiles:
         """SHA-256 of the model that the run pushed; empty where it is not known."""
         if not self.run.version:
             return ""
-        record = served_versions.read_push_record(self.recipe.push_destination, self.run.version)
+        record = destinations.read_push_record(self.recipe.push_destination, self.run.version)
         return record.digest if record else ""
 
     @functools.cached_property

@@ -225,7 +225,7 @@ def break_pusher() -> None:
         kept = destination / "evidence" / version.name
         for folder in evidence:
             shutil.copytree(folder, kept, dirs_exist_ok=True)
-        push._record(version, kept)
+        push.record_push(version, kept)
         return version
 
     push.push = copy_into_place

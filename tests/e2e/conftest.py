@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components import served_versions
+from components import destinations
 from pipeline.config import Recipe
 from pipeline.local_runner import NodeReport, RunResult, run_local
 
@@ -68,9 +68,7 @@ def run(new_recorder) -> Callable[[Recipe], Run]:
         recorder = new_recorder()
         result = run_local(recipe, recorder)
         assert list(recorder.reports) == recorder.node_ids
-        versions = [
-            version.name for version in served_versions.list_versions(recipe.push_destination)
-        ]
+        versions = [version.name for version in destinations.list_versions(recipe.push_destination)]
         return Run(result, recorder.reports, versions, recorder.notices)
 
     return run

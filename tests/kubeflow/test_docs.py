@@ -52,11 +52,14 @@ def test_every_file_that_is_named_is_there():
 
 @pytest.fixture
 def recipes(tmp_path) -> list[Recipe]:
-    """The recipe of the README, and the same with its block for a GPU."""
-    plain, gpu = _blocks(README)
-    with_gpu = {**plain, **gpu, "kubeflow": {**plain["kubeflow"], **gpu["kubeflow"]}}
+    """The recipe of the README, and the same with its block for a GPU, and for a store."""
+    plain, *blocks = _blocks(README)
+    merged = [
+        {**plain, **block, "kubeflow": {**plain["kubeflow"], **block["kubeflow"]}}
+        for block in blocks
+    ]
     loaded = []
-    for number, values in enumerate((plain, with_gpu)):
+    for number, values in enumerate((plain, *merged)):
         path = tmp_path / f"{number}.yaml"
         path.write_text(yaml.safe_dump(values))
         loaded.append(load_recipe(str(path)))
@@ -67,7 +70,8 @@ def test_the_recipes_can_be_compiled_without_a_warning(recipes):
     for recipe in recipes:
         recipe_checks.check_recipe(recipe)
         assert recipe_checks.warnings_for(recipe) == []
-    plain, with_gpu = recipes
+    plain, with_gpu, with_store = recipes
+    assert recipe_checks.push_destination(with_store).startswith("s3://")
     assert plain.kubeflow.step("Trainer").gpu is None
     assert with_gpu.kubeflow.step("Trainer").gpu.count == 1
 

@@ -169,6 +169,19 @@ def test_a_gpu_is_asked_for_where_it_is_chosen_only():
     assert "nvidia.com/gpu" not in plain["resources"]["limits"]
 
 
+@needs_kubectl
+def test_from_a_store_one_version_is_served_and_only_its_initializer_has_a_way_out():
+    objects = _build("overlays/store")
+    model = objects["InferenceService"]["spec"]["predictor"]["model"]
+    assert re.fullmatch(r"s3://[a-z]+/[a-z]+/[1-9][0-9]*", model["storageUri"])
+    assert objects["ServiceAccount"]["secrets"] == [{"name": "graft-model-store"}]
+    assert "graft-model-store" in README
+    ports = {
+        port["port"] for to in objects["NetworkPolicy"]["spec"]["egress"] for port in to["ports"]
+    }
+    assert ports == {53, 443, 9000}
+
+
 def test_the_version_of_tensorflow_serving_can_load_what_graft_exports():
     text = (MANIFESTS / "serving/inference-service.yaml").read_text()
     model = _documents(text)["InferenceService"]["spec"]["predictor"]["model"]
@@ -184,7 +197,7 @@ def test_a_sidecar_that_could_call_nobody_is_not_injected():
         objects = _build(name)
         if "NetworkPolicy" not in objects:
             continue
-        assert objects["NetworkPolicy"]["spec"]["egress"] == []
+        assert bool(objects["NetworkPolicy"]["spec"]["egress"]) == (name == "overlays/store")
         spec = objects["InferenceService"]["spec"]
         for predictor in (spec["predictor"], *(c["predictor"] for c in spec.get("canary", ()))):
             assert predictor["labels"]["sidecar.istio.io/inject"] == "false", name

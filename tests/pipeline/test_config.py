@@ -170,6 +170,10 @@ def test_where_a_recipe_pushes_to(tmp_path):
     assert load_recipe("digits").push_destination == Path("runs/digits/serving")
     elsewhere = load_recipe("digits", [f"push.destination={tmp_path}/served"])
     assert elsewhere.push_destination == tmp_path / "served"
+    in_store = load_recipe("digits", ["push.destination=s3://models/digits/"])
+    assert in_store.push_destination == "s3://models/digits"
+    with pytest.raises(RecipeError, match=r"push\.destination: gs://models/digits: pictures may"):
+        load_recipe("digits", ["push.destination=gs://models/digits"])
 
 
 def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):

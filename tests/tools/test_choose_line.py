@@ -17,12 +17,14 @@ NEEDED = ("cat", "chmod", "dirname", "head", "ls", "sort")
 class Machine:
     """A folder of commands, and how it answers."""
 
-    def __init__(self, folder: Path, glibc: str):
+    def __init__(self, folder: Path, glibc: str, system: str = "Linux x86_64"):
         self.folder = folder
         folder.mkdir()
         for name in NEEDED:
             (folder / name).symlink_to(shutil.which(name))
         self.command("getconf", f"echo 'glibc {glibc}'" if glibc else "exit 1")
+        name, kind = system.split()
+        self.command("uname", f'[ "$1" = -s ] && echo {name} || echo {kind}')
 
     def command(self, name: str, script: str) -> Path:
         path = self.folder / name
@@ -58,13 +60,12 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path):
-    return lambda glibc, *versions: _machine(tmp_path / "machine", glibc, versions)
+    def machine(glibc: str, *versions: str, system: str = "Linux x86_64") -> Machine:
+        made = Machine(tmp_path / "machine", glibc, system)
+        for version in versions:
+            made.python(version)
+        return made
 
-
-def _machine(folder: Path, glibc: str, versions: tuple[str, ...]) -> Machine:
-    machine = Machine(folder, glibc)
-    for version in versions:
-        machine.python(version)
     return machine
 
 
@@ -88,6 +89,41 @@ def test_without_python_3_11_there_is_the_compatible_line(machine):
         "python3.10",
         "no Python 3.11 was found",
     )
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_a_python_that_graft_was_never_run_with_comes_last_and_is_told(machine, version):
+    it = machine("2.41", version)
+    line, python, why = it.chosen()
+    assert (line, python) == ("modern", f"python{version}")
+    assert why == (
+        f"glibc 2.41 and Python {version} are here. It resolves there, but was never run"
+    )
+    it.python("3.10")
+    assert it.chosen()[0] == "compatible"
+    it.python("3.11")
+    assert it.chosen() == ("modern", "python3.11", "glibc 2.41 and Python 3.11 are here")
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_a_mac_with_apple_silicon_has_the_modern_line_and_is_told(machine, version):
+    line, python, why = machine("", version, "3.10", system="Darwin arm64").chosen()
+    assert (line, python) == ("modern", f"python{version}")
+    assert why.startswith(f"Apple silicon and Python {version} are here. It resolves there, but")
+
+
+@pytest.mark.parametrize(
+    "system", ["Darwin x86_64", "Linux aarch64", "Linux i686", "FreeBSD amd64"]
+)
+def test_for_other_machines_tfx_has_no_wheels(machine, system):
+    message = machine("2.41", "3.10", "3.11", system=system).refused()
+    assert f"and this is {system}: TFX has no wheels for it" in message
+
+
+def test_python_3_10_on_a_mac_is_refused(machine):
+    it = machine("", "3.11", system="Darwin arm64")
+    mine = it.python("3.10", "mine")
+    assert "no wheels on a Mac; name a Python 3.11" in it.refused(GRAFT_PYTHON=str(mine))
 
 
 def test_pyenvs_versions_are_found_and_the_newest_is_taken(machine, tmp_path):
@@ -122,24 +158,25 @@ def test_the_python_asked_for_is_taken(machine):
     )
 
 
-def test_python_3_11_asked_for_on_an_older_glibc_is_refused(machine):
+@pytest.mark.parametrize("version", ["3.11", "3.13"])
+def test_a_newer_python_asked_for_on_an_older_glibc_is_refused(machine, version):
     it = machine("2.36", "3.10")
-    mine = it.python("3.11", "mine")
+    mine = it.python(version, "mine")
     message = it.refused(GRAFT_PYTHON=str(mine))
-    assert "GRAFT_PYTHON is Python 3.11" in message
+    assert f"GRAFT_PYTHON is Python {version}" in message
     assert "needs glibc 2.39 and this is glibc 2.36" in message
 
 
 def test_what_is_asked_for_is_never_replaced_by_another(machine):
     it = machine("2.41", "3.10", "3.11")
     assert "GRAFT_PYTHON=/no/python is no working Python" in it.refused(GRAFT_PYTHON="/no/python")
-    other = it.python("3.13", "mine")
+    other = it.python("3.14", "mine")
     assert "is no working Python 3.10" in it.refused(GRAFT_PYTHON=str(other))
 
 
 @pytest.mark.parametrize(("glibc", "wanted"), [("2.36", "3.10"), ("2.41", "3.11")])
 def test_without_any_python_the_message_names_the_one_to_install(machine, glibc, wanted):
-    message = machine(glibc, "3.12").refused()
+    message = machine(glibc, "3.14").refused()
     assert f"needs Python {wanted} and found none" in message
     assert "GRAFT_PYTHON" in message
 
@@ -149,10 +186,15 @@ def test_python_3_11_alone_on_an_older_glibc_is_not_enough(machine):
 
 
 @pytest.mark.parametrize(
-    ("glibc", "line", "version"), [("2.36", "compatible", "3.10"), ("2.41", "modern", "3.11")]
+    ("system", "glibc", "line", "version"),
+    [
+        ("Linux x86_64", "2.36", "compatible", "3.10"),
+        ("Linux x86_64", "2.41", "modern", "3.11"),
+        ("Darwin arm64", "", "modern", "3.11"),
+    ],
 )
-def test_uv_brings_the_python_that_fits(machine, glibc, line, version):
-    it = machine(glibc)
+def test_uv_brings_the_python_that_fits(machine, system, glibc, line, version):
+    it = machine(glibc, system=system)
     source = it.python(version, "brought")
     it.command(
         "uv",

@@ -8,6 +8,7 @@ import filelock
 
 from components.download import WrongContentError, download
 from components.errors import UserError
+from components.files import cache_folder
 from components.text import printable
 
 # One time for every copy, so that a download anew gives no other cache keys.
@@ -42,8 +43,7 @@ def check_address(source: str, sha256: str | None) -> None:
 
 def kept_at(url: str, sha256: str) -> Path:
     """Absolute path that the file at an address has once it has been downloaded."""
-    cache = Path(os.environ.get("GRAFT_CACHE") or "~/.cache/graft").expanduser().absolute()
-    return cache / "sources" / sha256[:32] / file_name(url)
+    return cache_folder() / "sources" / sha256[:32] / file_name(url)
 
 
 def fetch(url: str, sha256: str | None) -> Path:

@@ -68,7 +68,7 @@ def exposed_settings(
         ExposedSetting(
             PUSH_DESTINATION,
             push_destination,
-            "folder of the served versions, on a mounted volume",
+            "folder of the served versions, on a mounted volume, or s3://bucket/folder",
             "push.destination",
             properties=(
                 (BASELINE_FINDER, PUSH_DESTINATION),

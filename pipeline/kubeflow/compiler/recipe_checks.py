@@ -2,6 +2,7 @@
 
 import re
 
+from components import destinations
 from components.errors import UserError
 from components.example_gen.reading.sources import DIGITS, check_address
 from pipeline import preflight
@@ -12,6 +13,7 @@ from pipeline.kubeflow.package.volumes import on_volume
 from pipeline.kubeflow.settings import KubeflowSettings
 from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PROBE, PUSHER, TRAINER
 
+_KEY = "AWS_ACCESS_KEY_ID"
 _BUILT_IN_WEIGHTS = ("imagenet", "glyphs", "none")
 _URL_WITH_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*)://[^/\s:@\"']*:[^/\s@\"']+@([^/\s\"']*)")
 
@@ -91,6 +93,18 @@ def warnings_for(recipe: Recipe) -> list[str]:
                 f"no secret {', '.join(sorted(missing))}: name it for {PROBE} too, or under "
                 "kubeflow.secret_env for every step"
             )
+    destination = push_destination(recipe)
+    if destinations.is_bucket(destination):
+        without = [
+            step
+            for step in (PROBE, BASELINE_FINDER, PUSHER)
+            if not any(_KEY in names for names in settings.step(step).secret_env.values())
+        ]
+        if without:
+            found.append(
+                f"kubeflow.secret_env: {', '.join(without)} use {destination} and have "
+                f"no {_KEY}, so their service account must have rights there"
+            )
     users = [settings, *settings.steps.values()]
     if any(step.security_context for step in users):
         found.append("kubeflow.security_context: a backend before 2.16 refuses the whole package")
@@ -121,15 +135,19 @@ def data_source(recipe: Recipe) -> str:
 
 def push_destination(recipe: Recipe) -> str:
     """Where served versions live in the cluster, unless a run says otherwise; empty if not said."""
-    return recipe.kubeflow.push_destination or recipe.push.destination
+    destination = recipe.kubeflow.push_destination or recipe.push.destination
+    return destination.rstrip("/") if destinations.is_bucket(destination) else destination
 
 
 def _check_push_destination(recipe: Recipe) -> None:
     key = f"{'kubeflow.push_' if recipe.kubeflow.push_destination else 'push.'}destination"
-    path = push_destination(recipe)
+    path = _checked_destination(key, push_destination(recipe))
+    if destinations.is_bucket(path):
+        return
     right = (
-        f"a folder below where a claim of kubeflow.pvcs is mounted, as --set kubeflow.pvcs.CLAIM="
-        f"/mnt/serving --set kubeflow.push_destination=/mnt/serving/{recipe.name}"
+        "s3://BUCKET/FOLDER, or a folder below where a claim of kubeflow.pvcs is mounted, as "
+        f"--set kubeflow.pvcs.CLAIM=/mnt/serving --set kubeflow.push_destination=/mnt/serving/"
+        f"{recipe.name}"
     )
     if not path:
         raise UserError(
@@ -154,6 +172,13 @@ def _check_signing_key(recipe: Recipe) -> None:
             f"Kubernetes secret, as --set kubeflow.steps.{PUSHER}.secret_volumes.signing-key="
             "/mnt/signing --set push.sign.key=/mnt/signing/key.pem"
         )
+
+
+def _checked_destination(key: str, destination: str) -> str:
+    try:
+        return destinations.checked(destination)
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from error
 
 
 def _check_split_ledger(recipe: Recipe) -> None:

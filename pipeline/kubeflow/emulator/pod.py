@@ -29,6 +29,7 @@ _INHERITED = (
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
 )
+_OF_STORES = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"}
 _STUB = "secret-of-a-rehearsal"
 _TERMINATION_LOG = "dev/termination-log"
 _SECONDS_TO_END = 10.0
@@ -115,6 +116,8 @@ class Pod:
             "PYTHONPATH": str(Path(pipeline.__file__).parents[1]),
             **secrets,
             **{name: translate(value, self.mounts) for name, value in env.items()},
+            # A store inside of a cluster is not to be reached from here.
+            **{name: os.environ[name] for name in env if name in _OF_STORES & os.environ.keys()},
             ROOT_VARIABLE: str(self.folder),
         }
 

@@ -26,6 +26,7 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 
+from components import destinations
 from components.errors import UserError
 from components.gates import Gate, failed, read_gates
 from pipeline.kubeflow.emulator.executions import Execution, Executions
@@ -75,7 +76,8 @@ class Rehearsal:
 
     Attributes:
         folder: what this run leaves: `logs/`, and `pods/` while they are kept.
-        destination: the folder on this machine that stands for that of the served versions.
+        destination: the folder on this machine that stands for that of the served versions, or
+            their address in an object store.
     """
 
     def __init__(
@@ -281,18 +283,20 @@ class Rehearsal:
             for gate in read_gates(self._store.path(self._known[output]["uri"]), output[0])
         ]
 
-    def _find_destination(self) -> Path:
-        """The folder of the served versions, which must outlive the pods."""
+    def _find_destination(self) -> Path | str:
+        """Where the served versions are, which must outlive the pods."""
         steps = {step.name: step for step in self._package.steps}
         given = self._parameters.get("push_destination")
         for name in (BASELINE_FINDER, PUSHER):
             if name not in steps or given is None:
                 raise UserError(f"{self._package.name} is no package of `graft compile`")
+            if destinations.is_bucket(given):
+                return given
             folder = translate(given, claim_mounts(steps[name].platform, self._claims))
             if folder == given:
                 raise UserError(
                     f"push_destination {given} is on no volume of {name}: what is pushed there is "
-                    "gone with the pod; push to a folder on a claim (kubeflow.pvcs)"
+                    "gone with the pod; push to a folder on a claim (kubeflow.pvcs), or to s3://BUCKET/FOLDER"
                 )
         return Path(folder)
 

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components import served_versions
+from components import destinations
 from components.errors import Fault, fault_of
 from components.example_gen.config import DataSettings
 from components.example_gen.reading import manifest, remote, sources, tfrecord
@@ -84,7 +84,7 @@ def fingerprints(parameters: Mapping[str, str]) -> dict[str, str]:
     return {
         "input_fingerprint": pictures,
         "ledger_fingerprint": ledger or NOTHING,
-        "served_fingerprint": served_versions.fingerprint(parameters["push_destination"]),
+        "served_fingerprint": destinations.fingerprint(parameters["push_destination"]),
         FILES_FINGERPRINT: training_files_fingerprint(
             TrainerSettings.model_validate_json(parameters["trainer"])
         ),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pydantic
 
+from components import destinations
 from components.errors import UserError
 from components.settings import SETTINGS_KEY
 from components.trainer.settings.trainer import TrainerSettings
@@ -45,7 +46,7 @@ def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
         path.write_text(values.pop(SCHEMA_TEXT), encoding="utf-8")
         values[_SCHEMA_FILE] = str(path)
     if MOUNT_PATHS in values:
-        _check_on_volume(values[PUSH_DESTINATION], json.loads(values.pop(MOUNT_PATHS)))
+        _check_outlives_pod(values[PUSH_DESTINATION], json.loads(values.pop(MOUNT_PATHS)))
     if SETTING_PATHS in values:
         paths = json.loads(values.pop(SETTING_PATHS))
         chosen = {name: _whole(values.pop(name)) for name in paths}
@@ -84,11 +85,16 @@ def check_run_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> 
             ) from None
 
 
-def _check_on_volume(path: str, mount_paths: list[str]) -> None:
-    if not on_volume(path, mount_paths):
+def _check_outlives_pod(path: str, mount_paths: list[str]) -> None:
+    try:
+        in_bucket = destinations.is_bucket(destinations.checked(path))
+    except UserError as error:
+        raise UserError(f"run parameter {PUSH_DESTINATION}: {error}") from error
+    if not in_bucket and not on_volume(path, mount_paths):
         raise UserError(
             f"run parameter {PUSH_DESTINATION}: {path} is on no volume, so the model would be lost "
-            f"with its pod; name a folder below {' or '.join(mount_paths) or 'a mounted volume'}"
+            f"with its pod; name s3://BUCKET/FOLDER or a folder below "
+            f"{' or '.join(mount_paths) or 'a mounted volume'}"
         )
 
 

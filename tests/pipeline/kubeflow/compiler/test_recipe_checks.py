@@ -43,6 +43,16 @@ def test_a_ledger_on_a_volume_of_its_own_step_is_ready():
     )
 
 
+def test_a_bucket_needs_no_volume_and_keys():
+    bucket = {"kubeflow__pvcs__serving": None, "kubeflow__push_destination": "s3://models/digits/"}
+    recipe_checks.check_recipe(recipe(**bucket))
+    assert recipe_checks.push_destination(recipe(**bucket)) == "s3://models/digits"
+    (warning,) = recipe_checks.warnings_for(recipe(**bucket))
+    assert warning.startswith("kubeflow.secret_env: Probe, BaselineFinder, Pusher use s3://models/")
+    key = {"kubeflow__secret_env__store": "{AWS_ACCESS_KEY_ID: accesskey}"}
+    assert recipe_checks.warnings_for(recipe(**bucket, **key)) == []
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
@@ -50,8 +60,12 @@ def test_a_ledger_on_a_volume_of_its_own_step_is_ready():
         ({"kubeflow__steps__Probe__cache": "true"}, "kubeflow.steps.Probe.cache: it looks at what"),
         (
             {"kubeflow__push_destination": None},
-            "kubeflow.push_destination is not set, and a model in its pod would be lost: name a "
-            "folder below where a claim of kubeflow.pvcs is mounted, as --set kubeflow.pvcs.CLAIM=",
+            "kubeflow.push_destination is not set, and a model in its pod would be lost: name "
+            "s3://BUCKET/FOLDER, or a folder below where a claim of kubeflow.pvcs is mounted, as",
+        ),
+        (
+            {"kubeflow__push_destination": "gs://models/digits"},
+            "kubeflow.push_destination: gs://models/digits: pictures may lie there, served",
         ),
         (
             {"kubeflow__push_destination": "/srv/digits"},

@@ -73,6 +73,14 @@ def test_a_step_has_what_its_node_would_give_it(name, run, monkeypatch):
     assert run(f"import os; print(os.environ.get('{name}'))") == (0, "of the machine\n")
 
 
+def test_a_store_of_the_package_is_that_of_this_machine(run, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9000")
+    code = "import os; print(os.environ.get('AWS_ENDPOINT_URL'))"
+    assert run(code) == (0, "None\n"), "the package says nothing of it"
+    of_cluster = {"AWS_ENDPOINT_URL": "http://minio.kubeflow:9000"}
+    assert run(code, of_cluster) == (0, "http://localhost:9000\n")
+
+
 def test_a_step_has_its_environment_and_nothing_of_ours(run, pod, monkeypatch):
     monkeypatch.setenv("MY_TOKEN", "secret")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "given")

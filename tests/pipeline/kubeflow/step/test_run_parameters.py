@@ -96,6 +96,12 @@ def test_a_destination_must_outlive_the_pod():
     volumes = json.dumps(["/mnt/pictures", "/mnt/serving"])
     good = {"push_destination": "/mnt/serving/digits", MOUNT_PATHS: volumes}
     assert apply_run_parameters(good) == {"push_destination": "/mnt/serving/digits"}
+    bucket = {"push_destination": "s3://models/digits", MOUNT_PATHS: "[]"}
+    assert apply_run_parameters(bucket) == {"push_destination": "s3://models/digits"}
+    with pytest.raises(
+        ValueError, match=r"^run parameter push_destination: gs://models/digits: pic"
+    ):
+        apply_run_parameters({"push_destination": "gs://models/digits", MOUNT_PATHS: "[]"})
     for path in ("/srv/digits", "/mnt/servings", "/mnt/serving/../x", "runs/digits"):
         with pytest.raises(ValueError, match=rf"push_destination: {path} is on no volume.*below"):
             apply_run_parameters({"push_destination": path, MOUNT_PATHS: volumes})

@@ -1,0 +1,170 @@
+"""`graft publish`, against a real server of S3's protocol on loopback."""
+
+import types
+
+import pytest
+
+from components import served_versions
+from components.bucket import Bucket, Current, StaleError
+from components.object_store import StoreError
+from tests.conftest import s3_keys
+
+boto3 = pytest.importorskip("boto3", reason="skipped: the extra `aws` is not installed")
+
+ADDRESS = "s3://models/team/fruit"
+
+
+def test_a_version_lies_where_kserve_finds_it_and_is_current(s3, saved_model, tmp_path):
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    (evidence / "pushed.json").write_text("{}")
+    bucket = Bucket(f"{ADDRESS}/")
+    assert bucket.current() is None
+    now = bucket.publish(saved_model("one"), evidence, None)
+    assert s3_keys(s3) == [
+        "team/fruit/1/1/saved_model.pb",
+        "team/fruit/1/1/variables/variables.index",
+        "team/fruit/current.json",
+        "team/fruit/evidence/1/claimed",
+        "team/fruit/evidence/1/pushed.json",
+    ]
+    assert bucket.current() == now == Current(1, now.digest, now.etag, (1,))
+    assert now.digest == served_versions.content_digest(tmp_path / "models" / "one")
+    assert bucket.publish(saved_model("two"), evidence, now).version == 2
+    assert bucket.current().version == 2
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_publications_only_one_becomes_current(s3, saved_model, tmp_path, first):
+    """Both were decided on before either: the later one is told, and leaves no model behind."""
+    one, two = Bucket(ADDRESS), Bucket(ADDRESS)
+    compared = None if first else one.publish(saved_model("zero"), tmp_path / "none", None)
+    now = one.publish(saved_model("one"), tmp_path / "none", compared)
+    with pytest.raises(StaleError, match="has another current version than before"):
+        two.publish(saved_model("two"), tmp_path / "none", compared)
+    assert one.current() == now
+    lost = now.version + 1
+    assert not [key for key in s3_keys(s3) if key.startswith(f"team/fruit/{lost}/")]
+
+
+def test_two_publications_never_upload_to_one_number(s3, saved_model, tmp_path):
+    bucket = Bucket(ADDRESS)
+    s3.put_object(Bucket="models", Key="team/fruit/evidence/1/claimed", Body=b"")
+    assert bucket.publish(saved_model("one"), tmp_path / "none", None).version == 2
+
+
+def test_a_store_that_goes_away_in_the_middle_leaves_what_is_current(
+    s3, serve_s3, saved_model, tmp_path, monkeypatch
+):
+    server = serve_s3(monkeypatch)
+    bucket = Bucket(ADDRESS)
+    now = bucket.publish(saved_model("one"), tmp_path / "none", None)
+
+    upload = bucket.store.upload
+
+    def upload_and_stop(folder, name):
+        upload(folder, name)
+        server.stop()
+
+    monkeypatch.setattr(bucket.store, "upload", upload_and_stop)
+    with pytest.raises(StoreError, match=f"^{ADDRESS}: Could not connect|Connection was closed"):
+        bucket.publish(saved_model("two"), tmp_path / "none", now)
+    serve_s3(monkeypatch)
+    assert Bucket(ADDRESS).current() == now
+    assert Bucket(ADDRESS).publish(tmp_path / "models" / "two", tmp_path / "none", now).version == 3
+
+
+def refusing(code):
+    """A client whose every answer is that error."""
+    from botocore.exceptions import ClientError
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "GetObject")
+
+    return types.SimpleNamespace(get_object=refuse)
+
+
+def test_what_a_store_refuses_is_one_line(s3):
+    with pytest.raises(StoreError, match="s3://absent/fruit: there is no such bucket: make it"):
+        Bucket("s3://absent/fruit").current()
+    with pytest.raises(StoreError, match="does not allow this: look at the rights of the key"):
+        Bucket(ADDRESS, refusing("AccessDenied")).current()
+
+
+def test_without_a_key_nothing_is_sent(s3, monkeypatch, tmp_path):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    with pytest.raises(StoreError, match="Unable to locate credentials"):
+        Bucket(ADDRESS).current()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"version": "new", "digest": ""}'])
+def test_a_damaged_current_file_is_told(s3, text):
+    s3.put_object(Bucket="models", Key="team/fruit/current.json", Body=text.encode())
+    with pytest.raises(ValueError, match=r"current\.json is damaged or not Graft's"):
+        Bucket(ADDRESS).current()
+
+
+@pytest.mark.parametrize("address", ["models/fruit", "s3://models", "s3:///fruit", "gs://b/fruit"])
+def test_an_address_that_is_none(address):
+    with pytest.raises(ValueError, match="write s3://BUCKET/FOLDER"):
+        Bucket(address)
+
+
+def test_a_connection_that_is_lost_once_is_made_again(s3, saved_model, tmp_path, break_s3):
+    broken = break_s3("variables", 1)
+    assert Bucket(ADDRESS).publish(saved_model("one"), tmp_path / "none", None).version == 1
+    assert len(broken) == 1
+    assert "team/fruit/1/1/variables/variables.index" in s3_keys(s3)
+
+
+def test_a_connection_that_is_lost_for_good_leaves_no_part_of_a_version(
+    s3, saved_model, tmp_path, break_s3
+):
+    broken = break_s3("variables", 3)
+    with pytest.raises(StoreError, match=r"^s3://models/team/fruit: Connection was closed"):
+        Bucket(ADDRESS).publish(saved_model("one"), tmp_path / "none", None)
+    assert len(broken) == 3
+    assert s3_keys(s3) == ["team/fruit/evidence/1/claimed"]
+
+
+def test_a_commit_whose_answer_is_lost_is_no_conflict_with_itself(
+    s3, saved_model, tmp_path, break_s3
+):
+    """The client asks again, and its own first write is why the condition no longer holds."""
+    for number, name in enumerate(("one", "two"), start=1):
+        broken = break_s3("current.json", 1, answered=True)
+        compared = Bucket(ADDRESS).current()
+        now = Bucket(ADDRESS).publish(saved_model(name), tmp_path / "none", compared)
+        assert (len(broken), now.version) == (1, number)
+        assert now == Bucket(ADDRESS).current()
+    assert now.served == (1, 2)
+
+
+def test_a_version_whose_commit_is_not_known_stays(s3, saved_model, tmp_path, break_s3):
+    """It may be what is served: removed, nothing would be."""
+    break_s3("current.json", 3, answered=True)
+    bucket = Bucket(ADDRESS)
+    current = bucket.current
+    calls = []
+
+    def once():
+        calls.append(1)
+        if len(calls) > 1:
+            raise StoreError("gone")
+        return current()
+
+    bucket.current = once
+    with pytest.raises(StoreError, match="gone"):
+        bucket.publish(saved_model("one"), tmp_path / "none", bucket.current())
+    assert Bucket(ADDRESS).current().version == 1
+    assert "team/fruit/1/1/saved_model.pb" in s3_keys(s3)
+
+
+def test_what_an_earlier_release_published_can_be_read(s3):
+    content = b'{"version": 4, "digest": "abc"}'
+    s3.put_object(Bucket="models", Key="team/fruit/current.json", Body=content)
+    assert Bucket(ADDRESS).current().served == (4,)
+    (version,) = Bucket(ADDRESS).versions()
+    assert (version.name, version.path, version.size_bytes) == ("4", f"{ADDRESS}/4", 0)

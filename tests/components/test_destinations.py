@@ -1,0 +1,107 @@
+"""Destinations: which are taken, and that a folder and a store are asked alike."""
+
+import pytest
+
+from components import destinations, served_versions
+from components.pusher import bucket_push
+from components.pusher.push import push
+from components.served_versions import ServedState
+
+ADDRESS = "s3://models/fruit"
+
+
+@pytest.mark.one_line
+@pytest.mark.parametrize(
+    ("given", "checked"),
+    [
+        ("serving", "serving"),
+        ("/mnt/models/fruit", "/mnt/models/fruit"),
+        ("s3://models/fruit", "s3://models/fruit"),
+        ("s3://models/team/fruit//", "s3://models/team/fruit"),
+    ],
+)
+def test_what_is_taken(given, checked):
+    assert destinations.checked(given) == checked
+
+
+@pytest.mark.one_line
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("gs://models/fruit", "gs://models/fruit: pictures may lie there, served versions may not"),
+        ("https://example.com/x", "must be a folder or s3://BUCKET/FOLDER, not a URL such as http"),
+        ("s3://models", "s3://models: write s3://BUCKET/FOLDER, as s3://models/fruit"),
+        ("s3://models/a/../b", "write s3://BUCKET/FOLDER"),
+        ("s3://models/a//b", "write s3://BUCKET/FOLDER"),
+    ],
+)
+def test_what_is_not(given, says):
+    with pytest.raises(ValueError, match=says) as error:
+        destinations.checked(given)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_a_folder_and_a_store_are_asked_alike(kind, request, saved_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    destination = tmp_path / "serving"
+    if kind == "bucket":
+        request.getfixturevalue("s3")
+        destination = ADDRESS
+    destinations.check_readable(destination)
+    destinations.check_writable(destination)
+    empty = destinations.fingerprint(destination)
+    assert destinations.champion(destination) is None
+    assert destinations.local_champion(destination) is None
+    assert destinations.served_digest(destination) == ("", "")
+    assert destinations.list_versions(destination) == []
+    with pytest.raises(ValueError, match=f"nothing is served at {destination} yet"):
+        destinations.find_version(destination)
+
+    push_to = bucket_push.push if kind == "bucket" else push
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "gates.json").write_text("[]")
+    for name in ("one", "two"):
+        state = destinations.served_state(destination)
+        place = push_to(saved_model(name), destination, state, [tmp_path / "evidence"])
+        assert str(place) == destinations.place_of(destination, str(state.highest + 1))
+    digest = served_versions.content_digest(tmp_path / "models" / "two")
+    assert destinations.served_digest(destination) == ("2", digest)
+    assert destinations.served_state(destination) == ServedState("2", 2)
+    assert destinations.fingerprint(destination) == f"2 2 {digest}" != empty
+    first, second = destinations.list_versions(destination)
+    assert destinations.champion(destination) == destinations.find_version(destination) == second
+    assert destinations.find_version(destination, "1") == first
+    assert (first.is_champion, second.is_champion) == (False, True)
+    assert first.size_bytes == sum(first.record.sizes.values()) == 4
+    assert str(first.path) == destinations.place_of(destination, "1")
+    with pytest.raises(ValueError, match=r"has no version 7 \(there are: 1, 2\)"):
+        destinations.find_version(destination, "7")
+    with destinations.open_version(destination, first) as copy:
+        assert (copy.path / "saved_model.pb").read_text() == "one"
+        assert served_versions.find_change(copy) == ""
+    with destinations.open_evidence(destination, "1") as folder:
+        assert {path.name for path in folder.iterdir()} == {"gates.json", "pushed.json"}
+    assert (destinations.local_champion(destination) / "saved_model.pb").read_text() == "two"
+    assert destinations.read_push_record(destination, "9") is None
+
+
+def test_a_champion_is_downloaded_once_and_checked(s3, saved_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    bucket_push.push(saved_model("one"), ADDRESS, ServedState("", 0))
+    folder = destinations.local_champion(ADDRESS)
+    assert tmp_path / "cache" in folder.parents
+    s3.put_object(Bucket="models", Key="fruit/1/1/saved_model.pb", Body=b"two")
+    assert destinations.local_champion(ADDRESS) == folder
+    (folder / "saved_model.pb").unlink()
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "other"))
+    with pytest.raises(ValueError, match=f"{ADDRESS}/1 is damaged: its files are not those"):
+        destinations.local_champion(ADDRESS)
+    assert list((tmp_path / "other" / "served").iterdir()) == []
+
+
+def test_an_object_whose_name_leads_out_of_its_folder_is_refused(s3, tmp_path):
+    s3.put_object(Bucket="models", Key="fruit/1/1/../../../../out", Body=b"")
+    with pytest.raises(OSError, match="its name leads out of there"):
+        destinations.copy_model(ADDRESS, "1", tmp_path / "a" / "b")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,31 @@
+"""`graft publish`, against a real server of S3's protocol on loopback."""
+
+import json
+
+import pytest
+
+from pipeline.commands.publish import publish_version
+
+ADDRESS = "s3://models/team/fruit"
+
+
+def test_a_served_version_becomes_current(s3, saved_model, tmp_path, capsys):
+    served = tmp_path / "serving"
+    served.mkdir()
+    saved_model("one").rename(served / "4")
+    settings = [f"push.destination={served}"]
+    publish_version(ADDRESS, "digits", settings)
+    assert capsys.readouterr().out == (
+        f"Version 4 of {served}: published as version 1\nFor KServe: storageUri: {ADDRESS}/1\n"
+    )
+    publish_version(ADDRESS, "digits", settings)
+    assert "current already as version 1" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"has no version 9 \(there are: 4\)"):
+        publish_version(ADDRESS, "digits", settings, version="9")
+    said = s3.get_object(Bucket="models", Key="team/fruit/current.json")["Body"].read()
+    assert json.loads(said)["version"] == 1
+
+
+def test_what_lies_in_a_store_is_published_already():
+    with pytest.raises(ValueError, match="graft publish wants a folder, not s3://models/other"):
+        publish_version(ADDRESS, "digits", ["push.destination=s3://models/other"])
