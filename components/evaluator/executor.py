@@ -20,6 +20,7 @@ from components.errors import UserError
 from components.evaluator import comparison, decisions, highlights, results, thumbnails
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.eval_config import make_eval_config
+from components.evaluator.explanations import load_explainer
 from components.evaluator.extraction import answers_extractor
 from components.evaluator.paired import FairPlay
 from components.gates import failed, write_gates
@@ -86,9 +87,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         results.write_metrics(evaluation, metrics)
         results.write_metrics(_evidence(blessing), metrics)
         results.write_changes(evaluation, decision.changes)
-        shown = predictions.pictures[features.IMAGE_ID][highlights.to_keep(predictions)]
-        files = _example_files(input_dict[keys.EXAMPLES_KEY], splits)
-        thumbnails.write_thumbnails(evaluation, files, set(shown))
+        ids = predictions.pictures[features.IMAGE_ID]
+        thumbnails.write_thumbnails(
+            evaluation,
+            _example_files(input_dict[keys.EXAMPLES_KEY], splits),
+            set(ids[highlights.to_keep(predictions)]),
+            set(ids[highlights.to_explain(predictions)]),
+            load_explainer(model),
+        )
         write_gates(blessing.uri, decision.gates)
         blessing.set_string_custom_property(
             "test_split", decisions.fingerprint(predictions.pictures)

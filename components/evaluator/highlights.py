@@ -16,6 +16,7 @@ MOST_KEPT = 300
 # Of each kind, before the right ones fill up.
 _MISTAKES, _UNSURE, _SUSPECTS, _CHANGED = 60, 40, 30, 40
 _RIGHT_OF_A_CLASS = 3
+_EXPLAINED = 18
 
 
 def worst_mistakes(predictions: Predictions, most: int) -> np.ndarray:
@@ -86,6 +87,18 @@ def to_keep(predictions: Predictions, most: int = MOST_KEPT) -> np.ndarray:
         right_ones(predictions, most),
     )
     return np.array(list(dict.fromkeys(np.concatenate(kinds).tolist())), np.int64)[:most]
+
+
+def to_explain(predictions: Predictions) -> np.ndarray:
+    """Those of which a page shows where the network looked: what it got wrong."""
+    worse = changed(predictions, 2 * _EXPLAINED)
+    wrong = predictions.candidate.argmax(axis=1) != predictions.labels
+    kinds = (
+        worst_mistakes(predictions, _EXPLAINED),
+        suspected_labels(predictions, _EXPLAINED),
+        worse[wrong[worse]],
+    )
+    return np.array(list(dict.fromkeys(np.concatenate(kinds).tolist())), np.int64)
 
 
 def _answers(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:

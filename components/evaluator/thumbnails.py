@@ -9,39 +9,56 @@ Reading the examples for a page would mean, on a cluster, to download all of the
 | `image_id` | string | content id                                                    |
 | `media`    | string | `image/jpeg`, or `image/png` of what was small to begin with  |
 | `data`     | binary | the encoded thumbnail: upright, RGB, at most 112 x 112 pixels |
+| `heat`     | binary | the same with a heat map over it, JPEG; null: none was made   |
 """
 
 import io
 import logging
 import os
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
+from PIL import Image, ImageOps
 
 from components import features
 from components.errors import UserError
 from components.files import atomic_file
+from components.heat_maps import overlay
 from components.pillow_pictures import open_picture, upright_rgb
 from components.text import one_line
 
+_JPEG = "image/jpeg"
 THUMBNAILS_FILE = "thumbnails.parquet"
 SIDE = 112
 """Pixels."""
 
+_HEAT = "heat"
 _SCHEMA = pa.schema(
-    [(features.IMAGE_ID, pa.string()), ("media", pa.string()), ("data", pa.binary())]
+    [
+        (features.IMAGE_ID, pa.string()),
+        ("media", pa.string()),
+        ("data", pa.binary()),
+        (_HEAT, pa.binary()),
+    ]
 )
+
+Explainer = Callable[[Sequence[bytes]], np.ndarray]
+"""From encoded pictures to heat maps, float32 [pictures, height, width] in 0..1."""
 
 Thumbnail = tuple[str, bytes]
 """Media type and bytes."""
 
 
 def write_thumbnails(
-    evaluation: str | os.PathLike, examples: Sequence[str], image_ids: Collection[str]
+    evaluation: str | os.PathLike,
+    examples: Sequence[str],
+    image_ids: Collection[str],
+    explained: Collection[str] = (),
+    explain: Explainer | None = None,
 ) -> None:
     """Makes the thumbnails of some pictures and writes them beside an evaluation's rows.
 
@@ -49,21 +66,30 @@ def write_thumbnails(
         evaluation: folder of the evaluation.
         examples: TFRecord files, which hold the pictures.
         image_ids: of the pictures. One that cannot be decoded, or is not there, is left out.
+        explained: those of them that get a heat map.
+        explain: what makes heat maps; None: nothing does.
     """
-    made = {}
+    made, to_explain = {}, {}
     for image_id, data in _pictures(examples, set(image_ids)):
         try:
             made[image_id] = make_thumbnail(data)
         except Exception:  # nearly anything is raised on a damaged file
             logging.exception("No thumbnail of the picture %s", image_id)
+        else:
+            if image_id in explained:
+                to_explain[image_id] = data
+    heat = _heat_maps(made, to_explain, explain) if explain and to_explain else {}
     media, data = ([one[part] for one in made.values()] for part in (0, 1))
-    table = pa.table([list(made), media, data], schema=_SCHEMA)
+    columns = [list(made), media, data, [heat.get(image_id) for image_id in made]]
+    table = pa.table(columns, schema=_SCHEMA)
     with atomic_file(Path(evaluation) / THUMBNAILS_FILE) as file:
         pq.write_table(table, file)
 
 
-def read_thumbnails(evaluation: str | os.PathLike) -> dict[str, Thumbnail]:
-    """Media type and bytes by `image_id`.
+def read_thumbnails(
+    evaluation: str | os.PathLike,
+) -> tuple[dict[str, Thumbnail], dict[str, Thumbnail]]:
+    """The thumbnails by `image_id`, and those of them that have heat maps over them.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -71,10 +97,12 @@ def read_thumbnails(evaluation: str | os.PathLike) -> dict[str, Thumbnail]:
     path = Path(evaluation) / THUMBNAILS_FILE
     try:
         rows = pq.read_table(path).to_pydict()
-        columns = [rows[name] for name in _SCHEMA.names]
+        ids, media, data = (rows[name] for name in _SCHEMA.names[:3])
+        heat = rows[_HEAT]
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise UserError(f"{path} is missing or damaged: {one_line(error, 100)}") from error
-    return {image_id: (media, data) for image_id, media, data in zip(*columns, strict=True)}
+    drawn = {image_id: (_JPEG, one) for image_id, one in zip(ids, heat, strict=True) if one}
+    return dict(zip(ids, zip(media, data, strict=True), strict=True)), drawn
 
 
 def make_thumbnail(data: bytes) -> Thumbnail:
@@ -94,7 +122,26 @@ def make_thumbnail(data: bytes) -> Thumbnail:
     file = io.BytesIO()
     # Compressed as a JPEG, a picture of few pixels would look like what it is not.
     image.save(file, "PNG" if small else "JPEG", quality=82)
-    return ("image/png" if small else "image/jpeg"), file.getvalue()
+    return ("image/png" if small else _JPEG), file.getvalue()
+
+
+def _heat_maps(
+    made: dict[str, Thumbnail], pictures: dict[str, bytes], explain: Explainer
+) -> dict[str, bytes]:
+    """JPEGs by id of those that the model explains."""
+    try:
+        maps = explain(list(pictures.values()))
+    except Exception:  # what only tells of a model stops nobody
+        logging.exception("No heat maps")
+        return {}
+    drawn = {}
+    for image_id, heat in zip(pictures, maps, strict=True):
+        with Image.open(io.BytesIO(made[image_id][1])) as thumbnail:
+            file = io.BytesIO()
+            enlarged = ImageOps.contain(thumbnail.convert("RGB"), (SIDE, SIDE))
+            overlay(enlarged, heat).save(file, "JPEG", quality=82)
+        drawn[image_id] = file.getvalue()
+    return drawn
 
 
 def _pictures(examples: Sequence[str], wanted: set[str]) -> Iterator[tuple[str, bytes]]:

@@ -20,7 +20,7 @@ from pipeline.report.sections import SECTIONS
 _Made = TypeVar("_Made")
 
 # Of the facts of a section: what only a picture is made of, or stands in the page's words.
-_UNTOLD = ("image", "words", "matrix")
+_UNTOLD = ("image", "heat", "words", "matrix")
 _IMPORT = "{% from 'gallery.html' import gallery %}"
 
 

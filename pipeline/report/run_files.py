@@ -21,7 +21,7 @@ from components import destinations, features
 from components.data_gate.pictures import read_pictures
 from components.errors import UserError
 from components.evaluator.results import CHANGES_FILE
-from components.evaluator.thumbnails import THUMBNAILS_FILE, read_thumbnails
+from components.evaluator.thumbnails import THUMBNAILS_FILE, Thumbnail, read_thumbnails
 from components.gates import GATES_FILE, Gate, read_gates
 from components.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from components.served_versions import Version
@@ -122,19 +122,25 @@ class RunFiles:
             raise UserError("no model was served: nothing to compare with")
         return _read_lines(self._file(node_ids.EVALUATOR, "evaluation", CHANGES_FILE))
 
-    @functools.cached_property
+    @property
     def thumbnails(self) -> dict[str, str]:
         """`data:` URIs by `image_id`; empty where the Evaluator of an earlier release left none."""
+        return self._thumbnails[0]
+
+    @property
+    def heat_maps(self) -> dict[str, str]:
+        """The same of those that show where the network looked; of many networks there are none."""
+        return self._thumbnails[1]
+
+    @functools.cached_property
+    def _thumbnails(self) -> tuple[dict[str, str], dict[str, str]]:
         try:
             path = self._file(node_ids.EVALUATOR, "evaluation", THUMBNAILS_FILE)
-            thumbnails = read_thumbnails(path.parent)
+            plain, heat = read_thumbnails(path.parent)
         except UserError as error:
             logging.warning("No pictures: %s", error)
-            return {}
-        return {
-            image_id: f"data:{media};base64,{base64.b64encode(data).decode()}"
-            for image_id, (media, data) in thumbnails.items()
-        }
+            return {}, {}
+        return _as_uris(plain), _as_uris(heat)
 
     @functools.cached_property
     def training(self) -> TrainingReport:
@@ -184,6 +190,13 @@ class RunFiles:
         if not path.is_file():
             raise UserError(f"{node_id} left no {name}")
         return path
+
+
+def _as_uris(thumbnails: dict[str, Thumbnail]) -> dict[str, str]:
+    return {
+        image_id: f"data:{media};base64,{base64.b64encode(data).decode()}"
+        for image_id, (media, data) in thumbnails.items()
+    }
 
 
 def _when(version: Version) -> str:

@@ -41,7 +41,9 @@ def make_report(
     now = datetime.now(timezone.utc)
     version = pushed["pushed_version"] or pushed["already_served"]
     artifacts = {_INPUTS[key]: folder for key, folder in inputs.items()}
-    recipe = Recipe.model_validate(json.loads(provenance)["recipe"])
+    # How steps run tells nothing of a model, and its paths are checked for a machine that compiles.
+    settings = {**json.loads(provenance)["recipe"], "kubeflow": {}}
+    recipe = Recipe.model_validate(settings)
     destination = pushed["pushed_destination"]
     overrides = [f"push.destination={Path(destination).parent}"] if destination else []
     files = StepFiles(

@@ -390,7 +390,7 @@ def _check_thumbnails(folder: Path, done: bool) -> list[str]:
     if not (folder / THUMBNAILS_FILE).exists():
         return ["there are no thumbnails"] if done else []
     try:
-        count = len(read_thumbnails(folder))
+        count = len(read_thumbnails(folder)[0])
     except UserError as error:
         return [str(error)]
     return [] if count == _ANSWERS else [f"{count} of {_ANSWERS} thumbnails"]

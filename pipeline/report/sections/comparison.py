@@ -34,6 +34,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
                 {
                     "path": change["path"],
                     "image": files.thumbnails.get(change["image_id"]),
+                    "heat": files.heat_maps.get(change["image_id"]) if word == "worse" else None,
                     "label": change["label"],
                     "answer": change["candidate"],
                     "note": f"served: {change['served']}",

@@ -12,7 +12,10 @@ TITLE = "Pictures"
 NEEDS = ("predictions",)
 TEMPLATE = """
 <h3>Worst mistakes</h3>
-{% if worst %}{{ gallery(worst) }}{% else %}<p>No picture of the test split is wrong.</p>{% endif %}
+{% if worst %}<p>{% if explained %}Below a picture, what speaks for the answer glows (Grad-CAM).
+{% else %}This model tells nothing of where it looked: it has no signature <code>explain</code>,
+because its backbone gives no feature maps or an earlier release made it.{% endif %}</p>
+{{ gallery(worst) }}{% else %}<p>No picture of the test split is wrong.</p>{% endif %}
 <h3>Least sure</h3>
 {% if least_sure %}{{ gallery(least_sure) }}{% else %}<p>The test split is empty.</p>{% endif %}
 <h3>Suspected wrong labels</h3>
@@ -32,11 +35,14 @@ def facts(files: RunFiles) -> dict[str, Any]:
     answers, sure = predictions.candidate.argmax(axis=1), predictions.candidate.max(axis=1)
     paths, ids = (predictions.pictures[name] for name in (features.PATH, features.IMAGE_ID))
 
-    def shown(rows: np.ndarray) -> list[dict[str, Any]]:
+    heat_maps = files.heat_maps
+
+    def shown(rows: np.ndarray, explained: bool = False) -> list[dict[str, Any]]:
         return [
             {
                 "path": paths[row],
                 "image": thumbnails.get(ids[row]),
+                "heat": heat_maps.get(ids[row]) if explained else None,
                 "label": predictions.classes[predictions.labels[row]],
                 "answer": predictions.classes[answers[row]],
                 "note": f"probability {sure[row]:.3f}",
@@ -45,9 +51,10 @@ def facts(files: RunFiles) -> dict[str, Any]:
         ]
 
     return {
-        "worst": shown(highlights.worst_mistakes(predictions, _MOST)),
+        "worst": shown(highlights.worst_mistakes(predictions, _MOST), True),
         "least_sure": shown(highlights.least_sure(predictions, _MOST)),
-        "suspects": shown(highlights.suspected_labels(predictions, _MOST)),
+        "suspects": shown(highlights.suspected_labels(predictions, _MOST), True),
         "right": shown(highlights.right_ones(predictions, _MOST)),
+        "explained": bool(heat_maps),
         "find_more": files.recipe_command("data", "labels"),
     }

@@ -57,6 +57,10 @@ def test_each_is_kept_once_and_no_more_than_asked_for(predictions):
     assert len(highlights.to_keep(predictions, 3)) == 3
 
 
+def test_mistakes_are_explained(predictions):
+    assert highlights.to_explain(predictions).tolist() == [1, 3]
+
+
 @pytest.mark.parametrize("pictures", [0, 3])
 def test_few_pictures_and_what_is_no_number(predict, pictures):
     made = predict([0] * pictures, [0] * pictures)

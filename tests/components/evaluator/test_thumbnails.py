@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,15 +24,15 @@ def test_they_are_of_the_pictures_that_are_asked_for(examples, tmp_path):
     files = [str(path) for path in (examples / "Split-test").iterdir()]
     ids = [f"{number:064x}" for number in (3, 40)]
     thumbnails.write_thumbnails(tmp_path, files, [*ids, "of another split"])
-    read = thumbnails.read_thumbnails(tmp_path)
-    assert list(read) == ids
+    read, heat = thumbnails.read_thumbnails(tmp_path)
+    assert list(read) == ids and heat == {}
     media, _ = read[ids[0]]
     assert media == "image/png" and opened(read[ids[0]]).size == (12, 12)
 
 
 def test_there_may_be_none(tmp_path):
     thumbnails.write_thumbnails(tmp_path, [], [])
-    assert thumbnails.read_thumbnails(tmp_path) == {}
+    assert thumbnails.read_thumbnails(tmp_path) == ({}, {})
 
 
 def test_they_are_upright_and_small():
@@ -46,7 +47,7 @@ def test_a_damaged_picture_has_none(tmp_path, monkeypatch, caplog):
     data = {"whole": encoded((9, 9)), "damaged": b"\xff\xd8\xff no picture"}
     monkeypatch.setattr(thumbnails, "_pictures", lambda examples, wanted: data.items())
     thumbnails.write_thumbnails(tmp_path, [], data)
-    assert list(thumbnails.read_thumbnails(tmp_path)) == ["whole"]
+    assert list(thumbnails.read_thumbnails(tmp_path)[0]) == ["whole"]
     assert "damaged" in caplog.text
 
 
@@ -56,3 +57,32 @@ def test_a_file_that_is_missing_or_damaged_is_named(tmp_path, content):
         (tmp_path / thumbnails.THUMBNAILS_FILE).write_bytes(content)
     with pytest.raises(UserError, match=r"thumbnails\.parquet is missing or damaged"):
         thumbnails.read_thumbnails(tmp_path)
+
+
+def test_a_heat_map_lies_over_those_that_are_to_be_explained(tmp_path, monkeypatch):
+    data = {"right": encoded((300, 200)), "wrong": encoded((9, 9))}
+    monkeypatch.setattr(thumbnails, "_pictures", lambda examples, wanted: data.items())
+    asked = []
+
+    def explain(pictures):
+        asked.extend(pictures)
+        return np.ones((len(pictures), 3, 3), np.float32)
+
+    thumbnails.write_thumbnails(tmp_path, [], data, {"wrong"}, explain)
+    read, heat = thumbnails.read_thumbnails(tmp_path)
+    assert asked == [data["wrong"]] and list(heat) == ["wrong"] and list(read) == list(data)
+    assert opened(heat["wrong"]).size == (112, 112), (
+        "that of a small picture is large enough to see"
+    )
+
+
+def test_a_model_that_cannot_explain_leaves_thumbnails(tmp_path, monkeypatch, caplog):
+    data = {"wrong": encoded((9, 9))}
+    monkeypatch.setattr(thumbnails, "_pictures", lambda examples, wanted: data.items())
+
+    def explain(pictures):
+        raise ValueError("broken")
+
+    thumbnails.write_thumbnails(tmp_path, [], data, {"wrong"}, explain)
+    read, heat = thumbnails.read_thumbnails(tmp_path)
+    assert list(read) == ["wrong"] and heat == {} and "No heat maps" in caplog.text

@@ -108,11 +108,12 @@ class Run:
         (folder / "changes.jsonl").write_text("".join(lines) if served else "")
         self.keep_thumbnails(*paths)
 
-    def keep_thumbnails(self, *paths: str) -> None:
+    def keep_thumbnails(self, *paths: str, heat: bool = False) -> None:
         known = {self.image_id(path): self.pictures / path for path in paths}
         made = [make_thumbnail(file.read_bytes()) for file in known.values() if file.exists()]
         columns = dict(zip(("media", "data"), zip(*made, strict=True), strict=True)) if made else {}
         rows = {"image_id": [key for key, file in known.items() if file.exists()], **columns}
+        rows["heat"] = [data if heat else None for _, data in made]
         folder = self.artifacts["Evaluator", "evaluation"]
         pq.write_table(pa.table(rows), folder / THUMBNAILS_FILE)
 

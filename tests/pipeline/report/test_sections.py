@@ -81,3 +81,13 @@ def test_data_tell_what_the_gate_found_and_what_is_far(run):
     (width,) = [one for one in told["outliers"] if one["fact"] == "width"]
     assert (width["count"], width["farthest"], width["highest"]) == (1, "7", 9000.0)
     assert "drift of facts" in run.page()
+
+
+def test_a_mistake_is_shown_with_what_speaks_for_the_answer(run):
+    run.data()
+    run.evaluation()
+    assert "This model tells nothing of where it looked" in " ".join(run.page().split())
+    run.keep_thumbnails("cat/0.jpg", "cat/1.jpg", "dog/0.jpg", heat=True)
+    text = run.page()
+    assert 'alt="dog/0.jpg: what speaks for cat"' in text and "Grad-CAM" in text
+    assert 'alt="cat/0.jpg: what speaks' not in text, "it is right"

@@ -29,6 +29,8 @@ def made(pushed):
     write_gates(blessing, [pushed.PASS])
     shutil.rmtree(pushed.pictures)
     recipe = load_recipe(str(pushed.config)).model_dump(mode="json")
+    # In a rehearsal a claim's path is that of its folder here, which could not be mounted.
+    recipe["kubeflow"]["pvcs"] = {"models": "/tmp/rehearsal/pvc/models"}
     inputs = {
         "data_blessing": blessing,
         "model_run": folders["Trainer", "model_run"],
