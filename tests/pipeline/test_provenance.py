@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from pipeline import provenance as module
 from pipeline.config import load_recipe
 from pipeline.provenance import provenance
 
@@ -24,6 +25,14 @@ def test_the_recipe_is_there_in_full_and_so_are_versions_and_inputs(facts):
     assert set(found["versions"]) == {"graft", "python", "tfx", "tensorflow"}
     assert found["processor"]
     assert len(found["code"]) == len(found["libraries"]) == 64
+
+
+def test_libraries_found_in_another_order_are_the_same(facts, monkeypatch):
+    now, versions = facts()["libraries"], module.library_versions()
+    monkeypatch.setattr(module, "library_versions", lambda: dict(reversed(versions.items())))
+    assert facts()["libraries"] == now
+    monkeypatch.setattr(module, "library_versions", lambda: versions | {"tfx": "0"})
+    assert facts()["libraries"] != now
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="skipped: git is not installed")

@@ -140,6 +140,13 @@ def test_a_run_that_is_not_there_or_not_one(graft, history, name, says):
         graft(show_run, name, False)
 
 
+def test_two_that_begin_alike_are_several(graft, history):
+    history.run("2026-11-25T10:00:00")
+    history.run("2026-11-25T11:00:00")
+    with pytest.raises(UserError, match="several runs begin with '2026-11-25'"):
+        graft(show_run, "2026-11-25", False)
+
+
 def test_a_run_that_was_killed_or_not_pushed_says_so(graft, history):
     killed = history.run("2026-11-24T13:00:00")
     history.fail(killed, "Trainer", proto.Execution.RUNNING)

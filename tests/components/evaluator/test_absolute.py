@@ -96,6 +96,8 @@ def test_calibration(gate, answers):
     labels, given = answers(150, 150)
     row = gate("calibration error", labels, given, max_calibration_error=0.1)
     assert row.verdict == "fail" and row.message.startswith("0.4000 of 300 pictures; at most 0.4")
+    row = gate("calibration error", *answers(258, 42), max_calibration_error=0.05)
+    assert row.verdict == "fail" and row.value == pytest.approx(0.04, abs=1e-6), "not proved"
     row = gate("calibration error", *answers(9, 1), max_calibration_error=0.1)
     assert row.message == "10 pictures, of which at least 30 are needed"
 

@@ -3,7 +3,18 @@
 import numpy as np
 import sklearn.metrics
 
-from components.evaluator.measures import auc_per_class, precision_per_class, recall_per_class
+from components.evaluator.measures import (
+    auc_per_class,
+    precision_per_class,
+    ranks,
+    recall_per_class,
+)
+
+
+def test_of_equally_probable_classes_the_first_is_the_most_probable():
+    scores = np.array([[0.4, 0.4, 0.2]] * 3, np.float32)
+    assert ranks(np.arange(3), scores).tolist() == [0, 1, 2]
+    assert ranks(np.array([2]), np.array([[0.1, 0.2, 0.7]])).tolist() == [0]
 
 
 def test_precision_and_recall_are_those_of_scikit_learn():

@@ -22,6 +22,10 @@ def test_every_phase_has_its_epochs_in_the_form():
         "frozen_epochs": ("NUMBER_INTEGER", 8),
         "unfrozen_epochs": ("NUMBER_INTEGER", 12),
     }
+    assert found["push_destination"].properties == (
+        ("BaselineFinder", "push_destination"),
+        ("Pusher", "push_destination"),
+    )
     one = parameters(load_recipe("digits", ["training.unfrozen.epochs=0"]))
     assert "unfrozen_epochs" not in one
 
