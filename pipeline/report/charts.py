@@ -94,13 +94,14 @@ def confusion(shares: np.ndarray) -> Markup:
         return _svg(figure, "Confusion matrix: share of each class that gets each answer")
 
 
-def calibration(sure: np.ndarray, right: np.ndarray, counts: np.ndarray) -> Markup:
+def calibration(sure: np.ndarray, right: np.ndarray, counts: np.ndarray, title: str = "") -> Markup:
     """Share of right answers against the probability that was given.
 
     Args:
         sure: float [bins], mean of the highest probability; NaN where there are no pictures.
         right: float [bins], share of right answers.
         counts: int [bins], pictures.
+        title: of the diagram, our own words.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(3.4, 3.2), layout="constrained")
@@ -112,7 +113,9 @@ def calibration(sure: np.ndarray, right: np.ndarray, counts: np.ndarray) -> Mark
         axes.set_ylim(-0.04, 1.04)
         axes.set_xlabel("probability given")
         axes.set_ylabel("share right")
-        return _svg(figure, "Share of right answers against the probability that was given")
+        axes.set_title(title)
+        label = "Share of right answers against the probability that was given"
+        return _svg(figure, f"{label}, {title}" if title else label)
 
 
 def _svg(figure: Figure, label: str) -> Markup:

@@ -24,8 +24,9 @@ from components.evaluator.results import CHANGES_FILE
 from components.evaluator.thumbnails import THUMBNAILS_FILE, Thumbnail, read_thumbnails
 from components.gates import GATES_FILE, Gate, read_gates
 from components.predictions import PREDICTIONS_FILE, Predictions, read_predictions
-from components.served_versions import Version
+from components.served_versions import EVIDENCE, Version
 from components.text import one_line
+from components.trainer.calibration import CALIBRATION_FILE
 from components.trainer.training_report import TRAINING_FILE, TrainingReport
 from pipeline import node_ids
 from pipeline.config import Recipe
@@ -149,6 +150,18 @@ class RunFiles:
         try:
             return TrainingReport.from_json(path.read_text(encoding="utf-8"))
         except (ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{path} is damaged: {one_line(error, 100)}") from error
+
+    @functools.cached_property
+    def calibration(self) -> dict[str, Any]:
+        """`calibration.json` of the model; empty where nothing was learnt, or it is not at hand."""
+        folder = self.run.artifacts.get((node_ids.TRAINER, "model"))
+        path = folder / EVIDENCE / CALIBRATION_FILE if folder else None
+        if path is None or not path.is_file():
+            return {}
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
             raise UserError(f"{path} is damaged: {one_line(error, 100)}") from error
 
     @functools.cached_property

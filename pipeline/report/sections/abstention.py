@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import scipy.special
 from markupsafe import Markup
 
 from components.evaluator import measures
@@ -27,7 +28,7 @@ fewer answers and fewer mistakes.</p>
 <p>Expected calibration error {{ error|figure }}{% if before %}; before its temperature
 {{ before.temperature|figure }} was set, it was {{ before.error|figure }}{% endif %}. A dot on the
 line is as often right as its probability says; a large dot stands for many pictures.</p>
-<figure>{{ chart(curve, points) }}</figure>
+<figure>{{ chart(curve, points, before) }}</figure>
 {% endif %}
 """
 _COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -57,15 +58,40 @@ def facts(files: RunFiles) -> dict[str, Any]:
         "curve": [at(row) for row in drawn],
         "points": _points(labels, scores),
         "error": measures.calibration_error(labels, scores),
-        "before": None,
+        "before": _before(files.calibration.get("temperature"), labels, scores),
     }
 
 
-def chart(curve: list[dict[str, float]], points: list[dict[str, float]]) -> Markup:
-    """Risk-coverage curve and calibration diagram."""
+def chart(
+    curve: list[dict[str, float]], points: list[dict[str, float]], before: dict[str, Any] | None
+) -> Markup:
+    """Risk-coverage curve, and calibration diagrams: before the temperature, and as served."""
     coverage, risk = ([one[key] for one in curve] for key in ("coverage", "risk"))
+    drawn = charts.risk_coverage(coverage, risk)
+    if before:
+        drawn += _diagram(before["points"], "before the temperature")
+    return drawn + _diagram(points, "as served")
+
+
+def _diagram(points: list[dict[str, float]], title: str) -> Markup:
     columns = (np.array([one[key] for one in points]) for key in ("sure", "right", "pictures"))
-    return charts.risk_coverage(coverage, risk) + charts.calibration(*columns)
+    return charts.calibration(*columns, title=title)
+
+
+def _before(
+    temperature: float | None, labels: np.ndarray, scores: np.ndarray
+) -> dict[str, Any] | None:
+    """The calibration without the temperature, by which the logits of `scores` were divided."""
+    if temperature is None:
+        return None
+    with np.errstate(divide="ignore"):  # of a probability of 0 the logarithm is infinite, rightly
+        logits = temperature * np.log(scores.astype(np.float64))
+    untouched = scipy.special.softmax(logits, axis=1)
+    return {
+        "temperature": temperature,
+        "error": measures.calibration_error(labels, untouched),
+        "points": _points(labels, untouched),
+    }
 
 
 def _points(labels: np.ndarray, scores: np.ndarray) -> list[dict[str, float]]:

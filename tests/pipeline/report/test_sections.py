@@ -21,13 +21,28 @@ def test_fewer_answers_are_fewer_mistakes(run):
         "risk": 0.0,
     }
     assert sum(point["pictures"] for point in told["points"]) == 3
-    assert "Share of mistakes" in str(abstention.chart(told["curve"], told["points"]))
+    assert "Share of mistakes" in str(
+        abstention.chart(told["curve"], told["points"], told["before"])
+    )
 
 
 def test_what_is_no_number_has_no_curve(run):
     run.evaluation(scores=[[run.NAN, run.NAN]] * 3)
     assert abstention.facts(run.files())["coverage"] == []
     assert "no pictures with probabilities that are numbers" in " ".join(run.page().split())
+
+
+def test_calibration_is_shown_before_the_temperature_too(run):
+    run.evaluation(scores=[[0.7, 0.3], [0.7, 0.3], [0.0, 1.0]])
+    folder = run.artifact("Trainer", "model") / "evidence"
+    folder.mkdir()
+    (folder / "calibration.json").write_text('{"temperature": 2.0, "label_sets": null}')
+    before = abstention.facts(run.files())["before"]
+    assert before["temperature"] == 2.0
+    # Logits of twice the size: 0.7² of 0.7² + 0.3².
+    assert before["points"][0]["sure"] == pytest.approx(0.49 / 0.58)
+    assert run.page().count("Share of right answers against") == 2
+    assert "before its temperature 2" in " ".join(run.page().split()).replace("</p>", "")
 
 
 def test_classes_that_are_mixed_up_are_a_cluster():
