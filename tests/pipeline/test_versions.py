@@ -149,6 +149,15 @@ def test_a_difference_is_told_by_the_key_of_what_differs(graft):
     assert "differ in nothing" in graft(diff_versions, "2", "2", False)
 
 
+def test_what_only_the_second_version_has_is_a_difference_too(graft, destination):
+    more = Gate("auc", "pass", 0.99, 0.9, "0.99 of all")
+    write_gates(
+        destination / "evidence" / "3", [Gate("accuracy", "pass", 0.92, 0.8, "0.2 of all"), more]
+    )
+    for names, values in ((("2", "3"), [None, 0.99]), (("3", "2"), [0.99, None])):
+        assert json.loads(graft(diff_versions, *names, True))["gates.auc.value"] == values
+
+
 def test_a_rollback_goes_to_the_version_before_unless_told(graft, destination):
     said = graft(roll_back, None, "it was better")
     assert said == "Version 4 is served: it is version 2 again, in place of 3\n"

@@ -114,6 +114,15 @@ def test_every_class_must_be_proved(gate, answers, name):
     assert "; not proved either: dog, fox" in row.message
 
 
+def test_precision_is_of_what_is_given_a_class_and_recall_of_what_is_one(gate):
+    labels = np.arange(300) % 3
+    given = np.where((labels == 2) & (np.arange(300) < 120), 0, labels)  # 40 foxes are cats
+    row = gate("precision of every class", labels, given, min_class_precision=0.5)
+    assert row.message.startswith("lowest: cat with 0.7143 of 140 pictures")
+    row = gate("recall of every class", labels, given, min_class_recall=0.5)
+    assert row.message.startswith("lowest: fox with 0.6000 of 100 pictures")
+
+
 def test_a_class_without_test_pictures_is_never_measured_so_never_passed(gate):
     labels = np.arange(60) % 2
     row = gate("recall of every class", labels, labels, min_class_recall=0.5)

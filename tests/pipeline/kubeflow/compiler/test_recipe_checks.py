@@ -80,6 +80,14 @@ def test_a_bucket_needs_no_volume_and_keys():
             "is on no volume of the step BaselineFinder",
         ),
         (
+            {
+                "kubeflow__pvcs__serving": None,
+                "kubeflow__steps__BaselineFinder__pvcs__a": "/mnt/serving",
+                "kubeflow__steps__Probe__pvcs__a": "/mnt/serving",
+            },
+            "is on no volume of the step Pusher",
+        ),
+        (
             {"kubeflow__push_destination": None, "push__destination": "runs/serving"},
             "push.destination: runs/serving is on no volume",
         ),
