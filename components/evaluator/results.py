@@ -57,7 +57,7 @@ def make_metrics(predictions: Predictions, settings: EvaluationSettings) -> Metr
     served = predictions.served
     return Metrics(
         classes=predictions.classes,
-        overall=_overall(labels, scores, settings.top_k) | _hedges(predictions),
+        overall=_overall(labels, scores, settings.top_k) | hedges(predictions),
         served={} if served is None else _overall(labels, served, settings.top_k),
         per_class={
             name: {"precision": precision, "recall": recall, "count": count}
@@ -89,8 +89,11 @@ def write_changes(evaluation: str | os.PathLike, changes: Iterable[Change]) -> N
     write_atomically(Path(evaluation) / CHANGES_FILE, "".join(lines))
 
 
-def _hedges(predictions: Predictions) -> dict[str, float]:
-    """NaN where there are no pictures to measure it on."""
+def hedges(predictions: Predictions) -> dict[str, float]:
+    """What a model says of how sure it is, and what comes of it; see `Metrics.overall`.
+
+    NaN where there are no pictures to measure it on.
+    """
     right = predictions.candidate.argmax(axis=1) == predictions.labels
     found = {}
     if predictions.unsure is not None:

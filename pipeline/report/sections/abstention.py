@@ -7,6 +7,7 @@ import scipy.special
 from markupsafe import Markup
 
 from components.evaluator import measures
+from components.evaluator.results import hedges
 from pipeline.report import charts
 from pipeline.report.run_files import RunFiles
 
@@ -24,6 +25,11 @@ fewer answers and fewer mistakes.</p>
 <td class="n">{{ "%.0f"|format(100 * one.coverage) }} %</td>
 <td class="n">{{ one.risk|figure }}</td></tr>
 {% endfor %}</tbody></table></div>
+{% if "share_sure" in says %}<p>This model itself says that it is sure of
+{{ says.share_sure|figure }} of the pictures, and of these {{ says.accuracy_when_sure|figure }} are
+right.</p>{% endif %}
+{% if "label_set_coverage" in says %}<p>Its label sets have {{ says.label_set_size|figure }} classes
+on average, and the right one is in {{ says.label_set_coverage|figure }} of them.</p>{% endif %}
 <h3>Calibration</h3>
 <p>Expected calibration error {{ error|figure }}{% if before %}; before its temperature
 {{ before.temperature|figure }} was set, it was {{ before.error|figure }}{% endif %}. A dot on the
@@ -39,7 +45,9 @@ def facts(files: RunFiles) -> dict[str, Any]:
     """Risk by coverage, and right answers by probability."""
     labels, scores = files.predictions.labels, files.predictions.candidate
     if not len(labels) or np.isnan(scores).any():
-        return {"coverage": [], "curve": [], "points": [], "error": None, "before": None}
+        return {
+            "coverage": [], "curve": [], "points": [], "error": None, "before": None, "says": {}
+        }  # fmt: skip
     sure, right = scores.max(axis=1), scores.argmax(axis=1) == labels
     order = np.argsort(-sure, kind="stable")
     risk = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
@@ -59,6 +67,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
         "points": _points(labels, scores),
         "error": measures.calibration_error(labels, scores),
         "before": _before(files.calibration.get("temperature"), labels, scores),
+        "says": hedges(files.predictions),
     }
 
 

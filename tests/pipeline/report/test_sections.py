@@ -1,6 +1,8 @@
 """What single sections tell."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from components.gates import Gate, write_gates
@@ -24,6 +26,23 @@ def test_fewer_answers_are_fewer_mistakes(run):
     assert "Share of mistakes" in str(
         abstention.chart(told["curve"], told["points"], told["before"])
     )
+
+
+def test_what_the_model_says_of_how_sure_it_is_is_told(run):
+    run.evaluation(scores=[[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]])
+    assert abstention.facts(run.files())["says"] == {}
+    file = run.artifacts["Evaluator", "evaluation"] / "predictions.parquet"
+    table = pq.read_table(file).append_column("unsure", pa.array([False, False, True]))
+    sets = pa.array([[True, False], [False, True], [True, True]])
+    pq.write_table(table.append_column("in_label_set", sets), file)
+    assert abstention.facts(run.files())["says"] == {
+        "share_sure": pytest.approx(2 / 3),
+        "accuracy_when_sure": 1.0,
+        "label_set_coverage": pytest.approx(2 / 3),
+        "label_set_size": pytest.approx(4 / 3),
+    }
+    page = " ".join(run.page().split())
+    assert "says that it is sure of" in page and "classes on average" in page
 
 
 def test_what_is_no_number_has_no_curve(run):
