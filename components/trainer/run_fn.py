@@ -50,7 +50,7 @@ def run_fn(fn_args) -> None:
     )
     labels = text_features(inputs.validation_files, [features.LABEL])[features.LABEL]
     validation_rows.check_serving(settings.serving, inputs.classes, labels)
-    with resumable_state(fn_args) as state:
+    with resumable_state(fn_args, inputs.precision) as state:
         trained, report = _train_rounds(inputs, fn_args, state)
         for phase in report.phases:
             logging.info(
@@ -117,7 +117,7 @@ def _train_rounds(inputs: TrainingInputs, fn_args, state: Path) -> tuple[_Traine
             second = second.renamed(f"{{}} with {_AGAIN}")
             phases = [*phases, *second.phases]
             trained = max(trained, second, key=lambda one: one.kept.rank)
-    return trained, TrainingReport(phases, trained.kept.name, counts)
+    return trained, TrainingReport(phases, trained.kept.name, counts, inputs.precision)
 
 
 def _train(
@@ -153,6 +153,7 @@ def _train(
             state,
             setup.class_weights,
             settings.distillation,
+            inputs.precision,
         )
     return _Trained(setup.model, results, kept)
 

@@ -83,11 +83,13 @@ class TrainingReport:
         phases: all phases that were run, in their order.
         kept: name of the one whose weights are exported.
         pseudo_labels: pictures that a model labelled; None: none were asked for.
+        precision: what convolutions computed in on a CPU, `float32` or `bf16`.
     """
 
     phases: list[PhaseResult]
     kept: str
     pseudo_labels: PseudoLabelCounts | None = None
+    precision: str = "float32"
 
     @property
     def kept_phase(self) -> PhaseResult:
@@ -133,6 +135,7 @@ class TrainingReport:
             phases=[_phase(phase) for phase in values["phases"]],
             kept=values["kept"],
             pseudo_labels=PseudoLabelCounts(**labels) if labels else None,
+            precision=values.get("precision", "float32"),
         )
 
     def _as_json(self) -> dict[str, Any]:

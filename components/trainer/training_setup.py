@@ -18,7 +18,7 @@ from components.trainer.fitting import devices
 from components.trainer.inputs.examples import ExampleReader, count_examples, count_labels
 from components.trainer.inputs.phase_inputs import Splits
 from components.trainer.network.classifier import build_classifier
-from components.trainer.settings.trainer import TrainerSettings
+from components.trainer.settings.trainer import Precision, TrainerSettings
 from components.trainer.targets import pseudo_labels
 from components.trainer.targets.class_weights import class_weights
 from components.trainer.targets.teacher import teacher_targets
@@ -31,6 +31,7 @@ class TrainingInputs:
     Attributes:
         settings: of the Trainer.
         strategy: to build and train models under.
+        precision: what convolutions compute in, `float32` or `bf16`.
         reader: makes batches of pixels.
         classes: names in the order of the vocabulary.
         labelled_files: example files of the train split, sorted.
@@ -40,6 +41,7 @@ class TrainingInputs:
 
     settings: TrainerSettings
     strategy: tf.distribute.Strategy
+    precision: Precision
     reader: ExampleReader
     classes: list[str]
     labelled_files: list[str]
@@ -87,6 +89,7 @@ def open_inputs(
     return TrainingInputs(
         settings=settings,
         strategy=strategy,
+        precision=devices.precision_of(settings.training),
         reader=ExampleReader(tft_output, settings.training.batch_size),
         classes=[c.decode() for c in tft_output.vocabulary_by_name(features.LABEL_VOCABULARY)],
         labelled_files=labelled,

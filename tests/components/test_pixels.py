@@ -107,6 +107,25 @@ def test_half_a_jpeg_is_an_error_at_every_scale(side):
 
 
 @pytest.mark.parametrize(
+    ("mode", "options"),
+    [("RGB", {"progressive": True}), ("RGB", {"subsampling": 0}), ("CMYK", {}), ("L", {})],
+    ids=["progressive", "4:4:4", "CMYK", "grey"],
+)
+def test_every_kind_of_large_jpeg_is_decoded_at_its_scale(mode, options):
+    data = encoded(photo(640, 384).convert(mode), quality=95, **options)
+    assert np.abs(decoded(data) - by_pillow(data)).mean() < 1.0
+
+
+@pytest.mark.parametrize("side", [60, 1000])
+def test_a_jpeg_whose_header_promises_more_rows_than_there_are_shows_what_pillow_shows(side):
+    """Its end is marked, so that no decoder takes it for half a file: what is missing is grey."""
+    data = encoded(photo(side, side))
+    frame = data.index(b"\xff\xc0")  # length, precision, height
+    lying = data[: frame + 5] + (2 * side).to_bytes(2, "big") + data[frame + 7 :]
+    assert np.abs(decoded(lying) - by_pillow(lying)).mean() < 1.0
+
+
+@pytest.mark.parametrize(
     ("name", "value_range"),
     [("mobilenet_v2", "tf"), ("densenet", "torch"), ("resnet", "caffe"), ("efficientnet", "raw")],
 )

@@ -6,15 +6,18 @@ import keras
 import tensorflow as tf
 
 from components.errors import UserError
-from components.trainer.settings.trainer import TrainingSettings
+from components.trainer.fitting import precision
+from components.trainer.settings.trainer import Precision, TrainingSettings
 
 
 def check_device(settings: TrainingSettings) -> None:
-    """Finds a missing GPU before any work is done.
+    """Finds a missing GPU, or a CPU without bf16, before any work is done.
 
     Raises:
-        UserError: `training.device` demands a GPU and TensorFlow sees none.
+        UserError: `training.device` demands a GPU and TensorFlow sees none, or
+            `training.precision` demands bf16 and the CPU has none.
     """
+    precision_of(settings)
     if settings.device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise UserError(
             "training.device is `gpu`, but TensorFlow sees no GPU here. "
@@ -41,3 +44,16 @@ def prepare(settings: TrainingSettings) -> tf.distribute.Strategy:
     if settings.device == "cpu" and tf.config.list_physical_devices("GPU"):
         return tf.distribute.OneDeviceStrategy("/CPU:0")
     return tf.distribute.get_strategy()
+
+
+def precision_of(settings: TrainingSettings) -> Precision:
+    """What convolutions compute in on this machine: `float32` or `bf16`.
+
+    On a GPU it is `mixed_precision` that decides.
+
+    Raises:
+        UserError: see `check_device`.
+    """
+    if settings.device != "cpu" and tf.config.list_physical_devices("GPU"):
+        return "float32"
+    return precision.resolve(settings.precision)

@@ -38,7 +38,7 @@ _POLL_S = 0.5
 
 
 @contextlib.contextmanager
-def resumable_state(fn_args) -> Iterator[Path]:
+def resumable_state(fn_args, precision: str = "float32") -> Iterator[Path]:
     """A folder that outlives a killed training and is found by the next one of the same kind.
 
     It lies beside the folders of the runs, or where `FOLDER_VARIABLE` says, named by a digest of
@@ -48,12 +48,13 @@ def resumable_state(fn_args) -> Iterator[Path]:
 
     Args:
         fn_args: what `run_fn` is given.
+        precision: what this machine trains in; a cluster's next one may have another.
     """
     if _is_remote(fn_args.model_run_dir):  # an object store: memory maps need a disk
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
-    inputs = [fn_args.custom_config, fn_args.transform_output, fn_args.train_files]
+    inputs = [fn_args.custom_config, fn_args.transform_output, fn_args.train_files, precision]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
     parent = _folder_of_states(fn_args.model_run_dir)
     parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from components.trainer.settings.pseudo_labels import PseudoLabelSettings
 from components.trainer.settings.serving import ServingSettings
 
 ALL_LAYERS = "all"
+Precision = Literal["auto", "float32", "bf16"]
 
 # The key of the list of phases; the field has another name beside the property of this one.
 _LIST = "phases"
@@ -177,6 +178,11 @@ class TrainingSettings(Settings):
     )
     mixed_precision: bool = pydantic.Field(
         True, description="float16 arithmetic on GPUs; ignored on CPUs"
+    )
+    precision: Precision = pydantic.Field(
+        "float32",
+        description="of convolutions on CPUs while the backbone learns; weights and the exported "
+        "model are float32. auto: bf16 where the CPU has amx_bf16 or avx512_bf16",
     )
     class_weights: _ClassWeights = pydantic.Field(
         "none",
