@@ -10,6 +10,7 @@ import json
 import os
 import select
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -150,3 +151,18 @@ def open_page(
             process.wait()
             os.close(to_us[0])
             os.close(to_it[1])
+
+
+def write_screenshots(file: Path, folder: Path) -> None:
+    """Writes what a page of a run looks like: at its top, its pictures, and on a dark phone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_page(file) as page:
+        (folder / "report.webp").write_bytes(page.screenshot())
+        page.evaluate("document.getElementById('pictures').scrollIntoView()")
+        (folder / "report_pictures.webp").write_bytes(page.screenshot())
+    with open_page(file, width=390, height=844, dark=True) as page:
+        (folder / "report_phone.webp").write_bytes(page.screenshot())
+
+
+if __name__ == "__main__":
+    write_screenshots(*map(Path, sys.argv[1:]))

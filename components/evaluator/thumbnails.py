@@ -98,7 +98,7 @@ def read_thumbnails(
     try:
         rows = pq.read_table(path).to_pydict()
         ids, media, data = (rows[name] for name in _SCHEMA.names[:3])
-        heat = rows[_HEAT]
+        heat = rows.get(_HEAT) or [None] * len(ids)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise UserError(f"{path} is missing or damaged: {one_line(error, 100)}") from error
     drawn = {image_id: (_JPEG, one) for image_id, one in zip(ids, heat, strict=True) if one}
