@@ -63,6 +63,8 @@ def test_what_the_data_gate_found_lies_with_the_pushed_version(first, recipe, ar
         "pictures.parquet",
         "statistics",
         "test_split.json",
+        "metrics.json",
+        "README.md",
         "validation.parquet",
     }
     table = only(artifacts, "ImageExampleGen/examples/*/pictures.parquet")
