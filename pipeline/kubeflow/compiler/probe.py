@@ -4,18 +4,19 @@ import json
 from typing import Any
 
 from components.settings import SETTINGS_KEY
-from pipeline.kubeflow.package.setting_paths import FILES_FINGERPRINT, PUSH_DESTINATION
-from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PROBE, TRAINER
+from pipeline.kubeflow.package.setting_paths import FILES_FINGERPRINT, PUSH_DESTINATION, RECORDED
+from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PROBE, PUSHER, TRAINER
 
 COMMAND = ("python", "-m", "pipeline.kubeflow.step.probe")
 
 # What it says, and the steps that have it as an input of that name.
-_FINGERPRINTS = {
-    "input_fingerprint": IMAGE_EXAMPLE_GEN,
-    "ledger_fingerprint": IMAGE_EXAMPLE_GEN,
-    "served_fingerprint": BASELINE_FINDER,
-    FILES_FINGERPRINT: TRAINER,
-}
+_FINGERPRINTS = (
+    ("input_fingerprint", IMAGE_EXAMPLE_GEN),
+    ("ledger_fingerprint", IMAGE_EXAMPLE_GEN),
+    ("served_fingerprint", BASELINE_FINDER),
+    (FILES_FINGERPRINT, TRAINER),
+    *((name, PUSHER) for name in RECORDED),
+)
 # What it looks at: names of its inputs, and the step that has the same.
 _LOOKS_AT = {
     "source": IMAGE_EXAMPLE_GEN,
@@ -41,7 +42,7 @@ def add_probe(spec: dict[str, Any]) -> None:
     components[PROBE] = {
         "executorLabel": label,
         "inputDefinitions": {"parameters": {name: dict(text) for name in inputs}},
-        "outputDefinitions": {"parameters": {name: dict(text) for name in _FINGERPRINTS}},
+        "outputDefinitions": {"parameters": {name: dict(text) for name, _ in _FINGERPRINTS}},
     }
     spec["deploymentSpec"]["executors"][label] = {
         "container": {"command": list(COMMAND), "args": ["--executor_input", "{{$}}"]}
@@ -51,7 +52,7 @@ def add_probe(spec: dict[str, Any]) -> None:
         "componentRef": {"name": PROBE},
         "inputs": {"parameters": inputs},
     }
-    for name, step in _FINGERPRINTS.items():
+    for name, step in _FINGERPRINTS:
         task = tasks[step]
         definitions = components[task["componentRef"]["name"]].setdefault("inputDefinitions", {})
         definitions.setdefault("parameters", {})[name] = dict(text)

@@ -15,6 +15,15 @@ MOUNT_PATHS = "mount_paths"
 FILES_FINGERPRINT = "files_fingerprint"
 """Changes with the files that the Trainer reads beside its inputs, and so does its cache key."""
 
+PROVENANCE = "provenance"
+"""Execution property of the Pusher: JSON of `pipeline.provenance`."""
+
+RECORDED = ("input_fingerprint", "ledger_fingerprint", "weights_fingerprint", "teacher_fingerprint")
+"""What the Probe finds and the Pusher puts into the `inputs` of that JSON."""
+
+NOTHING = "nothing"
+"""The fingerprint of what there is not: an output parameter without text may get lost."""
+
 ENVIRONMENT_DIGEST = "--environment_digest"
 """Option of a step's command: changes with its environment variables, and so does its cache key."""
 

@@ -26,12 +26,9 @@ from components.trainer.settings.trainer import TrainerSettings
 from components.trainer.targets import teacher_files
 from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
-from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST, FILES_FINGERPRINT
+from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST, FILES_FINGERPRINT, NOTHING
 from pipeline.kubeflow.step.entrypoint import leave_message
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
-
-NOTHING = "nothing"
-"""The fingerprint of what there is not: an output parameter without text may get lost."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,13 +78,15 @@ def fingerprints(parameters: Mapping[str, str]) -> dict[str, str]:
         pictures += sources.fingerprint(sources.list_unlabelled(parameters["unlabelled"]))
     inputs = split_ledger.ledger_inputs(pictures, parameters["settings"])
     ledger = split_ledger.ledger_fingerprint(settings.split_ledger or "", inputs)
+    trainer = TrainerSettings.model_validate_json(parameters["trainer"])
+    weights, teacher = training_files_fingerprints(trainer)
     return {
         "input_fingerprint": pictures,
         "ledger_fingerprint": ledger or NOTHING,
         "served_fingerprint": destinations.fingerprint(parameters["push_destination"]),
-        FILES_FINGERPRINT: training_files_fingerprint(
-            TrainerSettings.model_validate_json(parameters["trainer"])
-        ),
+        "weights_fingerprint": weights or NOTHING,
+        "teacher_fingerprint": teacher or NOTHING,
+        FILES_FINGERPRINT: _digest(weights, teacher) if weights or teacher else NOTHING,
     }
 
 
@@ -128,18 +127,18 @@ def named_files(settings: DataSettings) -> str:
     )
 
 
-def training_files_fingerprint(settings: TrainerSettings) -> str:
-    """Changes with the files of `backbone.weights` and `distillation.teacher`.
+def training_files_fingerprints(settings: TrainerSettings) -> tuple[str, str]:
+    """Change with the files of `backbone.weights` and of `distillation.teacher`.
 
     Those that this step does not see are in the Trainer's image, for which its tag or digest
     stands.
     """
-    found = []
+    weights = teacher = ""
     if Path(settings.backbone.weights).exists():
-        found.append(initial_weights.fingerprint(settings.backbone))
+        weights = initial_weights.fingerprint(settings.backbone)
     if settings.distillation and Path(settings.distillation.teacher).exists():
-        found.append(teacher_files.fingerprint(settings.distillation))
-    return _digest(*found) if any(found) else NOTHING
+        teacher = teacher_files.fingerprint(settings.distillation)
+    return weights, teacher
 
 
 def _is_file(path: str) -> bool:

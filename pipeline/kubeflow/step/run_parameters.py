@@ -16,7 +16,10 @@ from components.validation import Problem, problems
 from pipeline.kubeflow.package.setting_paths import (
     FILES_FINGERPRINT,
     MOUNT_PATHS,
+    NOTHING,
+    PROVENANCE,
     PUSH_DESTINATION,
+    RECORDED,
     SCHEMA_TEXT,
     SETTING_PATHS,
     SettingPath,
@@ -47,6 +50,10 @@ def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
         values[_SCHEMA_FILE] = str(path)
     if MOUNT_PATHS in values:
         _check_outlives_pod(values[PUSH_DESTINATION], json.loads(values.pop(MOUNT_PATHS)))
+    recorded = [name for name in RECORDED if name in values and PROVENANCE in values]
+    if recorded:
+        found = {name: values.pop(name) for name in recorded}
+        values[PROVENANCE] = _with_inputs(values[PROVENANCE], found)
     if SETTING_PATHS in values:
         paths = json.loads(values.pop(SETTING_PATHS))
         chosen = {name: _whole(values.pop(name)) for name in paths}
@@ -83,6 +90,13 @@ def check_run_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> 
             raise UserError(
                 f"{step}: the package's {SETTING_PATHS} do not fit its settings: compile it again"
             ) from None
+
+
+def _with_inputs(provenance: str, recorded: Mapping[str, str]) -> str:
+    """Adds what the Probe found to what the model was made of, as a run elsewhere writes it."""
+    facts = json.loads(provenance)
+    found = {name: "" if value == NOTHING else value for name, value in recorded.items()}
+    return json.dumps({**facts, "inputs": {**facts.get("inputs", {}), **found}}, indent=2)
 
 
 def _check_outlives_pod(path: str, mount_paths: list[str]) -> None:

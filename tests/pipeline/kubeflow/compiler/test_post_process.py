@@ -220,6 +220,10 @@ def test_what_the_probe_finds_is_part_of_the_keys_that_depend_on_it(compiled):
         ("ImageExampleGen", "ledger_fingerprint"),
         ("BaselineFinder", "served_fingerprint"),
         ("Trainer", "files_fingerprint"),
+        ("Pusher", "input_fingerprint"),
+        ("Pusher", "ledger_fingerprint"),
+        ("Pusher", "weights_fingerprint"),
+        ("Pusher", "teacher_fingerprint"),
     }
     assert {task for task, _ in found} == {
         task for task, content in tasks.items() if "Probe" in content.get("dependentTasks", ())

@@ -73,7 +73,7 @@ def test_weights_that_are_replaced(parameters, tmp_path):
     parameters["trainer"] = trainer.model_copy(update={"backbone": backbone}).model_dump_json()
     before = probe.fingerprints(parameters)
     weights.write_bytes(b"22")
-    assert changed(before, parameters) == {"files_fingerprint"}
+    assert changed(before, parameters) == {"files_fingerprint", "weights_fingerprint"}
 
 
 def test_weights_that_only_the_image_of_the_trainer_has(parameters):

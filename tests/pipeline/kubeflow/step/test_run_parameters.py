@@ -9,7 +9,12 @@ import pytest
 
 from components.errors import UserError
 from components.trainer.settings.trainer import TrainerSettings
-from pipeline.kubeflow.package.setting_paths import MOUNT_PATHS, SCHEMA_TEXT, SETTING_PATHS
+from pipeline.kubeflow.package.setting_paths import (
+    MOUNT_PATHS,
+    NOTHING,
+    SCHEMA_TEXT,
+    SETTING_PATHS,
+)
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters, check_run_parameters
 
 PATHS = {
@@ -105,6 +110,29 @@ def test_a_destination_must_outlive_the_pod():
     for path in ("/srv/digits", "/mnt/servings", "/mnt/serving/../x", "runs/digits"):
         with pytest.raises(ValueError, match=rf"push_destination: {path} is on no volume.*below"):
             apply_run_parameters({"push_destination": path, MOUNT_PATHS: volumes})
+
+
+def test_the_record_of_a_push_says_what_the_model_was_made_from():
+    handed = {
+        "provenance": json.dumps({"code": "abc", "inputs": {}}),
+        "input_fingerprint": "pictures",
+        "ledger_fingerprint": NOTHING,
+        "weights_fingerprint": "weights",
+        "teacher_fingerprint": NOTHING,
+    }
+    values = apply_run_parameters(handed)
+    assert set(values) == {"provenance"}
+    assert json.loads(values["provenance"]) == {
+        "code": "abc",
+        "inputs": {
+            "input_fingerprint": "pictures",
+            "ledger_fingerprint": "",
+            "weights_fingerprint": "weights",
+            "teacher_fingerprint": "",
+        },
+    }
+    of_image_example_gen = {"source": "digits", "input_fingerprint": "pictures"}
+    assert apply_run_parameters(of_image_example_gen) == of_image_example_gen
 
 
 def test_steps_without_extras_are_left_alone():
