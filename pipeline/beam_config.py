@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import pydantic
 
 from components.errors import UserError
-from components.settings import Settings
+from components.settings import LocalPath, Settings
 from components.text import did_you_mean
+from pipeline.node_ids import EVALUATOR, IMAGE_EXAMPLE_GEN, STATISTICS_GEN, TRANSFORM
 from pipeline.secret_words import is_secret
 
 _Address = Annotated[str, pydantic.Field(pattern=r"^([A-Za-z0-9._-]+:\d{1,5})?$")]
@@ -147,15 +148,47 @@ class SparkSettings(PortableSettings):
         return self.missing_workers()
 
 
+class DaskSettings(Settings):
+    """Block `beam.dask`: who decodes the pictures. The other nodes run as `beam.direct` says."""
+
+    scheduler: str = pydantic.Field(
+        "",
+        pattern=r"^((tcp|tls|ws|wss)://\S+:\d{1,5})?$",
+        description="address of the scheduler, as tcp://dask-scheduler:8786",
+    )
+    shared_folder: LocalPath = pydantic.Field(
+        "",
+        description="folder that the node and all workers see at the same path, for what is not "
+        "finished; empty: the node's own, which must be such a folder then",
+    )
+
+    def options(self) -> list[str]:
+        """The options for Beam."""
+        return [
+            # Beam knows it by no shorter name.
+            "--runner=apache_beam.runners.dask.dask_runner.DaskRunner",
+            f"--dask_client_address={self.scheduler}",
+            # By default one task takes 128 shards, which is all of them on one worker.
+            "--dask_partition_size=1",
+            *_given("temp_location", self.shared_folder),
+            _NOT_PACKED,
+        ]
+
+    def missing(self) -> str:
+        """What the runner needs and is not set; empty if nothing."""
+        return "" if self.scheduler else "set scheduler (as tcp://dask-scheduler:8786)"
+
+
 class BeamSettings(Settings):
     """The block `beam` of a recipe. The blocks of runners that are not chosen may stay in it."""
 
-    runner: Literal["direct", "flink", "spark"] = pydantic.Field(
+    runner: Literal["direct", "flink", "spark", "dask"] = pydantic.Field(
         "direct", description="who runs ImageExampleGen, StatisticsGen, Transform and Evaluator"
     )
     direct: DirectSettings = DirectSettings()
     flink: FlinkSettings = FlinkSettings()
     spark: SparkSettings = SparkSettings()
+    dask: DaskSettings = DaskSettings()
     extra: tuple[str, ...] = pydantic.Field(
         (), description="further options of Beam, as --number_of_worker_harness_threads=2"
     )
@@ -194,21 +227,43 @@ class BeamSettings(Settings):
         Raises:
             UserError: another runner is needed; the text says which.
         """
+        if in_cluster and self.runner == "dask":
+            if self.dask.shared_folder.startswith("/"):
+                return
+            raise UserError(
+                "beam.dask.shared_folder: on Kubeflow Pipelines a step's files lie in its own pod: "
+                f"name a folder on a claim that the step {IMAGE_EXAMPLE_GEN} and all Dask workers "
+                "mount at the same path"
+            )
         if in_cluster and self.runner != "direct":
             raise UserError(
                 f"beam.runner: on Kubeflow Pipelines a step's files lie in its own pod, where the "
                 f"workers of {self.runner} cannot read them; use direct, with beam.direct.workers"
             )
 
-    def pipeline_args(self) -> list[str]:
-        """The options of the chosen runner, as `beam_pipeline_args` of a TFX pipeline takes them.
+    @property
+    def local_nodes(self) -> tuple[str, ...]:
+        """The nodes with Beam that the chosen runner cannot carry, and that run locally."""
+        # Beam's DaskRunner translates Create, ParDo, GroupByKey and Flatten; these read files.
+        return (STATISTICS_GEN, TRANSFORM, EVALUATOR) if self.runner == "dask" else ()
+
+    def pipeline_args(self, node_id: str = IMAGE_EXAMPLE_GEN) -> list[str]:
+        """The options of a node's runner, as `beam_pipeline_args` of a TFX pipeline takes them.
+
+        Args:
+            node_id: one of those with Beam.
 
         Raises:
             UserError: `extra` holds an option that the installed Beam does not have.
         """
+        if self.runner == "dask":
+            with contextlib.suppress(ImportError):  # told by `dask_cluster.check`
+                import apache_beam.runners.dask.dask_runner  # noqa: F401 (Beam learns its options)
         if self.extra:
             _check_known(self.extra)
-        return [*getattr(self, self.runner).options(), *self.extra]
+        local = node_id in self.local_nodes
+        runner = self.direct if local else getattr(self, self.runner)
+        return [*runner.options(), *self.extra]
 
 
 def _given(option: str, value: object) -> list[str]:

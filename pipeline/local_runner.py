@@ -1,10 +1,10 @@
 """Runs a recipe on this machine, node by node, and tells a listener about it."""
 
+import contextlib
 import datetime
 import functools
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
@@ -28,7 +28,8 @@ from components.gates import Gate, failed, read_gates
 from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
-from pipeline import artifact_manifests, preflight
+from pipeline import artifact_manifests, dask_cluster, preflight
+from pipeline.beam_config import BeamSettings
 from pipeline.config import Recipe
 from pipeline.failures import explain
 from pipeline.metadata_database import DATABASE, set_aside_if_damaged
@@ -119,7 +120,12 @@ def _run(
         served_fingerprint=destinations.fingerprint(destination),
         **inputs,
     )
-    runner = _Runner(listener, folder, database, recipe.beam.pipeline_args(), last_node)
+    if recipe.beam.local_nodes:
+        listener.noticed(
+            f"beam.runner is {recipe.beam.runner}, which cannot carry "
+            f"{', '.join(recipe.beam.local_nodes)}: they run here"
+        )
+    runner = _Runner(listener, folder, database, recipe.beam, last_node)
     runner.run(pipeline)
     return runner.outputs
 
@@ -131,18 +137,20 @@ class _BeamOperator(BeamExecutorOperator):
     came out of it.
     """
 
-    def __init__(self, executor_spec, platform_config=None, *, beam_args: Sequence[str]):
+    def __init__(self, executor_spec, platform_config=None, *, settings: BeamSettings):
         super().__init__(executor_spec, platform_config)
-        self._beam_args = beam_args
+        self._settings = settings
 
     def run_executor(self, execution_info, make_beam_pipeline_fn=None):
         # Not earlier than TensorFlow: it keeps models, which must go first when the process ends.
         import apache_beam as beam
 
         del make_beam_pipeline_fn
-        return super().run_executor(
-            execution_info, lambda: beam.Pipeline(argv=list(self._beam_args))
-        )
+        node_id = execution_info.pipeline_node.node_info.id
+        arguments = self._settings.pipeline_args(node_id)
+        on_dask = self._settings.runner == "dask" and node_id not in self._settings.local_nodes
+        with dask_cluster.used() if on_dask else contextlib.nullcontext():
+            return super().run_executor(execution_info, lambda: beam.Pipeline(argv=arguments))
 
 
 class _Runner(tfx_runner.IrBasedRunner):
@@ -157,7 +165,7 @@ class _Runner(tfx_runner.IrBasedRunner):
         listener: Listener,
         folder: Path,
         database: metadata_store_pb2.ConnectionConfig,
-        beam_args: Sequence[str],
+        beam: BeamSettings,
         last_node: str = "",
     ):
         """Makes the runner.
@@ -166,16 +174,14 @@ class _Runner(tfx_runner.IrBasedRunner):
             listener: told about every node.
             folder: of the recipe, absolute.
             database: of ML Metadata.
-            beam_args: options of Apache Beam.
+            beam: who runs the nodes with Beam.
             last_node: run only this one and those that it needs; empty: all.
         """
         self._listener = listener
         self._folder = folder
         self._database = database
         self._operators = {
-            executable_spec_pb2.BeamExecutableSpec: functools.partial(
-                _BeamOperator, beam_args=beam_args
-            )
+            executable_spec_pb2.BeamExecutableSpec: functools.partial(_BeamOperator, settings=beam)
         }
         self._last_node = last_node
         self.outputs: dict[str, Outputs] = {}

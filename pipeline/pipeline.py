@@ -41,6 +41,7 @@ def create_pipeline(
     teacher_fingerprint: str = "",
     provenance: str = "{}",
     beam_pipeline_args: Sequence[str] = (),
+    image_beam_args: Sequence[str] = (),
     report: str = "",
 ) -> Pipeline:
     """Wires a recipe into a TFX pipeline.
@@ -58,6 +59,7 @@ def create_pipeline(
         teacher_fingerprint: the same for those of `distillation.teacher`.
         provenance: where the model comes from, see `pipeline.provenance`.
         beam_pipeline_args: options of Apache Beam.
+        image_beam_args: those of ImageExampleGen alone, which go before the others.
         report: import path of what makes the page; empty: no node Report, because whoever runs the
             pipeline makes the page itself.
     """
@@ -68,7 +70,7 @@ def create_pipeline(
         input_fingerprint=input_fingerprint,
         ledger_fingerprint=ledger_fingerprint,
         code_digest=code_digest("components.example_gen.executor"),
-    )
+    ).with_beam_pipeline_args(image_beam_args)
     # For the Trainer alone: they have no labels, and nobody has said what they look like.
     unlabelled = [features.UNLABELLED] if recipe.pseudo_labels else []
     schema = ImportSchemaGen(schema_file=schema_file)

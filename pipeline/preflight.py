@@ -27,7 +27,7 @@ from components.example_gen.reading.sources import (
 from components.example_gen.splitting.splits import choice
 from components.pusher import signing
 from components.trainer import checks
-from pipeline import schema
+from pipeline import dask_cluster, schema
 from pipeline.config import Recipe
 
 
@@ -123,6 +123,8 @@ def check_network(recipe: Recipe) -> None:
     from components.trainer.fitting import devices
 
     recipe.beam.pipeline_args()
+    if recipe.beam.runner == "dask":
+        dask_cluster.check(recipe.beam.dask.scheduler)
     devices.check_device(recipe.training)
     checks.check_network(recipe.trainer)
 

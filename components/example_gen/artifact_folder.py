@@ -1,5 +1,6 @@
 """The folder of an Examples artifact: where its files lie and how they get there whole."""
 
+import errno
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,18 @@ def publish(files: Sequence[Mapping[str, str]], uri: str, splits: Sequence[str])
         fileio.makedirs(folder)
         for index, paths in enumerate(files):
             name = f"data_tfrecord-{index:05d}-of-{len(files):05d}.gz"
-            fileio.rename(paths[split], os.path.join(folder, name))
+            _move(paths[split], os.path.join(folder, name))
+
+
+def _move(source: str, target: str) -> None:
+    """Renames a file; from one file system to another it is copied."""
+    try:
+        fileio.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        fileio.copy(source, target, overwrite=True)
+        fileio.remove(source)
 
 
 def require_space(total_bytes: int, uri: str) -> None:

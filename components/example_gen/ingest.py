@@ -48,6 +48,7 @@ def ingest(
     make_pipeline: Callable[[], beam.Pipeline],
     unlabelled: Source | None = None,
     ledger_inputs: str = "",
+    staging: str | None = None,
 ) -> Summary:
     """Writes records, `pictures.parquet`, `quarantine.jsonl` and, last of all, `summary.json`.
 
@@ -58,6 +59,7 @@ def ingest(
         make_pipeline: makes the Beam pipeline to run on.
         unlabelled: pictures without labels, for a split of their own.
         ledger_inputs: what the split ledger is to remember this update by.
+        staging: folder for files that are not finished; None: one in the artifact.
 
     Returns:
         The content of `summary.json`.
@@ -69,7 +71,8 @@ def ingest(
     fixes = read_fixes(settings.fixes)
     check_classes(fixes, source.classes, settings.fixes)
     artifact_folder.clear(uri)
-    staging = artifact_folder.staging_folder(uri)
+    fileio.makedirs(uri)
+    staging = staging or artifact_folder.staging_folder(uri)
     fileio.makedirs(staging)
     sources = [source, unlabelled] if unlabelled else [source]
     try:

@@ -95,4 +95,4 @@ def test_the_blocks_for_beam_are_valid():
         recipe = Recipe(name="fruit", **block)
         recipe.beam.pipeline_args()
         runners.add(recipe.beam.runner)
-    assert runners == {"direct", "flink", "spark"}
+    assert runners == {"direct", "flink", "spark", "dask"}

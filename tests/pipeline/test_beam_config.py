@@ -19,6 +19,10 @@ CHOICES = {
         "flink": {"job_endpoint": "jobs:8099", "worker_image": "graft:1"},
     },
     "spark": {"runner": "spark", "spark": {"job_endpoint": "jobs:8099"} | POOL},
+    "dask": {
+        "runner": "dask",
+        "dask": {"scheduler": "tcp://dask:8786", "shared_folder": "/mnt/shared/graft"},
+    },
 }
 
 
@@ -45,13 +49,15 @@ def test_beam_knows_every_option_and_takes_its_value(choice):
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
     from apache_beam.runners.runner import create_runner
 
+    if choice == "dask":
+        pytest.importorskip("distributed", reason="skipped: the extra `dask` is missing")
     args = BeamSettings(**CHOICES[choice]).pipeline_args()
     options = PipelineOptions(args)
     known = set(PipelineOptions([]).get_all_options())
     assert set(options.get_all_options(retain_unknown_options=True)) == known
     assert all("=" in arg for arg in args), "and none is empty"
     runner = options.view_as(StandardOptions).runner
-    assert type(create_runner(runner)).__name__ == runner
+    assert type(create_runner(runner)).__name__ == runner.rpartition(".")[2]
 
 
 def test_what_each_runner_gets():
@@ -79,6 +85,21 @@ def test_what_each_runner_gets():
     assert (spark.job_endpoint, spark.environment_type) == ("jobs:8099", "EXTERNAL")
 
 
+def test_dask_gets_the_node_that_decodes_pictures_and_no_other():
+    dask = BeamSettings(**CHOICES["dask"])
+    assert dask.pipeline_args("ImageExampleGen") == [
+        "--runner=apache_beam.runners.dask.dask_runner.DaskRunner",
+        "--dask_client_address=tcp://dask:8786",
+        "--dask_partition_size=1",
+        "--temp_location=/mnt/shared/graft",
+        "--sdk_container_image=none",
+    ]
+    assert dask.local_nodes == ("StatisticsGen", "Transform", "Evaluator")
+    for node in dask.local_nodes:
+        assert dask.pipeline_args(node) == BeamSettings().pipeline_args(node)
+    assert BeamSettings().local_nodes == ()
+
+
 def test_functions_run_where_the_settings_say():
     from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
     from apache_beam.transforms.environments import Environment
@@ -103,7 +124,7 @@ def test_a_runner_can_be_changed_without_losing_the_blocks_of_the_others():
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (["beam.runner=flnk"], "beam.runner: input should be 'direct', 'flink' or 'spark'"),
+        (["beam.runner=flnk"], "beam.runner: input should be 'direct', 'flink', 'spark' or"),
         (["beam.direct.worker=2"], "beam.direct.worker: unknown key (did you mean `workers`?)"),
         (
             ["beam.direct.workers=2"],
@@ -124,6 +145,8 @@ def test_a_runner_can_be_changed_without_losing_the_blocks_of_the_others():
             ["beam.runner=spark", "beam.spark.worker_pool=localhost:50000"],
             "in beam.spark set job_endpoint (host:port of Beam's Spark job server)",
         ),
+        (["beam.runner=dask"], "in beam.dask set scheduler (as tcp://dask-scheduler:8786)"),
+        (["beam.dask.scheduler=dask:8786"], "beam.dask.scheduler: string should match pattern"),
         (["beam.extra=[experiments=x]"], "beam.extra: write --option=value or --option, not 'exp"),
         (["beam.extra=[--runner=Prism]"], "--runner is what beam.runner and its block say"),
         (["beam.extra=[--s3_secret_access_key=x]"], "would put a secret into packages and logs"),
@@ -166,3 +189,10 @@ def test_a_run_whose_workers_could_not_read_its_files_does_not_start():
     with pytest.raises(ValueError, match=r"workers of flink cannot read them; use direct"):
         flink.check_reach(in_cluster=True)
     BeamSettings(**CHOICES["direct, processes"]).check_reach(in_cluster=True)
+    BeamSettings(**CHOICES["dask"]).check_reach(in_cluster=True)
+    alone = BeamSettings(runner="dask", dask={"scheduler": "tcp://dask:8786"})
+    alone.check_reach(in_cluster=False)
+    with pytest.raises(
+        ValueError, match=r"^beam\.dask\.shared_folder: .* name a folder on a claim"
+    ):
+        alone.check_reach(in_cluster=True)

@@ -5,6 +5,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler import data_blessing, parameters, recipe_checks, report
 from pipeline.kubeflow.compiler.post_process import post_process
+from pipeline.node_ids import STATISTICS_GEN
 from pipeline.pipeline import create_pipeline
 from pipeline.provenance import provenance
 from pipeline.schema import schema_text
@@ -44,7 +45,8 @@ def compile_package(recipe: Recipe) -> str:
         push_destination=destination,
         schema_file="",  # see setting_paths.SCHEMA_TEXT
         provenance=provenance(there, {}),
-        beam_pipeline_args=recipe.beam.pipeline_args(),
+        beam_pipeline_args=recipe.beam.pipeline_args(STATISTICS_GEN),
+        image_beam_args=recipe.beam.pipeline_args() if recipe.beam.local_nodes else (),
         report=_PAGE,
     )
     job = runner.KubeflowV2DagRunner(

@@ -53,6 +53,7 @@ def check_recipe(recipe: Recipe) -> None:
             "cannot be cached: leave the key out"
         )
     _check_split_ledger(recipe)
+    _check_shared_folder(recipe)
     exposed_settings(recipe, data_source(recipe), push_destination(recipe))
     if recipe.training.device == "gpu" and not settings.step(TRAINER).gpu:
         raise UserError(
@@ -188,6 +189,15 @@ def _check_split_ledger(recipe: Recipe) -> None:
             f"data.split_ledger: {path} is on no volume of the step ImageExampleGen, so what it "
             "remembers would be lost with the pod: name a file below where a claim of "
             "kubeflow.pvcs is mounted"
+        )
+
+
+def _check_shared_folder(recipe: Recipe) -> None:
+    path = recipe.beam.dask.shared_folder
+    if recipe.beam.runner == "dask" and not _is_mounted(recipe.kubeflow, IMAGE_EXAMPLE_GEN, path):
+        raise UserError(
+            f"beam.dask.shared_folder: {path} is on no volume of the step {IMAGE_EXAMPLE_GEN}: "
+            "name a folder on a claim that the step and all Dask workers mount at the same path"
         )
 
 

@@ -163,6 +163,23 @@ def translate(value: Any, mounts: Mounts) -> Any:
     return value
 
 
+def translate_options(words: Sequence[str], mounts: Mounts) -> list[str]:
+    """`translate`, for the values of options such as `--temp_location=/mnt/shared`.
+
+    Args:
+        words: of a command.
+        mounts: folder by mount path.
+    """
+
+    def translated(word: str) -> str:
+        name, equals, value = word.partition("=")
+        if not (name.startswith("--") and value.startswith("/")):
+            return word
+        return f"{name}{equals}{translate(value, mounts)}"
+
+    return [translated(word) for word in words]
+
+
 @contextlib.contextmanager
 def _ended_with_its_children(process: subprocess.Popen) -> Iterator[None]:
     """Leaves nothing of the step running, however the block ends."""

@@ -32,7 +32,13 @@ from components.gates import Gate, failed, read_gates
 from pipeline.kubeflow.emulator.executions import Execution, Executions
 from pipeline.kubeflow.emulator.object_store import ObjectStore
 from pipeline.kubeflow.emulator.order import shuffled
-from pipeline.kubeflow.emulator.pod import Pod, claim_mounts, claim_names, translate
+from pipeline.kubeflow.emulator.pod import (
+    Pod,
+    claim_mounts,
+    claim_names,
+    translate,
+    translate_options,
+)
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.artifact_paths import local_path
 from pipeline.kubeflow.package.documents import Package, Step
@@ -227,7 +233,8 @@ class Rehearsal:
             for artifact in entry["artifacts"]:
                 _in_pod(pod, artifact["uri"]).parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(handed)
-        command = [word.replace(_PLACEHOLDER, text) for word in (*step.command, *step.args)]
+        words = translate_options((*step.command, *step.args), pod.claims)
+        command = [word.replace(_PLACEHOLDER, text) for word in words]
         log_file = self.folder / "logs" / f"{log_name}.log"
         # A pod sees the GPUs that it asked for, and only these.
         hidden = {} if "accelerator" in step.resources else {"CUDA_VISIBLE_DEVICES": "-1"}

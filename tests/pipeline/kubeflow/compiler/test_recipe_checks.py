@@ -64,6 +64,14 @@ def test_a_bucket_needs_no_volume_and_keys():
             "s3://BUCKET/FOLDER, or a folder below where a claim of kubeflow.pvcs is mounted, as",
         ),
         (
+            {
+                "beam__runner": "dask",
+                "beam__dask__scheduler": "tcp://dask:8786",
+                "beam__dask__shared_folder": "/srv/shared",
+            },
+            "beam.dask.shared_folder: /srv/shared is on no volume of the step ImageExampleGen",
+        ),
+        (
             {"kubeflow__push_destination": "gs://models/digits"},
             "kubeflow.push_destination: gs://models/digits: pictures may lie there, served",
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kubeflow.emulator.pod import Pod, translate
+from pipeline.kubeflow.emulator.pod import Pod, translate, translate_options
 
 PLATFORM = {
     "pvcMount": [
@@ -71,6 +71,15 @@ def test_a_volume_outlives_its_pod_and_a_second_pod_sees_it(pod, tmp_path):
 def test_a_step_has_what_its_node_would_give_it(name, run, monkeypatch):
     monkeypatch.setenv(name, "of the machine")
     assert run(f"import os; print(os.environ.get('{name}'))") == (0, "of the machine\n")
+
+
+def test_options_that_name_a_folder_on_a_claim_name_it_here(pod):
+    words = ["python", "/mnt/data", "--temp_location=/mnt/data/x", "--a", "--b=/mnt", "{{$}}"]
+    assert translate_options(words, pod.claims) == [
+        *words[:2],
+        f"--temp_location={pod.claims['/mnt/data']}/x",
+        *words[3:],
+    ]
 
 
 def test_a_store_of_the_package_is_that_of_this_machine(run, monkeypatch):

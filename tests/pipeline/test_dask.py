@@ -1,0 +1,133 @@
+"""`beam.runner: dask`, on a scheduler and worker processes that are started in an empty folder."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components import features
+from components.example_gen import executor, shards
+from components.example_gen.config import DataSettings
+from pipeline import dask_cluster
+from pipeline.beam_config import BeamSettings
+from pipeline.dask_cluster import ClusterError
+
+distributed = pytest.importorskip("distributed", reason="skipped: the extra `dask` is missing")
+
+# What a worker is told, in which nothing of this folder can be imported.
+_DIES_AT_ITS_SECOND_SHARD = """
+import os
+from components.example_gen import shards
+written, write = [], shards.write_shard
+def dying(*arguments):
+    if written:
+        os._exit(1)
+    written.append(write(*arguments))
+shards.write_shard = dying
+"""
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch):
+    monkeypatch.setattr(dask_cluster, "_TIMEOUT_S", 1)
+    with pytest.raises(
+        ClusterError, match=r"nobody answers as a Dask scheduler at tcp://"
+    ) as error:
+        dask_cluster.check("tcp://127.0.0.1:9")
+    assert str(error.value).startswith("beam.dask.scheduler: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[str]:
+    """A scheduler and two worker processes; gives its address."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    file = folder / "scheduler.json"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # Graft is installed from a folder of sources here, in the workers' image for good.
+    environment["PYTHONPATH"] = str(Path(dask_cluster.__file__).parents[1])
+    commands = [
+        ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
+        ["worker", "--nworkers", "2", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60"],
+    ]
+    processes = []
+    try:
+        for command in commands:
+            with (folder / f"{command[0]}.log").open("wb") as log:
+                program = [sys.executable, "-m", "dask", *command, "--scheduler-file", str(file)]
+                processes.append(
+                    subprocess.Popen(program, cwd=folder, env=environment, stdout=log, stderr=log)
+                )
+        for _ in range(600):
+            if file.exists():
+                break
+            time.sleep(0.1)
+        with distributed.Client(scheduler_file=str(file), set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=120)
+            yield client.scheduler.address
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, write_pictures) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("source") / "pictures", per_class=12)
+
+
+def _ingest(pictures: Path, folder: Path, arguments: list[str]) -> dict[str, bytes]:
+    """Runs ImageExampleGen; gives the files of its artifact."""
+    from tfx.types import standard_artifacts
+
+    examples = standard_artifacts.Examples()
+    examples.uri = str(folder)
+    context = executor.Executor.Context(beam_pipeline_args=arguments)
+    executor.Executor(context).Do(
+        input_dict={},
+        output_dict={features.EXAMPLES: [examples]},
+        # Drawn shapes look alike: too many would be copies of one another.
+        exec_properties={
+            "source": str(pictures),
+            "settings": DataSettings(near_duplicates=False).model_dump_json(),
+        },
+    )
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.slow
+def test_the_workers_write_what_one_process_writes_also_when_one_dies_in_the_middle(
+    pictures, cluster, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shards, "_SHARD_BYTES", 10_000)
+    expected = _ingest(pictures, tmp_path / "expected", BeamSettings().pipeline_args())
+    assert len([name for name in expected if name.startswith("Split-train/")]) > 4
+
+    def unable(*_):
+        raise AssertionError("done here")
+
+    monkeypatch.setattr(shards, "write_shard", unable)
+    shared = tmp_path / "shared"
+    beam = BeamSettings(runner="dask", dask={"scheduler": cluster, "shared_folder": str(shared)})
+    assert dask_cluster.check(cluster) == 2
+    with dask_cluster.used():
+        assert _ingest(pictures, tmp_path / "found", beam.pipeline_args()) == expected
+    assert list(shared.iterdir()) == []
+
+    with distributed.Client(cluster, set_as_default=False) as client:
+        before = set(client.scheduler_info()["workers"])
+        client.run(exec, _DIES_AT_ITS_SECOND_SHARD, {}, workers=[min(before)])
+    with dask_cluster.used():
+        assert _ingest(pictures, tmp_path / "again", beam.pipeline_args()) == expected
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+        assert set(client.scheduler_info()["workers"]) != before, "one died"
+    with pytest.raises(ValueError, match="No clients found"):
+        distributed.default_client()
