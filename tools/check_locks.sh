@@ -25,12 +25,13 @@ done
 hashes() { awk '/^[a-z0-9]/ { name = $1 } match($0, /sha256:[0-9a-f]+/) { print name, substr($0, RSTART, RLENGTH) }' "$1" | sort -u; }
 for lock in requirements/*.txt; do
     grep -v -- --hash "$lock" | sed 's/ *\\$//' >"$folder/names.txt"
-    universal=()
-    [ "$lock" != requirements/modern.txt ] || universal=(--universal)
-    version=3.11
-    case $lock in */compatible.txt | */build.txt) version=3.10 ;; esac
-    "$uv" pip compile --python-version "$version" "${universal[@]}" --quiet --no-deps --generate-hashes --no-emit-index-url \
-        --output-file "$folder/index.txt" "$folder/names.txt"
+    case $lock in
+        */modern.txt) machine=(3.11 --universal) ;;
+        */image-*) machine=(3.11 --python-platform x86_64-manylinux_2_39) ;;
+        *) machine=(3.10 --python-platform x86_64-manylinux_2_28) ;;
+    esac
+    "$uv" pip compile --python-version "${machine[@]}" --quiet --no-deps --generate-hashes --no-emit-index-url \
+        --output-file "$folder/index.txt" "$folder/names.txt" || fail "$lock: the index does not have all of it: see above"
     gone=$(comm -23 <(hashes "$lock") <(hashes "$folder/index.txt"))
     [ -z "$gone" ] || fail "$lock: the index has other files than when it was locked: $(head -n 1 <<<"$gone")"
     rm "$folder/index.txt"
