@@ -114,7 +114,7 @@ def test_class_weights_find_more_of_a_rare_class():
         solve_head(model, cached, weights, "frozen")
         found[name] = accuracy(model, cached[features.VALIDATION])[-1]
     # The choice of the penalty alone would get to 0.4.
-    assert found["auto"] > 0.8 and found["none"] < 0.1
+    assert found["auto"] > found["none"] + 0.3
 
 
 def run(model, cached, folder, settings=SETTINGS, weights=None):
