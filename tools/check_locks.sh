@@ -11,7 +11,7 @@ uv=${1:-.venv/bin/uv}
 command -v "$uv" >/dev/null || uv=$(command -v uv) || skip "there is no uv (make makes an environment with one)"
 folder=$(mktemp -d -t graft-locks-XXXXXX)
 trap 'rm -rf "$folder"' EXIT
-echo setuptools | "$uv" pip compile --quiet --no-cache --output-file "$folder/probe" - >/dev/null 2>"$folder/said" ||
+"$uv" pip compile --quiet --no-cache --output-file "$folder/probe" - <<<setuptools >/dev/null 2>"$folder/said" ||
     skip "no package index answers: $(tail -n 1 "$folder/said")"
 rm "$folder/probe" "$folder/said"
 

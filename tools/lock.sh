@@ -23,4 +23,4 @@ image=(3.11 "${new_glibc[@]}" pyproject.toml --extra aws --extra dask --extra si
 compile image-cpu.txt "${image[@]}"
 compile image-gpu.txt "${image[@]}" --extra gpu
 # What builds the few dependencies that have no wheel.
-echo "setuptools<81" | compile build.txt 3.10 "${old_glibc[@]}" -
+compile build.txt 3.10 "${old_glibc[@]}" - <<<"setuptools<81"
