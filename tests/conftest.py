@@ -33,7 +33,10 @@ LONGEST = ("tests/e2e", "tests/components/trainer", "tests/pipeline/kubeflow")
 
 
 def pytest_collection_modifyitems(config, items):
-    """The longest first, so that one of two processes does not wait for the other at the end."""
+    """The longest first, so that one of two processes does not wait for the other at the end.
+
+    A test that needs a Transform graph is slow: it takes 13 seconds to make.
+    """
 
     def turn(item) -> int:
         file = item.path.relative_to(config.rootpath).as_posix()
@@ -41,6 +44,9 @@ def pytest_collection_modifyitems(config, items):
         return starts.index(True) if any(starts) else len(LONGEST)
 
     items.sort(key=turn)
+    for item in items:
+        if "analyzed" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def graft(forked, tmp_path):
@@ -106,7 +108,6 @@ def test_a_workspace_that_cannot_be_written_is_named(graft, tmp_path):
     assert "file/runs/digits" in done.stderr and "Not a directory" in done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="skipped: only root can mount a small disk")
 @pytest.mark.parametrize(
     ("options", "says"),

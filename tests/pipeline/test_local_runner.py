@@ -54,6 +54,7 @@ def write_model(folder, name="graph", classes=("bar", "disc", "frame")):
     return folder
 
 
+@pytest.mark.slow
 def test_every_file_that_a_run_reads_changes_one_of_its_fingerprints(
     fingerprints, tmp_path, pictures
 ):

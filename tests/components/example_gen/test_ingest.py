@@ -23,6 +23,8 @@ from components.example_gen.splitting.grouping import Duplicates
 from components.example_gen.splitting.splits import choice, drawn_split
 from components.example_gen.summary import Summary
 
+pytestmark = pytest.mark.slow
+
 FACTS = {field.name for field in dataclasses.fields(Facts)}
 
 
@@ -220,7 +222,6 @@ def test_what_cannot_be_trained_on_stops_the_run(
     assert list(tmp_path.glob("examples/*")) == []
 
 
-@pytest.mark.slow
 def test_a_crash_leaves_nothing_that_looks_complete(node, fill, tmp_path, monkeypatch):
     source = fill(tmp_path / "source", {"a": 20, "b": 20})
 
@@ -408,7 +409,6 @@ def test_pictures_of_no_use_leave_the_ledger_as_it_was(node, photos, fill, tmp_p
     assert not ledger.exists()
 
 
-@pytest.mark.slow
 def test_digits(node, tmp_path):
     run = node.run("digits", tmp_path / "examples")
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())

@@ -14,6 +14,8 @@ from components.example_gen import figures
 from components.example_gen.fixes import DROP, RELABEL, Fix, write_fixes
 from components.example_gen.summary import Summary
 
+pytestmark = pytest.mark.slow
+
 
 def _archive(source: Path, path: Path) -> Path:
     """The folder inside one more, as a zip or a tar."""

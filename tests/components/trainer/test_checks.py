@@ -66,6 +66,7 @@ def test_paths_that_lead_nowhere(blocks, says):
         checks.check_files(settings(**blocks))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("training", "says"),
     [

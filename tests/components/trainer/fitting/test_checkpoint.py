@@ -126,6 +126,7 @@ def changed(content):
     return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [cut_off, changed, lambda content: b"", lambda content: b"junk"])
 def test_a_damaged_file_is_named_and_the_phase_begins_anew(damage, tmp_path, caplog):
     path = tmp_path / "state.npz"

@@ -58,6 +58,7 @@ def test_fine_tuning_moves_weights_but_no_moving_statistic():
     assert np.abs(model.trainable_weights[0].numpy() - kernel).max() > 0
 
 
+@pytest.mark.slow
 def test_the_cut_off_backbone_leaves_its_moving_statistics_alone_too():
     model = build_classifier(TINY, HeadSettings(), num_classes=3, steps=10)
     set_learning(model, PhaseSettings(fine_tune_at=120))
@@ -95,6 +96,7 @@ def test_two_classes_share_one_logit(classes, width):
     assert model.output_shape == (None, width)
 
 
+@pytest.mark.slow
 def test_dropout_is_off_in_inference():
     model = build_classifier(TINY, HeadSettings(dropout=0.9), num_classes=3, steps=1)
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)

@@ -63,6 +63,7 @@ def colours(pixels):
     return {"scores": tf.reduce_mean(pixels, axis=[1, 2])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("value_range", "scale"), [("unit", 1 / 255), ("raw", 1.0)])
 def test_a_teacher_that_takes_pixels_gets_those_of_its_range(
     value_range, scale, analyzed, tmp_path
