@@ -16,7 +16,8 @@ from components.evaluator.decisions import decide
 from components.evaluator.paired import FairPlay
 from components.gates import Gate
 from components.predictions import Predictions
-from pipeline.console import gates_table, make_console, say
+from pipeline.console import make_console, say
+from pipeline.gates_table import gates_table
 
 _CLASSES = ("cat", "dog", "fox")
 _PICTURES = 600

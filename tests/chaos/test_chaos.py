@@ -30,6 +30,6 @@ def test_what_is_written_is_whole_or_not_there():
 
 
 def test_a_pusher_that_copies_into_place_is_caught():
-    code, lines = trials("--storage", "6", "--only", "push", "--break-pusher", "--seed", "1")
+    code, lines = trials("--storage", "12", "--only", "push", "--break-pusher", "--seed", "1")
     assert code == 1
     assert any("is not whole" in line for line in lines)
