@@ -56,19 +56,6 @@ def test_a_third_run_takes_all_but_the_last_look_from_the_cache(recipe, run, sec
     assert third.result.already_served == second.versions[0] and not third.notices
 
 
-def test_a_run_pushes_to_a_store_and_the_next_one_finds_its_baseline_there(recipe, run, second, s3):
-    stored = recipe.replaced(push={"destination": "s3://models/shapes"})
-    one = run(stored)
-    assert one.result.pushed_path == "s3://models/shapes/1" and one.versions == ["1"]
-    assert one.reports["BaselineFinder"].summary == "nothing is served yet"
-    again = run(stored)
-    assert again.reports["BaselineFinder"].summary == "served now: 1"
-    assert again.result.already_served == "1" and again.versions == ["1"]
-    (gate,) = [g for g in again.result.gates if g.name == "not proved worse"]
-    assert gate.verdict == "pass"
-    assert "Trainer" not in one.executed | again.executed
-
-
 def test_pruned_to_its_last_run_a_recipe_still_has_its_cache(recipe, run, second):
     folder = recipe.folder.absolute()
     before = run_history.list_runs(folder)
@@ -144,3 +131,16 @@ def test_a_worse_model_is_not_pushed(worse, run, second):
     assert rejected.versions == second.versions, "what is served is as it was"
     assert {"ImageExampleGen", "Transform"}.isdisjoint(rejected.executed)
     assert dataclasses.asdict(rejected.reports["Pusher"])["summary"] == "not pushed"
+
+
+def test_a_run_pushes_to_a_store_and_the_next_one_finds_its_baseline_there(recipe, run, second, s3):
+    stored = recipe.replaced(push={"destination": "s3://models/shapes"})
+    one = run(stored)
+    assert one.result.pushed_path == "s3://models/shapes/1" and one.versions == ["1"]
+    assert one.reports["BaselineFinder"].summary == "nothing is served yet"
+    again = run(stored)
+    assert again.reports["BaselineFinder"].summary == "served now: 1"
+    assert again.result.already_served == "1" and again.versions == ["1"]
+    (gate,) = [g for g in again.result.gates if g.name == "not proved worse"]
+    assert gate.verdict == "pass"
+    assert "Trainer" not in one.executed | again.executed
