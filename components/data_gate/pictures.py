@@ -1,6 +1,5 @@
 """`pictures.parquet`, the table of pictures that ImageExampleGen leaves beside the examples."""
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +8,7 @@ import pyarrow.parquet as pq
 
 from components import features
 from components.errors import UserError
+from components.fingerprints import labels_fingerprint
 from components.text import one_line
 
 _NAMES = (features.IMAGE_ID, features.PATH, features.GROUP, features.LABEL, features.SPLIT)
@@ -60,5 +60,4 @@ def labelled_ids(pictures: pd.DataFrame) -> set[tuple[str, str]]:
 
 def fingerprint(pictures: pd.DataFrame) -> str:
     """SHA-256 over ids and labels, whatever their order, hexadecimal."""
-    lines = "".join(f"{image_id} {label}\n" for image_id, label in sorted(labelled_ids(pictures)))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return labels_fingerprint(labelled_ids(pictures))

@@ -1,11 +1,9 @@
 """All rows of the Evaluator's gates, from the rows of the predictions alone."""
 
 import dataclasses
-import hashlib
 
 import pandas as pd
 
-from components import features
 from components.evaluator.absolute import absolute_gates
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.found_slices import found_slices_gate
@@ -66,10 +64,3 @@ def make_slices(
         message = f"{len(pictures):,} pictures, {what}: no slices, nothing to compare"
         rows.append(Gate(f"slices by {name}", "warn", None, None, message, None, len(pictures)))
     return slices, rows
-
-
-def fingerprint(pictures: pd.DataFrame) -> str:
-    """SHA-256 over ids and labels of a split, whatever their order, hexadecimal."""
-    pairs = set(zip(pictures[features.IMAGE_ID], pictures[features.LABEL], strict=True))
-    lines = "".join(f"{image_id} {label}\n" for image_id, label in sorted(pairs))
-    return hashlib.sha256(lines.encode()).hexdigest()

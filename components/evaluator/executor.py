@@ -23,6 +23,7 @@ from components.evaluator.eval_config import make_eval_config
 from components.evaluator.explanations import load_explainer
 from components.evaluator.extraction import answers_extractor
 from components.evaluator.paired import FairPlay
+from components.fingerprints import labels_fingerprint
 from components.gates import failed, write_gates
 from components.predictions import (
     PREDICTIONS_FILE,
@@ -87,7 +88,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         results.write_metrics(evaluation, metrics)
         results.write_metrics(_evidence(blessing), metrics)
         results.write_changes(evaluation, decision.changes)
-        ids = predictions.pictures[features.IMAGE_ID]
+        ids, labels = (predictions.pictures[key] for key in (features.IMAGE_ID, features.LABEL))
         thumbnails.write_thumbnails(
             evaluation,
             _example_files(input_dict[keys.EXAMPLES_KEY], splits),
@@ -96,9 +97,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             load_explainer(model),
         )
         write_gates(blessing.uri, decision.gates)
-        blessing.set_string_custom_property(
-            "test_split", decisions.fingerprint(predictions.pictures)
-        )
+        test_split = labels_fingerprint(zip(ids, labels, strict=True))
+        blessing.set_string_custom_property("test_split", test_split)
         _bless(blessing, not failed(decision.gates))
 
     def _measure(

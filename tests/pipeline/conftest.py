@@ -1,6 +1,8 @@
-"""Shared by the tests of packages."""
+"""Shared by the tests of packages and of Beam's runners."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +81,33 @@ def compiled():
         "components": components,
         "deploymentSpec": {"executors": executors},
     }
+
+
+@pytest.fixture(scope="session")
+def ingest(tmp_path_factory, write_pictures) -> Callable[[Path, list[str]], dict[str, bytes]]:
+    """`ingest(folder, beam_args)` runs ImageExampleGen there and gives the files that it leaves."""
+    from tfx.types import standard_artifacts
+
+    from components import features
+    from components.example_gen import executor
+    from components.example_gen.config import DataSettings
+
+    pictures = write_pictures(tmp_path_factory.mktemp("source") / "pictures", per_class=12)
+
+    def ingest(folder: Path, beam_args: list[str]) -> dict[str, bytes]:
+        examples = standard_artifacts.Examples()
+        examples.uri = str(folder)
+        context = executor.Executor.Context(beam_pipeline_args=beam_args)
+        executor.Executor(context).Do(
+            input_dict={},
+            output_dict={features.EXAMPLES: [examples]},
+            # Drawn shapes look alike: too many would be copies of one another.
+            exec_properties={
+                "source": str(pictures),
+                "settings": DataSettings(near_duplicates=False).model_dump_json(),
+            },
+        )
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+    return ingest

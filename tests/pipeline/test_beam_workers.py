@@ -10,17 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from components import features
-from components.example_gen import executor, shards
-from components.example_gen.config import DataSettings
+from components.example_gen import shards
 from pipeline.beam_config import BeamSettings
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory, write_pictures) -> Path:
-    return write_pictures(tmp_path_factory.mktemp("source") / "pictures", per_class=12)
 
 
 @pytest.fixture
@@ -33,34 +26,11 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def _ingest(pictures: Path, folder: Path, beam: BeamSettings) -> dict[str, bytes]:
-    """Runs ImageExampleGen; gives the files of its artifact."""
-    from tfx.types import standard_artifacts
-
-    examples = standard_artifacts.Examples()
-    examples.uri = str(folder)
-    context = executor.Executor.Context(beam_pipeline_args=beam.pipeline_args())
-    executor.Executor(context).Do(
-        input_dict={},
-        output_dict={features.EXAMPLES: [examples]},
-        # Drawn shapes look alike: too many would be copies of one another.
-        exec_properties={
-            "source": str(pictures),
-            "settings": DataSettings(near_duplicates=False).model_dump_json(),
-        },
-    )
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 @pytest.fixture
-def expected(pictures, tmp_path, monkeypatch) -> dict[str, bytes]:
+def expected(ingest, tmp_path, monkeypatch) -> dict[str, bytes]:
     """What this process makes of the pictures, in several shards. It then forgets how."""
     monkeypatch.setattr(shards, "_SHARD_BYTES", 10_000)
-    files = _ingest(pictures, tmp_path / "expected", BeamSettings())
+    files = ingest(tmp_path / "expected", BeamSettings().pipeline_args())
     assert len([name for name in files if name.startswith("Split-train/")]) > 2
 
     def unable(*_):
@@ -70,14 +40,14 @@ def expected(pictures, tmp_path, monkeypatch) -> dict[str, bytes]:
     return files
 
 
-def test_this_process_cannot_do_it(pictures, expected, tmp_path):
+def test_this_process_cannot_do_it(ingest, expected, tmp_path):
     with pytest.raises(AssertionError, match="done here"):
-        _ingest(pictures, tmp_path / "found", BeamSettings())
+        ingest(tmp_path / "found", BeamSettings().pipeline_args())
 
 
-def test_worker_processes(pictures, elsewhere, expected, tmp_path):
+def test_worker_processes(ingest, elsewhere, expected, tmp_path):
     beam = BeamSettings(direct={"mode": "multi_processing", "workers": 2})
-    assert _ingest(pictures, tmp_path / "found", beam) == expected
+    assert ingest(tmp_path / "found", beam.pipeline_args()) == expected
 
 
 def _started(process: subprocess.Popen, log: Path, pattern: str) -> str:
@@ -132,7 +102,7 @@ def cluster(elsewhere, tmp_path) -> Iterator[tuple[str, str]]:
             process.wait(timeout=30)
 
 
-def test_a_job_server_and_a_worker_pool(pictures, cluster, expected, tmp_path):
+def test_a_job_server_and_a_worker_pool(ingest, cluster, expected, tmp_path):
     jobs, pool = cluster
     beam = BeamSettings(runner="spark", spark={"job_endpoint": jobs, "worker_pool": pool})
-    assert _ingest(pictures, tmp_path / "found", beam) == expected
+    assert ingest(tmp_path / "found", beam.pipeline_args()) == expected

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components import features
-from components.example_gen import executor, shards
-from components.example_gen.config import DataSettings
+from components.example_gen import shards
 from pipeline import dask_cluster
 from pipeline.beam_config import BeamSettings
 from pipeline.dask_cluster import ClusterError
@@ -74,40 +72,12 @@ def cluster(tmp_path_factory) -> Iterator[str]:
             process.wait(timeout=30)
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory, write_pictures) -> Path:
-    return write_pictures(tmp_path_factory.mktemp("source") / "pictures", per_class=12)
-
-
-def _ingest(pictures: Path, folder: Path, arguments: list[str]) -> dict[str, bytes]:
-    """Runs ImageExampleGen; gives the files of its artifact."""
-    from tfx.types import standard_artifacts
-
-    examples = standard_artifacts.Examples()
-    examples.uri = str(folder)
-    context = executor.Executor.Context(beam_pipeline_args=arguments)
-    executor.Executor(context).Do(
-        input_dict={},
-        output_dict={features.EXAMPLES: [examples]},
-        # Drawn shapes look alike: too many would be copies of one another.
-        exec_properties={
-            "source": str(pictures),
-            "settings": DataSettings(near_duplicates=False).model_dump_json(),
-        },
-    )
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 @pytest.mark.slow
 def test_the_workers_write_what_one_process_writes_also_when_one_dies_in_the_middle(
-    pictures, cluster, tmp_path, monkeypatch
+    ingest, cluster, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(shards, "_SHARD_BYTES", 10_000)
-    expected = _ingest(pictures, tmp_path / "expected", BeamSettings().pipeline_args())
+    expected = ingest(tmp_path / "expected", BeamSettings().pipeline_args())
     assert len([name for name in expected if name.startswith("Split-train/")]) > 4
 
     def unable(*_):
@@ -118,14 +88,14 @@ def test_the_workers_write_what_one_process_writes_also_when_one_dies_in_the_mid
     beam = BeamSettings(runner="dask", dask={"scheduler": cluster, "shared_folder": str(shared)})
     assert dask_cluster.check(cluster) == 2
     with dask_cluster.used():
-        assert _ingest(pictures, tmp_path / "found", beam.pipeline_args()) == expected
+        assert ingest(tmp_path / "found", beam.pipeline_args()) == expected
     assert list(shared.iterdir()) == []
 
     with distributed.Client(cluster, set_as_default=False) as client:
         before = set(client.scheduler_info()["workers"])
         client.run(exec, _DIES_AT_ITS_SECOND_SHARD, {}, workers=[min(before)])
     with dask_cluster.used():
-        assert _ingest(pictures, tmp_path / "again", beam.pipeline_args()) == expected
+        assert ingest(tmp_path / "again", beam.pipeline_args()) == expected
     with distributed.Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
         assert set(client.scheduler_info()["workers"]) != before, "one died"

@@ -1,14 +1,12 @@
 """All rows together, slices, and the fingerprint of a test split."""
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from components.errors import UserError
 from components.evaluator.config import EvaluationSettings
-from components.evaluator.decisions import decide, fingerprint, make_slices
+from components.evaluator.decisions import decide, make_slices
 from components.evaluator.paired import FairPlay
 from components.evaluator.slices import cut, find_column
 
@@ -68,13 +66,6 @@ def test_missing_values_are_a_slice_of_their_own():
 def test_a_manifest_s_column_is_found_by_its_own_name():
     assert find_column("shot at", {"column_shot_at", "width"}) == "column_shot_at"
     assert find_column("width", {"column_shot_at", "width"}) == "width"
-
-
-def test_the_fingerprint_knows_pictures_and_labels_whatever_their_order():
-    rows = pd.DataFrame({"image_id": ["b", "a"], "label": ["dog", "cat"]})
-    assert fingerprint(rows) == hashlib.sha256(b"a cat\nb dog\n").hexdigest()
-    assert fingerprint(rows[::-1]) == fingerprint(rows)
-    assert fingerprint(rows.assign(label="dog")) != fingerprint(rows)
 
 
 def test_an_empty_test_split_blesses_nothing(predict):
