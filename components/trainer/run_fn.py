@@ -17,11 +17,13 @@ from components.trainer import validation_rows
 from components.trainer.export import export, export_bytes, require_export_space
 from components.trainer.fitting.phases import run_phases
 from components.trainer.fitting.resume import mark_exported, resumable_state
-from components.trainer.inputs.examples import text_features
+from components.trainer.inputs.examples import records, text_features
 from components.trainer.inputs.phase_inputs import phase_inputs
+from components.trainer.inputs.views import write_views
 from components.trainer.network import initial_weights, keras_applications
 from components.trainer.network.classifier import build_classifier
 from components.trainer.network.scorer import Scorer
+from components.trainer.settings.backbones import BACKBONES
 from components.trainer.settings.trainer import TrainerSettings
 from components.trainer.targets import pseudo_labels
 from components.trainer.training_report import PhaseResult, TrainingReport
@@ -31,6 +33,8 @@ from components.trainer.training_setup import TrainingInputs, open_inputs, set_u
 _AGAIN = "pseudo-labels"
 # In the folder of a training's state: what is large and only the training needs.
 _ACTIVATIONS = "activations"
+# Of one picture, on the page of the run.
+_SHOWN_VIEWS = 6
 
 
 def run_fn(fn_args) -> None:
@@ -60,11 +64,23 @@ def run_fn(fn_args) -> None:
                 phase.seconds,
             )
         report.write(fn_args.model_run_dir)
+        _show_views(inputs, fn_args.model_run_dir)
         # Before the state goes: a kill while exporting costs the export alone.
         _export(_in_float32(trained.model, settings, len(inputs.classes)), inputs, fn_args)
         mark_exported(state, fn_args.model_run_dir)
         for folder in sorted(state.rglob(_ACTIVATIONS)):
             shutil.rmtree(folder)
+
+
+def _show_views(inputs: TrainingInputs, folder: str) -> None:
+    """Leaves what augmentation makes of the first training picture, for the page of the run."""
+    settings = inputs.settings
+    if settings.views == 1:  # no augmentation
+        return
+    (record,) = records(inputs.labelled_files).take(1).as_numpy_iterator()
+    value_range = BACKBONES[settings.backbone.name].value_range
+    views = range(min(settings.views or _SHOWN_VIEWS, _SHOWN_VIEWS))
+    write_views(inputs.reader, record, views, value_range, folder)
 
 
 def _export(model: keras.Model, inputs: TrainingInputs, fn_args) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 from components.trainer.ranking import ranks
 
 TRAINING_FILE = "training.json"
+VIEWS_FILE = "views.jpg"
+"""Beside it: a training picture as it is, and its augmented views, in a row."""
 
 
 @dataclasses.dataclass(frozen=True)

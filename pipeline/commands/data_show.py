@@ -213,15 +213,15 @@ def _views(recipe: Recipe, dataset: Dataset, record: bytes):
     from PIL import Image
 
     from components.contact_sheet import Section, Tile
-    from components.pixels import undo_rescale
     from components.trainer.inputs.examples import ExampleReader
+    from components.trainer.inputs.views import shown_views
 
     views = range(_COLUMNS) if recipe.augmentation.changes_pixels else range(1)
     reader = ExampleReader(tft.TFTransformOutput(dataset.transform_graph), 1)
-    pixels = undo_rescale(reader.views(record, views), recipe.transform.value_range)
+    pixels = shown_views(reader, record, views, recipe.transform.value_range)
     tiles = [
         Tile(Image.fromarray(one), (f"view {view}" if view else "as it is served",))
-        for view, one in zip(views, pixels.round().clip(0, 255).astype(np.uint8), strict=True)
+        for view, one in zip(views, pixels, strict=True)
     ]
     size = recipe.backbone.image_size
     what = "One training picture and its views" if len(views) > 1 else "No augmentation"

@@ -27,7 +27,7 @@ from components.predictions import PREDICTIONS_FILE, Predictions, read_predictio
 from components.served_versions import EVIDENCE, Version
 from components.text import one_line
 from components.trainer.calibration import CALIBRATION_FILE
-from components.trainer.training_report import TRAINING_FILE, TrainingReport
+from components.trainer.training_report import TRAINING_FILE, VIEWS_FILE, TrainingReport
 from pipeline import node_ids
 from pipeline.config import Recipe
 from pipeline.evidence import read_evidence
@@ -153,6 +153,15 @@ class RunFiles:
             raise UserError(f"{path} is damaged: {one_line(error, 100)}") from error
 
     @functools.cached_property
+    def views(self) -> str:
+        """A training picture and its augmented views, as a `data:` URI; empty without any."""
+        try:
+            path = self._file(node_ids.TRAINER, "model_run", VIEWS_FILE)
+        except UserError:  # no augmentation
+            return ""
+        return _as_uri("image/jpeg", path.read_bytes())
+
+    @functools.cached_property
     def calibration(self) -> dict[str, Any]:
         """`calibration.json` of the model; empty where nothing was learnt, or it is not at hand."""
         folder = self.run.artifacts.get((node_ids.TRAINER, "model"))
@@ -206,10 +215,11 @@ class RunFiles:
 
 
 def _as_uris(thumbnails: dict[str, Thumbnail]) -> dict[str, str]:
-    return {
-        image_id: f"data:{media};base64,{base64.b64encode(data).decode()}"
-        for image_id, (media, data) in thumbnails.items()
-    }
+    return {image_id: _as_uri(media, data) for image_id, (media, data) in thumbnails.items()}
+
+
+def _as_uri(media: str, data: bytes) -> str:
+    return f"data:{media};base64,{base64.b64encode(data).decode()}"
 
 
 def _when(version: Version) -> str:

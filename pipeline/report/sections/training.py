@@ -15,6 +15,11 @@ TEMPLATE = """
 has validation accuracy {{ phase.val_accuracy|figure }} and loss {{ phase.val_loss|figure }}.</p>
 <figure>{{ chart(phase) }}</figure>
 {% endfor %}
+{% if views %}
+<h3>Augmentation</h3>
+<p>A training picture as it is served, and as the training sees it:</p>
+<img class="row" src="{{ views }}" alt="A training picture, and its augmented views to the right">
+{% endif %}
 """
 
 
@@ -36,7 +41,8 @@ def facts(files: RunFiles) -> dict[str, Any]:
                 "history": phase.history,
             }
             for phase in training.phases
-        ]
+        ],
+        "views": files.views,
     }
 
 

@@ -78,6 +78,7 @@ def whole(analyzed, tiny_network, tmp_path_factory) -> Path:
 
 def test_it_exports_a_model_and_keeps_its_checkpoints_until_that_is_published(whole):
     assert (whole / "model" / "saved_model.pb").is_file()
+    assert (whole / "run" / "views.jpg").is_file()
     assert [phase.name for phase in phases(whole)] == ["frozen", "unfrozen"]
     (state,) = whole.glob(".state-*")
     left = {path.name for path in state.iterdir()}

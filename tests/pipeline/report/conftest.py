@@ -84,7 +84,9 @@ class Run:
             "seconds": 3.0,
         }
         report = {"phases": [phase], "kept": "frozen", "pseudo_labels": None}
-        (self.artifact("Trainer", "model_run") / "training.json").write_text(json.dumps(report))
+        folder = self.artifact("Trainer", "model_run")
+        (folder / "training.json").write_text(json.dumps(report))
+        Image.new("RGB", (256, 128), "red").save(folder / "views.jpg")
 
     def evaluation(self, classes=("cat", "dog"), scores=None, served=None) -> None:
         """Three pictures: two of the first class, one of the second."""

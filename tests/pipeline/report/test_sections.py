@@ -9,7 +9,7 @@ from components.gates import Gate, write_gates
 from pipeline.config import load_recipe
 from pipeline.report.confusion import clusters
 from pipeline.report.run_files import RunFiles
-from pipeline.report.sections import abstention, data, slices, test_split, time
+from pipeline.report.sections import abstention, data, slices, test_split, time, training
 
 
 def test_fewer_answers_are_fewer_mistakes(run):
@@ -95,6 +95,14 @@ def test_slices_are_those_of_the_recipe_and_those_found(run):
     assert [one["name"] for one in told["configured"]] == ["format=JPEG", "format=PNG"]
     assert [one["accuracy"] for one in told["configured"]] == [1.0, 0.0]
     assert slices.facts(files) == {"configured": [], "found": []}
+
+
+def test_augmented_views_are_shown_where_there_are_any(run):
+    run.training()
+    files = run.files()
+    assert training.facts(files)["views"].startswith("data:image/jpeg;base64,")
+    (run.artifacts["Trainer", "model_run"] / "views.jpg").unlink()
+    assert training.facts(run.files())["views"] == ""
 
 
 def test_time_is_that_of_nodes_and_of_phases_within(run):

@@ -1,0 +1,24 @@
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from PIL import Image
+
+from components.pixels import decode
+from components.trainer.inputs.examples import ExampleReader, encoded_picture, records
+from components.trainer.inputs.views import shown_views, write_views
+
+
+def test_the_first_view_is_the_picture_and_the_others_are_augmented(analyzed, tmp_path):
+    reader = ExampleReader(tft.TFTransformOutput(analyzed.folder), 1)
+    (record,) = records([analyzed.file]).take(1).as_numpy_iterator()
+    views = shown_views(reader, record, range(3), "tf")
+    assert views.shape == (3, 32, 32, 3) and views.dtype == np.uint8
+    picture = decode(tf.constant(encoded_picture(record)), (32, 32)).numpy()
+    assert np.abs(views[0] - picture).max() <= 1
+    assert np.abs(views[1] - picture).max() > 10 and (views[1] != views[2]).any()
+
+    write_views(reader, record, range(3), "tf", tmp_path)
+    with Image.open(tmp_path / "views.jpg") as row:
+        assert row.size == (96, 32)
+        first = np.asarray(row, np.float32)[:, :32]
+    assert np.abs(first - picture).mean() < 10
