@@ -50,6 +50,8 @@ class ServingModule(tf.Module):
     ):
         super().__init__()
         self._scorer = scorer  # one trace of the network serves all signatures
+        # Under this name a later training finds them, see `initial_weights`.
+        self._weights = scorer.weights
         self._layer = tft_output.transform_features_layer()
         self._spec = tft_output.raw_feature_spec()
         self._classes = tf.constant(list(classes))

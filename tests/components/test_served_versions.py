@@ -132,6 +132,6 @@ def test_check_writable_refuses_a_read_only_folder(tmp_path):
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-def test_the_destination_must_be_a_folder():
-    with pytest.raises(ValueError, match="must be a folder, not a URL such as gs://bucket"):
+def test_the_destination_must_be_a_folder_or_an_address_that_can_be_pushed_to():
+    with pytest.raises(ValueError, match="a push is a conditional write as S3's protocol has it"):
         PushSettings(destination="gs://bucket/serving")

@@ -15,6 +15,7 @@ class Scorer(tf.Module):
         model: the trained classifier.
 
     Attributes:
+        weights: of the network, variables in Keras' order.
         image_size: side of the pictures, pixels.
         explainer: makes heat maps of the network's features.
         network: function from pixels, float32 [batch, size, size, 3], to logits, float32 [batch,
@@ -24,7 +25,7 @@ class Scorer(tf.Module):
     def __init__(self, model: keras.Model):
         super().__init__()
         # The variables alone: tracking the Keras model would save its optimizer's too.
-        self._weights = [weight.value for weight in model.weights]
+        self.weights = [weight.value for weight in model.weights]
         self._loaded = saved_model.loaded_parts(model)
         self.image_size = model.input_shape[1]
         self.explainer = explainer = Explainer(model)

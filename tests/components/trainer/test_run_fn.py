@@ -311,7 +311,12 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
     monkeypatch.setattr(entry_point.pseudo_labels, "label_pictures", lambda *_: labels)
     settings = TrainerSettings(pseudo_labels=PseudoLabelSettings(source="x"))
     inputs = SimpleNamespace(
-        settings=settings, labelled_files=["a.gz"], reader=None, unlabelled_files=[], classes=[]
+        settings=settings,
+        labelled_files=["a.gz"],
+        reader=None,
+        unlabelled_files=[],
+        classes=[],
+        precision="float32",
     )
     fn_args = SimpleNamespace(model_run_dir="run", serving_model_dir="model")
     trained, report = entry_point._train_rounds(inputs, fn_args, tmp_path)

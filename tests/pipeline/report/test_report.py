@@ -122,6 +122,7 @@ def test_a_picture_deleted_since_is_shown_and_one_without_thumbnail_has_its_capt
 
 def test_an_evaluation_of_an_earlier_release_has_captions_alone(pushed):
     (pushed.artifacts["Evaluator", "evaluation"] / THUMBNAILS_FILE).unlink()
+    (pushed.artifacts["Trainer", "model_run"] / "views.jpg").unlink()
     text = pushed.page("2")
     assert left_out(text) == [] and "data:image" not in text.partition("<main>")[2]
 
