@@ -24,7 +24,7 @@ def trials(*arguments: str) -> tuple[int, list[str]]:
 
 
 def test_what_is_written_is_whole_or_not_there():
-    code, lines = trials("--storage", "12", "--chain", "1", "--seed", "1")
+    code, lines = trials("--storage", "8", "--chain", "1", "--seed", "1")
     assert lines[-1].endswith(": 0 with violations"), "\n".join(lines)
     assert code == 0
 

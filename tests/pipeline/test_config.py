@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Recipe, RecipeError, load_recipe, recipe_names
@@ -252,6 +252,7 @@ TEXTS = st.one_of(
 @pytest.mark.slow
 @settings(max_examples=300, deadline=datetime.timedelta(seconds=2))
 @given(text=TEXTS)
+@example(text="name: x\nbackbone: {name: []}")
 def test_any_text_is_a_recipe_or_gets_a_short_list_of_mistakes(text):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "any.yaml"

@@ -58,7 +58,8 @@ class BackboneSettings(Settings):
     def _fill_in_size(cls, values: Any) -> Any:
         """The default depends on the name; an unknown name is told by its own check."""
         if isinstance(values, dict) and values.get("image_size") is None:
-            backbone = BACKBONES.get(values.get("name", "mobilenet_v2"))
+            name = values.get("name", "mobilenet_v2")
+            backbone = BACKBONES.get(name) if isinstance(name, str) else None
             return {**values, "image_size": backbone.size if backbone else 224}
         return values
 
