@@ -1,15 +1,12 @@
 """The whole pipeline on tiny pictures, run once and looked at by many tests."""
 
 import dataclasses
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from components import destinations
-from components.serving_gate import process
 from pipeline.config import Recipe
 from pipeline.local_runner import NodeReport, RunResult, run_local
 
@@ -19,27 +16,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)
-
-
-# The ServingGate's client, which asks who its parent is.
-_CLIENT = """
-import os, runpy, sys
-sys.argv[2] = str(os.getppid())
-runpy.run_module("components.serving_gate", run_name="__main__")
-"""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def serving_client(forked) -> Iterator[None]:
-    """The ServingGate's process is forked. As it is started otherwise: `test_process.py`."""
-
-    def run(command, env, **_):
-        *_, request, parent = command
-        return forked.run(["-c", _CLIENT, request, parent], Path.cwd(), env=env)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run}))
-        yield
 
 
 @dataclasses.dataclass(frozen=True)
