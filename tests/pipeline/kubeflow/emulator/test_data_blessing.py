@@ -14,6 +14,8 @@ SCRIPT = """
 import json, os, pathlib, sys
 from components.gates import Gate, write_gates
 from pipeline.kubeflow.step import data_blessing, executor_io
+
+pytestmark = pytest.mark.slow  # each step is a process
 name, given = sys.argv[1], json.loads(sys.argv[2])
 root = os.environ["GRAFT_LAUNCHER_ROOT"]
 spec = {"artifacts": {}}

@@ -10,6 +10,8 @@ from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
 from pipeline.kubeflow.package.documents import load_package
 from pipeline.run_result import RunError
 
+pytestmark = pytest.mark.slow  # each step is a process
+
 STEPS = {"BaselineFinder", "Evaluator", "ServingGate", "Pusher", "Verdict"}
 
 

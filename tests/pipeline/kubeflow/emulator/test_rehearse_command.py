@@ -11,6 +11,8 @@ import pytest
 import pipeline
 from pipeline.commands.rehearse import rehearse_package
 
+pytestmark = pytest.mark.slow  # each step is a process
+
 
 def test_the_command_shows_steps_and_gates_and_where_the_model_is(write, tmp_path, capfd):
     code = rehearse_package(write(), tmp_path / "work", [], "", keep=False, verbose=False)
@@ -40,7 +42,6 @@ def test_the_command_names_the_step_that_failed_and_shows_the_end_of_its_log(
     assert shown.endswith("baseline_model has files: False\nsomething is wrong\n")
 
 
-@pytest.mark.slow
 def test_a_rehearsal_that_is_ended_ends_its_step(write, tmp_path, forked):
     command = ["rehearse", str(write()), "--work", str(tmp_path), "--param", "mode=sleep"]
     process = forked.Popen(
