@@ -14,6 +14,12 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+PREPROCESSING = "components.transform.preprocessing"
+TRAINING = "components.trainer.run_fn"
+SERVING_CLIENT = "components.serving_gate.__main__"
+ALL = ("pipeline.pipeline", PREPROCESSING, TRAINING, SERVING_CLIENT)
+"""Where the code of a model and its gates begins: no import leads to the last three."""
+
 _ROOT = Path(__file__).parents[1]
 # Where Graft is installed, the libraries lie beside its packages; their versions stand for them.
 _PACKAGES = ("components", "pipeline", "schemas")

@@ -19,13 +19,8 @@ from components.pusher.component import Pusher
 from components.report.component import Report
 from components.serving_gate.component import ServingGate
 from components.settings import SETTINGS_KEY
-from pipeline.code_digest import code_digest
+from pipeline.code_digest import PREPROCESSING, SERVING_CLIENT, TRAINING, code_digest
 from pipeline.config import Recipe
-
-_PREPROCESSING = "components.transform.preprocessing"
-_TRAINING = "components.trainer.run_fn"
-# The ServingGate starts it in a process of its own.
-_SERVING_CLIENT = "components.serving_gate.__main__"
 
 
 def create_pipeline(
@@ -99,26 +94,26 @@ def create_pipeline(
     transform = Transform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
-        preprocessing_fn=f"{_PREPROCESSING}.preprocessing_fn",
+        preprocessing_fn=f"{PREPROCESSING}.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN]),
         materialize=False,
         disable_statistics=True,
         custom_config={
             SETTINGS_KEY: recipe.transform.model_dump_json(),
-            "code_digest": code_digest(_PREPROCESSING),
+            "code_digest": code_digest(PREPROCESSING),
         },
     )
     trainer = Trainer(
         examples=examples.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
-        run_fn=f"{_TRAINING}.run_fn",
+        run_fn=f"{TRAINING}.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN, *unlabelled]),
         eval_args=trainer_pb2.EvalArgs(splits=[features.VALIDATION]),
         custom_config={
             SETTINGS_KEY: recipe.trainer.model_dump_json(),
             "weights_fingerprint": weights_fingerprint,
             "teacher_fingerprint": teacher_fingerprint,
-            "code_digest": code_digest(_TRAINING),
+            "code_digest": code_digest(TRAINING),
         },
     )
     # No training on data that are wrong. By order alone: as an input, what is served would be part
@@ -137,7 +132,7 @@ def create_pipeline(
         examples=examples.outputs["examples"],
         settings=recipe.serving_gate,
         split=features.TEST,
-        code_digest=code_digest("components.serving_gate.executor", _SERVING_CLIENT),
+        code_digest=code_digest("components.serving_gate.executor", SERVING_CLIENT),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],

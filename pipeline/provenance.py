@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from pipeline.code_digest import code_digest, library_versions
+from pipeline.code_digest import ALL, code_digest, library_versions
 from pipeline.config import Recipe
 
 _GIT_SECONDS = 10
@@ -33,7 +33,7 @@ def provenance(recipe: Recipe, inputs: dict[str, str]) -> str:
     facts = {
         "recipe": recipe.model_dump(mode="json"),
         "inputs": inputs,
-        "code": code_digest("pipeline.pipeline"),
+        "code": code_digest(*ALL),
         "libraries": hashlib.sha256(lines.encode()).hexdigest(),
         "versions": {
             "graft": importlib.metadata.version("graft-pipeline"),

@@ -54,7 +54,13 @@ def test_it_covers_all_that_the_code_imports(entry, graph):
 def test_the_nodes_that_carry_a_digest_begin_where_it_begins():
     text = (ROOT / "pipeline" / "pipeline.py").read_text()
     assert text.count("code_digest(") == 8
+    text += (ROOT / "pipeline" / "code_digest.py").read_text()
     assert all(f'"{entry}"' in text for entry in ENTRIES)
+
+
+def test_the_code_of_a_model_is_that_of_every_node():
+    """Also what the pipeline names by its import path alone."""
+    assert import_closure(*module.ALL) >= import_closure(*ENTRIES)
 
 
 def test_a_copy_has_the_same_digest_and_other_code_another_one(root):

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from pipeline import code_digest
 from pipeline import provenance as module
 from pipeline.config import load_recipe
 from pipeline.provenance import provenance
@@ -25,6 +26,11 @@ def test_the_recipe_is_there_in_full_and_so_are_versions_and_inputs(facts):
     assert set(found["versions"]) == {"graft", "python", "tfx", "tensorflow"}
     assert found["processor"]
     assert len(found["code"]) == len(found["libraries"]) == 64
+
+
+def test_the_code_is_that_of_every_node(facts, monkeypatch):
+    monkeypatch.setattr(module, "code_digest", lambda *names: " ".join(names))
+    assert facts()["code"] == " ".join(code_digest.ALL)
 
 
 def test_libraries_found_in_another_order_are_the_same(facts, monkeypatch):
