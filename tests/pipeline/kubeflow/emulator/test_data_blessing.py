@@ -9,13 +9,13 @@ from pipeline.kubeflow.compiler import data_blessing
 from pipeline.kubeflow.package.documents import load_package
 from pipeline.run_result import RunError
 
+pytestmark = pytest.mark.slow  # each step is a process
+
 # The steps' own code on both sides of the parameter; nothing is looked at or trained.
 SCRIPT = """
 import json, os, pathlib, sys
 from components.gates import Gate, write_gates
 from pipeline.kubeflow.step import data_blessing, executor_io
-
-pytestmark = pytest.mark.slow  # each step is a process
 name, given = sys.argv[1], json.loads(sys.argv[2])
 root = os.environ["GRAFT_LAUNCHER_ROOT"]
 spec = {"artifacts": {}}
