@@ -42,6 +42,8 @@ ORIGINALS = "originals"
 PICTURES_FILE = "pictures.parquet"
 # Beside the splits too: counts per class and split, and a line per file that was set aside.
 SUMMARY_FILE, QUARANTINE_FILE = OVERVIEW_FILES = ("summary.json", "quarantine.jsonl")
+# Of the Evaluator, beside its rows and in the evidence of a version.
+METRICS_FILE = "metrics.json"
 GROUP = "group"  # column: the same for copies of one picture
 
 LABEL_VOCABULARY = "labels"

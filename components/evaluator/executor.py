@@ -89,12 +89,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         results.write_metrics(_evidence(blessing), metrics)
         results.write_changes(evaluation, decision.changes)
         ids, labels = (predictions.pictures[key] for key in (features.IMAGE_ID, features.LABEL))
+        explained = set(ids[highlights.to_explain(predictions)])
         thumbnails.write_thumbnails(
             evaluation,
             _example_files(input_dict[keys.EXAMPLES_KEY], splits),
             set(ids[highlights.to_keep(predictions)]),
-            set(ids[highlights.to_explain(predictions)]),
-            load_explainer(model),
+            explained,
+            load_explainer(model) if explained else None,
         )
         write_gates(blessing.uri, decision.gates)
         test_split = labels_fingerprint(zip(ids, labels, strict=True))

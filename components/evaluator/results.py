@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components import features
 from components.evaluator import measures
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.paired import Change
@@ -19,7 +20,6 @@ from components.files import write_atomically
 from components.predictions import Predictions
 
 CHANGES_FILE = "changes.jsonl"
-_METRICS_FILE = "metrics.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ def make_metrics(predictions: Predictions, settings: EvaluationSettings) -> Metr
 def write_metrics(evaluation: str | os.PathLike, metrics: Metrics) -> None:
     """Writes `metrics.json` into the folder of an evaluation."""
     fields = {**vars(metrics), "confusion": metrics.confusion.tolist()}
-    write_atomically(Path(evaluation) / _METRICS_FILE, json.dumps(fields))
+    write_atomically(Path(evaluation) / features.METRICS_FILE, json.dumps(fields))
 
 
 def read_metrics(evaluation: str | os.PathLike) -> Metrics:
@@ -79,7 +79,7 @@ def read_metrics(evaluation: str | os.PathLike) -> Metrics:
     Raises:
         FileNotFoundError: the evaluation did not finish.
     """
-    fields = json.loads((Path(evaluation) / _METRICS_FILE).read_text(encoding="utf-8"))
+    fields = json.loads((Path(evaluation) / features.METRICS_FILE).read_text(encoding="utf-8"))
     return Metrics(**{**fields, "confusion": np.array(fields["confusion"], np.int64)})
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import yaml
 
@@ -22,8 +23,6 @@ from components.gates import Gate
 from components.text import printable
 
 CARD_FILE = "README.md"
-METRICS_FILE = "metrics.json"
-"""In the evidence of the Evaluator, see `components.evaluator.results`."""
 
 _CONFIDENCE = 0.975  # each side of a two-sided interval of 95 %
 _MOST_CLASSES = 200
@@ -64,7 +63,7 @@ def make_card(
 
 def read_metrics(evidence: Path) -> dict[str, Any]:
     """The Evaluator's metrics; empty where it left none."""
-    file = evidence / METRICS_FILE
+    file = evidence / features.METRICS_FILE
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
@@ -157,7 +156,9 @@ def _evaluation(metrics: Mapping[str, Any]) -> str:
         [_text(name), _figure(value), *([_figure(served.get(name))] if served else [])]
         for name, value in metrics["overall"].items()
     ]
-    known = sorted(metrics["per_class"].items(), key=lambda one: _or_worst(one[1]["recall"]))
+    known = sorted(
+        metrics["per_class"].items(), key=lambda one: np.nan_to_num(one[1]["recall"], nan=-1.0)
+    )
     per_class = [
         [
             _text(name),
@@ -223,10 +224,6 @@ def _interval(recall: float, count: int) -> str:
     right = round(recall * count)
     low, high = (bound(right, count, _CONFIDENCE) for bound in (lower_bound, upper_bound))
     return f"{_figure(low)} … {_figure(high)}"
-
-
-def _or_worst(recall: float) -> float:
-    return -1.0 if math.isnan(recall) else recall
 
 
 def _printable(value: Any) -> Any:

@@ -52,8 +52,9 @@ def run_fn(fn_args) -> None:
     inputs = open_inputs(
         settings, fn_args.transform_output, fn_args.train_files, fn_args.eval_files
     )
-    labels = text_features(inputs.validation_files, [features.LABEL])[features.LABEL]
-    validation_rows.check_serving(settings.serving, inputs.classes, labels)
+    if settings.serving.learns:
+        labels = text_features(inputs.validation_files, [features.LABEL])[features.LABEL]
+        validation_rows.check_serving(settings.serving, inputs.classes, labels)
     with resumable_state(fn_args, inputs.precision) as state:
         trained, report = _train_rounds(inputs, fn_args, state)
         for phase in report.phases:

@@ -88,7 +88,9 @@ def overall(metrics: Metrics) -> _Metadata:
 
 def per_class(metrics: Metrics) -> _Metadata:
     """Precision and recall of the classes, those of the lowest recall where there are many."""
-    known = sorted(metrics.per_class.items(), key=lambda one: _or_worst(one[1]["recall"]))
+    known = sorted(
+        metrics.per_class.items(), key=lambda one: np.nan_to_num(one[1]["recall"], nan=-1.0)
+    )
     return _numbers(
         {
             f"{measure}, {printable(name)}": values[measure]
@@ -143,10 +145,6 @@ def confidence(predictions: Predictions) -> _Metadata:
 def _numbers(values: Mapping[str, float]) -> _Metadata:
     """Those that are numbers: the metadata store keeps neither NaN nor infinity."""
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}
-
-
-def _or_worst(recall: float) -> float:
-    return -1.0 if math.isnan(recall) else recall
 
 
 def _folder(side: Mapping[str, Any], key: str) -> Path:
