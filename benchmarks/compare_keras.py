@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import measure
+import pictures
 
 from components.trainer.training_report import TrainingReport
 
-RECIPE = "cats_and_dogs"
-SCRIPT, GRAFT = "script", "graft"
+RECIPE, OWN_PHOTOS = "cats_and_dogs", "photos"
+SCRIPT, GRAFT, PHOTOS = "script", "graft", "photos"
 _KERAS_SCRIPT = Path(__file__).parent / "keras_script.py"
 
 Result = dict[str, object]
@@ -28,12 +29,15 @@ def main() -> None:
     args = _arguments()
     pairs: list[dict[str, Result]] = []
     with tempfile.TemporaryDirectory(prefix="graft-benchmark-") as scratch:
+        args.pictures = pictures.prepared(args, Path(scratch))
         for number in range(args.pairs):
             folder = Path(scratch, str(number))
             folder.mkdir()
             runs = {SCRIPT: run_script, GRAFT: run_graft}
+            if args.photos:
+                runs[PHOTOS] = run_photos
             # Whoever is second finds the pictures in the page cache: take turns.
-            order = [SCRIPT, GRAFT] if number % 2 == 0 else [GRAFT, SCRIPT]
+            order = list(runs) if number % 2 == 0 else list(runs)[::-1]
             pair = {}
             for name in order:
                 pair[name] = runs[name](args, seed=number, folder=folder)
@@ -63,20 +67,41 @@ def run_script(args: argparse.Namespace, seed: int, folder: Path) -> Result:
         "kept": histories["unfrozen"][-1],
         "test": histories["test"],
         "histories": {phase: histories[phase] for phase in ("frozen", "unfrozen")},
+        "curve": [
+            (ended - watched.started, accuracy)
+            for ended, accuracy in zip(
+                histories["ended"], histories["frozen"] + histories["unfrozen"], strict=True
+            )
+        ],
     }
 
 
 def run_graft(args: argparse.Namespace, seed: int, folder: Path) -> Result:
+    """Runs the script's recipe in Graft."""
+    phases = ("frozen", "unfrozen")
+    epochs = [f"training.{phase}.epochs={args.epochs}" for phase in phases]
+    return _run_recipe(RECIPE, args, seed, folder / GRAFT, epochs)
+
+
+def run_photos(args: argparse.Namespace, seed: int, folder: Path) -> Result:
+    """Runs the recipe for one's own photos, with its own epochs, on the same three splits."""
+    split = "data.split={train: 0.8, validation: 0.16, test: 0.04}"
+    return _run_recipe(OWN_PHOTOS, args, seed, folder / PHOTOS, [split])
+
+
+def _run_recipe(
+    recipe: str, args: argparse.Namespace, seed: int, folder: Path, overrides: Sequence[str]
+) -> Result:
     """Runs Graft in a process of its own and in a fresh workspace."""
+    folder.mkdir()
     overrides = [
         f"data.source={args.pictures}",
         f"backbone.weights={args.weights}",
-        f"training.frozen.epochs={args.epochs}",
-        f"training.unfrozen.epochs={args.epochs}",
         f"seed={seed}",
+        *overrides,
         *args.set,
     ]
-    run = measure.run_graft(RECIPE, overrides, folder)
+    run = measure.run_graft(recipe, overrides, folder)
     training = TrainingReport.read(measure.only(run.artifacts, "Trainer/model_run/[0-9]*"))
     metrics = json.loads(
         measure.only(run.artifacts, "Evaluator/evaluation/*/metrics.json").read_text()
@@ -87,9 +112,19 @@ def run_graft(args: argparse.Namespace, seed: int, folder: Path) -> Result:
         "kept": training.kept_phase.val_accuracy,
         "test": metrics["overall"]["accuracy"],
         "histories": {p.name: p.history["val_accuracy"] for p in training.phases},
+        "curve": [(e["at"], e["val_accuracy"]) for e in run.events if e["event"] == "epoch"],
+        "served_seconds": _served(run.events),
         "trainer_seconds": next(node.seconds for node in run.nodes if node.name == "Trainer"),
         "nodes": {node.name: round(node.seconds, 2) for node in run.nodes},
     }
+
+
+def _served(events: Sequence[Mapping[str, object]]) -> float:
+    """Seconds from the start of the process to the end of the node that serves."""
+    (pushed,) = (
+        e["at"] for e in events if (e["event"], e.get("node")) == ("node_finished", "Pusher")
+    )
+    return pushed
 
 
 def _accuracy(result: Result, phase: str, best: bool = False) -> float:
@@ -112,14 +147,19 @@ def describe(name: str, result: Result) -> str:
 
 def summary(pairs: Sequence[Pair]) -> str:
     """The ratios of the wall times and the accuracies, over all pairs."""
+    recipes = [name for name in pairs[0] if name != SCRIPT]
     lines = [f"{len(pairs)} pair(s); ratios are medians, accuracies means"]
-    for label, key in (
-        ("whole pipeline / script", "seconds"),
-        ("Trainer / script", "trainer_seconds"),
-    ):
-        ratios = [pair[GRAFT][key] / pair[SCRIPT]["seconds"] for pair in pairs]
-        each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
-        lines.append(f"{label:<24} {statistics.median(ratios):.3f}   ({each})")
+    for name in sorted(recipes):
+        for label, key in (
+            ("whole pipeline", "seconds"),
+            ("start to served", "served_seconds"),
+            ("Trainer", "trainer_seconds"),
+        ):
+            ratios = [pair[name][key] / pair[SCRIPT]["seconds"] for pair in pairs]
+            each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
+            lines.append(
+                f"{name}: {label + ' / script':<24} {statistics.median(ratios):.3f}   ({each})"
+            )
     for label, accuracy in (
         ("frozen, last epoch", lambda run: _accuracy(run, "frozen")),
         ("frozen, best epoch", lambda run: _accuracy(run, "frozen", best=True)),
@@ -129,28 +169,27 @@ def summary(pairs: Sequence[Pair]) -> str:
         ("test", lambda run: run["test"]),
     ):
         means = {
-            name: statistics.mean(accuracy(p[name]) for p in pairs) for name in (SCRIPT, GRAFT)
+            name: statistics.mean(accuracy(pair[name]) for pair in pairs)
+            for name in (SCRIPT, *sorted(recipes))
         }
-        difference = means[GRAFT] - means[SCRIPT]
-        lines.append(
-            f"{label:<24} script {means[SCRIPT]:.4f}  graft {means[GRAFT]:.4f}  {difference:+.4f}"
-        )
+        columns = [f"script {means[SCRIPT]:.4f}"]
+        for name in sorted(recipes):
+            columns.append(f"{name} {means[name]:.4f}  {means[name] - means[SCRIPT]:+.4f}")
+        lines.append(f"{label:<24} {'  '.join(columns)}")
     return "\n".join(lines)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--pictures",
-        type=lambda text: Path(text).absolute(),
-        required=True,
-        help="folder with train/ and validation/, one folder per class in each",
-    )
+    pictures.add_options(parser)
     parser.add_argument(
         "--weights", default="imagenet", help="`imagenet`, or a .weights.h5 file without the top"
     )
     parser.add_argument("--epochs", type=int, default=10, help="of each of the two phases")
     parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument(
+        "--photos", action="store_true", help="also runs the recipe `photos`, with its own epochs"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="for Graft; repeatable"
     )

@@ -7,6 +7,7 @@ PICTURES holds `train/` and `validation/`, each with one folder per class (two c
 
 import argparse
 import json
+import time
 from pathlib import Path
 
 import keras
@@ -65,8 +66,14 @@ model.compile(
     loss=keras.losses.BinaryCrossentropy(from_logits=True),
     metrics=[keras.metrics.BinaryAccuracy(threshold=0, name="accuracy")],
 )
+ended = []  # when each epoch did
+clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ended.append(time.time()))
 history = model.fit(
-    train_dataset, epochs=args.epochs, validation_data=validation_dataset, verbose=2
+    train_dataset,
+    epochs=args.epochs,
+    validation_data=validation_dataset,
+    callbacks=[clock],
+    verbose=2,
 )
 
 base_model.trainable = True
@@ -83,6 +90,7 @@ history_fine = model.fit(
     epochs=2 * args.epochs,
     initial_epoch=args.epochs,
     validation_data=validation_dataset,
+    callbacks=[clock],
     verbose=2,
 )
 
@@ -94,6 +102,7 @@ args.out.write_text(
             "frozen": history.history["val_accuracy"],
             "unfrozen": history_fine.history["val_accuracy"],
             "test": test_accuracy,
+            "ended": ended,
         }
     )
 )

@@ -1,11 +1,15 @@
 """Runs a command and watches its time and memory (Linux), and reads what a run of Graft left."""
 
+import contextlib
 import dataclasses
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).parents[1]
 _PAUSE_S = 0.2
@@ -31,8 +35,15 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Watched:
-    """How a command went."""
+    """How a command went.
 
+    Attributes:
+        started: seconds since the epoch.
+        seconds: wall time.
+        samples: of its memory.
+    """
+
+    started: float
     seconds: float
     samples: list[Sample]
 
@@ -59,39 +70,68 @@ class GraftRun:
         watched: its process.
         nodes: in the order in which they began.
         artifacts: folder of what they made.
+        events: see `events_of`.
     """
 
     watched: Watched
     nodes: list[Node]
     artifacts: Path
+    events: list[dict[str, Any]]
 
 
-def run_graft(recipe: str, overrides: Sequence[str], folder: Path) -> GraftRun:
+def run_graft(
+    recipe: str, overrides: Sequence[str], folder: Path, children: bool = False
+) -> GraftRun:
     """Runs a recipe in a process of its own and in a fresh workspace.
 
     Args:
         recipe: name or path.
         overrides: `key=value`, for `--set`.
         folder: for the workspace and the log.
+        children: see `watch`.
 
     Raises:
         RuntimeError: a node failed; holds the end of the log.
     """
     log, workspace = folder / "graft.log", folder / "runs"
-    command = [sys.executable, "-m", "pipeline.cli", "run", recipe]
+    command = [sys.executable, "-m", "pipeline.cli", "run", recipe, "--json"]
     for override in (*overrides, f"workspace={workspace}"):
         command += ["--set", override]
     # 1 is also a gate that says no, as it may after a short training: then all nodes have run.
-    watched = watch(command, log, ok=(0, 1), cwd=str(_ROOT))
+    watched = watch(command, log, ok=(0, 1), cwd=str(_ROOT), children=children)
     database = only(workspace, "*/metadata.sqlite")
     nodes = nodes_of_run(database, watched.samples)
     if "Pusher" not in {node.name for node in nodes}:
         raise RuntimeError(f"the run did not reach its end\n{log.read_text()[-_TAIL:]}")
-    return GraftRun(watched, nodes, database.parent / "artifacts")
+    events = events_of(log.read_text(encoding="utf-8"), watched.started)
+    return GraftRun(watched, nodes, database.parent / "artifacts", events)
+
+
+def events_of(log: str, started: float) -> list[dict[str, Any]]:
+    """The events that `graft run --json` printed, other lines among it.
+
+    Args:
+        log: what it printed.
+        started: when the process did, seconds since the epoch.
+
+    Returns:
+        Each with `at`, its seconds since then.
+    """
+    events = []
+    for line in log.splitlines():
+        if line.startswith('{"event": '):
+            event = json.loads(line)
+            event["at"] = datetime.fromisoformat(event["time"]).timestamp() - started
+            events.append(event)
+    return events
 
 
 def watch(
-    command: Sequence[str], log: Path, ok: Iterable[int] = (0,), cwd: str | None = None
+    command: Sequence[str],
+    log: Path,
+    ok: Iterable[int] = (0,),
+    cwd: str | None = None,
+    children: bool = False,
 ) -> Watched:
     """Runs a command to its end.
 
@@ -100,19 +140,21 @@ def watch(
         log: file for what it prints.
         ok: exit codes of a command that did its work.
         cwd: folder to run it in.
+        children: whether the memory of the processes that it starts counts too; what they share
+            then counts once.
 
     Raises:
         RuntimeError: it ended with another exit code; holds the end of the log.
     """
     samples = []
-    start = time.monotonic()
+    started, start = time.time(), time.monotonic()
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(  # noqa: S603
             command, stdout=file, stderr=subprocess.STDOUT, cwd=cwd
         )
         try:
             while process.poll() is None:
-                samples += _sample(process.pid)
+                samples += _sample_all(process.pid) if children else _sample(process.pid)
                 time.sleep(_PAUSE_S)
         finally:
             process.kill()
@@ -121,7 +163,7 @@ def watch(
     if process.returncode not in ok:
         tail = log.read_text(encoding="utf-8", errors="replace")[-_TAIL:]
         raise RuntimeError(f"exit code {process.returncode} of {' '.join(command)}\n{tail}")
-    return Watched(seconds, samples)
+    return Watched(started, seconds, samples)
 
 
 def _sample(pid: int) -> list[Sample]:
@@ -135,8 +177,27 @@ def _sample(pid: int) -> list[Sample]:
     return [Sample(time.time(), fields["RssAnon"], fields["VmRSS"])]
 
 
+def _sample_all(pid: int) -> list[Sample]:
+    """Memory of a process and all that come from it, every page by how many share it."""
+    sizes = []
+    for one in _family(pid):
+        with contextlib.suppress(OSError):  # it has just ended
+            sizes.append(parse_status(Path(f"/proc/{one}/smaps_rollup").read_text()))
+    # Loaders hand pictures over in shared memory.
+    private = sum(s.get("Pss_Anon", 0.0) + s.get("Pss_Shmem", 0.0) for s in sizes)
+    return [Sample(time.time(), private, sum(s.get("Pss", 0.0) for s in sizes))]
+
+
+def _family(pid: int) -> list[int]:
+    children = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += (task / "children").read_text().split()
+    return [pid, *(one for child in children for one in _family(int(child)))]
+
+
 def parse_status(text: str) -> dict[str, float]:
-    """The sizes in a `/proc/<pid>/status`, in MiB."""
+    """The sizes in a `/proc/<pid>/status` or `smaps_rollup`, in MiB."""
     sizes = {}
     for line in text.splitlines():
         name, _, value = line.partition(":")

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components import progress
 from components.errors import UserError
 from components.trainer.fitting.callbacks import ReportProgress, StopWhenNotFinite
 from components.trainer.fitting.checkpoint import Checkpoint
@@ -189,5 +190,7 @@ def _solve(
         )
         validation = model.evaluate(phase_input.validation, return_dict=True, verbose=0)
         checkpoint.set_model(model)
-        checkpoint.on_epoch_end(0, logs | {f"val_{key}": v for key, v in validation.items()})
+        figures = logs | {f"val_{key}": value for key, value in validation.items()}
+        checkpoint.on_epoch_end(0, figures)
+        progress.report_epoch(progress.Epoch(name, 1, 1, figures))
     checkpoint.end_with_best(model)

@@ -130,13 +130,18 @@ def run(model, cached, folder, settings=SETTINGS, weights=None):
     return result
 
 
-def test_a_phase_has_one_entry_and_leaves_the_backbone_alone(tmp_path):
+def test_a_phase_has_one_entry_is_told_as_an_epoch_and_leaves_the_backbone_alone(tmp_path):
     model, cached = classifier(3), kept(COUNTS.values())
     before = [w.numpy() for w in model.get_layer("backbone").weights]
-    result = run(model, cached, tmp_path)
+    told = []
+    with progress.watched_by(lambda step: None, told.append):
+        result = run(model, cached, tmp_path)
     assert {name: len(values) for name, values in result.history.items()} == dict.fromkeys(
         ("loss", "accuracy", "val_loss", "val_accuracy"), 1
     )
+    (epoch,) = told
+    assert (epoch.phase, epoch.number, epoch.of) == ("frozen", 1, 1)
+    assert epoch.figures["val_accuracy"] == result.val_accuracy
     by_class = accuracy(head_of(model), cached[features.VALIDATION])
     expected = np.average(by_class, weights=list(COUNTS.values()))
     assert result.best_epoch == 0 and result.val_accuracy == pytest.approx(expected)
