@@ -78,25 +78,6 @@ class Predictions:
     unsure: np.ndarray | None = None
     in_label_set: np.ndarray | None = None
 
-    def only(self, rows: np.ndarray) -> "Predictions":
-        """Those of some pictures.
-
-        Args:
-            rows: bool [pictures].
-        """
-        _, groups = np.unique(self.groups[rows], return_inverse=True)
-        return Predictions(
-            self.classes,
-            self.pictures[rows].reset_index(drop=True),
-            self.labels[rows],
-            groups,
-            self.candidate[rows],
-            *(
-                None if values is None else values[rows]
-                for values in (self.served, self.unsure, self.in_label_set)
-            ),
-        )
-
 
 def gather(
     answers: Sequence[str | os.PathLike],

@@ -100,6 +100,14 @@ def test_a_champion_is_downloaded_once_and_checked(s3, saved_model, tmp_path, mo
     assert list((tmp_path / "other" / "served").iterdir()) == []
 
 
+def test_two_models_of_one_number_are_kept_apart(s3, saved_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    for name in ("one", "two"):
+        address = f"s3://models/{name}"
+        bucket_push.push(saved_model(name), address, ServedState("", 0))
+        assert (destinations.local_champion(address) / "saved_model.pb").read_text() == name
+
+
 def test_an_object_whose_name_leads_out_of_its_folder_is_refused(s3, tmp_path):
     s3.put_object(Bucket="models", Key="fruit/1/1/../../../../out", Body=b"")
     with pytest.raises(OSError, match="its name leads out of there"):

@@ -110,8 +110,6 @@ def test_what_the_model_says_of_its_sureness_is_kept(write):
     assert found.unsure.tolist() == [False, False, True]
     assert found.in_label_set.tolist() == [[True, False], [True, False], [True, True]]
     assert not {"unsure", "in_label_set"} & set(found.pictures), "they are no facts of pictures"
-    part = found.only(np.array([False, True, True]))
-    assert part.unsure.tolist() == [False, True] and part.in_label_set.shape == (2, 2)
 
 
 def test_a_file_from_before_there_was_such_a_thing_is_read(write):

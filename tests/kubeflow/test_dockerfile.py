@@ -50,6 +50,13 @@ def test_the_user_is_numeric_and_not_root(stages):
     assert not {"RUN", "COPY"} & {i.name for i in after}
 
 
+def test_any_user_of_group_0_can_write_the_home(stages):
+    """Some clusters give a container a UID of their own choice, always in that group."""
+    (made,) = re.findall(r"install --directory (.+) /home/graft", " ".join(of(stages[-1], "RUN")))
+    options = dict(option.removeprefix("--").split("=") for option in made.split())
+    assert options["group"] == "0" and int(options["mode"], 8) & 0o070 == 0o070
+
+
 def test_everything_installed_is_pinned_with_hashes(stages):
     installs = [
         part

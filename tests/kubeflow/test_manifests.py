@@ -93,6 +93,11 @@ def test_all_speak_of_the_same_model():
     }
 
 
+def test_a_server_of_models_calls_nobody():
+    policy = yaml.safe_load((MANIFESTS / "serving/network-policy.yaml").read_text())["spec"]
+    assert "Egress" in policy["policyTypes"] and policy["egress"] == []
+
+
 def test_pods_are_not_root_and_cannot_become_it():
     pod = yaml.safe_load((MANIFESTS / "files-pod.yaml").read_text())["spec"]
     predictor = _service()["spec"]["predictor"]

@@ -159,3 +159,14 @@ def test_the_last_word_of_a_run_is_what_its_destination_serves(tmp_path):
         with pytest.raises(RunError, match="serves version 8 by now"):
             local_runner._check_served(result, str(tmp_path))
     local_runner._check_served(RunResult([FAIL], "", ""), str(tmp_path))
+
+
+def test_a_run_ends_with_a_look_at_what_is_served(outputs, monkeypatch, tmp_path):
+    serving = tmp_path / "serving"
+    left = outputs([PASS], [PASS], pushed_destination=str(serving / "7"))
+    monkeypatch.setattr(local_runner, "_run", lambda *_: left)
+    recipe = Recipe(name="tiny", workspace=str(tmp_path), push={"destination": str(serving)})
+    with pytest.raises(RunError, match="serves nothing by now"):
+        local_runner.run_local(recipe, None, preflight.Inspection())
+    write_model(serving / "7")
+    assert local_runner.run_local(recipe, None, preflight.Inspection()).succeeded

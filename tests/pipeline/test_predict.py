@@ -13,7 +13,7 @@ from components.classes import write_classes
 from pipeline.commands import predict, predict_files
 from pipeline.commands.predict import predict_pictures
 from pipeline.commands.predict_model import Answer
-from pipeline.commands.predict_output import Csv, JsonLines, Table
+from pipeline.commands.predict_output import Csv, JsonLines, Table, in_set
 from pipeline.commands.predict_sheet import Sheet
 
 HOSTILE = "<b>\"'\u202e\x1b[31m"
@@ -176,6 +176,20 @@ def test_the_sheet_shows_every_picture_and_the_heat_maps(full_model, tmp_path, c
     assert f"Contact sheet: {sheet}" in capfd.readouterr().out
 
 
+def test_behind_a_damaged_picture_the_pairs_of_a_sheet_stay_pairs(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("components.contact_sheet.draw", lambda _, parts, *__: drawn.extend(parts))
+    monkeypatch.setattr("components.contact_sheet.write", lambda *_: None)
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    sheet = Sheet(["cat", "dog"], explained=True)
+    probabilities = np.array([0.9, 0.1], np.float32)
+    sheet.add(Answer(str(tmp_path / "b.png"), error="damaged PNG"))
+    sheet.add(Answer(str(tmp_path / "a.png"), probabilities, heat_map=np.ones((3, 3))))
+    sheet.write(tmp_path / "s.png", "m")
+    captions = [tile.captions for tile in drawn[0].tiles]
+    assert captions == [("damaged PNG", "b.png"), (), ("cat 0.900", "a.png"), ("→ cat",)]
+
+
 def test_a_model_without_heat_maps_says_so_and_the_rest_goes_on(model, pictures, tmp_path, capfd):
     assert ask(model, pictures[:1], sheet=tmp_path / "s.png", explain=True) == 0
     assert "no signature `explain`" in capfd.readouterr().out
@@ -312,6 +326,12 @@ def test_columns_line_up_under_wide_characters():
     lines = [table.heading(), table.row(Answer("PATH", np.array([0.7, 0.3], np.float32)))]
     assert len({cell_len(line[: line.index(word)]) for line, word in
                 zip(lines, ("picture", "PATH"), strict=True)}) == 1  # fmt: skip
+
+
+def test_of_a_label_set_the_most_probable_class_stands_first():
+    inside = np.array([True, False, True])
+    said = Answer("p", np.array([0.3, 0.1, 0.6], np.float32), label_set=inside)
+    assert in_set(said, ["a", "b", "c"]) == ["c", "a"]
 
 
 def test_a_probability_that_is_no_number_is_null():

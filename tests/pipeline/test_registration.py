@@ -144,7 +144,8 @@ def destination(tmp_path, monkeypatch) -> Path:
     pushed_at = datetime(2026, 11, 24, tzinfo=timezone.utc)
     record = served_versions.PushRecord(pushed_at, "0" * 64, {})
     served_versions.write_push_record(evidence, record)
-    write_gates(evidence, [Gate("accuracy", "pass", 0.97, 0.9, "0.9700, at least 0.9 wanted")])
+    accuracy = Gate("accuracy", "pass", 0.97, 0.9, "0.9700, at least 0.9 wanted")
+    write_gates(evidence, [accuracy, Gate("leakage", "pass", 0, 0, "no copy")])
     origin = {"git": {"revision": "abc", "dirty": False}, "recipe": {"name": "x"}, "inputs": {}}
     (evidence / "provenance.json").write_text(json.dumps(origin))
     return tmp_path
@@ -180,6 +181,8 @@ def test_a_version_is_noted_with_its_findings_and_origin(registry, register):
         "pushed_at": "2026-11-24T00:00:00+00:00",
         "gate.accuracy": "pass: 0.9700, at least 0.9 wanted",
         "value.accuracy": 0.97,
+        "gate.leakage": "pass: no copy",
+        "value.leakage": 0.0,
         "git.revision": "abc",
         "git.dirty": False,
     }

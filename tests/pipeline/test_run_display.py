@@ -68,6 +68,23 @@ def test_on_a_terminal_the_last_epochs_stand_above_the_bar():
     assert "frozen 2 of 9" not in text, "of long trainings the last ones"
 
 
+def test_the_epochs_go_with_their_node():
+    file = io.StringIO()
+    with RunDisplay(Console(file=file, force_terminal=True, width=120)) as display:
+        display.run_started(["Trainer", "Evaluator"])
+        display.node_started("Trainer")
+        display.epoch(Epoch("frozen", 1, 9, {"loss": 0.5}))
+        display.step(Progress("frozen, epoch 2 of 9", 1, 4))
+        shown = len(file.getvalue())
+        display.node_finished(NodeReport("Trainer", 1.0, False, ""))
+        display.node_started("Evaluator")
+        later = len(file.getvalue())
+        display.step(Progress("asking", 1, 4))
+        drawn = file.getvalue()
+    assert "frozen 1 of 9" in drawn[:shown] and "Evaluator" in drawn[later:]
+    assert "frozen 1 of 9" not in drawn[later:]
+
+
 def test_every_node_has_a_group():
     grouped = [node_id for group in node_ids.GROUPS.values() for node_id in group]
     assert sorted(grouped) == sorted(node_ids.ALL)

@@ -37,7 +37,7 @@ def test_only_the_first_of_many_are_named(pictures):
 def test_few_files_set_aside_pass_and_many_stop_the_run(pictures, examples):
     folder = examples(pictures(), quarantined=10)
     gate = check_quarantine(folder, 0.05)
-    assert (gate.verdict, gate.bound) == ("pass", 0.05)
+    assert (gate.verdict, gate.value, gate.bound) == ("pass", 10 / 510, 0.05)
     assert gate.message == "10 of 510 files were set aside (2.0%, at most 5.0%)"
     gate = check_quarantine(folder, 0.01)
     assert gate.verdict == "fail"

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from components.bounds import lower_bound, upper_bound
 from components.gates import Gate
 from components.pusher import model_card
 
@@ -61,6 +62,13 @@ def test_it_tells_what_was_measured_and_decided(card):
     assert "| yes | accuracy | 0.9 | 0.7 … 0.99 | 0.8 | 0.9 of 10 |" in card
     assert "| cat | 5 |" in card and "`abc123`, with changes" in card and "0f0f" in card
     assert "MobileNetV2 at 160 px" in card and "TensorFlow SavedModel" in card
+
+
+def test_no_picture_is_lost_where_a_recall_is_rounded():
+    per_class = {"cat": {"precision": 1.0, "recall": 29 / 100, "count": 100}}
+    card = model_card.make_card({}, [], {**METRICS, "per_class": per_class}, {}, "0f")
+    low, high = lower_bound(29, 100, 0.975), upper_bound(29, 100, 0.975)
+    assert f"| cat | 100 | 0.29 | {low:.4g} … {high:.4g} | 1 |" in card
 
 
 def test_names_are_neither_markdown_nor_html(card):

@@ -1,5 +1,6 @@
 """Files as clients have them, against a graph that decodes as a trained model's does."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -100,6 +101,17 @@ def test_sixteen_files_of_two_formats_get_one_answer():
     value, _, message = check_orientations(make_client())
     assert value < 1e-5
     assert message.startswith("16 JPEGs and 16 PNGs of one picture differ by ")
+
+
+def test_orientations_are_tried_on_the_picture_that_the_model_is_least_sure_of(monkeypatch):
+    tried, mosaic = [], originals._mosaic
+    monkeypatch.setattr(originals, "_mosaic", lambda data: tried.append(data) or mosaic(data))
+    client = make_client()
+    client.pictures.append(encoded(photo().rotate(180)))
+    check_orientations(client)
+    check_orientations(dataclasses.replace(client, pictures=client.pictures[::-1]))
+    sure = client.probabilities(features.SERVING_SIGNATURE, client.pictures).max(axis=1)
+    assert sure[0] != sure[1] and tried == [client.pictures[sure.argmin()]] * 2
 
 
 def test_a_picture_that_pillow_cannot_read_proves_nothing():

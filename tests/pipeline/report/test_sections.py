@@ -73,6 +73,13 @@ def test_classes_that_are_mixed_up_are_a_cluster():
     assert abs(list(order).index(3) - list(order).index(17)) == 1
 
 
+def test_a_twentieth_that_is_taken_for_another_class_is_enough_for_a_cluster():
+    confusion = np.diag(np.full(30, 93))
+    confusion[5, 9] = 7
+    confusion[2, 8] = 4
+    assert clusters(confusion)[1] == [[5, 9]]
+
+
 def test_one_class_and_none_of_whose_pictures_are_there_are_no_cluster():
     assert clusters(np.array([[5]]))[1] == []
     assert clusters(np.zeros((25, 25), int))[1] == []

@@ -79,6 +79,15 @@ def test_splits_and_further_columns(write):
     ]
 
 
+def test_a_row_that_leaves_out_what_another_says_of_its_picture_is_refused(write):
+    lines = [
+        {"path": "a/1.jpg", "label": "a", "iso": 100},
+        {"path": "a/1.jpg", "label": "a"},
+    ]
+    with pytest.raises(UserError, match=r"line 2: a/1.jpg has the iso '', and '100' in line 1"):
+        _open(write("\n".join(map(json.dumps, lines)), "labels.jsonl"))
+
+
 def test_numbers_and_missing_values_of_json_become_text(write):
     lines = [
         {"path": "a/1.jpg", "label": 3, "night": True},

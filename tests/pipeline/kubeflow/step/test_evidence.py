@@ -125,7 +125,18 @@ def test_names_cannot_steer_a_page():
 
 
 @pytest.mark.parametrize(
-    "made", [predictions(2, np.full((4, 2), np.nan)), predictions(2).only(np.zeros(4, bool))]
+    "made",
+    [
+        predictions(2, np.full((4, 2), np.nan)),
+        Predictions(
+            ["a", "b"],
+            pd.DataFrame({"image_id": [], "path": [], "group": []}),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int64),
+            np.zeros((0, 2), np.float32),
+            None,
+        ),
+    ],
 )
 def test_what_is_no_number_is_left_out(step, made):
     filled = step(made)["artifacts"]
