@@ -90,11 +90,12 @@ def to_keep(predictions: Predictions, most: int = MOST_KEPT) -> np.ndarray:
 
 
 def to_explain(predictions: Predictions) -> np.ndarray:
-    """Those of which a page shows where the network looked: what it got wrong."""
+    """Those of which a page shows where the network looked: the wrong and the least sure."""
     worse = changed(predictions, 2 * _EXPLAINED)
     wrong = predictions.candidate.argmax(axis=1) != predictions.labels
     kinds = (
         worst_mistakes(predictions, _EXPLAINED),
+        least_sure(predictions, _EXPLAINED),
         suspected_labels(predictions, _EXPLAINED),
         worse[wrong[worse]],
     )

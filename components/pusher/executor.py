@@ -42,8 +42,8 @@ class Executor(stock.Executor):
         The output `pushed_model` says what happened in its custom properties: `pushed` 1 with
         `pushed_destination` and `pushed_version`; or `pushed` 0, with the version in
         `already_served` where the same model is served. `compared_version` is what was served
-        before; empty: nothing. In its `gates.json` a row says how many models were judged on this
-        test split.
+        before; empty: nothing. `digest` is the model's SHA-256. In its `gates.json` a row says how
+        many models were judged on this test split.
 
         Raises:
             UserError: the destination cannot be written, it serves something else than the model
@@ -61,6 +61,7 @@ class Executor(stock.Executor):
         destination = exec_properties[standard_component_specs.PUSH_DESTINATION_KEY]
         model = Path(self.GetModelPath(input_dict))
         digest = served_versions.content_digest(model)
+        pushed_model.set_string_custom_property("digest", digest)
         _note_verdict(input_dict, pushed_model, destination, digest, gates, exec_properties)
         if refusals := failed(gates):
             logging.warning("Not pushed: %s", "; ".join(gate.message for gate in refusals))

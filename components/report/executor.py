@@ -14,6 +14,9 @@ from components.files import write_atomically
 from components.report.page_files import FACTS_FILE, PAGE_FILE
 from components.text import one_line
 
+# Custom properties of the Pusher's output.
+_TOLD = ("pushed_version", "pushed_destination", "already_served", "compared_version", "digest")
+
 _MISSING_PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>No report</title>'
     "<h1>No report</h1><p>The page could not be made: {reason}. The run is not affected; the log "
@@ -67,5 +70,4 @@ class Executor(base_executor.BaseExecutor):
 
 
 def _told(pushed: Artifact) -> dict[str, str]:
-    names = ("pushed_version", "pushed_destination", "already_served", "compared_version")
-    return {name: pushed.get_string_custom_property(name) for name in names}
+    return {name: pushed.get_string_custom_property(name) for name in _TOLD}

@@ -14,6 +14,7 @@ from components import features
 from components.served_versions import EVIDENCE
 from components.settings import SETTINGS_KEY
 from components.trainer import validation_rows
+from components.trainer.calibration import Calibration
 from components.trainer.export import export, export_bytes, require_export_space
 from components.trainer.fitting.phases import run_phases
 from components.trainer.fitting.resume import mark_exported, resumable_state
@@ -64,10 +65,11 @@ def run_fn(fn_args) -> None:
                 phase.val_accuracy,
                 phase.seconds,
             )
-        report.write(fn_args.model_run_dir)
         _show_views(inputs, fn_args.model_run_dir)
         # Before the state goes: a kill while exporting costs the export alone.
-        _export(_in_float32(trained.model, settings, len(inputs.classes)), inputs, fn_args)
+        served = _in_float32(trained.model, settings, len(inputs.classes))
+        learnt = _export(served, inputs, fn_args)
+        dataclasses.replace(report, temperature=learnt.temperature).write(fn_args.model_run_dir)
         mark_exported(state, fn_args.model_run_dir)
         for folder in sorted(state.rglob(_ACTIVATIONS)):
             shutil.rmtree(folder)
@@ -84,7 +86,7 @@ def _show_views(inputs: TrainingInputs, folder: str) -> None:
     write_views(inputs.reader, record, views, value_range, folder)
 
 
-def _export(model: keras.Model, inputs: TrainingInputs, fn_args) -> None:
+def _export(model: keras.Model, inputs: TrainingInputs, fn_args) -> Calibration:
     """Learns from the validation split how sure the model may be, and exports it with that."""
     scorer, classes = Scorer(model), inputs.classes
     validated = validation_rows.ask(scorer, inputs.reader, inputs.validation_files, len(classes))
@@ -93,6 +95,7 @@ def _export(model: keras.Model, inputs: TrainingInputs, fn_args) -> None:
     validation_rows.write_evidence(validated, calibration, classes, evidence)
     graph = tft.TFTransformOutput(fn_args.transform_output)
     export(scorer, graph, classes, fn_args.serving_model_dir, calibration)
+    return calibration
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,7 +32,8 @@ class PhaseResult:
         name: as in the recipe; `frozen` and `unfrozen` by default.
         parameters: how much of the network learned.
         history: `loss`, `accuracy`, `val_loss` and `val_accuracy`, with class weights also
-            `weighted_accuracy` and `val_weighted_accuracy`, one float per epoch each.
+            `weighted_accuracy` and `val_weighted_accuracy`, and unless the phase was solved
+            `learning_rate`, at the end of the epoch; one float per epoch each.
         best_epoch: index of the epoch whose weights the phase ended with.
         seconds: wall time.
     """
@@ -86,12 +87,14 @@ class TrainingReport:
         kept: name of the one whose weights are exported.
         pseudo_labels: pictures that a model labelled; None: none were asked for.
         precision: what convolutions computed in on a CPU, `float32` or `bf16`.
+        temperature: by which the served model divides its logits; None: by none.
     """
 
     phases: list[PhaseResult]
     kept: str
     pseudo_labels: PseudoLabelCounts | None = None
     precision: str = "float32"
+    temperature: float | None = None
 
     @property
     def kept_phase(self) -> PhaseResult:
@@ -138,6 +141,7 @@ class TrainingReport:
             kept=values["kept"],
             pseudo_labels=PseudoLabelCounts(**labels) if labels else None,
             precision=values.get("precision", "float32"),
+            temperature=values.get("temperature"),
         )
 
     def _as_json(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 # Stands for the ink while Matplotlib draws, and is no other colour's.
 _INK = "#010203"
+_RATE = "learning_rate"
 _BLUE, _ORANGE = "#3b82c4", "#d9822b"
 _STYLE = {
     "svg.fonttype": "none",
@@ -36,13 +37,14 @@ _STYLE = {
 
 
 def curves(history: Mapping[str, Sequence[float]], best_epoch: int) -> Markup:
-    """Loss and accuracy of each epoch of a phase; the best epoch is marked.
+    """Loss, accuracy and rate of each epoch of a phase; the best epoch is marked.
 
     Args:
         history: see `components.trainer.training_report.PhaseResult`.
         best_epoch: index of the epoch whose weights were kept.
     """
-    return Markup().join(_curve(history, best_epoch, name) for name in ("loss", "accuracy"))
+    shown = ("loss", "accuracy", *([_RATE] if _RATE in history else ()))
+    return Markup().join(_curve(history, best_epoch, name) for name in shown)
 
 
 def _curve(history: Mapping[str, Sequence[float]], best_epoch: int, name: str) -> Markup:
@@ -50,15 +52,19 @@ def _curve(history: Mapping[str, Sequence[float]], best_epoch: int, name: str) -
         figure = Figure(figsize=(3.6, 2.4), layout="constrained")
         axes: Axes = figure.subplots()
         for key, label, colour in ((name, "train", _BLUE), (f"val_{name}", "validation", _ORANGE)):
-            values = history.get(key, ())
-            epochs = np.arange(1, len(values) + 1)
-            axes.plot(epochs, values, color=colour, label=label, marker=".", markersize=4)
+            if values := history.get(key, ()):
+                epochs = np.arange(1, len(values) + 1)
+                axes.plot(epochs, values, color=colour, label=label, marker=".", markersize=4)
         axes.axvline(best_epoch + 1, color=_INK, linewidth=0.8, linestyle=":")
-        axes.set_title(name)
+        title = name.replace("_", " ")
+        axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
+        if name == _RATE:
+            axes.set_ylim(bottom=0)
+            return _svg(figure, f"{title} by epoch")
         axes.legend()
-        return _svg(figure, f"{name} of train and validation by epoch")
+        return _svg(figure, f"{title} of train and validation by epoch")
 
 
 def risk_coverage(coverage: Sequence[float], risk: Sequence[float]) -> Markup:

@@ -20,7 +20,7 @@ from pipeline.report.sections import SECTIONS
 _Made = TypeVar("_Made")
 
 # Of the facts of a section: what only a picture is made of, or stands in the page's words.
-_UNTOLD = ("image", "heat", "words", "matrix")
+_UNTOLD = ("image", "heat", "views", "words", "matrix")
 _IMPORT = "{% from 'gallery.html' import gallery %}"
 
 
@@ -114,11 +114,7 @@ def _seconds(value: float) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            key: _plain(one)
-            for key, one in value.items()
-            if key not in ("image", "words", "matrix")
-        }
+        return {key: _plain(one) for key, one in value.items() if key not in _UNTOLD}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -24,9 +24,8 @@ from components.evaluator.results import CHANGES_FILE
 from components.evaluator.thumbnails import THUMBNAILS_FILE, Thumbnail, read_thumbnails
 from components.gates import GATES_FILE, Gate, read_gates
 from components.predictions import PREDICTIONS_FILE, Predictions, read_predictions
-from components.served_versions import EVIDENCE, Version
+from components.served_versions import Version
 from components.text import one_line
-from components.trainer.calibration import CALIBRATION_FILE
 from components.trainer.training_report import TRAINING_FILE, VIEWS_FILE, TrainingReport
 from pipeline import node_ids
 from pipeline.config import Recipe
@@ -50,6 +49,8 @@ class RunFiles:
     recipe: Recipe
     config: str
     overrides: Sequence[str] = ()
+
+    _gone: ClassVar = "has been removed since (graft runs prune)"
 
     def command(self, *words: str) -> str:
         """A command of Graft about this recipe, as one types it into a shell."""
@@ -81,7 +82,7 @@ class RunFiles:
     def nodes(self) -> list[NodeRecord]:
         """What the nodes did."""
         if not self.run.nodes:
-            raise UserError("times are not known in a step of the run, see the run's page for them")
+            raise UserError("no step knows how long the others took; Kubeflow's own page does")
         return self.run.nodes
 
     @functools.cached_property
@@ -162,18 +163,6 @@ class RunFiles:
         return _as_uri("image/jpeg", path.read_bytes())
 
     @functools.cached_property
-    def calibration(self) -> dict[str, Any]:
-        """`calibration.json` of the model; empty where nothing was learnt, or it is not at hand."""
-        folder = self.run.artifacts.get((node_ids.TRAINER, "model"))
-        path = folder / EVIDENCE / CALIBRATION_FILE if folder else None
-        if path is None or not path.is_file():
-            return {}
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{path} is damaged: {one_line(error, 100)}") from error
-
-    @functools.cached_property
     def pictures(self) -> pd.DataFrame:
         """A row per picture of all splits."""
         return read_pictures(self._of_examples(features.PICTURES_FILE).parent)
@@ -207,7 +196,7 @@ class RunFiles:
         if folder is None:
             raise UserError(f"the run did not get as far as {node_id}")
         if not folder.is_dir():
-            raise UserError(f"what {node_id} left has been removed since (graft runs prune)")
+            raise UserError(f"what {node_id} left {self._gone}")
         path = folder / name
         if not path.is_file():
             raise UserError(f"{node_id} left no {name}")

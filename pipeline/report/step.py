@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -66,6 +66,8 @@ class StepFiles(RunFiles):
 
     pushed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    _gone: ClassVar = "did not come to this step"
+
     @functools.cached_property
     def served(self) -> list[str]:
         """What the Pusher says of it."""
@@ -79,8 +81,8 @@ class StepFiles(RunFiles):
 
     @functools.cached_property
     def digest(self) -> str:
-        """It is on record beside the served versions."""
-        return ""
+        """The Pusher says it, also of a model that it did not push."""
+        return self.pushed["digest"]
 
     @functools.cached_property
     def pictures(self) -> pd.DataFrame:

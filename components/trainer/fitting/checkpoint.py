@@ -77,6 +77,8 @@ class Checkpoint(keras.callbacks.Callback):
         model.set_weights(self._best_weights)
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.model.optimizer:
+            logs = logs | {"learning_rate": self.model.optimizer.learning_rate}
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         of_epochs = ranks(self.history)

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.special
 from markupsafe import Markup
 
+from components.errors import UserError
 from components.evaluator import measures
 from components.evaluator.results import hedges
 from pipeline.report import charts
@@ -66,7 +67,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
         "curve": [at(row) for row in drawn],
         "points": _points(labels, scores),
         "error": measures.calibration_error(labels, scores),
-        "before": _before(files.calibration.get("temperature"), labels, scores),
+        "before": _before(_temperature(files), labels, scores),
         "says": hedges(files.predictions),
     }
 
@@ -85,6 +86,13 @@ def chart(
 def _diagram(points: list[dict[str, float]], title: str) -> Markup:
     columns = (np.array([one[key] for one in points]) for key in ("sure", "right", "pictures"))
     return charts.calibration(*columns, title=title)
+
+
+def _temperature(files: RunFiles) -> float | None:
+    try:
+        return files.training.temperature
+    except UserError:
+        return None
 
 
 def _before(

@@ -3,13 +3,24 @@
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from pipeline.report.run_files import RunFiles
 
 TITLE = "Candidate against served"
 NEEDS = ("changes",)
 TEMPLATE = """
-<p>Of {{ compared|figure }} pictures of the test split, the candidate alone has {{ better|figure }}
-right and the model that was served {{ worse|figure }}.</p>
+<p>The candidate has {{ accuracy.candidate|figure }} of the test split right, the model that was
+served {{ accuracy.served|figure }}.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Right and wrong of both">
+<table><thead><tr><th>pictures</th><th class="n">served right</th>
+<th class="n">served wrong</th></tr></thead><tbody>
+{% for one in table %}<tr><th scope="row">candidate {{ one.candidate }}</th>
+<td class="n">{{ one.served_right|figure }}</td><td class="n">{{ one.served_wrong|figure }}</td>
+</tr>{% endfor %}</tbody></table></div>
+<p>{{ better|figure }} got better and {{ worse|figure }} worse
+{%- if left_out %}, less {{ left_out|figure }} that the served model has learnt: these do not count
+{%- endif %}. The gate <i>not proved worse</i> says whether that can be chance.</p>
 {% for word, pictures in (("worse", got_worse), ("better", got_better)) if pictures %}
 <h3>Got {{ word }}</h3>
 {{ gallery(pictures) }}
@@ -20,13 +31,27 @@ _MOST = 12
 
 def facts(files: RunFiles) -> dict[str, Any]:
     """How many got better and worse, and the first of each, with thumbnails."""
+    predictions = files.predictions
+    candidate, served = (
+        scores.argmax(axis=1) == predictions.labels
+        for scores in (predictions.candidate, predictions.served)
+    )
     counts = Counter(change["change"] for change in files.changes)
     shown = {
         word: [change for change in files.changes if change["change"] == word][:_MOST]
         for word in ("worse", "better")
     }
     return {
-        "compared": len(files.predictions.labels),
+        "accuracy": {"candidate": _mean(candidate), "served": _mean(served)},
+        "table": [
+            {
+                "candidate": word,
+                "served_right": int((rows & served).sum()),
+                "served_wrong": int((rows & ~served).sum()),
+            }
+            for word, rows in (("right", candidate), ("wrong", ~candidate))
+        ],
+        "left_out": int((candidate != served).sum()) - len(files.changes),
         "better": counts["better"],
         "worse": counts["worse"],
         **{
@@ -44,3 +69,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
             for word, changes in shown.items()
         },
     }
+
+
+def _mean(right: np.ndarray) -> float | None:
+    return float(right.mean()) if len(right) else None

@@ -16,12 +16,19 @@ TEMPLATE = """
 others ({{ identical|figure }} to the byte); {{ contradicting|figure }} groups of copies are in more
 than one class, {{ leaking|figure }} in more than one split.{% else %}None is a copy of another.
 {% endif %}</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Pictures by class and split">
+{% macro table(rows, label) %}
+<div class="scroll" tabindex="0" role="region" aria-label="{{ label }}">
 <table><thead><tr><th>class</th>{% for split in splits %}<th class="n">{{ split }}</th>{% endfor %}
 </tr></thead><tbody>
-{% for one in classes %}<tr><td>{{ one.name }}</td>
+{% for one in rows %}<tr><td>{{ one.name }}</td>
 {% for split in splits %}<td class="n">{{ one.pictures[split]|figure }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
+{% endmacro %}
+{% if fewest %}<p>All {{ classes|length|figure }} classes, and the {{ fewest|length }} smallest:</p>
+{{ table([all_classes] + fewest, "Pictures by split, and of the smallest classes") }}
+<details><summary>Each of the {{ classes|length|figure }} classes</summary>
+{{ table(classes, "Pictures by class and split") }}</details>
+{% else %}{{ table(classes + [all_classes], "Pictures by class and split") }}{% endif %}
 <h3>What the DataGate found</h3>
 {% if findings %}
 <div class="scroll" tabindex="0" role="region" aria-label="What the DataGate found">
@@ -49,7 +56,7 @@ than one class, {{ leaking|figure }} in more than one split.{% else %}None is a 
 {% endfor %}</tbody></table></div>
 {% else %}<p>No file was set aside.</p>{% endif %}
 """
-_MOST = 100
+_MOST, _FEWEST, _LONGEST_TABLE = 100, 5, 20
 
 
 def facts(files: RunFiles) -> dict[str, Any]:
@@ -57,15 +64,22 @@ def facts(files: RunFiles) -> dict[str, Any]:
     summary = files.data_summary
     counts = summary["counts"]
     splits = [split for split in features.SPLITS if split in counts]
+    classes = [
+        {"name": name, "pictures": {split: counts[split].get(name, 0) for split in splits}}
+        for name in summary["classes"]
+    ]
+    by_size = sorted(classes, key=lambda one: sum(one["pictures"].values()))
     return {
         "source": files.recipe.data.source,
         "total": summary["total"],
         **summary["duplicates"],
         "splits": splits,
-        "classes": [
-            {"name": name, "pictures": {split: counts[split].get(name, 0) for split in splits}}
-            for name in summary["classes"]
-        ],
+        "classes": classes,
+        "all_classes": {
+            "name": "all classes",
+            "pictures": {split: sum(counts[split].values()) for split in splits},
+        },
+        "fewest": by_size[:_FEWEST] if len(classes) > _LONGEST_TABLE else [],
         "findings": [dataclasses.asdict(gate) for gate in files.data_gates],
         "words": WORDS,
         "outliers": _outliers(files),

@@ -11,11 +11,11 @@ from pipeline.report.run_files import RunFiles
 TITLE = "Pictures"
 NEEDS = ("predictions",)
 TEMPLATE = """
-<h3>Worst mistakes</h3>
-{% if worst %}<p>{% if explained %}Below a picture, what speaks for the answer glows (Grad-CAM).
+<p>{% if explained %}Below a picture, what speaks for the answer glows (Grad-CAM).
 {% else %}This model tells nothing of where it looked: it has no signature <code>explain</code>,
 because its backbone gives no feature maps or an earlier release made it.{% endif %}</p>
-{{ gallery(worst) }}{% else %}<p>No picture of the test split is wrong.</p>{% endif %}
+<h3>Worst mistakes</h3>
+{% if worst %}{{ gallery(worst) }}{% else %}<p>No picture of the test split is wrong.</p>{% endif %}
 <h3>Least sure</h3>
 {% if least_sure %}{{ gallery(least_sure) }}{% else %}<p>The test split is empty.</p>{% endif %}
 <h3>Suspected wrong labels</h3>
@@ -52,7 +52,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
 
     return {
         "worst": shown(highlights.worst_mistakes(predictions, _MOST), True),
-        "least_sure": shown(highlights.least_sure(predictions, _MOST)),
+        "least_sure": shown(highlights.least_sure(predictions, _MOST), True),
         "suspects": shown(highlights.suspected_labels(predictions, _MOST), True),
         "right": shown(highlights.right_ones(predictions, _MOST)),
         "explained": bool(heat_maps),

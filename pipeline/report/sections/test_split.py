@@ -20,7 +20,8 @@ TEMPLATE = """
 <h3>Classes</h3>
 <p>Recall is the share of a class's pictures that are found, with its exact 95 % interval (Clopper
 and Pearson 1934); precision the share of the answers that are right.</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Classes">
+{% macro table(classes, label) %}
+<div class="scroll" tabindex="0" role="region" aria-label="{{ label }}">
 <table><thead><tr><th>class</th><th class="n">pictures</th><th class="n">recall</th>
 <th class="n">interval</th><th class="n">precision</th></tr></thead><tbody>
 {% for one in classes %}
@@ -30,6 +31,12 @@ and Pearson 1934); precision the share of the answers that are right.</p>
 <td class="n">{{ one.precision|figure("never predicted") }}</td></tr>
 {% endfor %}
 </tbody></table></div>
+{% endmacro %}
+{% if lowest %}<p>The {{ lowest|length }} of the lowest recall:</p>
+{{ table(lowest, "Classes of the lowest recall") }}
+<details><summary>All {{ classes|length|figure }} classes</summary>
+{{ table(classes, "Classes") }}</details>
+{% else %}{{ table(classes, "Classes") }}{% endif %}
 {% if confusion %}
 <h3>Confusion matrix</h3>
 <p>A row per true class, a column per answer.</p>
@@ -63,7 +70,7 @@ and Pearson 1934); precision the share of the answers that are right.</p>
 {% endif %}
 """
 _CONFIDENCE = 0.975  # each side of a two-sided interval of 95 %
-_LARGEST_MATRIX, _MOST_MISTAKEN = 20, 10
+_LARGEST_MATRIX, _MOST_MISTAKEN, _LOWEST = 20, 10, 20
 _LARGEST_PICTURE, _MOST_CLUSTERS = 300, 12
 
 
@@ -79,26 +86,29 @@ def facts(files: RunFiles) -> dict[str, Any]:
     mistakes = confusion - np.diag(confusion.diagonal())
     order = np.argsort(-mistakes, axis=None, kind="stable")[:_MOST_MISTAKEN]
     pairs = zip(*np.unravel_index(order, mistakes.shape), strict=True)
+    classes = [
+        {
+            "name": name,
+            "pictures": int(count),
+            "recall": hits / count if count else None,
+            "precision": hits / answers if answers else None,
+            **_interval(int(hits), int(count)),
+        }
+        for name, hits, count, answers in zip(
+            names,
+            confusion.diagonal().tolist(),
+            confusion.sum(axis=1).tolist(),
+            confusion.sum(axis=0).tolist(),
+            strict=True,
+        )
+    ]
+    tested = sorted((one for one in classes if one["pictures"]), key=lambda one: one["recall"])
     return {
         "pictures": pictures,
         "right": right,
         "accuracy": {"value": right / pictures if pictures else None, **_interval(right, pictures)},
-        "classes": [
-            {
-                "name": name,
-                "pictures": int(count),
-                "recall": hits / count if count else None,
-                "precision": hits / answers if answers else None,
-                **_interval(int(hits), int(count)),
-            }
-            for name, hits, count, answers in zip(
-                names,
-                confusion.diagonal().tolist(),
-                confusion.sum(axis=1).tolist(),
-                confusion.sum(axis=0).tolist(),
-                strict=True,
-            )
-        ],
+        "classes": classes,
+        "lowest": tested[:_LOWEST] if len(names) > _LARGEST_MATRIX else [],
         "confusion": confusion.tolist() if len(names) <= _LARGEST_MATRIX else None,
         **_clusters(confusion, names),
         "mistaken": [

@@ -66,8 +66,12 @@ def test_each_is_kept_once_and_no_more_than_asked_for(predictions):
     assert len(highlights.to_keep(predictions, 3)) == 3
 
 
-def test_mistakes_are_explained(predictions):
-    assert highlights.to_explain(predictions).tolist() == [1, 3]
+def test_mistakes_and_the_least_sure_are_explained(predictions, predict):
+    assert highlights.to_explain(predictions).tolist()[:2] == [1, 3]
+    sure = predict([0] * 40, [0] * 20 + [1] * 20)
+    explained = highlights.to_explain(sure).tolist()
+    least = highlights.least_sure(sure, 18).tolist()
+    assert set(explained) == {*range(20, 38), *least}
 
 
 @pytest.mark.parametrize("pictures", [0, 3])

@@ -60,11 +60,11 @@ class Run:
             (self.pictures / name).mkdir(parents=True)
             for number in range(2):
                 path = self.pictures / name / f"{number}.jpg"
-                colour = (200, 90 * number, 90 * place)
+                colour = (200, 90 * number, 90 * place % 256)
                 Image.new("RGB", (200, 100), colour).save(path, exif=_turned())
         summary = {
             "classes": list(classes),
-            "total": 4,
+            "total": 2 * len(classes),
             "counts": {"train": dict.fromkeys(classes, 1), "test": dict.fromkeys(classes, 1)},
             "duplicates": {"copies": 3, "identical": 2, "contradicting": 1, "leaking": 0},
         }
@@ -72,40 +72,43 @@ class Run:
         line = {"path": f"cat/{EVIL}.jpg", "reason": f"damaged {EVIL}"}
         (folder / "quarantine.jsonl").write_text(json.dumps(line) + "\n")
 
-    def training(self, loss: float = 0.5) -> None:
+    def training(self, loss: float = 0.5, temperature: float | None = None) -> None:
         self.node("Trainer")
         phase = {
             "name": "frozen",
             "parameters": {"trainable": 10, "total": 20, "trainable_variables": 2},
             "history": {
-                key: [loss, loss] for key in ("loss", "accuracy", "val_loss", "val_accuracy")
+                key: [loss, loss]
+                for key in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
             },
             "best_epoch": 1,
             "seconds": 3.0,
         }
         report = {"phases": [phase], "kept": "frozen", "pseudo_labels": None}
+        report["temperature"] = temperature
         folder = self.artifact("Trainer", "model_run")
         (folder / "training.json").write_text(json.dumps(report))
         Image.new("RGB", (256, 128), "red").save(folder / "views.jpg")
 
-    def evaluation(self, classes=("cat", "dog"), scores=None, served=None) -> None:
-        """Three pictures: two of the first class, one of the second."""
+    def evaluation(self, classes=("cat", "dog"), scores=None, served=None, places=(0, 0, 1)):
+        """Pictures of the classes at some places: two of the first one, one of the second."""
         self.node("Evaluator")
         folder = self.artifact("Evaluator", "evaluation")
-        paths = [f"{classes[0]}/0.jpg", f"{classes[0]}/1.jpg", f"{classes[1]}/0.jpg"]
+        labels, count = [classes[place] for place in places], len(places)
+        paths = [f"{name}/{labels[:row].count(name)}.jpg" for row, name in enumerate(labels)]
         rows = {
             "image_id": [self.image_id(path) for path in paths],
             "path": paths,
-            "label": [classes[0], classes[0], classes[1]],
-            "candidate": pa.array(scores or [[0.9, 0.1]] * 3, pa.list_(pa.float32())),
-            "served": pa.array(served or [None] * 3, pa.list_(pa.float32())),
-            "group": ["0", "1", "2"],
-            "format": ["JPEG", "JPEG", "PNG"],
+            "label": labels,
+            "candidate": pa.array(scores or [[0.9, 0.1]] * count, pa.list_(pa.float32())),
+            "served": pa.array(served or [None] * count, pa.list_(pa.float32())),
+            "group": [str(row) for row in range(count)],
+            "format": [*["JPEG"] * (count - 1), "PNG"],
         }
         table = pa.table(rows).replace_schema_metadata({b"classes": json.dumps(list(classes))})
         pq.write_table(table, folder / "predictions.parquet")
-        change = {"change": "worse", "path": paths[2], "label": classes[1]}
-        change["image_id"] = self.image_id(paths[2])
+        change = {"change": "worse", "path": paths[-1], "label": labels[-1]}
+        change["image_id"] = self.image_id(paths[-1])
         lines = [json.dumps(change | {"candidate": classes[0], "served": classes[1]}) + "\n"]
         (folder / "changes.jsonl").write_text("".join(lines) if served else "")
         self.keep_thumbnails(*paths)
@@ -173,7 +176,7 @@ def run(tmp_path) -> Run:
 @pytest.fixture
 def pushed(run) -> Run:
     run.data()
-    run.training()
+    run.training(temperature=2.0)
     run.evaluation(served=[[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
     run.gates(PASS)
     run.serve("1", "2")

@@ -9,6 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_line]
@@ -22,6 +23,7 @@ VIEWS = {
     "dark phone": {"width": 390, "height": 844, "dark": True},
     "print": {"media": "print"},
 }
+EVIL_NAME = "Staffordshire-bullterrier<script>\u202e"
 RULES = "{preload: false, runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']}"
 
 
@@ -42,19 +44,68 @@ def open_page():
 
 
 @pytest.fixture
-def page_file(pushed, tmp_path) -> Path:
-    """A page with everything in it, in a folder of its own: nothing of the run is beside it."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    file = folder / "page.html"
+def write_alone(run, tmp_path):
+    """Writes a page into a folder of its own: nothing of the run is beside it."""
+
+    def write_alone(version: str = "") -> Path:
+        file = tmp_path / "elsewhere" / "page.html"
+        file.parent.mkdir()
+        file.write_text(run.page(version), encoding="utf-8")
+        shutil.rmtree(run.folder / "artifacts")
+        return file
+
+    return write_alone
+
+
+@pytest.fixture
+def page_file(pushed, write_alone) -> Path:
+    """A page with everything in it."""
+    pushed.keep_thumbnails("cat/0.jpg", "cat/1.jpg", "dog/0.jpg", heat=True)
+    return write_alone("2")
+
+
+@pytest.fixture
+def refused(pushed, write_alone) -> Path:
+    """That of a run that gates stopped."""
     pushed.gates_of_all()
-    file.write_text(pushed.page("2"), encoding="utf-8")
-    shutil.rmtree(pushed.folder / "artifacts")
-    return file
+    return write_alone()
+
+
+@pytest.fixture
+def failed(run, write_alone) -> Path:
+    """That of a run whose Trainer failed."""
+    run.data()
+    run.node("Trainer", "failed")
+    return write_alone()
+
+
+@pytest.fixture
+def many_classes(run, write_alone) -> Path:
+    """That of 120 classes, some of which are taken for their neighbours."""
+    names = [f"{EVIL_NAME} {number:03}" for number in range(120)]
+    places = np.repeat(np.arange(len(names)), 2)
+    answers = np.where(np.arange(len(places)) % 7, places, places ^ 1)
+    run.data(names)
+    run.training()
+    run.evaluation(names, (0.9 * np.eye(len(names))[answers]).tolist(), places=places.tolist())
+    run.gates(run.PASS)
+    return write_alone()
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_it_is_whole_and_can_be_read_by_everybody(page_file, open_page, view):
+    look_at(page_file, open_page, view, least_images=8)
+
+
+@pytest.mark.parametrize("view", ["desktop", "dark phone"])
+@pytest.mark.parametrize(
+    ("made", "least_images"), [("refused", 5), ("failed", 0), ("many_classes", 40)]
+)
+def test_so_are_those_of_other_runs(made, least_images, open_page, view, request):
+    look_at(request.getfixturevalue(made), open_page, view, least_images)
+
+
+def look_at(page_file, open_page, view, least_images):
     with open_page(page_file, **VIEWS[view]) as page:
         assert page.errors == []
         assert [one for one in page.requests if not one.startswith("data:")] == [page_file.as_uri()]
@@ -62,7 +113,7 @@ def test_it_is_whole_and_can_be_read_by_everybody(page_file, open_page, view):
             "[...document.images].filter(one => !one.complete || !one.naturalWidth || !one.alt)"
             ".map(one => one.outerHTML.slice(0, 200))"
         )
-        assert broken == [] and page.evaluate("document.images.length") > 5
+        assert broken == [] and page.evaluate("document.images.length") >= least_images
         wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, "nothing sticks out"
         page.evaluate(AXE.read_text(encoding="utf-8") + ";0")

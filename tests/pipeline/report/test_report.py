@@ -31,8 +31,11 @@ def test_a_pushed_run_shows_everything(pushed):
     assert re.search(r"Served before</dt><dd>version 1", text)
     assert f"graft versions rollback --recipe {pushed.config}" in text
     assert "0.7 … 0.99" in " ".join(text.split())
-    assert "right and the model that was served 1." in " ".join(text.split())
-    assert text.count('role="img"') == 4, "two curves, abstention and calibration"
+    flat = " ".join(text.split())
+    assert "0.6667 of the test split right, the model that was served 1." in flat
+    assert '<th scope="row">candidate wrong</th> <td class="n">1</td><td class="n">0</td>' in flat
+    assert "0 got better and 1 worse. The gate" in flat
+    assert text.count('role="img"') == 6, "three curves, abstention, calibration twice"
     assert len(text) < 5_000_000
 
 
@@ -93,6 +96,18 @@ def test_many_classes_have_a_picture_of_their_matrix_and_clusters(run):
     assert "Confusion matrix: share of each class" in text and "<b>class 0000</b> taken for" in text
     assert "mistakes among: class 0000, class 0001, class 0999" in text
     assert len(text) < 5_000_000
+
+
+def test_pictures_that_the_served_model_has_learnt_do_not_count(pushed):
+    (pushed.artifacts["Evaluator", "evaluation"] / "changes.jsonl").write_text("")
+    text = " ".join(pushed.page("2").split())
+    assert "0 worse, less 1 that the served model has learnt: these do not count." in text
+
+
+def test_the_facts_hold_no_pictures(pushed):
+    pushed.keep_thumbnails("cat/0.jpg", "cat/1.jpg", "dog/0.jpg", heat=True)
+    assert "what speaks for" in pushed.page("2")
+    assert "data:image" not in page.as_json(pushed.files("2"))
 
 
 def test_figures_that_are_not_numbers(run):

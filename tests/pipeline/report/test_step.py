@@ -15,8 +15,9 @@ PUSHED = {
     "pushed_destination": "/mnt/serving/tiny/8",
     "already_served": "",
     "compared_version": "7",
+    "digest": "0a1b",
 }
-REFUSED = {**dict.fromkeys(PUSHED, ""), "compared_version": "7"}
+REFUSED = {**dict.fromkeys(PUSHED, ""), "compared_version": "7", "digest": "0a1b"}
 
 
 @pytest.fixture
@@ -49,11 +50,13 @@ def made(pushed):
 
 def test_it_tells_all_that_the_inputs_hold(made, pushed):
     page, facts = made(PUSHED)
-    assert re.findall("Left out: (.*?),", page) == ["times are not known in a step of the run"]
+    assert re.findall("Left out: (.*?);", page) == ["no step knows how long the others took"]
     assert "data:image/jpeg" in page
     assert facts["verdict"]["sentence"] == "Served as version 8: no gate said no."
     assert facts["verdict"]["served_now"] == "version 8"
     assert facts["verdict"]["served_before"] == "version 7"
+    assert facts["abstention"]["before"]["temperature"] == 2.0
+    assert facts["lineage"]["digest"] == "0a1b"
     assert facts["data"]["total"] == 4 and facts["data"]["set_aside"] == 1
     wanted = "graft versions rollback --recipe tiny --set push.destination=/mnt/serving/tiny"
     assert facts["verdict"]["roll_back"] == wanted
@@ -65,3 +68,10 @@ def test_a_model_that_was_refused_is_told_of_and_what_stays_served(made, pushed)
     assert facts["verdict"]["sentence"] == "Not served. A gate said no: latency."
     assert facts["verdict"]["served_now"] == "version 7"
     assert facts["verdict"]["roll_back"] == "" and facts["lineage"]["commands"] == []
+
+
+def test_what_is_missing_was_not_pruned(made, pushed):
+    shutil.rmtree(pushed.artifacts["Trainer", "model_run"])
+    page, _ = made(PUSHED)
+    assert "Left out: what Trainer left did not come to this step." in page
+    assert "graft runs prune" not in page
