@@ -77,6 +77,9 @@ def test_a_blessed_model_becomes_the_champion(node, tmp_path):
     assert (version.path / "saved_model.pb").read_text() == "first"
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == version.name
+    assert pushed.get_string_custom_property("digest") == served_versions.content_digest(
+        version.path
+    )
     assert pushed.get_string_custom_property("pushed_destination") == str(version.path)
 
 

@@ -359,6 +359,7 @@ def test_training_and_validation_read_their_own_files(uneven, analyzed, tmp_path
     assert right.mean() == pytest.approx(head.history["val_accuracy"][0])
     learnt = json.loads((tmp_path / "evidence" / "calibration.json").read_text())
     assert learnt["pictures"] == 6 and learnt["temperature"] > 0
+    assert TrainingReport.read(tmp_path / "run").temperature == learnt["temperature"]
     assert learnt["abstention"]["sure_above"] is None, "6 pictures prove no accuracy of 0.9"
     (record,) = tf.data.TFRecordDataset(uneven.validation, "GZIP").take(1).as_numpy_iterator()
     answers = signature(tf.constant([record]))

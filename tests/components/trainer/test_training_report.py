@@ -46,7 +46,7 @@ def test_a_phase_is_told_by_its_best_epoch(report):
 @pytest.mark.parametrize("labels", [True, False])
 def test_what_is_written_is_read_again(report, labels, tmp_path):
     if not labels:
-        report = TrainingReport(report.phases, report.kept, precision="bf16")
+        report = TrainingReport(report.phases, report.kept, precision="bf16", temperature=1.5)
     report.write(str(tmp_path))
     assert TrainingReport.read(tmp_path) == report
     # People and other tools read the file too.

@@ -54,7 +54,9 @@ def ruined(tmp_path_factory):
         model, results, kept = train(
             tmp_path_factory.mktemp("ruined"),
             PhaseSettings(epochs=5, learning_rate=0.01),
-            UnfrozenPhaseSettings(epochs=2, optimizer="sgd", learning_rate=3.0, fine_tune_at=140),
+            UnfrozenPhaseSettings(
+                epochs=2, optimizer="sgd", learning_rate=3.0, schedule="cosine", fine_tune_at=140
+            ),
         )
     return model, results, kept, steps
 
@@ -73,9 +75,12 @@ def test_results_tell_what_learned_and_how_it_went(ruined):
     assert [r.name for r in results] == ["frozen", "unfrozen"]
     assert results[0].parameters.trainable == 1280 * 3 + 3
     assert results[1].parameters.trainable > results[0].parameters.trainable
+    names = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
     for result in results:
-        assert set(result.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+        assert set(result.history) == names
         assert result.val_accuracy == max(result.history["val_accuracy"])
+    assert results[0].history["learning_rate"] == pytest.approx([0.01] * 5)
+    assert results[1].history["learning_rate"] == pytest.approx([1.5, 0.0])
     assert kept.name == "frozen"
 
 
