@@ -32,7 +32,7 @@ from pipeline import artifact_manifests, dask_cluster, preflight
 from pipeline.beam_config import BeamSettings
 from pipeline.config import Recipe
 from pipeline.failures import explain
-from pipeline.metadata_database import DATABASE, set_aside_if_damaged
+from pipeline.metadata_database import DATABASE, FAILURE, set_aside_if_damaged
 from pipeline.node_figures import summarize
 from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, TRAINER
 from pipeline.pipeline import create_pipeline
@@ -216,7 +216,9 @@ class _Runner(tfx_runner.IrBasedRunner):
                 ).launch()
             except Exception as error:
                 logging.exception("%s failed", node_id)
-                raise RunError(f"{node_id}: {explain(error)}") from error
+                reason = explain(error)
+                self._note_failure(reason)
+                raise RunError(f"{node_id}: {reason}") from error
             with metadata.Metadata(self._database) as store:
                 outputs = execution_lib.get_output_artifacts(store, info.execution_id)
             self.outputs[node_id] = outputs
@@ -236,6 +238,16 @@ class _Runner(tfx_runner.IrBasedRunner):
             if node_id == DATA_GATE and failed(_gates(self.outputs)):
                 self._listener.noticed("The data failed the DataGate: nothing is trained")
                 return
+
+    def _note_failure(self, reason: str) -> None:
+        """Keeps why the last execution failed, for whoever tells of the run later."""
+        with metadata.Metadata(self._database) as store:
+            executions = store.store.get_executions()
+            last = max(executions, key=lambda execution: execution.id, default=None)
+            # A node whose inputs could not be found has no execution.
+            if last and last.last_known_state == metadata_store_pb2.Execution.FAILED:
+                last.custom_properties[FAILURE].string_value = reason
+                store.store.put_executions([last])
 
     def _forget_damaged_artifacts(self, node_id: str) -> None:
         """Keeps the cache from handing out what is not as it was published."""

@@ -7,6 +7,9 @@ from pathlib import Path
 from pipeline.artifact_manifests import ARTIFACTS, MANIFESTS
 
 DATABASE = "metadata.sqlite"
+FAILURE = "graft_failure"
+"""Custom property of an execution that failed: why, one line."""
+
 _SET_ASIDE = (DATABASE, f"{DATABASE}-journal", ARTIFACTS, MANIFESTS)
 
 

@@ -12,7 +12,7 @@ from components.errors import UserError
 from components.gates import GATES_FILE, Gate, read_gates
 from components.manifests import file_sizes
 from pipeline import artifact_manifests
-from pipeline.metadata_database import DATABASE
+from pipeline.metadata_database import DATABASE, FAILURE
 from pipeline.node_ids import BLESSINGS, PUSHER
 
 _PUSHED_MODEL = "pushed_model"
@@ -28,11 +28,13 @@ class NodeRecord:
         node_id: as in the pipeline.
         state: `run`, `cached`, `failed`, `stopped`, or `killed` where it did not live to tell.
         seconds: wall time; of a cached one, of looking it up.
+        failure: why it failed; empty where it did not, or did not live to tell.
     """
 
     node_id: str
     state: str
     seconds: float
+    failure: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +162,8 @@ def _run(store: MetadataStore, context: proto.Context) -> RunRecord:
         )
         state = proto.Execution.State.Name(execution.last_known_state)
         took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
-        nodes.append(NodeRecord(node_id, _STATES.get(state, "killed"), took / 1000))
+        failure = execution.custom_properties[FAILURE].string_value
+        nodes.append(NodeRecord(node_id, _STATES.get(state, "killed"), took / 1000, failure))
         for key, artifact in _outputs(store, execution):
             artifacts[node_id, key] = Path(artifact.uri)
             if key == _PUSHED_MODEL:

@@ -16,7 +16,7 @@ MOST_KEPT = 300
 # Of each kind, before the right ones fill up.
 _MISTAKES, _UNSURE, _SUSPECTS, _CHANGED = 60, 40, 30, 40
 _RIGHT_OF_A_CLASS = 3
-_EXPLAINED = 18
+_EXPLAINED = 12
 
 
 def worst_mistakes(predictions: Predictions, most: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from pipeline import run_history, run_lock
 from pipeline.config import load_recipe
 from pipeline.console import make_console, plain, say
 from pipeline.gates_table import gates_table
-from pipeline.run_history import RunRecord
+from pipeline.run_history import NodeRecord, RunRecord
 
 
 def list_runs(config: str, overrides: list[str], as_json: bool) -> None:
@@ -53,6 +53,9 @@ def show_run(config: str, overrides: list[str], name: str | None, as_json: bool)
     for node in run.nodes:
         table.add_row(node.node_id, node.state, f"{node.seconds:.1f}")
     console.print(table)
+    for node in run.nodes:
+        if node.failure:
+            say(console, f"{node.node_id}: {node.failure}")
     if gates := run.gates():
         console.print(gates_table(gates))
 
@@ -90,7 +93,12 @@ def _as_json(run: RunRecord) -> dict[str, Any]:
         "started": run.started.isoformat(),
         "ended": run.ended,
         "version": run.version,
-        "nodes": {n.node_id: {"state": n.state, "seconds": n.seconds} for n in run.nodes},
+        "nodes": {n.node_id: _node_as_json(n) for n in run.nodes},
         "artifacts": {f"{node}.{key}": str(path) for (node, key), path in run.artifacts.items()},
         "gates": {gate.name: gate.verdict for gate in run.gates()},
     }
+
+
+def _node_as_json(node: NodeRecord) -> dict[str, Any]:
+    told = {"state": node.state, "seconds": node.seconds}
+    return told | ({"failure": node.failure} if node.failure else {})

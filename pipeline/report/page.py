@@ -25,7 +25,7 @@ _IMPORT = "{% from 'gallery.html' import gallery %}"
 
 
 def make_page(files: RunFiles) -> str:
-    """The HTML page of a run; a section whose files are missing says so in its place."""
+    """The HTML page of a run; at its end it says which sections are left out, and why."""
     environment = _environment()
 
     def render(section) -> Markup:
@@ -33,14 +33,16 @@ def make_page(files: RunFiles) -> str:
         content = template.render(section.facts(files), chart=getattr(section, "chart", None))
         return Markup(content)  # noqa: S704 (escaped by the section's own template)
 
-    sections = []
+    sections, left_out = [], {}
     for section in SECTIONS:
-        html, left_out = _attempt(section, files, render)
-        sections.append(
-            {"id": _name(section), "title": section.TITLE, "html": html, "left_out": left_out}
-        )
+        html, why_not = _attempt(section, files, render)
+        if html:
+            sections.append({"id": _name(section), "title": section.TITLE, "html": html})
+        else:
+            left_out.setdefault(why_not, []).append(section.TITLE)
     page = environment.get_template("page.html")
-    return page.render(name=files.recipe.name, run=files.run.name[:19], sections=sections)
+    run = files.run.name[:19]
+    return page.render(name=files.recipe.name, run=run, sections=sections, left_out=left_out)
 
 
 def write_page(files: RunFiles, path: Path) -> None:

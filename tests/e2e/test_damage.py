@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from pipeline import preflight
+from pipeline import preflight, run_history
 from pipeline.local_runner import run_up_to
+from pipeline.run_result import RunError
 
 NODE = "ImageExampleGen"
 
@@ -55,3 +56,16 @@ def test_a_damaged_database_is_set_aside_and_every_node_runs_again(ingest, spoil
     (aside,) = (ingest.folder / "damaged").iterdir()
     assert (aside / "metadata.sqlite").exists() and (aside / "artifacts" / NODE).is_dir()
     assert ingest() == (False, uri, [])
+
+
+def test_why_a_node_failed_is_kept_with_the_run(recipe, new_recorder, tmp_path):
+    for name in ("bar", "disc"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "pictures" / name / "1.jpg").write_text("no picture")
+    workspace, source = str(tmp_path / "runs"), {"source": str(tmp_path / "pictures")}
+    recipe = recipe.replaced(workspace=workspace, data=source)
+    found = preflight.inspect(recipe, preflight.Scope.MACHINE)
+    with pytest.raises(RunError) as error:
+        run_up_to(NODE, recipe, new_recorder(), found)
+    (node,) = run_history.find_run(recipe.folder.absolute(), None).nodes
+    assert node.state == "failed" and f"{NODE}: {node.failure}" == str(error.value)

@@ -10,6 +10,7 @@ from components.errors import UserError
 from components.gates import Gate, write_gates
 from pipeline import artifact_manifests, run_lock
 from pipeline.commands.runs import list_runs, prune_runs, show_run
+from pipeline.metadata_database import FAILURE
 
 
 class History:
@@ -57,8 +58,12 @@ class History:
         self.store.put_events([event])
         return artifact
 
-    def fail(self, run: int, node_id: str, state=proto.Execution.FAILED) -> None:
-        self._put(run, node_id, state)
+    def fail(self, run: int, node_id: str, state=proto.Execution.FAILED, why: str = "") -> None:
+        number = self._put(run, node_id, state)
+        (execution,) = self.store.get_executions_by_id([number])
+        if why:
+            execution.custom_properties[FAILURE].string_value = why
+            self.store.put_executions([execution])
 
     def _put(self, run: int, node_id: str, state) -> int:
         execution = proto.Execution(type_id=self._execution, last_known_state=state)
@@ -88,7 +93,7 @@ def history(tmp_path) -> History:
     history.node(second, "Trainer", "model", model)
     history.node(second, "Evaluator", "blessing")
     history.node(second, "Pusher", "pushed_model", already_served="1")
-    history.fail(history.run("2026-11-24T12:00:00"), "Trainer")
+    history.fail(history.run("2026-11-24T12:00:00"), "Trainer", why="the loss is nan")
     return history
 
 
@@ -128,7 +133,11 @@ def test_a_run_is_shown_with_its_gates(graft, history):
     text = graft(show_run, "2026-11-24T10", False)
     assert ["Trainer", "run"] in [row[:2] for row in rows(text)] and "far too little" in text
     assert json.loads(graft(show_run, "2026-11-24T10", True))["gates"] == {"accuracy": "fail"}
-    assert "Trainer failed" in graft(show_run, None, False), "the last one"
+    text = graft(show_run, None, False)
+    assert "Trainer failed" in text and "Trainer: the loss is nan" in text, "the last one"
+    failed = {"state": "failed", "failure": "the loss is nan"}
+    trainer = json.loads(graft(show_run, None, True))["nodes"]["Trainer"]
+    assert {key: trainer[key] for key in failed} == failed
 
 
 @pytest.mark.parametrize(

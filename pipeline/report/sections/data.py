@@ -13,9 +13,9 @@ TITLE = "Data"
 NEEDS = ("data_summary", "quarantine")
 TEMPLATE = """
 <p>{{ total|figure }} pictures of {{ source }}. {% if copies %}{{ copies|figure }} are copies of
-others ({{ identical|figure }} to the byte); {{ contradicting|figure }} groups of copies are in more
-than one class, {{ leaking|figure }} in more than one split.{% else %}None is a copy of another.
-{% endif %}</p>
+others ({{ identical|figure }} to the byte). Groups of copies in more than one class:
+{{ contradicting|figure }}; in more than one split: {{ leaking|figure }}.
+{% else %}None is a copy of another.{% endif %}</p>
 {% macro table(rows, label) %}
 <div class="scroll" tabindex="0" role="region" aria-label="{{ label }}">
 <table><thead><tr><th>class</th>{% for split in splits %}<th class="n">{{ split }}</th>{% endfor %}
@@ -48,8 +48,9 @@ than one class, {{ leaking|figure }} in more than one split.{% else %}None is a 
 {% endfor %}</tbody></table></div>{% endif %}
 <h3>Set aside</h3>
 {% if quarantine %}
-<p>{{ set_aside|figure }} files could not be used{% if set_aside > quarantine|length %}; the first
-{{ quarantine|length }}:{% else %}:{% endif %}</p>
+<p>Files that could not be used: {{ set_aside|figure }}
+{%- if set_aside > quarantine|length %}, the first {{ quarantine|length }} of them here{% endif %}.
+</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Files set aside">
 <table><thead><tr><th>file</th><th>why</th></tr></thead><tbody>
 {% for one in quarantine %}<tr><td class="path">{{ one.path }}</td><td>{{ one.reason }}</td></tr>

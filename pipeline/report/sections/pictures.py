@@ -26,7 +26,7 @@ through all splits.</p>
 {% if right %}<h3>Right ones</h3>
 {{ gallery(right) }}{% endif %}
 """
-_MOST = 18
+_MOST = 12
 
 
 def facts(files: RunFiles) -> dict[str, Any]:

@@ -54,9 +54,10 @@ and Pearson 1934); precision the share of the answers that are right.</p>
 {% if order %}
 <h3>Confusion matrix</h3>
 <p>Classes that are taken for each other stand side by side; the numbers count them in that order
-{%- if clusters %}. Groups that are mixed up:{% else %}.{% endif %}</p>
+{%- if clusters %}. Groups that are mixed up, and how
+often:{% else %}.{% endif %}</p>
 {% if clusters %}<ul>{% for one in clusters %}
-<li>{{ one.mistakes|figure }} mistakes among: {{ one.classes|join(", ") }}</li>
+<li>{{ one.classes|join(", ") }} ({{ one.mistakes|figure }} ×)</li>
 {% endfor %}</ul>{% endif %}
 <figure>{{ chart(matrix) }}</figure>
 <details><summary>Order of the classes</summary><p>{{ order|join(", ") }}</p></details>

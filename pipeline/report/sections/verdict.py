@@ -10,6 +10,8 @@ TITLE = "Verdict"
 NEEDS = ("gates", "served")
 TEMPLATE = """
 <p class="verdict {{ tone }}">{{ sentence }}</p>
+{% for one in failures %}<p><b>{{ one.node }}</b>: {{ one.reason }}</p>
+{% endfor %}
 <dl>
   <dt>Served now</dt><dd>{{ served_now or "nothing" }}</dd>
   <dt>Served before</dt><dd>{{ served_before or "nothing" }}</dd>
@@ -44,6 +46,11 @@ def facts(files: RunFiles) -> dict[str, Any]:
     return {
         "tone": tone,
         "sentence": sentence,
+        "failures": [
+            {"node": node.node_id, "reason": node.failure}
+            for node in files.run.nodes
+            if node.failure
+        ],
         "served_now": files.served[-1] if files.served else "",
         "served_before": files.served[0] if len(files.served) > 1 else "",
         "roll_back": files.command("versions", "rollback") if len(files.served) > 1 else "",

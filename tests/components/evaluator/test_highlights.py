@@ -70,8 +70,8 @@ def test_mistakes_and_the_least_sure_are_explained(predictions, predict):
     assert highlights.to_explain(predictions).tolist()[:2] == [1, 3]
     sure = predict([0] * 40, [0] * 20 + [1] * 20)
     explained = highlights.to_explain(sure).tolist()
-    least = highlights.least_sure(sure, 18).tolist()
-    assert set(explained) == {*range(20, 38), *least}
+    least = highlights.least_sure(sure, 12).tolist()
+    assert set(explained) == {*range(20, 32), *least}
 
 
 @pytest.mark.parametrize("pictures", [0, 3])

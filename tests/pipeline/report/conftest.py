@@ -50,8 +50,8 @@ class Run:
         self.artifacts[node, key] = path
         return path
 
-    def node(self, name: str, state: str = "run") -> None:
-        self.nodes.append(NodeRecord(name, state, 1.5))
+    def node(self, name: str, state: str = "run", failure: str = "") -> None:
+        self.nodes.append(NodeRecord(name, state, 1.5, failure))
 
     def data(self, classes=("cat", "dog")) -> None:
         self.node("ImageExampleGen")

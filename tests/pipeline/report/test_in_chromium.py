@@ -75,7 +75,7 @@ def refused(pushed, write_alone) -> Path:
 def failed(run, write_alone) -> Path:
     """That of a run whose Trainer failed."""
     run.data()
-    run.node("Trainer", "failed")
+    run.node("Trainer", "failed", "training.frozen: the loss is nan at batch 1")
     return write_alone()
 
 

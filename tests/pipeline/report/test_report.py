@@ -20,7 +20,9 @@ from pipeline.report import page
 
 
 def left_out(text: str) -> list[str]:
-    return re.findall(r"Left out: (.*?)\.</p>", text)
+    """Why sections are left out."""
+    listed = text.partition('<h2 id="left-out-title">')[2]
+    return re.findall(r"<li>[\w ,]+: (.*?)\.</li>", listed)
 
 
 def test_a_pushed_run_shows_everything(pushed):
@@ -60,9 +62,10 @@ def test_a_refused_run_names_the_gates_and_the_worst_is_first(pushed):
 
 def test_a_failed_run_shows_how_far_it_got(run):
     run.data()
-    run.node("Trainer", "failed")
+    run.node("Trainer", "failed", f"the loss is nan {run.EVIL}")
     text = run.page()
     assert "The run did not get to its end: Trainer (failed)." in text
+    assert "<b>Trainer</b>: the loss is nan &lt;img" in text
     assert "the run did not get as far as Evaluator" in left_out(text)
     assert "No gate was asked" in text and "Served now</dt><dd>nothing" in text
     assert "versions rollback" not in text
@@ -94,7 +97,8 @@ def test_many_classes_have_a_picture_of_their_matrix_and_clusters(run):
     run.evaluation(names, [row] * 3)
     text = run.page()
     assert "Confusion matrix: share of each class" in text and "<b>class 0000</b> taken for" in text
-    assert "mistakes among: class 0000, class 0001, class 0999" in text
+    assert "<li>class 0000, class 0001, class 0999 (3 ×)</li>" in text
+    assert "All 1,000 classes" in text and "never predicted" in text
     assert len(text) < 5_000_000
 
 

@@ -50,7 +50,9 @@ def made(pushed):
 
 def test_it_tells_all_that_the_inputs_hold(made, pushed):
     page, facts = made(PUSHED)
-    assert re.findall("Left out: (.*?);", page) == ["no step knows how long the others took"]
+    (left_out,) = re.findall("<li>Time: (.*?);", page)
+    assert left_out == "no step knows how long the others took"
+    assert page.count("<section") == 10, "all others, and the list of those that are left out"
     assert "data:image/jpeg" in page
     assert facts["verdict"]["sentence"] == "Served as version 8: no gate said no."
     assert facts["verdict"]["served_now"] == "version 8"
@@ -73,5 +75,5 @@ def test_a_model_that_was_refused_is_told_of_and_what_stays_served(made, pushed)
 def test_what_is_missing_was_not_pruned(made, pushed):
     shutil.rmtree(pushed.artifacts["Trainer", "model_run"])
     page, _ = made(PUSHED)
-    assert "Left out: what Trainer left did not come to this step." in page
+    assert "<li>Training: what Trainer left did not come to this step.</li>" in page
     assert "graft runs prune" not in page
