@@ -105,8 +105,8 @@ def _finalize(value: object) -> object:
 def _figure(value: float | None, missing: str = "–") -> str:
     if value is None or math.isnan(value):
         return missing
-    if isinstance(value, int) or (value == int(value) and abs(value) > 1):
-        return f"{int(value):,}"
+    if isinstance(value, int) or 1000 <= abs(value) < math.inf:
+        return f"{value:,.0f}"
     return f"{value:.4g}"
 
 

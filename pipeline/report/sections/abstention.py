@@ -20,9 +20,9 @@ TEMPLATE = """
 <p>Who lets the model answer only above some probability, and asks a person about the rest, gets
 fewer answers and fewer mistakes.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Mistakes by share of answers">
-<table><thead><tr><th>answers from</th><th class="n">pictures answered</th>
+<table><thead><tr><th class="n">from probability</th><th class="n">pictures answered</th>
 <th class="n">share wrong</th></tr></thead><tbody>
-{% for one in coverage %}<tr><td>probability {{ "%.3f"|format(one.probability) }}</td>
+{% for one in coverage %}<tr><td class="n">{{ "%.3f"|format(one.probability) }}</td>
 <td class="n">{{ "%.0f"|format(100 * one.coverage) }} %</td>
 <td class="n">{{ one.risk|figure }}</td></tr>
 {% endfor %}</tbody></table></div>

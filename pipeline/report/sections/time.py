@@ -4,6 +4,7 @@ from typing import Any
 
 from components.errors import UserError
 from pipeline.report.run_files import RunFiles
+from pipeline.run_history import NodeRecord
 
 TITLE = "Time"
 NEEDS = ("nodes",)
@@ -19,10 +20,11 @@ TEMPLATE = """
 {% endfor %}{% endfor %}</tbody></table></div>
 """
 _TRAINER = "Trainer"
+_REST = "features of frozen layers, export and more"
 
 
 def facts(files: RunFiles) -> dict[str, Any]:
-    """Seconds of each node, and of the phases within the Trainer."""
+    """Seconds of each node, and within the Trainer of its phases and of the rest."""
     total = sum(node.seconds for node in files.nodes)
     return {
         "total": total,
@@ -32,16 +34,19 @@ def facts(files: RunFiles) -> dict[str, Any]:
                 "state": node.state,
                 "seconds": node.seconds,
                 "share": node.seconds / total if total else 0.0,
-                "phases": _phases(files) if node.node_id == _TRAINER else [],
+                "phases": _phases(files, node) if node.node_id == _TRAINER else [],
             }
             for node in files.nodes
         ],
     }
 
 
-def _phases(files: RunFiles) -> list[dict[str, Any]]:
+def _phases(files: RunFiles, trainer: NodeRecord) -> list[dict[str, Any]]:
     try:
         phases = files.training.phases
     except UserError:
         return []
-    return [{"name": phase.name, "seconds": phase.seconds} for phase in phases]
+    rest = trainer.seconds - sum(phase.seconds for phase in phases)
+    told = [{"name": phase.name, "seconds": phase.seconds} for phase in phases]
+    # One from the cache has looked for them and no more.
+    return [*told, {"name": _REST, "seconds": rest}] if rest > 0 else told

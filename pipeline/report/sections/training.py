@@ -11,9 +11,10 @@ TEMPLATE = """
 {% for phase in phases %}
 <h3>{{ phase.name }}{% if phase.kept %} (kept){% endif %}</h3>
 <p>{{ phase.trainable|figure }} of {{ phase.total|figure }} parameters learned for
-{{ phase.epochs }} epochs in {{ phase.seconds|seconds }}. The best epoch, {{ phase.best_epoch }},
-has validation accuracy {{ phase.val_accuracy|figure }} and loss {{ phase.val_loss|figure }}.</p>
-<figure>{{ chart(phase) }}</figure>
+{{ phase.epochs }} epoch{{ "s" if phase.epochs != 1 }} in {{ phase.seconds|seconds }}. The best
+epoch, {{ phase.best_epoch }}, has validation accuracy {{ phase.val_accuracy|figure }} and loss
+{{ phase.val_loss|figure }}.</p>
+{% if phase.epochs > 1 %}<figure>{{ chart(phase) }}</figure>{% endif %}
 {% endfor %}
 {% if views %}
 <h3>Augmentation</h3>

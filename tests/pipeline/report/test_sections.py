@@ -10,6 +10,7 @@ from pipeline.config import load_recipe
 from pipeline.report.confusion import clusters
 from pipeline.report.run_files import RunFiles
 from pipeline.report.sections import abstention, data, slices, test_split, time, training
+from pipeline.run_history import NodeRecord
 
 
 def test_fewer_answers_are_fewer_mistakes(run):
@@ -116,6 +117,8 @@ def test_time_is_that_of_nodes_and_of_phases_within(run):
     told = time.facts(run.files())
     assert told["total"] == 3.0 and [one["share"] for one in told["nodes"]] == [0.5, 0.5]
     assert told["nodes"][1]["phases"] == [{"name": "frozen", "seconds": 3.0}]
+    run.nodes[1] = NodeRecord("Trainer", "run", 5.0)
+    assert [one["seconds"] for one in time.facts(run.files())["nodes"][1]["phases"]] == [3.0, 2.0]
 
 
 def test_data_tell_what_the_gate_found_and_what_is_far(run):
