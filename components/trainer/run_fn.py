@@ -162,7 +162,8 @@ def _train(
             settings.views,
             settings.seed,
             activations,
-            reserved_bytes=export_bytes(setup.model),
+            export_bytes(setup.model),
+            inputs.precision,
         )
         results, kept = run_phases(
             setup.model,
@@ -173,7 +174,6 @@ def _train(
             state,
             setup.class_weights,
             settings.distillation,
-            inputs.precision,
         )
     return _Trained(setup.model, results, kept)
 

@@ -86,7 +86,7 @@ class TrainingReport:
         phases: all phases that were run, in their order.
         kept: name of the one whose weights are exported.
         pseudo_labels: pictures that a model labelled; None: none were asked for.
-        precision: what convolutions computed in on a CPU, `float32` or `bf16`.
+        precision: what convolutions multiplied in on a CPU, `float32` or `bf16`.
         temperature: by which the served model divides its logits; None: by none.
     """
 

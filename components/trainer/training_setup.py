@@ -31,7 +31,7 @@ class TrainingInputs:
     Attributes:
         settings: of the Trainer.
         strategy: to build and train models under.
-        precision: what convolutions compute in, `float32` or `bf16`.
+        precision: what convolutions multiply in, `float32` or `bf16`.
         reader: makes batches of pixels.
         classes: names in the order of the vocabulary.
         labelled_files: example files of the train split, sorted.

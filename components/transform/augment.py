@@ -37,7 +37,7 @@ def augment(
     Args:
         pixels: float32 [batch, height, width, 3], 0..255.
         image_hash: int64 [batch], identifies the picture.
-        view: int64 [batch], which of its augmentations.
+        view: int64 [batch], which of its augmentations; 0: the picture as it is.
         settings: ranges of the random changes.
         seed: seed of the recipe.
 
@@ -49,14 +49,14 @@ def augment(
         pixels = _warp(pixels, u, settings)
     if settings.contrast:
         mean = tf.reduce_mean(pixels, axis=[1, 2], keepdims=True)
-        pixels = (pixels - mean) * (1.0 + settings.contrast * _per_picture(u["contrast"])) + mean
+        pixels += (pixels - mean) * settings.contrast * _per_picture(u["contrast"])
     if settings.brightness:
         pixels += 255.0 * settings.brightness * _per_picture(u["brightness"])
     return tf.clip_by_value(pixels, 0.0, 255.0)
 
 
 def _draw(image_hash: tf.Tensor, view: tf.Tensor, seed: int) -> dict[str, tf.Tensor]:
-    """Random numbers in [-1, 1) by name, float32 [batch] each."""
+    """Random numbers in [-1, 1) by name, float32 [batch] each; for view 0 all are 0."""
 
     def draw(of_picture: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         hashed, number = of_picture
@@ -72,6 +72,7 @@ def _draw(image_hash: tf.Tensor, view: tf.Tensor, seed: int) -> dict[str, tf.Ten
         fn_output_signature=tf.TensorSpec([len(_DRAWS)], tf.float32),
         parallel_iterations=16,
     )
+    numbers = tf.where(view[:, tf.newaxis] > 0, numbers, 0.0)
     return dict(zip(_DRAWS, tf.unstack(numbers, axis=1), strict=True))
 
 

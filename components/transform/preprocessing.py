@@ -24,21 +24,22 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[
     """
     settings = TransformSettings.model_validate_json(custom_config[SETTINGS_KEY])
     size, view = settings.image_size, inputs[features.VIEW]
+    # Several views of a picture in a batch are made of one decoded.
+    images, place = tf.unique(inputs[features.IMAGE])
     pixels = tf.map_fn(
         lambda image: decode(image, [size, size]),
-        inputs[features.IMAGE],
+        images,
         fn_output_signature=tf.TensorSpec([size, size, 3], tf.float32),
         parallel_iterations=16,
+    )
+    pixels = tf.cond(
+        tf.size(images) < tf.size(place), lambda: tf.gather(pixels, place), lambda: pixels
     )
     if settings.augmentation.changes_pixels:
         image_hash = tf.strings.to_hash_bucket_fast(inputs[features.IMAGE_ID], 2**31 - 1)
         pixels = tf.cond(
             tf.reduce_any(view > 0),
-            lambda: tf.where(
-                view[:, tf.newaxis, tf.newaxis, tf.newaxis] > 0,
-                augment(pixels, image_hash, view, settings.augmentation, settings.seed),
-                pixels,
-            ),
+            lambda: augment(pixels, image_hash, view, settings.augmentation, settings.seed),
             lambda: pixels,
         )
     return {

@@ -19,7 +19,6 @@ from components.trainer.fitting.head_solver import solve_head
 from components.trainer.fitting.losses import make_loss
 from components.trainer.fitting.metrics import Accuracy, WeightedAccuracy
 from components.trainer.fitting.optimizers import make_optimizer
-from components.trainer.fitting.precision import convolutions_in
 from components.trainer.inputs.phase_inputs import PhaseInput
 from components.trainer.network.classifier import (
     backbone_variables,
@@ -27,7 +26,7 @@ from components.trainer.network.classifier import (
     set_learning,
 )
 from components.trainer.settings.distillation import DistillationSettings
-from components.trainer.settings.trainer import PhaseSettings, Precision, TrainingSettings
+from components.trainer.settings.trainer import PhaseSettings, TrainingSettings
 from components.trainer.targets.distillation import DistillationLoss
 from components.trainer.targets.labels import with_weights
 from components.trainer.training_report import PhaseResult
@@ -42,7 +41,6 @@ def run_phases(
     state: Path,
     class_weights: np.ndarray | None = None,
     distillation: DistillationSettings | None = None,
-    precision: Precision = "float32",
 ) -> tuple[list[PhaseResult], PhaseResult]:
     """Trains phase after phase and leaves the model with the weights of the best one.
 
@@ -56,7 +54,6 @@ def run_phases(
         class_weights: how much a training picture of each class counts, float [classes]; None: all
             the same. Validation loss and accuracy are without it; the best epoch is chosen with it.
         distillation: how much a teacher's answers count; None: there are none.
-        precision: in which convolutions compute, see `precision.resolve`.
 
     Returns:
         The phases that were run, and the one whose weights were kept.
@@ -72,15 +69,12 @@ def run_phases(
         start = time.monotonic()
         steps = math.ceil(train_count / phase.batch_size)
         folder = os.path.join(log_dir, name)
-        with convolutions_in(model.get_layer("backbone").network, precision):
-            compile_for_phase(
-                inputs[name].model, phase, steps, settings, distillation, class_weights
-            )
-            if phase.is_solved:
-                _solve(name, inputs[name], steps, checkpoint, class_weights)
-            else:
-                key = settings.key(name)
-                _fit(name, key, inputs[name], phase, steps, checkpoint, folder, class_weights)
+        compile_for_phase(inputs[name].model, phase, steps, settings, distillation, class_weights)
+        if phase.is_solved:
+            _solve(name, inputs[name], steps, checkpoint, class_weights)
+        else:
+            key = settings.key(name)
+            _fit(name, key, inputs[name], phase, steps, checkpoint, folder, class_weights)
         result = PhaseResult(
             name=name,
             parameters=count_parameters(model),

@@ -1,14 +1,6 @@
-"""bf16 arithmetic in convolutions, on CPUs that have instructions for it.
+"""What the convolutions of a training multiply in: bf16 only on CPUs that are made for it."""
 
-Everything else stays float32: the weights, the sums, BatchNorm, the head, what is exported. A
-network that is bf16 throughout is slower, because what is no product gains nothing.
-"""
-
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-
-import keras
 
 from components.errors import UserError
 from components.trainer.settings.trainer import Precision
@@ -46,28 +38,3 @@ def cpu_has_bf16() -> bool:
         return False
     flags = next((line for line in text.splitlines() if line.startswith("flags")), "")
     return not _FLAGS.isdisjoint(flags.split())
-
-
-@contextlib.contextmanager
-def convolutions_in(network: keras.Model, precision: Precision) -> Iterator[None]:
-    """Has the convolutions of a network compute in a precision. Compile inside.
-
-    Args:
-        network: a backbone of `keras.applications`.
-        precision: what `resolve` gave.
-    """
-    layers = _convolutions(network) if precision == "bf16" else []
-    before = [layer.dtype_policy for layer in layers]
-    for layer in layers:
-        layer.dtype_policy = "mixed_bfloat16"
-    try:
-        yield
-    finally:
-        for layer, policy in zip(layers, before, strict=True):
-            layer.dtype_policy = policy
-
-
-def _convolutions(network: keras.Model) -> list[keras.layers.Layer]:
-    """The layers that are convolutions, those of networks inside it too."""
-    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-    return [layer for layer in network._flatten_layers() if isinstance(layer, kinds)]

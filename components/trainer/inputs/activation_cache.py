@@ -149,8 +149,8 @@ def encode(
         name: of the split, for the files and the progress.
         encoder: from pixels to `tensors`.
         tensors: what is kept, by name.
-        batches: makes those of (pixels, label) of all pictures, view after view, always in the
-            same order.
+        batches: makes those of (pixels, label) of all pictures, all views of a picture one after
+            the other, always in the same order.
         views: how many views.
         count: pictures.
         folder: where the activations are kept.
@@ -178,15 +178,16 @@ def encode(
 
     run = constant_graph.inference(encoder)
     labels = np.zeros(count, np.int64)
-    done, total = 0, views * count
+    done = 0
     for pixels, batch_labels in batches():
-        view, at = divmod(done, count)
-        rows = slice(at, at + len(batch_labels))
+        of_pictures = batch_labels[::views]
+        rows = slice(done, done + len(of_pictures))
         for key, activations in run(pixels).items():
-            maps[key][view, rows] = activations.numpy()
-        labels[rows] = batch_labels
-        done += len(batch_labels)
-        progress.report(f"encoding, {name}", done, total, "once per view")
+            by_picture = activations.numpy().reshape(-1, views, *activations.shape[1:])
+            maps[key][:, rows] = by_picture.swapaxes(0, 1)
+        labels[rows] = of_pictures
+        done = rows.stop
+        progress.report(f"encoding, {name}", views * done, views * count, "once per view")
     for kept in maps.values():
         kept.flush()
     with atomic_file(labels_path) as file:

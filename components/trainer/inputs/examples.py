@@ -63,9 +63,9 @@ class ExampleReader:
         def transform(step: tf.Tensor, batch) -> tuple[tf.Tensor, tf.Tensor]:
             view = step // steps + 1
             if targets is None:
-                return self._transform(batch, view)
+                return self._transform(batch, tf.fill(tf.shape(batch), view))
             serialized, chosen = batch
-            return self._transform(serialized, view)[0], chosen
+            return self._transform(serialized, tf.fill(tf.shape(serialized), view))[0], chosen
 
         return (
             epoch.repeat()
@@ -78,24 +78,26 @@ class ExampleReader:
     def view_batches(
         self, files: Sequence[str], count: int, views: Sequence[int] = (0,)
     ) -> tf.data.Dataset:
-        """Every picture once per view (0: as it is), view after view, in the files' order.
+        """Every picture once per view (0: as it is), in the files' order.
 
-        No batch holds pictures of two views. One dataset for all of them: the transform graph is
-        traced once, and the next view is being decoded while the last batch of one is used.
+        Args:
+            files: TFRecord files.
+            count: how many examples they hold.
+            views: which ones. All views of a picture are in one batch, one after the other: it is
+                decoded once for all of them.
         """
-        batches = math.ceil(count / self._batch_size)
+        pictures = max(1, self._batch_size // len(views))
+
+        def transform(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            numbers = tf.tile(tf.constant(list(views), tf.int64), tf.shape(serialized))
+            return self._transform(tf.repeat(serialized, len(views)), numbers)
+
         return (
-            tf.data.Dataset.from_tensor_slices(tf.constant(views, tf.int64))
-            .flat_map(
-                lambda view: (
-                    records(files)
-                    .batch(self._batch_size)
-                    .map(lambda serialized: (serialized, view))
-                )
-            )
-            .map(self._transform, num_parallel_calls=tf.data.AUTOTUNE)
+            records(files)
+            .batch(pictures)
+            .map(transform, num_parallel_calls=tf.data.AUTOTUNE)
             # Keras warns of data that "ran out" where it cannot know the number of batches.
-            .apply(tf.data.experimental.assert_cardinality(len(views) * batches))
+            .apply(tf.data.experimental.assert_cardinality(math.ceil(count / pictures)))
             .prefetch(2)
         )
 
@@ -109,14 +111,13 @@ class ExampleReader:
         Returns:
             float32 [views, size, size, 3] in the backbone's range.
         """
-        pixels = [
-            self._transform(tf.constant([record]), tf.constant(view, tf.int64))[0] for view in views
-        ]
-        return np.concatenate(pixels)
+        return self._transform(tf.repeat(record, len(views)), tf.constant(views, tf.int64))[
+            0
+        ].numpy()
 
-    def _transform(self, serialized: tf.Tensor, view: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _transform(self, serialized: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         raw = tf.io.parse_example(serialized, self._spec)
-        raw[features.VIEW] = tf.fill(tf.shape(serialized), view)
+        raw[features.VIEW] = views
         transformed = self._layer(raw)
         return (
             transformed[features.transformed_name(features.IMAGE)],

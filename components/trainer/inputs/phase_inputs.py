@@ -16,7 +16,7 @@ from components.trainer.inputs import activation_cache
 from components.trainer.inputs.examples import ExampleReader
 from components.trainer.inputs.frozen_prefix import deepest_frozen_tensor
 from components.trainer.network.classifier import learning_layers, tail_from
-from components.trainer.settings.trainer import PhaseSettings
+from components.trainer.settings.trainer import PhaseSettings, Precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +75,7 @@ def phase_inputs(
     seed: int,
     folder: Path,
     reserved_bytes: int = 0,
+    precision: Precision = "float32",
 ) -> dict[str, PhaseInput]:
     """The input of every phase.
 
@@ -87,15 +88,17 @@ def phase_inputs(
         seed: fixes order and views.
         folder: for what is kept on disk.
         reserved_bytes: what must be left on that disk.
+        precision: what the backbone's 1x1 convolutions multiply in, `float32` or `bf16`.
 
     Raises:
         UserError: the disk is too small for that.
     """
+    network = model.get_layer("backbone").network
     tensors = _tensors_to_keep(model, phases) if views else {}
     sizes = {name: phase.batch_size for name, phase in phases.items()}
     # Once per size: every pair of datasets traces the transform graph anew.
     direct = {
-        size: direct_input(model, reader, splits, size, seed)
+        size: direct_input(tail_from(model, network.input, precision), reader, splits, size, seed)
         for size in {sizes[name] for name in phases if name not in tensors}
     }
     inputs = {name: direct[sizes[name]] for name in phases if name not in tensors}
@@ -117,7 +120,7 @@ def phase_inputs(
         if not activation_cache.is_complete(name, folder)
     )
     activation_cache.require_space(distinct, to_encode, folder, reserved_bytes)
-    encoder = keras.Model(model.get_layer("backbone").network.input, distinct)
+    encoder = keras.Model(network.input, distinct)
     kept = {}
     for name, files, count, numbers in parts:
         kept[name] = activation_cache.encode(
@@ -131,7 +134,7 @@ def phase_inputs(
         )
     for name, tensor in tensors.items():
         inputs[name] = _cached_input(
-            tail_from(model, tensor),
+            tail_from(model, tensor, precision),
             {split: by_name[kept_as[name]] for split, by_name in kept.items()},
             sizes[name],
             seed,

@@ -9,11 +9,13 @@ import numpy as np
 from components.errors import UserError
 from components.text import did_you_mean
 from components.trainer.network import initial_weights
+from components.trainer.network.folding import folded
 from components.trainer.settings.trainer import (
     ALL_LAYERS,
     BackboneSettings,
     HeadSettings,
     PhaseSettings,
+    Precision,
 )
 from components.trainer.training_report import ParameterCount
 
@@ -157,12 +159,15 @@ def backbone_variables(model: keras.Model) -> list[keras.Variable]:
     ]
 
 
-def tail_from(model: keras.Model, tensor: keras.KerasTensor) -> keras.Model:
-    """The classifier from a tensor on, sharing its layers.
+def tail_from(
+    model: keras.Model, tensor: keras.KerasTensor, precision: Precision = "float32"
+) -> keras.Model:
+    """The classifier from a tensor on, as it is trained: sharing its variables, see `folding`.
 
     Args:
         model: from `build_classifier`.
-        tensor: one inside its backbone, or what the pooling makes of the backbone's output.
+        tensor: the input of its backbone, one inside it, or what the pooling makes of its output.
+        precision: what the backbone's 1x1 convolutions multiply in, `float32` or `bf16`.
 
     Returns:
         A model from float32 [batch, ...] as the tensor is shaped to the classifier's logits.
@@ -171,8 +176,10 @@ def tail_from(model: keras.Model, tensor: keras.KerasTensor) -> keras.Model:
     backbone = model.get_layer("backbone")
     pooling, *head = model.layers[model.layers.index(backbone) + 1 :]
     if len(tensor.shape) > 2:
+        learns = backbone.train_normalization
         rest = keras.Model(tensor, backbone.network.output)
-        x = pooling(BackboneLayer(rest, name="rest_of_backbone")(x))
+        rest = BackboneLayer(folded(rest, precision, not learns), learns, name="rest_of_backbone")
+        x = pooling(rest(x))
     for layer in head:
         x = layer(x)
     return keras.Model(inputs, x)

@@ -182,8 +182,8 @@ class TrainingSettings(Settings):
     )
     precision: Precision = pydantic.Field(
         "float32",
-        description="of convolutions on CPUs while the backbone learns; weights and the exported "
-        "model are float32. auto: bf16 where the CPU has amx_bf16 or avx512_bf16",
+        description="what convolutions multiply in on CPUs while a backbone learns; weights, sums "
+        "and the exported model are float32. auto: bf16 where the CPU has amx_bf16 or avx512_bf16",
     )
     class_weights: _ClassWeights = pydantic.Field(
         "none",

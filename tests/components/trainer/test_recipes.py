@@ -51,13 +51,10 @@ class Pictures:
 
     def view_batches(self, files, count, views=(0,)):
         labels = np.linspace(0, self._num_classes - 1, count).astype(np.int64)
-        of_view = []
-        for view in views:
-            rng = np.random.default_rng(view)
-            pixels = rng.uniform(-1, 1, (count, self._size, self._size, 3)).astype(np.float32)
-            dataset = tf.data.Dataset.from_tensor_slices((pixels, labels))
-            of_view.append(dataset.batch(self._batch_size))
-        return functools.reduce(tf.data.Dataset.concatenate, of_view)
+        shape = (count * len(views), self._size, self._size, 3)
+        pixels = np.random.default_rng(views[0]).uniform(-1, 1, shape).astype(np.float32)
+        batches = tf.data.Dataset.from_tensor_slices((pixels, np.repeat(labels, len(views))))
+        return batches.batch(max(1, self._batch_size // len(views)) * len(views))
 
 
 @pytest.fixture(scope="module")
