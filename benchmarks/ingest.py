@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 _RUNNERS = {
     "in memory": ["--direct_running_mode=in_memory"],
+    "two threads": ["--direct_running_mode=multi_threading", "--direct_num_workers=2"],
     "two workers": ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
 }
 

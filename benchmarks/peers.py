@@ -12,7 +12,6 @@ import dataclasses
 import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -38,7 +37,7 @@ class Peer:
     Attributes:
         script: takes a folder of pictures, `--epochs` and `--out`.
         packages: what it needs, pinned.
-        python: version of the interpreter.
+        python: the interpreter, or its version.
     """
 
     script: Path
@@ -49,9 +48,8 @@ class Peer:
 def peers() -> dict[str, Peer]:
     """All of them by name; Keras in the versions that Graft has here."""
     keras = [f"{name}=={importlib.metadata.version(name)}" for name in ("keras", "tensorflow")]
-    here = ".".join(platform.python_version_tuple()[:2])
     return {
-        "Keras": Peer(_FOLDER / "keras_script.py", tuple(keras), here),
+        "Keras": Peer(_FOLDER / "keras_script.py", tuple(keras), sys.executable),
         "fastai": Peer(_FOLDER / "peers" / "fastai_script.py", (*_TORCH, "fastai==2.8.12"), "3.11"),
         "timm": Peer(_FOLDER / "peers" / "timm_script.py", (*_TORCH, "timm==1.0.31"), "3.11"),
     }

@@ -12,16 +12,17 @@ import time
 from pathlib import Path
 
 from fastai.vision.all import (
-    Adam,
     Callback,
     ImageDataLoaders,
+    Learner,
+    Normalize,
     Resize,
     ResizeMethod,
     accuracy,
     aug_transforms,
+    imagenet_stats,
     params,
     set_seed,
-    vision_learner,
 )
 from torchvision.models import mobilenet_v2
 
@@ -43,7 +44,10 @@ dls = ImageDataLoaders.from_folder(
     train="train",
     valid="validation",
     item_tfms=Resize(IMAGE_SIZE, method=ResizeMethod.Squish),
-    batch_tfms=aug_transforms(max_rotate=36, min_zoom=1, max_zoom=1, max_lighting=0, max_warp=0),
+    batch_tfms=[
+        *aug_transforms(max_rotate=36, min_zoom=1, max_zoom=1, max_lighting=0, max_warp=0),
+        Normalize.from_stats(*imagenet_stats),
+    ],
     bs=BATCH_SIZE,
     num_workers=os.cpu_count(),
 )
@@ -58,27 +62,17 @@ class Clock(Callback):
 
 def split(model):
     """What never learns, what learns unfrozen, and the head; block 11 of Keras is layer 12 here."""
-    features, head = model[0][0], model[1]
-    return [params(features[:12]), params(features[12:]), params(head)]
+    features = model.features
+    return [params(features[:12]), params(features[12:]), params(model.classifier)]
 
 
 ended = []
-learn = vision_learner(
-    dls,
-    mobilenet_v2,
-    pretrained=False,
-    cut=-1,
-    splitter=split,
-    opt_func=Adam,
-    metrics=accuracy,
-    train_bn=False,
-    concat_pool=False,
-    lin_ftrs=[],
-    ps=0.2,
-    cbs=Clock(),
+model = mobilenet_v2(num_classes=2)
+learn = Learner(
+    dls, model, splitter=split, train_bn=False, metrics=accuracy, cbs=Clock(), lr=LEARNING_RATE
 )
 learn.freeze()
-learn.fit(args.epochs, LEARNING_RATE)
+learn.fit(args.epochs)
 frozen = [values[-1] for values in learn.recorder.values]
 learn.freeze_to(-2)
 learn.fit(args.epochs, LEARNING_RATE / 10)

@@ -51,8 +51,8 @@ criterion = torch.nn.CrossEntropyLoss()
 
 
 def train_epoch(optimizer):
-    """One epoch over the training pictures, BatchNorm in inference mode."""
-    model.eval()
+    """One epoch over the training pictures."""
+    model.train()
     for images, labels in train_loader:
         loss = criterion(model(images), labels)
         optimizer.zero_grad()
