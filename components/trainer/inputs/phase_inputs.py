@@ -88,7 +88,7 @@ def phase_inputs(
         seed: fixes order and views.
         folder: for what is kept on disk.
         reserved_bytes: what must be left on that disk.
-        precision: what the backbone's 1x1 convolutions multiply in, `float32` or `bf16`.
+        precision: what the backbone's convolutions multiply in, `float32` or `bf16`.
 
     Raises:
         UserError: the disk is too small for that.

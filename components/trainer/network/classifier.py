@@ -162,12 +162,12 @@ def backbone_variables(model: keras.Model) -> list[keras.Variable]:
 def tail_from(
     model: keras.Model, tensor: keras.KerasTensor, precision: Precision = "float32"
 ) -> keras.Model:
-    """The classifier from a tensor on, as it is trained: sharing its variables, see `folding`.
+    """The classifier from a tensor on, sharing its variables; see `folding`.
 
     Args:
         model: from `build_classifier`.
         tensor: the input of its backbone, one inside it, or what the pooling makes of its output.
-        precision: what the backbone's 1x1 convolutions multiply in, `float32` or `bf16`.
+        precision: what the backbone's convolutions multiply in, `float32` or `bf16`.
 
     Returns:
         A model from float32 [batch, ...] as the tensor is shaped to the classifier's logits.
@@ -176,10 +176,10 @@ def tail_from(
     backbone = model.get_layer("backbone")
     pooling, *head = model.layers[model.layers.index(backbone) + 1 :]
     if len(tensor.shape) > 2:
-        learns = backbone.train_normalization
         rest = keras.Model(tensor, backbone.network.output)
-        rest = BackboneLayer(folded(rest, precision, not learns), learns, name="rest_of_backbone")
-        x = pooling(rest(x))
+        learns = backbone.train_normalization
+        layer = BackboneLayer(folded(rest, precision, not learns), learns, name=backbone.name)
+        x = pooling(layer(x))
     for layer in head:
         x = layer(x)
     return keras.Model(inputs, x)

@@ -1,9 +1,8 @@
-"""A network's convolutions as they are trained: with BatchNorm folded in, and some of them in bf16.
+"""Convolutions as they are trained and served: with BatchNorm folded in, and where asked in bf16.
 
 BatchNorm in inference mode is one multiply-add per channel. Multiplied into the kernel of the
 convolution before it, it costs next to nothing, and its gradients follow from the kernel's, while
-on its own it reads and writes all activations several times per step. The variables stay those of
-the plain network, which is what is exported.
+on its own it reads and writes all activations several times per step.
 """
 
 import keras
@@ -12,18 +11,20 @@ import tensorflow as tf
 from components.trainer.settings.trainer import Precision
 
 
-def folded(network: keras.Model, precision: Precision = "float32", folds: bool = True):
+def folded(
+    network: keras.Model, precision: Precision = "float32", folds: bool = True
+) -> keras.Model:
     """The same function of the same variables, in fewer and cheaper operations.
 
     Args:
         network: a functional model whose BatchNorm is in inference mode.
-        precision: what 1x1 convolutions multiply in: `float32` or `bf16`; weights, sums and
-            everything else are float32. No other operation of a network gains from bf16 on a CPU.
+        precision: what dense convolutions multiply in: `float32` or `bf16`. Weights, sums and all
+            else are float32: depthwise convolutions, say, are slower in bf16 on a CPU.
         folds: whether BatchNorm may be folded; False where it learns its statistics.
 
     Returns:
-        A `keras.Model` that shares the network's layers and variables. float32 answers differ by
-        rounding.
+        A model that shares the network's layers and variables; in float32 its answers differ by
+        rounding. The network itself, where there is nothing to gain.
     """
     following = _normalizations(network) if folds else {}
     in_place_of = {
