@@ -52,7 +52,7 @@ def make_sbom(lock: str, version: str) -> dict[str, Any]:
     packages = read_lock(lock)
     needs: dict[str, list[str]] = {name: [] for name in (_GRAFT, *packages)}
     for name, (_, users) in packages.items():
-        for user in users or [_GRAFT]:
+        for user in users:
             needs[user].append(name)
     refs = {name: f"pkg:pypi/{name}@{found}" for name, (found, _) in packages.items()}
     refs[_GRAFT] = f"pkg:pypi/{_GRAFT}@{version}"

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from components import served_versions
 from components.errors import UserError
 from components.pusher.config import PushSettings
-from components.served_versions import ServedState
+from components.served_versions import PushRecord, ServedState
 
 
 def make_version(destination: Path, name: str, content: str = "graph") -> Path:
@@ -34,6 +35,16 @@ def test_versions_are_the_numeric_folders_with_a_model_oldest_first(tmp_path):
     assert versions[0].pushed_at is None, "nothing tells when"
     assert versions[0].size_bytes == len("graph") + len("weights")
     assert served_versions.version_numbers(tmp_path) == [999, 1000, 2000]
+
+
+def test_rollbacks_are_read_in_the_order_of_their_numbers(tmp_path):
+    """What version 9 took back is served again as version 10."""
+    now = datetime.now(timezone.utc)
+    for version, told in {"9": {"digest": "a", "taken_back": "b"}, "10": {"digest": "b"}}.items():
+        folder = served_versions.evidence_folder(tmp_path, version)
+        folder.mkdir(parents=True)
+        served_versions.write_push_record(folder, PushRecord(now, sizes={}, **told))
+    assert served_versions.taken_back(tmp_path) == {}
 
 
 def test_numbers_of_earlier_releases_tell_the_time_of_the_push(tmp_path):

@@ -137,6 +137,13 @@ def test_a_runner_can_be_changed_without_losing_the_blocks_of_the_others():
             "JobManager) or job_endpoint (host:port)",
         ),
         (
+            [
+                "beam.runner=flink",
+                "beam.flink={master: flink:8081, job_endpoint: jobs:8099, worker_image: graft:1}",
+            ],
+            "in beam.flink set either master (host:port of the JobManager) or job_endpoint",
+        ),
+        (
             ["beam.runner=flink", "beam.flink.master=flink:8081"],
             "in beam.flink set either worker_pool (host:port) or worker_image",
         ),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -93,6 +94,25 @@ def test_the_overlay_of_a_recipe_that_comes_with_graft_lies_here():
     assert str(data_relabel.default_overlay("a/fruit.yaml")) == "a/fruit.fixes.csv"
 
 
+def test_the_sheet_shows_as_many_as_were_asked_for_and_the_file_lists_all(
+    recipe, tmp_path, monkeypatch
+):
+    suspects = [Suspect("0" * 64, f"{n}.jpg", "bar", "disc", 0.1) for n in range(5)]
+    drawn, console = [], Console(file=io.StringIO(), width=400)
+    dataset = SimpleNamespace(files=lambda *_: [])
+    for name, stand_in in {
+        "run_locally": lambda recipe, title, work, **_: work(console, None, None),
+        "read_dataset": lambda *_: dataset,
+        "_search": lambda *_: suspects,
+        "_draw": lambda some, *_: drawn.extend(some),
+    }.items():
+        monkeypatch.setattr(data_labels, name, stand_in)
+    sheet = tmp_path / "new" / "sheet.png"
+    assert data_labels.review_labels(str(recipe), [], 2, sheet, verbose=False, wait=False) == 0
+    assert drawn == suspects[:2] and "first 2" in console.file.getvalue()
+    assert sheet.with_suffix(".csv").read_text() == data_labels.to_csv(suspects)
+
+
 @pytest.fixture
 def pictures():
     return pd.DataFrame(
@@ -119,7 +139,7 @@ def test_pictures_are_counted_by_class_and_split(pictures):
 
 def test_a_fact_has_its_range_and_its_farthest_picture(pictures):
     text = printed(
-        data_show.fact_table(pictures, [FactRange("brightness", 1.25, 100, 12345.6, [0])])
+        data_show.fact_table(pictures, [FactRange("brightness", 1.25, 100, 12345.6, [0, 1])])
     )
     assert "\x1b" not in text and r"cats/\x1b[31m<b>" in text and r"\n[red].jpg" in text
     assert all(word in text for word in ("1.25", "100", "12,346"))

@@ -77,6 +77,15 @@ def test_equal_weights_are_a_proof(config, train, tmp_path):
     assert recipe.push_destination.is_relative_to(recipe.folder), "what is served is not touched"
 
 
+def test_what_was_signed_is_made_again_without_the_key(config, train, tmp_path):
+    file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
+    facts = json.loads(file.read_text())
+    facts["recipe"]["push"]["sign"] = {"key": "elsewhere.pem"}
+    file.write_text(json.dumps(facts))
+    code, _, recipe = train(config)
+    assert code == 0 and recipe.push.sign is None
+
+
 def test_of_other_weights_it_is_said_what_else_is_other(config, train, tmp_path):
     file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
     facts = json.loads(file.read_text())

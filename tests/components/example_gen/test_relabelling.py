@@ -78,6 +78,7 @@ def test_a_row_twice_is_one_fix(decide):
         ("path,label\n", "has no row: expected one for each picture to fix"),
         ("path,label\ncats/1.png,dog\n", "line 2: there is no class 'dog' (did you mean `dogs`?)"),
         ("path,label\ncats/1.png,\n", "line 2: there is no class ''"),
+        ("path,label,suggested\ncats/1.png,,dogs\n", "line 2: there is no class ''"),
         ("path,label\ncats/1.png,<i>\x1b[2J\n", r"line 2: there is no class '<i>\x1b[2J'"),
         ("path,label,action\ncats/1.png,dogs,delete\n", "the action is 'delete': expected relabel"),
         ("path,label\n,dogs\n", "line 2: no path"),

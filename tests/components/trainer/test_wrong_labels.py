@@ -1,5 +1,7 @@
 """The search for wrong labels: the order, and the whole of it on pictures with labels swapped."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -24,6 +26,25 @@ def test_only_those_that_are_taken_for_another_class_are_ranked():
 
 def test_without_doubts_there_is_nothing():
     assert wrong_labels.rank(np.array([0, 1]), np.eye(2)).tolist() == []
+
+
+def test_a_picture_is_judged_by_those_that_have_not_seen_a_copy(monkeypatch):
+    judged = []
+
+    def out_of_fold(features, labels, groups, *_):
+        judged.extend(groups)
+        return np.eye(2)
+
+    texts = {"image_id": ["x", "y"], "path": ["1.png", "2.png"]}
+    inputs = SimpleNamespace(reader=None, classes=["bar", "disc"])
+    monkeypatch.setattr(wrong_labels, "open_inputs", lambda *_: inputs)
+    monkeypatch.setattr(
+        wrong_labels, "frozen_features", lambda *_: (np.zeros((2, 1)), np.arange(2))
+    )
+    monkeypatch.setattr(wrong_labels, "text_features", lambda *_: texts)
+    monkeypatch.setattr(wrong_labels, "out_of_fold_probabilities", out_of_fold)
+    assert wrong_labels.find_suspects(TrainerSettings(), "", [], {"x": "g", "y": "g"}) == []
+    assert judged == ["g", "g"]
 
 
 @pytest.fixture

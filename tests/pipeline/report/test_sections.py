@@ -103,12 +103,40 @@ def test_slices_are_those_of_the_recipe_and_those_found(run):
     assert slices.facts(files) == {"configured": [], "found": []}
 
 
+def test_slices_are_looked_for_among_what_is_wrong(run, monkeypatch):
+    run.evaluation()
+    asked = []
+    monkeypatch.setattr(slices, "find_slices", lambda _, wrong, *__: asked.append(wrong) or [])
+    slices.facts(run.files())
+    predictions = run.files().predictions
+    (wrong,) = asked
+    assert wrong.tolist() == (predictions.candidate.argmax(1) != predictions.labels).tolist()
+    assert 0 < wrong.sum() < len(wrong) / 2
+
+
+def test_of_many_files_set_aside_the_first_are_listed_and_all_are_counted(run):
+    run.data()
+    file = run.artifacts["ImageExampleGen", "examples"] / "quarantine.jsonl"
+    file.write_text('{"path": "a.jpg", "reason": "empty"}\n' * 101)
+    told = data.facts(run.files())
+    assert (told["set_aside"], len(told["quarantine"])) == (101, 100)
+
+
 def test_augmented_views_are_shown_where_there_are_any(run):
     run.training()
     files = run.files()
     assert training.facts(files)["views"].startswith("data:image/jpeg;base64,")
     (run.artifacts["Trainer", "model_run"] / "views.jpg").unlink()
     assert training.facts(run.files())["views"] == ""
+
+
+def test_the_best_epoch_is_the_one_that_is_marked(run, monkeypatch):
+    run.training()
+    marked = []
+    monkeypatch.setattr(training.charts, "curves", lambda history, epoch: marked.append(epoch))
+    for phase in training.facts(run.files())["phases"]:
+        training.chart(phase)
+    assert marked == [phase.best_epoch for phase in run.files().training.phases]
 
 
 def test_time_is_that_of_nodes_and_of_phases_within(run):

@@ -217,6 +217,12 @@ def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path, kind):
     assert sources.open_source(second.location, tmp_path) == second
 
 
+def test_what_was_unpacked_of_another_archive_stays(tmp_path):
+    first = _open(_write(tmp_path / "cats.tgz", GOOD))
+    second = _open(_write(tmp_path / "dogs.tgz", GOOD))
+    assert Path(first.location).exists() and Path(second.location).exists()
+
+
 def test_fingerprint_changes_with_the_archive(tmp_path):
     path = _write(tmp_path / "pets.zip", GOOD)
     seen = [sources.fingerprint(_open(path))]

@@ -6,7 +6,7 @@ import pytest
 
 from components import features, progress
 from components.trainer import linear_probe
-from components.trainer.fitting import phases
+from components.trainer.fitting import head_solver, phases
 from components.trainer.fitting.head_solver import solve_head
 from components.trainer.fitting.phases import run_phases
 from components.trainer.inputs.activation_cache import Cached
@@ -115,6 +115,12 @@ def test_class_weights_find_more_of_a_rare_class():
         found[name] = accuracy(model, cached[features.VALIDATION])[-1]
     # The choice of the penalty alone would get to 0.4.
     assert found["auto"] > found["none"] + 0.3
+
+
+def test_the_penalty_is_chosen_with_the_weights_of_the_training():
+    probabilities, labels = np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1])
+    expected = -(np.log(0.9) + 3 * np.log(0.4)) / 4
+    assert head_solver._loss(probabilities, labels, np.array([1.0, 3.0])) == pytest.approx(expected)
 
 
 def run(model, cached, folder, settings=SETTINGS, weights=None):

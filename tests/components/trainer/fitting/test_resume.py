@@ -70,6 +70,12 @@ def test_a_training_of_another_kind_begins_anew_and_removes_what_ended_trainings
         assert not state.exists()
 
 
+def test_a_training_in_another_precision_begins_anew(tmp_path):
+    state = leave(arguments(tmp_path))
+    with resumable_state(arguments(tmp_path), "bf16") as other:
+        assert other != state
+
+
 def test_an_error_keeps_the_state_and_lets_go_of_it(tmp_path):
     with pytest.raises(OSError), resumable_state(arguments(tmp_path)) as state:
         raise OSError("the disk is full")

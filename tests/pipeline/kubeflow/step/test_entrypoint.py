@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components import served_versions
+from components.errors import UserError
 from components.gates import Gate, write_gates
 from pipeline.kubeflow.package import report_outputs
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
@@ -175,6 +176,16 @@ def test_a_users_mistake_is_one_line_without_traceback(run, pod, tmp_path):
     code, _, log = run()
     assert code == 1 and "Traceback" not in log
     assert log.splitlines()[-1].startswith("graft: ") and "remove it" in message(pod)
+
+
+def test_several_mistakes_are_one_line(run, pod, monkeypatch):
+    def fail(*_):
+        raise UserError("seed: is wrong\nname: is wrong")
+
+    monkeypatch.setattr(entrypoint, "_run", fail)
+    code, _, log = run()
+    assert code == 1 and message(pod) == "seed: is wrong; name: is wrong"
+    assert log.splitlines()[-1] == f"graft: {message(pod)}"
 
 
 def test_a_failure_inside_a_library_keeps_its_traceback(run, pod):
@@ -351,4 +362,4 @@ def test_the_report_fills_what_the_backends_pages_show(run, pod, executor_input)
     assert code == 0 and set(output["artifacts"]) == set(types)
     page = pod / "minio" / ROOT.removeprefix("minio://") / "Report" / "2" / "page"
     assert "Served now</dt><dd>version 7" in page.read_text()
-    assert "Left out: what Evaluator left has been removed" in page.read_text()
+    assert ": what Evaluator left did not come to this step" in page.read_text()
