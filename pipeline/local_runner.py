@@ -25,6 +25,7 @@ from tfx.types import Artifact
 from components import destinations
 from components.example_gen.splitting import split_ledger
 from components.gates import Gate, failed, read_gates
+from components.serving_gate import process as serving_process
 from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
@@ -187,6 +188,10 @@ class _Runner(tfx_runner.IrBasedRunner):
         self.outputs: dict[str, Outputs] = {}
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options=None) -> None:
+        with contextlib.ExitStack() as at_end:
+            self._run_nodes(pipeline, at_end)
+
+    def _run_nodes(self, pipeline: pipeline_pb2.Pipeline, at_end: contextlib.ExitStack) -> None:
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline,
             {constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now().isoformat()},
@@ -225,6 +230,9 @@ class _Runner(tfx_runner.IrBasedRunner):
             if node_id == TRAINER:
                 (model_run,) = outputs["model_run"]
                 resume.discard_published(model_run.uri)
+                if info.execution_output_uri is not None and not self._last_node:
+                    # A new model will be asked: the process starts while the Evaluator works.
+                    at_end.enter_context(serving_process.started_early())
             uris = [artifact.uri for artifacts in outputs.values() for artifact in artifacts]
             artifact_manifests.write_missing(self._folder, uris)
             self._listener.node_finished(

@@ -1,11 +1,12 @@
-"""The client's process: `python -m components.serving_gate REQUEST_FILE PARENT_PROCESS_ID`."""
+"""The client's process: `python -m components.serving_gate PARENT_PROCESS_ID < REQUEST`."""
 
 import sys
 
 from components.serving_gate.lifetime import end_with_parent
 
-end_with_parent(int(sys.argv[2]))
+end_with_parent(int(sys.argv[1]))
 
 from components.serving_gate import client  # noqa: E402 (imports TensorFlow, which takes seconds)
 
-client.main(sys.argv[1])
+# The request may come later than this process was started.
+client.main(sys.stdin.read())

@@ -1,6 +1,6 @@
 """Asks a SavedModel what a client will ask. Knows the serving contract, not the code behind it.
 
-    python -m components.serving_gate request.json PARENT_PROCESS_ID
+    python -m components.serving_gate PARENT_PROCESS_ID < request.json
 
 The request is what `process.ask` writes. One JSON line per check is appended to its file
 `answers` as soon as the check is made, so that a crash leaves what is known by then.
@@ -36,9 +36,9 @@ CHECKS = {
 }
 
 
-def main(request_file: str) -> None:
-    """Answers a request."""
-    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+def main(text: str) -> None:
+    """Answers a request, given as JSON."""
+    request = json.loads(text)
     with Path(request["answers"]).open("a", encoding="utf-8") as file:
         for gate in run(request):
             print(json.dumps(gate.as_row()), file=file, flush=True)

@@ -1,10 +1,12 @@
 """Runs the client in a process of its own, and takes its death for an answer."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import components
@@ -12,6 +14,21 @@ from components.gates import Gate
 from components.serving_gate.config import ServingGateSettings
 
 _CLIENT = (sys.executable, "-m", "components.serving_gate")
+_early: list[subprocess.Popen] = []
+
+
+@contextlib.contextmanager
+def started_early() -> Iterator[None]:
+    """Has the next process that is asked import TensorFlow before, while this one goes on.
+
+    It has seen nothing of the model by then. A process that is not asked ends with the block.
+    """
+    _early.append(_start(_CLIENT))
+    try:
+        yield
+    finally:
+        while _early:
+            _end(_early.pop())
 
 
 def ask(
@@ -28,32 +45,30 @@ def ask(
         examples: folder of gzip-compressed TFRecords of `tf.train.Example`.
         originals: folder of files as the source has them.
         settings: what a client may expect.
-        client: command line to which the name of the request file and this process' id are added.
+        client: command line to which this process' id is added, and which gets the request on its
+            standard input.
 
     Returns:
         The checks that were made; the last one, `process`, says whether the process lived to its
         end.
     """
+    process = _early.pop() if _early else _start(client)
     with tempfile.TemporaryDirectory() as folder:
-        request, answers = Path(folder, "request.json"), Path(folder, "answers.jsonl")
+        answers = Path(folder, "answers.jsonl")
         answers.touch()
-        request.write_text(
-            json.dumps(
-                {
-                    "model": model,
-                    "examples": examples,
-                    "originals": originals,
-                    "answers": str(answers),
-                    "settings": settings.model_dump(),
-                }
-            )
-        )
-        end = _run([*client, str(request), str(os.getpid())], settings.timeout_seconds)
+        request = {
+            "model": model,
+            "examples": examples,
+            "originals": originals,
+            "answers": str(answers),
+            "settings": settings.model_dump(),
+        }
+        end = _request(process, json.dumps(request), settings.timeout_seconds)
         checks = [Gate(**json.loads(line)) for line in answers.read_text("utf-8").splitlines()]
     return [*checks, end]
 
 
-def _run(command: list[str], timeout_seconds: float) -> Gate:
+def _start(client: tuple[str, ...]) -> subprocess.Popen:
     path = [str(Path(components.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {
         **os.environ,
@@ -62,22 +77,34 @@ def _run(command: list[str], timeout_seconds: float) -> Gate:
         "CUDA_VISIBLE_DEVICES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
+    return subprocess.Popen(  # noqa: S603 (our own command)
+        [*client, str(os.getpid())],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )
+
+
+def _request(process: subprocess.Popen, request: str, timeout_seconds: float) -> Gate:
+    """Waits until the process has answered, or has died."""
     try:
-        process = subprocess.run(  # noqa: S603 (our own command)
-            command,
-            check=False,
-            env=environment,
-            timeout=timeout_seconds,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-        )
+        _, errors = process.communicate(request, timeout_seconds)
     except subprocess.TimeoutExpired:
         message = f"not done after {timeout_seconds:g} s, ended"
         return Gate("process", "fail", timeout_seconds, timeout_seconds, message)
+    finally:
+        _end(process)
     if process.returncode:
-        lines = process.stderr.strip().splitlines() or ["no message"]
+        lines = errors.strip().splitlines() or ["no message"]
         message = f"ended with code {process.returncode}: {lines[-1]}"
         return Gate("process", "fail", process.returncode, 0, message)
     return Gate("process", "pass", 0, 0, "the serving process lived to its end")
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Leaves nothing of a process, whatever it is doing."""
+    process.kill()
+    process.communicate()

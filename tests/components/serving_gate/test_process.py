@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from components.serving_gate import process as serving_process
 from components.serving_gate.config import ServingGateSettings
-from components.serving_gate.process import ask
+from components.serving_gate.process import ask, started_early
 
 ANSWER = """
 import json, sys
-request = json.load(open(sys.argv[1]))
+request = json.load(sys.stdin)
 open(request["answers"], "a").write('{"name": "load", "verdict": "pass", "value": 1, "bound": 2, "message": "ok"}\\n')
 """  # noqa: E501
 
@@ -49,6 +50,24 @@ def test_a_process_that_hangs_is_ended_and_fails():
     assert load.verdict == "pass"
     assert process.verdict == "fail"
     assert process.message == "not done after 1 s, ended"
+
+
+def test_a_process_that_was_started_early_is_the_one_that_is_asked(monkeypatch):
+    monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-c", ANSWER))
+    with started_early():
+        assert len(children(os.getpid())) == 1
+        assert [check.verdict for check in ask_script("raise RuntimeError")] == ["pass", "pass"]
+        assert children(os.getpid()) == []
+        # The next one is a process of its own again.
+        assert [check.verdict for check in ask_script("raise RuntimeError")] == ["fail"]
+
+
+def test_a_process_that_nobody_asks_ends_with_the_block(monkeypatch):
+    monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-c", "input()"))
+    with started_early():
+        (pid,) = children(os.getpid())
+        assert not ended(pid)
+    assert ended(pid)
 
 
 def test_the_process_sees_no_gpu_and_finds_the_code():
