@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             blessing.set_string_custom_property("baseline_note", note)
         splits = json_utils.loads(exec_properties[keys.EXAMPLE_SPLITS_KEY])
         with tempfile.TemporaryDirectory(prefix=".answers-", dir=evaluation) as folder:
-            self._measure(
+            load = self._measure(
                 input_dict[keys.EXAMPLES_KEY],
                 splits,
                 model,
@@ -95,7 +96,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _example_files(input_dict[keys.EXAMPLES_KEY], splits),
             set(ids[highlights.to_keep(predictions)]),
             explained,
-            load_explainer(model) if explained else None,
+            load_explainer(load) if explained else None,
         )
         write_gates(blessing.uri, decision.gates)
         test_split = labels_fingerprint(zip(ids, labels, strict=True))
@@ -111,8 +112,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         top_k: int,
         evaluation: str,
         answers: str,
-    ) -> None:
-        """Has TFMA ask the models about each picture, and write metrics and answers."""
+    ) -> Callable[[], Any]:
+        """Has TFMA ask the models about each picture, and write metrics and answers.
+
+        Returns:
+            What gives the candidate as TFMA has loaded it, or loads it where other processes asked.
+        """
         eval_config = tfma.utils.update_eval_config_with_defaults(
             make_eval_config(top_k), has_baseline=bool(served)
         )
@@ -150,6 +155,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     output_path=evaluation,
                 )
             )
+        return next(one for one in shared if not one.is_baseline).model_loader.load
 
 
 def _evidence(blessing: Artifact) -> Path:

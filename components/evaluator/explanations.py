@@ -1,7 +1,8 @@
 """Asks a model where in a picture it found its answer."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,13 +13,16 @@ from components.evaluator.thumbnails import Explainer
 _BATCH = 16
 
 
-def load_explainer(model: str) -> Explainer | None:
+def load_explainer(load: Callable[[], Any]) -> Explainer | None:
     """The signature `explain` of a SavedModel; None where it has none, or cannot be loaded.
 
     Networks without feature maps, as a SavedModel used for backbone, have none.
+
+    Args:
+        load: gives the loaded SavedModel.
     """
     try:
-        loaded = tf.saved_model.load(model)
+        loaded = load()
     except (OSError, tf.errors.OpError):  # nothing is decided by it
         logging.exception("No heat maps")
         return None
