@@ -22,6 +22,12 @@ from components.warm_up import write_requests
 _GRAPH_BYTES = 64 << 20
 
 
+def _served(name: str) -> Callable:
+    """Makes a signature of a function of string [batch]."""
+    spec = tf.TensorSpec([None], tf.string, name)
+    return tf.function(autograph=False, input_signature=[spec])
+
+
 class ServingModule(tf.Module):
     """Holds the Keras 3 network and the tf_keras Transform layer, which no Keras model can.
 
@@ -83,19 +89,19 @@ class ServingModule(tf.Module):
         }
         return self._layer(raw)[features.transformed_name(features.IMAGE)]
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
+    @_served(features.IMAGE_BYTES)
     def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_default`: encoded JPEG, PNG or GIF, string [batch]."""
         logits, _ = self._scorer.network(self._pixels(image_bytes))
         return self._answers(logits)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.EXAMPLES)])
+    @_served(features.EXAMPLES)
     def predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `from_examples`: serialized examples, string [batch], read for `image`."""
         spec = {features.IMAGE: self._spec[features.IMAGE]}
         return self.serve(tf.io.parse_example(examples, spec)[features.IMAGE])
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.EXAMPLES)])
+    @_served(features.EXAMPLES)
     def transform(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `transform_features`: serialized examples to `label_xf` int64 [batch]."""
         spec = {features.LABEL: self._spec[features.LABEL]}
@@ -110,7 +116,7 @@ class ServingModule(tf.Module):
         }
         if self._scorer.explainer.has_maps:
             # Made here: as a method it would be traced for networks without feature maps too.
-            @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.IMAGE_BYTES)])
+            @_served(features.IMAGE_BYTES)
             def explain(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
                 logits, maps = self._scorer.network(self._pixels(image_bytes))
                 return {

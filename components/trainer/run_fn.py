@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import tensorflow_transform as tft
 
 from components import features
 from components.served_versions import EVIDENCE
@@ -93,8 +92,7 @@ def _export(model: keras.Model, inputs: TrainingInputs, fn_args) -> Calibration:
     calibration = validation_rows.learn(validated, classes, inputs.settings.serving)
     evidence = os.path.join(fn_args.serving_model_dir.rpartition("/")[0], EVIDENCE)
     validation_rows.write_evidence(validated, calibration, classes, evidence)
-    graph = tft.TFTransformOutput(fn_args.transform_output)
-    export(scorer, graph, classes, fn_args.serving_model_dir, calibration)
+    export(scorer, inputs.graph, classes, fn_args.serving_model_dir, calibration)
     return calibration
 
 

@@ -32,6 +32,7 @@ class TrainingInputs:
         settings: of the Trainer.
         strategy: to build and train models under.
         precision: what convolutions multiply in, `float32` or `bf16`.
+        graph: the Transform graph.
         reader: makes batches of pixels.
         classes: names in the order of the vocabulary.
         labelled_files: example files of the train split, sorted.
@@ -42,6 +43,7 @@ class TrainingInputs:
     settings: TrainerSettings
     strategy: tf.distribute.Strategy
     precision: Precision
+    graph: tft.TFTransformOutput
     reader: ExampleReader
     classes: list[str]
     labelled_files: list[str]
@@ -90,6 +92,7 @@ def open_inputs(
         settings=settings,
         strategy=strategy,
         precision=devices.precision_of(settings.training),
+        graph=tft_output,
         reader=ExampleReader(tft_output, settings.training.batch_size),
         classes=[c.decode() for c in tft_output.vocabulary_by_name(features.LABEL_VOCABULARY)],
         labelled_files=labelled,

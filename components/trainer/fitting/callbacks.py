@@ -1,4 +1,4 @@
-"""Callbacks: progress, and an end at a loss that is not finite."""
+"""Callbacks: progress, TensorBoard, and an end at a loss that is not finite."""
 
 import math
 import time
@@ -38,6 +38,13 @@ class ReportProgress(keras.callbacks.Callback):
         progress.report_epoch(
             progress.Epoch(self._phase, epoch + 1, self.params["epochs"], figures)
         )
+
+
+class TensorBoardOfEpochs(keras.callbacks.TensorBoard):
+    """Spares the figures of every batch, which TensorBoard would make only to throw them away."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
 
 
 class _Pace:

@@ -13,7 +13,11 @@ import tensorflow as tf
 
 from components import progress
 from components.errors import UserError
-from components.trainer.fitting.callbacks import ReportProgress, StopWhenNotFinite
+from components.trainer.fitting.callbacks import (
+    ReportProgress,
+    StopWhenNotFinite,
+    TensorBoardOfEpochs,
+)
 from components.trainer.fitting.checkpoint import Checkpoint
 from components.trainer.fitting.head_solver import solve_head
 from components.trainer.fitting.losses import make_loss
@@ -140,7 +144,7 @@ def _fit(
         ReportProgress(name),
         StopWhenNotFinite(key),
         checkpoint,
-        keras.callbacks.TensorBoard(log_dir=log_dir, write_graph=False),
+        TensorBoardOfEpochs(log_dir=log_dir, write_graph=False),
     ]
     try:
         if not checkpoint.finished:

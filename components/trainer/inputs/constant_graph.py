@@ -26,7 +26,9 @@ def inference(network: keras.Model) -> Callable[[tf.Tensor], Any]:
     several devices, and those that would make too large a graph.
     """
     network = folding.folded(network)
-    run = tf.function(lambda pixels: network(pixels, training=False), reduce_retracing=True)
+    run = tf.function(
+        lambda pixels: network(pixels, training=False), autograph=False, reduce_retracing=True
+    )
     if not _takes_constants(network):
         return run
     (pixels,) = network.inputs
@@ -34,6 +36,8 @@ def inference(network: keras.Model) -> Callable[[tf.Tensor], Any]:
     traced = run.get_concrete_function(spec)
     constant = convert_variables_to_constants_v2(traced)
 
+    # Called by itself, the converted graph first prints its pixels into an error that it catches.
+    @tf.function(autograph=False, input_signature=[spec])
     def call(pixels: tf.Tensor) -> Any:
         return tf.nest.pack_sequence_as(
             traced.structured_outputs, tf.nest.flatten(constant(pixels))

@@ -27,6 +27,12 @@ class ExampleReader:
         self._layer = tft_output.transform_features_layer()
         self._spec = tft_output.raw_feature_spec()
         self._batch_size = batch_size
+        # One trace of the transform graph serves all datasets.
+        self._transform = tf.function(
+            self._transform_batch,
+            autograph=False,
+            input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int64)],
+        )
 
     def with_batch_size(self, batch_size: int) -> "ExampleReader":
         """The same reader with other batches; the transform graph is not loaded again."""
@@ -115,7 +121,9 @@ class ExampleReader:
             0
         ].numpy()
 
-    def _transform(self, serialized: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _transform_batch(
+        self, serialized: tf.Tensor, views: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         raw = tf.io.parse_example(serialized, self._spec)
         raw[features.VIEW] = views
         transformed = self._layer(raw)

@@ -96,7 +96,7 @@ def phase_inputs(
     network = model.get_layer("backbone").network
     tensors = _tensors_to_keep(model, phases) if views else {}
     sizes = {name: phase.batch_size for name, phase in phases.items()}
-    # Once per size: every pair of datasets traces the transform graph anew.
+    # Once per size: every model is traced anew.
     direct = {
         size: direct_input(tail_from(model, network.input, precision), reader, splits, size, seed)
         for size in {sizes[name] for name in phases if name not in tensors}

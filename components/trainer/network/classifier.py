@@ -38,6 +38,11 @@ class BackboneLayer(keras.layers.Layer):
     def call(self, pixels, training=False):
         return self.network(pixels, training=bool(training) and self.train_normalization)
 
+    def compute_output_spec(self, pixels, training=False):
+        """What the network was built to give: Keras would go through all its layers again."""
+        output = self.network.output
+        return keras.KerasTensor(output.shape, output.dtype)
+
 
 _POOLING = {
     "avg": keras.layers.GlobalAveragePooling2D,

@@ -32,12 +32,13 @@ class Scorer(tf.Module):
         self.explainer = explainer = Explainer(_folded(model))
         spec = tf.TensorSpec([None, self.image_size, self.image_size, 3])
 
-        @tf.function(input_signature=[spec])
+        @tf.function(autograph=False, input_signature=[spec])
         def network(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
             logits, maps = explainer.logits_and_features(pixels)
             return logits_per_class(logits), maps
 
-        self.network = network
+        # Traced here and now: saving a model traces every other function again.
+        self.network = network.get_concrete_function()
 
     def logits(self, pixels: tf.Tensor) -> tf.Tensor:
         """The logits alone."""

@@ -64,7 +64,9 @@ def label_pictures(
     if (kept := _read(counts_path, path)) is not None:
         return kept
     count = count_examples(files)
-    run = tf.function(lambda pixels: model(pixels, training=False), reduce_retracing=True)
+    run = tf.function(
+        lambda pixels: model(pixels, training=False), autograph=False, reduce_retracing=True
+    )
     answers = [np.zeros((0, len(classes)), np.float32)]
     done = 0
     for pixels, _ in reader.view_batches(files, count):

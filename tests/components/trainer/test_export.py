@@ -118,6 +118,12 @@ def test_bytes_that_are_no_picture_are_an_error_and_the_next_request_is_answered
     signatures["serving_default"](tf.constant([analyzed.pictures[0][0]]))
 
 
+def test_the_network_is_traced_before_the_export_alone(analyzed, network, tmp_path, monkeypatch):
+    scorer = Scorer(network)
+    monkeypatch.setattr(network, "call", lambda *_, **__: pytest.fail("traced again"))
+    export(scorer, tft.TFTransformOutput(analyzed.folder), CLASSES, str(tmp_path / "m"))
+
+
 def test_one_logit_becomes_two_probabilities(analyzed, tmp_path):
     pixels = keras.Input((32, 32, 3))
     model = keras.Model(pixels, keras.layers.Flatten()(pixels)[:, 1500:1501])

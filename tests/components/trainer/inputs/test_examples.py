@@ -41,6 +41,14 @@ def test_examples_are_counted(analyzed):
     assert count_examples([analyzed.file, analyzed.file]) == 2 * COUNT
 
 
+def test_one_trace_of_the_transform_graph_serves_all_datasets(analyzed):
+    reader = ExampleReader(tft.TFTransformOutput(analyzed.folder), BATCH)
+    files = [analyzed.file]
+    next(iter(reader.training_batches(files, COUNT, seed=0)))
+    next(iter(reader.with_batch_size(3).view_batches(files, COUNT)))
+    assert reader._transform.experimental_get_tracing_count() == 1
+
+
 def test_an_epoch_holds_every_picture_once(reader, analyzed):
     first, second = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 2)
     for epoch in (first, second):

@@ -6,6 +6,7 @@ import pytest
 
 from components.trainer.network import initial_weights
 from components.trainer.network.classifier import (
+    BackboneLayer,
     build_classifier,
     count_parameters,
     set_learning,
@@ -97,6 +98,15 @@ def test_two_classes_share_one_logit(classes, width):
 
 
 @pytest.mark.slow
+def test_a_backbone_knows_its_output_without_going_through_its_layers(small_backbone, monkeypatch):
+    network, pixels = initial_weights.pretrained_network(TINY), keras.Input((32, 32, 3))
+    with monkeypatch.context() as patched:
+        patched.setattr(network, "call", lambda *_, **__: pytest.fail("called"))
+        output = BackboneLayer(network)(pixels)
+    answer = keras.Model(pixels, output)(np.zeros((2, 32, 32, 3), np.float32))
+    assert (output.shape[1:], output.dtype) == (answer.shape[1:], "float32")
+
+
 def test_dropout_is_off_in_inference():
     model = build_classifier(TINY, HeadSettings(dropout=0.9), num_classes=3, steps=1)
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
