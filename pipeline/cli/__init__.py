@@ -39,10 +39,12 @@ def main() -> None:
     import os
     import sys
 
+    from components.garbage import collect_seldom
     from pipeline.processes import stop_on_signals
 
     # Before the first import of TensorFlow, which reads it once.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    collect_seldom()
     stop_on_signals()
     try:
         app()

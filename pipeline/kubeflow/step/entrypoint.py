@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.errors import Fault, fault_of
+from components.garbage import collect_seldom
 from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST
@@ -107,4 +108,5 @@ def leave_message(message: str, root: str) -> None:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     sys.exit(main())
