@@ -9,7 +9,6 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
-from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -71,7 +70,7 @@ def import_closure(*modules: str, root: Path = _ROOT) -> set[Path]:
         file = _file_of(name, root)
         if file:
             found.add(file)
-            names += _imports(file)
+            names += _imports(file.read_bytes())
             names.append(name.rpartition(".")[0])  # importing a module runs its packages first
     return found
 
@@ -85,14 +84,16 @@ def _file_of(module: str, root: Path) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _imports(file: Path) -> Iterator[str]:
+@functools.cache
+def _imports(source: bytes) -> list[str]:
     """Dotted names that a file imports; those of what it takes out of a module are among them."""
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 @functools.cache
