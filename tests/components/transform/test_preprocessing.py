@@ -8,6 +8,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from PIL import Image
 
+from components.transform import preprocessing
+
 
 @pytest.fixture(scope="module")
 def pixels_of(analyzed):
@@ -30,6 +32,13 @@ def plain(image):
     """What view 0 must be, written out a second time: decode, antialiased resize, to [-1, 1]."""
     decoded = np.asarray(Image.open(io.BytesIO(image)))
     return tf.image.resize(decoded, [32, 32], antialias=True).numpy() / 127.5 - 1.0
+
+
+def test_decoding_is_traced_once_however_often_the_graph_is_made():
+    for _ in range(3):
+        graph = tf.function(lambda image: preprocessing._decoder(48)(image), autograph=False)
+        graph.get_concrete_function(tf.TensorSpec([], tf.string))
+    assert preprocessing._decoder(48).experimental_get_tracing_count() == 1
 
 
 def test_view_0_is_the_plain_path(analyzed, pixels_of):
