@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tfx.components.evaluator import constants
 from tfx.components.util import tfxio_utils
@@ -103,6 +104,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         blessing.set_string_custom_property("test_split", test_split)
         _bless(blessing, not failed(decision.gates))
 
+    # Of TFMA's metrics, which run as they are written, AutoGraph would make others for seconds.
+    @tf.autograph.experimental.do_not_convert
     def _measure(
         self,
         examples: list[Artifact],
