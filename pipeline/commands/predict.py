@@ -19,8 +19,8 @@ from pipeline.console import make_console, redirect_output, say
 OutputFormat = Literal["table", "json", "csv"]
 
 _NO_HEAT_MAPS = (
-    "Note: the model has no signature `explain`, because its backbone gives no feature maps or an "
-    "earlier version of Graft made it: the sheet is without heat maps"
+    "Note: the model has no signature `explain`, because its backbone gives one vector per picture "
+    "or an earlier version of Graft made it: the sheet is without heat maps"
 )
 
 

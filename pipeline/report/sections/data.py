@@ -13,9 +13,9 @@ TITLE = "Data"
 NEEDS = ("data_summary", "quarantine")
 TEMPLATE = """
 <p>{{ total|figure }} pictures of {{ source }}. {% if copies %}{{ copies|figure }}
-{{ "is a copy" if copies == 1 else "are copies" }} of others ({{ identical|figure }} to the byte).
-Groups of copies in more than one class: {{ contradicting|figure }}; in more than one split:
-{{ leaking|figure }}.
+{{ "is a copy of another" if copies == 1 else "are copies of others" }}
+({{ identical|figure }} to the byte). Groups of copies in more than one class:
+{{ contradicting|figure }}; in more than one split: {{ leaking|figure }}.
 {% else %}None is a copy of another.{% endif %}</p>
 {% macro table(rows, label) %}
 <div class="scroll" tabindex="0" role="region" aria-label="{{ label }}">

@@ -13,7 +13,7 @@ NEEDS = ("predictions",)
 TEMPLATE = """
 <p>{% if explained %}Below a picture, what speaks for the answer glows (Grad-CAM).
 {% else %}This model tells nothing of where it looked: it has no signature <code>explain</code>,
-because its backbone gives no feature maps or an earlier release made it.{% endif %}</p>
+because its backbone gives one vector per picture or an earlier release made it.{% endif %}</p>
 <h3>Worst mistakes</h3>
 {% if worst %}{{ gallery(worst) }}{% else %}<p>No picture of the test split is wrong.</p>{% endif %}
 <h3>Least sure</h3>
