@@ -57,7 +57,7 @@ and Pearson 1934); precision the share of the answers that are right.</p>
 {%- if clusters %}. Groups that are mixed up, and how
 often:{% else %}.{% endif %}</p>
 {% if clusters %}<ul>{% for one in clusters %}
-<li>{{ one.classes|join(", ") }} ({{ one.mistakes|figure }} ×)</li>
+<li>{{ one.classes|join(", ") }} ({{ one.mistakes|figure }}&nbsp;×)</li>
 {% endfor %}</ul>{% endif %}
 <figure>{{ chart(matrix) }}</figure>
 <details><summary>Order of the classes</summary><p>{{ order|join(", ") }}</p></details>
@@ -103,7 +103,8 @@ def facts(files: RunFiles) -> dict[str, Any]:
             strict=True,
         )
     ]
-    tested = sorted((one for one in classes if one["pictures"]), key=lambda one: one["recall"])
+    tested = [one for one in classes if one["pictures"]]
+    tested.sort(key=lambda one: (one["recall"], -one["pictures"]))
     return {
         "pictures": pictures,
         "right": right,

@@ -97,7 +97,7 @@ def test_many_classes_have_a_picture_of_their_matrix_and_clusters(run):
     run.evaluation(names, [row] * 3)
     text = run.page()
     assert "Confusion matrix: share of each class" in text and "<b>class 0000</b> taken for" in text
-    assert "<li>class 0000, class 0001, class 0999 (3 ×)</li>" in text
+    assert "<li>class 0000, class 0001, class 0999 (3&nbsp;×)</li>" in text
     assert "All 1,000 classes" in text and "never predicted" in text
     assert len(text) < 5_000_000
 

@@ -91,6 +91,7 @@ def test_a_matrix_of_120_classes_is_a_picture_in_the_order_of_its_clusters(run):
     told = test_split.facts(run.files())
     assert told["confusion"] is None and len(told["matrix"]) == len(told["order"]) == 120
     assert told["clusters"] == [{"classes": ["class 000", "class 001", "class 119"], "mistakes": 3}]
+    assert [one["name"] for one in told["lowest"]] == ["class 000", "class 001"], "the tested ones"
 
 
 def test_slices_are_those_of_the_recipe_and_those_found(run):
