@@ -17,8 +17,8 @@ import components.pusher.push
 import components.trainer.run_fn  # noqa: F401
 import pipeline.commands.run
 import pipeline.local_runner  # noqa: F401
-from tests.chaos import chain, storage
-from tests.chaos.operations import OPERATIONS, break_pusher
+from tests.chaos import chain, storage, versions
+from tests.chaos.operations import OPERATIONS
 
 
 def main() -> int:
@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="keep what the last trial leaves here")
     arguments = parser.parse_args()
     if arguments.break_pusher:
-        break_pusher()
+        versions.break_pusher()
     chosen = [one for one in OPERATIONS if one.name in (arguments.only or names)]
     with tempfile.TemporaryDirectory(prefix="graft-chaos-") as scratch:
         folder = arguments.folder or Path(scratch)

@@ -7,7 +7,7 @@ import pytest
 from components import served_versions
 from components.bucket import Bucket, Current, StaleError
 from components.object_store import StoreError
-from tests.conftest import s3_keys
+from tests.fixtures.object_store import s3_keys
 
 boto3 = pytest.importorskip("boto3", reason="skipped: the extra `aws` is not installed")
 

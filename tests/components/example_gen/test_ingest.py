@@ -8,9 +8,7 @@ import shutil
 import types
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 from tfx.orchestration import data_types
 from tfx.types import standard_artifacts
 
@@ -302,111 +300,6 @@ def test_the_table_says_what_the_records_say(node, examples):
         for name in FACTS - {"format"}:
             assert row[name] == record[name]
         assert row["group"] == row["image_id"]
-
-
-@pytest.fixture
-def photos(fill, tmp_path):
-    """Two classes of thirty larger pictures, and in one of them four altered copies of one."""
-    root = fill(tmp_path / "photos", {"cats": 30, "dogs": 30})
-    for path in root.rglob("*.png"):
-        with Image.open(path) as image:
-            larger = image.resize((80, 60))
-        larger.save(path)
-    with Image.open(root / "cats/3.png") as image:
-        image.save(root / "cats/copy.jpg", quality=40)
-        image.resize((40, 32)).save(root / "cats/small.png")
-        image.transpose(Image.Transpose.ROTATE_90).save(root / "cats/turned.png")
-        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "cats/mirrored.png")
-    return root
-
-
-def test_copies_are_in_one_split(node, photos, tmp_path):
-    run = node.run(photos, tmp_path / "examples")
-    rows = node.table(run.uri)
-    names = ("3.png", "copy.jpg", "small.png", "turned.png", "mirrored.png")
-    copies = [rows[f"cats/{name}"] for name in names]
-    assert {row["group"] for row in copies} == {min(row["image_id"] for row in copies)}
-    assert len({row["split"] for row in copies}) == 1
-    assert len({row["group"] for row in rows.values()}) == 60
-    summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
-    assert summary.duplicates == Duplicates(copies=4, identical=0, contradicting=0, leaking=0)
-    assert figures.describe({"examples": [run]}).endswith("; 4 of them are copies")
-    # Asked not to, it looks at equal files alone.
-    run = node.run(photos, tmp_path / "examples", near_duplicates=False)
-    assert len({row["group"] for row in node.table(run.uri).values()}) == 64
-
-
-def test_the_same_picture_under_two_labels_stops_the_run(node, photos, tmp_path):
-    shutil.copy(photos / "cats/3.png", photos / "dogs/no dog.png")
-    with pytest.raises(
-        ValueError, match=r"1 picture\(s\) .*in another class, as cats/.* and dogs/no dog.png: rem"
-    ):
-        node.run(photos, tmp_path / "examples")
-    assert list(tmp_path.glob("examples/*")) == []
-    run = node.run(photos, tmp_path / "examples", contradicting_labels="keep")
-    assert "; 1 are in several classes" in figures.describe({"examples": [run]})
-    assert len(node.all_records(run.uri)) == 65
-
-
-def test_leakage_of_given_splits_is_told_and_not_moved(node, photos, tmp_path):
-    source = tmp_path / "given"
-    for split in ("train", "validation", "test"):
-        for label in ("cats", "dogs"):
-            (source / split / label).mkdir(parents=True)
-    for path in sorted(photos.rglob("*.*g")):
-        digit = path.stem[-1]
-        split = {"0": "validation", "1": "test", "y": "test"}.get(digit, "train")
-        shutil.copy(path, source / split / path.relative_to(photos))
-    run = node.run(source, tmp_path / "examples")
-    rows = node.table(run.uri)
-    assert all(path.startswith(row["split"]) for path, row in rows.items())
-    assert rows["test/cats/copy.jpg"]["group"] == rows["train/cats/3.png"]["group"]
-    summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
-    assert summary.duplicates.leaking == 1
-    assert "LEAKAGE: 1 lie in several splits" in figures.describe({"examples": [run]})
-
-
-def test_unlabelled_pictures_that_look_like_labelled_ones_are_left_out(node, photos, tmp_path):
-    unlabelled = tmp_path / "unlabelled"
-    unlabelled.mkdir()
-    (photos / "cats/turned.png").rename(unlabelled / "turned.png")
-    with Image.open(photos / "dogs/1.png") as image:
-        image.transpose(Image.Transpose.TRANSVERSE).save(unlabelled / "other.jpg", quality=95)
-    _write(unlabelled, {"own.png": (photos / "dogs/2.png").read_bytes()})
-    (photos / "dogs/2.png").unlink()
-    run = node.run(photos, tmp_path / "examples", unlabelled=unlabelled)
-    assert [record["path"] for record in node.records(run.uri, "unlabelled")] == [b"own.png"]
-    summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
-    assert summary.unlabelled == {"usable": 1, "copies": 2, "quarantined": 0}
-    assert node.table(run.uri)["own.png"]["split"] == "unlabelled"
-
-
-def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(node, photos, fill, tmp_path):
-    settings = {"split_ledger": str(tmp_path / "splits.parquet")}
-    first = node.run(photos, tmp_path / "first", **settings)
-    before = {row["image_id"]: row["split"] for row in node.table(first.uri).values()}
-    more = fill(tmp_path / "more", {"a": 0, "b": 0, "cats": 4})
-    for path in more.rglob("*.png"):
-        shutil.copy(path, photos / f"cats/new {path.name}")
-    second = node.run(photos, tmp_path / "second", **settings)
-    after = {row["image_id"]: row["split"] for row in node.table(second.uri).values()}
-    assert len(after) == len(before) + 4
-    assert before.items() <= after.items()
-    counts = Summary.from_json(Path(second.uri, "summary.json").read_text()).counts
-    for label, total in (("cats", 38), ("dogs", 30)):
-        for split, share in (("train", 0.8), ("validation", 0.1), ("test", 0.1)):
-            assert abs(counts[split][label] - share * total) <= 1
-    ledger = pq.read_table(tmp_path / "splits.parquet").to_pydict()
-    assert dict(zip(ledger["id"], ledger["split"], strict=True)) == after
-    third = node.run(photos, tmp_path / "third", **settings)
-    assert node.table(third.uri) == node.table(second.uri)
-
-
-def test_pictures_of_no_use_leave_the_ledger_as_it_was(node, photos, fill, tmp_path):
-    ledger = tmp_path / "splits.parquet"
-    with pytest.raises(ValueError, match="min_per_class"):
-        node.run(photos, tmp_path / "examples", split_ledger=str(ledger), min_per_class=50)
-    assert not ledger.exists()
 
 
 def test_digits(node, tmp_path):

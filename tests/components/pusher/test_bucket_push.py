@@ -16,7 +16,7 @@ from components.pusher import bucket_push, signing
 from components.pusher.executor import Executor as Pusher
 from components.pusher.push import StaleComparisonError
 from components.served_versions import ServedState
-from tests.conftest import s3_keys
+from tests.fixtures.object_store import s3_keys
 
 ADDRESS = "s3://models/fruit"
 NOTHING = ServedState("", 0)
