@@ -22,6 +22,7 @@ from components.evaluator.figures import describe
 from components.evaluator.thumbnails import THUMBNAILS_FILE
 from components.gates import GATES_FILE, read_gates
 from components.predictions import PREDICTIONS_FILE, read_predictions
+from pipeline.beam_config import BeamSettings
 
 pytestmark = pytest.mark.slow
 
@@ -63,9 +64,7 @@ def evaluate(tmp_path_factory, models, examples):
         }
         for name, artifact in outputs.items():
             artifact.uri = str(tmp_path_factory.mktemp(name))
-        context = BaseBeamExecutor.Context(
-            beam_pipeline_args=["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
-        )
+        context = BaseBeamExecutor.Context(beam_pipeline_args=BeamSettings().pipeline_args())
         Executor(context).Do(
             {name: [artifact] for name, artifact in inputs.items()},
             {name: [artifact] for name, artifact in outputs.items()},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+from pipeline.beam_config import BeamSettings
 
 
 def _smooth_image(seed: int, width: int = 40, height: int = 30) -> Image.Image:
@@ -62,7 +62,8 @@ class Node:
 
         examples = standard_artifacts.Examples()
         examples.uri = str(uri)
-        executor.Executor(executor.Executor.Context(beam_pipeline_args=IN_MEMORY)).Do(
+        context = executor.Executor.Context(beam_pipeline_args=BeamSettings().pipeline_args())
+        executor.Executor(context).Do(
             input_dict={},
             output_dict={"examples": [examples]},
             exec_properties={
