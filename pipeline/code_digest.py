@@ -100,19 +100,20 @@ def _imports(source: bytes) -> list[str]:
 def library_versions() -> dict[str, str]:
     """Installed versions of the libraries that Graft needs, and of those that they need."""
     versions: dict[str, str] = {}
-    names = [_DISTRIBUTION]
-    while names:
-        name = names.pop()
-        if name in versions:
+    wanted, seen = [(_DISTRIBUTION, _EXTRAS)], set()
+    while wanted:
+        name, extras = wanted.pop()
+        if (name, extras) in seen:
             continue
+        seen.add((name, extras))
         try:
             distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:  # for another system, or an extra
             continue
         versions[name] = distribution.version
         for requirement in map(Requirement, distribution.requires or ()):
-            extras = (*_EXTRAS, *requirement.extras)
             marker = requirement.marker
             if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
-                names.append(requirement.name.lower().replace("_", "-"))
+                needed = requirement.name.lower().replace("_", "-")
+                wanted.append((needed, ("", *sorted(requirement.extras))))
     return versions

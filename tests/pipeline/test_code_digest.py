@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import grimp
 import pytest
@@ -112,6 +113,21 @@ def test_another_version_of_a_library_changes_it(monkeypatch):
     newer = {**library_versions(), "pillow": "999"}
     monkeypatch.setattr(module, "library_versions", lambda: newer)
     assert code_digest(TRANSFORM) != before
+
+
+def test_what_an_extra_of_a_library_needs_is_one_too(monkeypatch):
+    needs = {
+        "graft-pipeline": ["one[more]"],
+        "one": ["two ; extra == 'more'", "three ; extra == 'other'"],
+        "two": [],
+        "three": [],
+    }
+    monkeypatch.setattr(
+        module.importlib.metadata,
+        "distribution",
+        lambda name: SimpleNamespace(version="1", requires=needs[name]),
+    )
+    assert library_versions.__wrapped__().keys() == {"graft-pipeline", "one", "two"}
 
 
 def test_the_libraries_are_those_that_a_run_needs_and_no_tools():

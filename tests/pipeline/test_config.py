@@ -270,3 +270,8 @@ def test_views_of_pictures_that_nothing_changes_are_one():
     assert Recipe(name="a", augmentation={"views": 4}).trainer.views == 1
     assert Recipe(name="a", augmentation={"views": 4, "zoom": 0.1}).trainer.views == 4
     assert Recipe(name="a", augmentation={"zoom": 0.1}).trainer.views is None
+
+
+def test_how_many_views_there_are_does_not_make_another_transform_graph():
+    two, four = (Recipe(name="a", augmentation={"views": n, "zoom": 0.1}) for n in (2, 4))
+    assert two.transform == four.transform and two.transform.augmentation.zoom == 0.1

@@ -6,6 +6,7 @@ v1); the client is the published one.
 
 import http.server
 import json
+import shutil
 import threading
 import urllib.parse
 from datetime import datetime, timezone
@@ -249,6 +250,15 @@ def test_a_run_notes_what_it_pushed(registry, destination):
         f"Registered at {registry.url} as {(destination / '3').as_uri()}"
     )
     assert registry.versions
+
+
+def test_a_run_notes_what_it_pushed_and_not_what_is_served_by_then(registry, destination):
+    shutil.copytree(destination / "3", destination / "4")
+    write_classes(destination / "4", ["cat", "fox"])
+    of_a_run(destination, registry)
+    (version,) = registry.versions.values()
+    assert version["name"] == "3"
+    assert "cat, dog" in version["customProperties"]["classes"].values()
 
 
 def test_a_recipe_without_registry_notes_nothing(destination):

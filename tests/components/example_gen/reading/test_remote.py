@@ -7,7 +7,7 @@ import pytest
 
 from components.errors import UserError
 from components.example_gen.config import DataSettings
-from components.example_gen.reading import sources
+from components.example_gen.reading import remote, sources
 
 
 @pytest.fixture
@@ -45,6 +45,12 @@ def test_it_is_downloaded_once_and_opens_again_by_its_location(archive, served, 
     (served[0] / "my pets.zip").unlink()
     assert _open(*archive, tmp_path) == source
     assert sources.open_source(source.location, tmp_path) == source
+
+
+def test_two_files_of_one_name_are_kept_apart():
+    url = "https://example.com/pets.zip"
+    one, other = remote.kept_at(url, "a" * 64), remote.kept_at(url, "b" * 64)
+    assert one != other and one.name == other.name == "pets.zip"
 
 
 def test_a_download_anew_gives_the_same_cache_key(archive, cache, tmp_path):

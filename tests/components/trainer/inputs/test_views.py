@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -22,3 +24,10 @@ def test_the_first_view_is_the_picture_and_the_others_are_augmented(analyzed, tm
         assert row.size == (96, 32)
         first = np.asarray(row, np.float32)[:, :32]
     assert np.abs(first - picture).mean() < 10
+
+
+def test_a_row_is_as_wide_as_its_views_together(tmp_path):
+    reader = SimpleNamespace(views=lambda record, views: np.zeros((3, 200, 200, 3), np.float32))
+    write_views(reader, b"", range(3), "tf", tmp_path)
+    with Image.open(tmp_path / "views.jpg") as row:
+        assert row.size == (3 * 128, 128)

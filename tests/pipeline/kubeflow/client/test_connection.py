@@ -85,6 +85,17 @@ def test_what_is_no_token_is_refused_and_not_repeated(kfp, submit, tmp_path, tex
     assert kfp.requests == []
 
 
+@pytest.mark.parametrize(
+    ("status", "is_busy"), [(429, True), (503, True), (400, False), (404, False)]
+)
+def test_a_server_that_is_only_busy_is_told_from_one_that_refuses(status, is_busy):
+    error = connection.kfp_server_api.ApiException(status=status, reason="reason")
+    error.body = '{"message": "said"}'
+    found = connection.Connection("http://localhost", None, None)._explain(error)
+    assert isinstance(found, connection.UnavailableError) == is_busy
+    assert str(found) == f"http://localhost answers {status}: said"
+
+
 # A host that is not there
 
 

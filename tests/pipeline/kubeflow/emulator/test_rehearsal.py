@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.kubeflow.emulator.order import shuffled
 from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
 from pipeline.kubeflow.package.documents import load_package
+from pipeline.kubeflow.package.retries import RetryPolicy
 from pipeline.run_result import RunError
 
 pytestmark = pytest.mark.slow  # each step is a process
@@ -181,3 +183,20 @@ def test_the_script_gets_what_a_driver_gives(rehearse):
     rehearsal, _ = rehearse(keep=True)
     (output,) = rehearsal.folder.glob("pods/*-Pusher/minio/**/output_metadata.json")
     assert json.loads(output.read_text())["artifacts"]["pushed_model"]
+
+
+def test_the_waits_that_a_rehearsal_passes_over_count_all_the_same(tmp_path):
+    """After 60 s a second wait, of 120 s, would end later than 150 s from the start."""
+    (tmp_path / "a.log").touch()
+    made, noticed = object.__new__(Rehearsal), []
+    made.folder = tmp_path
+
+    def fail(*_):
+        raise StepError("A ended with exit code 1", tmp_path / "a.log")
+
+    made._run_step = fail
+    policy = RetryPolicy(count=5, backoff_s=60, factor=2.0, longest_s=150)
+    step = SimpleNamespace(name="A", retries=5, retry_policy=policy)
+    with pytest.raises(StepError):
+        made._run_with_retries(1, step, {}, SimpleNamespace(noticed=noticed.append), keep=False)
+    assert len(noticed) == 1
