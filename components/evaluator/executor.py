@@ -2,7 +2,6 @@
 
 import logging
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from components.errors import UserError
 from components.evaluator import comparison, decisions, highlights, results, thumbnails
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.eval_config import make_eval_config
-from components.evaluator.explanations import load_explainer
+from components.evaluator.explanations import explainer_of
 from components.evaluator.extraction import answers_extractor
 from components.evaluator.paired import FairPlay
 from components.fingerprints import labels_fingerprint
@@ -72,7 +71,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             blessing.set_string_custom_property("baseline_note", note)
         splits = json_utils.loads(exec_properties[keys.EXAMPLE_SPLITS_KEY])
         with tempfile.TemporaryDirectory(prefix=".answers-", dir=evaluation) as folder:
-            load = self._measure(
+            loaded = self._measure(
                 input_dict[keys.EXAMPLES_KEY],
                 splits,
                 model,
@@ -97,7 +96,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _example_files(input_dict[keys.EXAMPLES_KEY], splits),
             set(ids[highlights.to_keep(predictions)]),
             explained,
-            load_explainer(load) if explained else None,
+            explainer_of(loaded) if explained else None,
         )
         write_gates(blessing.uri, decision.gates)
         test_split = labels_fingerprint(zip(ids, labels, strict=True))
@@ -115,11 +114,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         top_k: int,
         evaluation: str,
         answers: str,
-    ) -> Callable[[], Any]:
+    ) -> Any:
         """Has TFMA ask the models about each picture, and write metrics and answers.
 
         Returns:
-            What gives the candidate as TFMA has loaded it, or loads it where other processes asked.
+            The candidate, loaded.
         """
         eval_config = tfma.utils.update_eval_config_with_defaults(
             make_eval_config(top_k), has_baseline=bool(served)
@@ -132,6 +131,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
             for spec in eval_config.model_specs
         ]
+        # Whoever asks it in this process shares it for as long as it is held.
+        loaded = next(one for one in shared if not one.is_baseline).model_loader.load()
         shared_models = shared[0] if len(shared) == 1 else shared
         order = comparison.column_order(candidate, served) if served else None
         extractors = tfma.default_extractors(
@@ -158,7 +159,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     output_path=evaluation,
                 )
             )
-        return next(one for one in shared if not one.is_baseline).model_loader.load
+        return loaded
 
 
 def _evidence(blessing: Artifact) -> Path:

@@ -1,7 +1,6 @@
 """Asks a model where in a picture it found its answer."""
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,11 @@ from components.evaluator.thumbnails import Explainer
 _BATCH = 16
 
 
-def load_explainer(load: Callable[[], Any]) -> Explainer | None:
-    """The signature `explain` of a SavedModel; None where it has none, or cannot be loaded.
+def explainer_of(loaded: Any) -> Explainer | None:
+    """The signature `explain` of a loaded SavedModel; None where it has none.
 
     Networks without feature maps, as a SavedModel used for backbone, have none.
-
-    Args:
-        load: gives the loaded SavedModel.
     """
-    try:
-        loaded = load()
-    except (OSError, tf.errors.OpError):  # nothing is decided by it
-        logging.exception("No heat maps")
-        return None
     signature = loaded.signatures.get(features.EXPLAIN_SIGNATURE)
     if signature is None:
         return None

@@ -244,6 +244,18 @@ def test_a_better_model_is_blessed(evaluate):
     assert row.message.endswith("version 7 has no evidence of what it was trained on")
 
 
+def test_each_model_is_loaded_once_for_its_answers_and_heat_maps(evaluate, monkeypatch):
+    loaded, load = [], tf.compat.v1.saved_model.load_v2
+
+    def noting(path, **options):
+        loaded.append(Path(path).parent.name)
+        return load(path, **options)
+
+    monkeypatch.setattr(tf.compat.v1.saved_model, "load_v2", noting)
+    evaluate("dull", "good", EvaluationSettings())
+    assert loaded == ["dull", "good"]
+
+
 def test_auc_and_loss_are_those_of_scikit_learn(worse_run, models, examples):
     overall = results.read_metrics(worse_run[1].uri).overall
     records = tf.data.TFRecordDataset(str(next(examples.glob("Split-*/*"))), features.COMPRESSION)
