@@ -194,7 +194,7 @@ class RunFiles:
     def _file(self, node_id: str, key: str, name: str) -> Path:
         folder = self.run.artifacts.get((node_id, key))
         if folder is None:
-            raise UserError(f"the run did not get as far as {node_id}")
+            raise UserError(f"the run did not get to the end of {node_id}")
         if not folder.is_dir():
             raise UserError(f"what {node_id} left {self._gone}")
         path = folder / name

@@ -66,7 +66,7 @@ def test_a_failed_run_shows_how_far_it_got(run):
     text = run.page()
     assert "The run did not get to its end: Trainer (failed)." in text
     assert "<b>Trainer</b>: the loss is nan &lt;img" in text
-    assert "the run did not get as far as Evaluator" in left_out(text)
+    assert "the run did not get to the end of Evaluator" in left_out(text)
     assert "No gate was asked" in text and "Served now</dt><dd>nothing" in text
     assert "versions rollback" not in text
     assert "3 are copies of others" in " ".join(text.split())
