@@ -1,6 +1,7 @@
 """Sheets of pictures with captions, looked at pixel by pixel."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -55,6 +56,17 @@ def test_more_captions_make_a_sheet_higher_and_long_ones_none_wider():
 def test_any_text_can_be_drawn(text):
     sheet = contact_sheet.draw(text, [Section(text, tiles(2, text))], columns=2)
     assert has(sheet, RED).any()
+
+
+def test_a_caption_that_is_too_wide_keeps_its_end():
+    """Of a path that says the most."""
+    written = []
+    pen = SimpleNamespace(
+        textlength=lambda shown, font: len(shown),
+        text=lambda at, shown, *_: written.append(shown),
+    )
+    contact_sheet._write(pen, (0, 0), "cats/many/pictures/0001.jpg", 11, 12)
+    assert written == ["ca…/0001.jpg"]
 
 
 def test_a_marked_picture_has_a_frame():

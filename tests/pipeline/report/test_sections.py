@@ -1,5 +1,7 @@
 """What single sections tell."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +11,15 @@ from components.gates import Gate, write_gates
 from pipeline.config import load_recipe
 from pipeline.report.confusion import clusters
 from pipeline.report.run_files import RunFiles
-from pipeline.report.sections import abstention, data, slices, test_split, time, training
+from pipeline.report.sections import (
+    abstention,
+    comparison,
+    data,
+    slices,
+    test_split,
+    time,
+    training,
+)
 from pipeline.run_history import NodeRecord
 
 
@@ -92,6 +102,20 @@ def test_a_matrix_of_120_classes_is_a_picture_in_the_order_of_its_clusters(run):
     assert told["confusion"] is None and len(told["matrix"]) == len(told["order"]) == 120
     assert told["clusters"] == [{"classes": ["class 000", "class 001", "class 119"], "mistakes": 3}]
     assert [one["name"] for one in told["lowest"]] == ["class 000", "class 001"], "the tested ones"
+
+
+def test_however_many_got_worse_some_that_got_better_are_shown():
+    kinds = ["worse"] * 30 + ["better"] * 2
+    names = ("image_id", "path", "label", "candidate", "served")
+    changes = [{"change": kind, **dict.fromkeys(names, "x")} for kind in kinds]
+    scores = np.eye(2)[[int(kind == "worse") for kind in kinds]]
+    predictions = SimpleNamespace(
+        labels=np.zeros(32, int), candidate=scores, served=scores[:, ::-1]
+    )
+    files = SimpleNamespace(changes=changes, predictions=predictions, thumbnails={}, heat_maps={})
+    told = comparison.facts(files)
+    assert (told["worse"], told["better"], len(told["got_better"])) == (30, 2, 2)
+    assert 0 < len(told["got_worse"]) < 30
 
 
 def test_slices_are_those_of_the_recipe_and_those_found(run):
