@@ -11,10 +11,10 @@ from pipeline.run_result import RunError
 NODE = "ImageExampleGen"
 
 
-@pytest.fixture
-def ingest(recipe, new_recorder, tmp_path):
+@pytest.fixture(scope="module")
+def ingest(recipe, new_recorder, tmp_path_factory):
     """Reads the pictures into a workspace of its own: whether it ran, its folder, the notices."""
-    recipe = recipe.replaced(workspace=str(tmp_path / "runs"))
+    recipe = recipe.replaced(workspace=str(tmp_path_factory.mktemp("damage")))
 
     def ingest():
         heard = new_recorder()
@@ -50,10 +50,11 @@ def test_a_damaged_artifact_is_made_again_and_the_new_one_is_taken_from_then_on(
 )
 def test_a_damaged_database_is_set_aside_and_every_node_runs_again(ingest, spoil):
     ingest()
+    before = set(ingest.folder.glob("damaged/*"))
     spoil(ingest.folder / "metadata.sqlite")
     ran, uri, (notice,) = ingest()
     assert ran and "every node runs again" in notice
-    (aside,) = (ingest.folder / "damaged").iterdir()
+    (aside,) = set(ingest.folder.glob("damaged/*")) - before
     assert (aside / "metadata.sqlite").exists() and (aside / "artifacts" / NODE).is_dir()
     assert ingest() == (False, uri, [])
 

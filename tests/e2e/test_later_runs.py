@@ -111,13 +111,15 @@ def test_a_version_that_was_removed_is_served_again(recipe, run, second, destina
 
 
 @pytest.fixture(scope="module")
-def worse(recipe):
+def worse(recipe, tiny_network):
     """The recipe with a training that cannot learn anything, on a fresh view in every epoch."""
+    backbone = recipe.backbone.model_copy(update={"weights": "imagenet"})  # not looked at
     phase = recipe.training.frozen.model_copy(update={"epochs": 1, "learning_rate": 1e-9})
     unfrozen = recipe.training.unfrozen.model_copy(update={"epochs": 0})
     training = recipe.training.model_copy(update={"frozen": phase, "unfrozen": unfrozen})
     augmentation = recipe.augmentation.model_copy(update={"views": None})
-    return recipe.model_copy(update={"training": training, "augmentation": augmentation})
+    changed = {"backbone": backbone, "training": training, "augmentation": augmentation}
+    return recipe.model_copy(update=changed)
 
 
 def test_a_worse_model_is_not_pushed(worse, run, second):

@@ -250,7 +250,7 @@ TEXTS = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=datetime.timedelta(seconds=2))
+@settings(max_examples=150, deadline=datetime.timedelta(seconds=2))
 @given(text=TEXTS)
 @example(text="name: x\nbackbone: {name: []}")
 def test_any_text_is_a_recipe_or_gets_a_short_list_of_mistakes(text):

@@ -71,21 +71,22 @@ def test_every_file_that_a_run_reads_changes_one_of_its_fingerprints(
         "backbone": {"weights": str(weights)},
     }
 
-    def change(path, key):
-        before = fingerprints(**settings)
-        assert fingerprints(**settings) == before, "nothing has changed"
+    before = fingerprints(**settings)
+    assert fingerprints(**settings) == before, "nothing has changed"
+    for path, key in (
+        (next(pictures.glob("bar/*")), "input_fingerprint"),
+        (more / "a.jpg", "input_fingerprint"),
+        (teacher / "saved_model.pb", "teacher_fingerprint"),
+        (weights, "weights_fingerprint"),
+        (served / "saved_model.pb", "served_fingerprint"),
+    ):
         # A second time the same, a file of protobuf still is one.
         path.write_bytes(path.read_bytes() * 2)
         after = fingerprints(**settings)
         changed = [name for name in before if before[name] != after[name]]
         noted = [] if key == "served_fingerprint" else ["provenance"]
         assert sorted(changed) == sorted([key, *noted]), path
-
-    change(next(pictures.glob("bar/*")), "input_fingerprint")
-    change(more / "a.jpg", "input_fingerprint")
-    change(teacher / "saved_model.pb", "teacher_fingerprint")
-    change(weights, "weights_fingerprint")
-    change(served / "saved_model.pb", "served_fingerprint")
+        before = after
 
 
 def test_a_destination_that_cannot_be_written_is_told_before_anything_runs(fingerprints, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.fitting.phases import run_phases
+from components.trainer.inputs import constant_graph
 from components.trainer.inputs.phase_inputs import Splits, phase_inputs
 from components.trainer.network import keras_applications
 from components.trainer.network.classifier import build_classifier
@@ -82,6 +83,11 @@ def quick():
     tf.config.run_functions_eagerly(True)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(keras_applications, "build", build)
+        monkeypatch.setattr(
+            constant_graph,
+            "inference",
+            lambda network: functools.partial(network, training=False),
+        )
         yield
     tf.config.run_functions_eagerly(False)
 

@@ -45,7 +45,7 @@ SETTINGS = TrainerSettings(
     training=TrainingSettings(
         batch_size=16,
         frozen=PhaseSettings(epochs=3, learning_rate=0.02),
-        unfrozen=UnfrozenPhaseSettings(epochs=3, learning_rate=1e-4, fine_tune_at=1),
+        unfrozen=UnfrozenPhaseSettings(epochs=3, learning_rate=1e-4, fine_tune_at=2),
     ),
     views=2,
 )
@@ -94,73 +94,58 @@ def test_the_export_takes_no_more_disk_than_was_asked_for(whole):
 
 @pytest.fixture
 def killed(forked, tiny_network, tmp_path):
-    """`killed(code, fn_args, *words)` runs code that kills its own process."""
+    """`killed(fn_args, where)` trains in a process that kills itself; gives the tasks it told."""
 
-    def killed(code: str, fn_args: dict, *words: str) -> None:
-        call = ["-c", code, json.dumps(fn_args), str(tiny_network), *words]
+    def killed(fn_args: dict, where: str) -> list[str]:
+        call = ["-c", KILLED, json.dumps(fn_args), str(tiny_network), where]
         ended = forked.run(call, tmp_path)
         assert ended.returncode == -signal.SIGKILL, ended.stderr[-2000:]
+        return ended.stdout.splitlines()
 
     return killed
 
 
-KILLED_AT = """
+KILLED = """
 import json, os, runpy, signal, sys, types
+import tensorflow as tf
 from components import progress
 from components.trainer.run_fn import run_fn
 
+def end():
+    os.kill(os.getpid(), signal.SIGKILL)
+
 def kill_at(step):
+    print(step.task, flush=True)
     # The second batch of an epoch: the epoch before it has been saved.
     if step.task.startswith(sys.argv[3]) and step.done == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-runpy.run_path(sys.argv[2])["install"]()
-with progress.watched_by(kill_at):
-    run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
-"""
-
-
-@pytest.mark.parametrize("task", ["frozen, epoch 3", "unfrozen, epoch 2"])
-def test_a_killed_training_goes_on_in_the_phase_and_epoch_where_it_was(
-    task, whole, analyzed, killed, tmp_path
-):
-    fn_args = arguments(analyzed, tmp_path)
-    killed(KILLED_AT, fn_args, task)
-    (state,) = tmp_path.glob(".state-*")
-    assert not (tmp_path / "model" / "saved_model.pb").exists()
-    tasks = []
-    with progress.watched_by(lambda step: tasks.append(step.task)):
-        run_fn(SimpleNamespace(**fn_args))
-    assert tasks[0].startswith(task), "no encoding and no epoch is done twice"
-    assert not (state / "activations").exists()
-    for ours, theirs in zip(phases(tmp_path), phases(whole), strict=True):
-        for name, values in theirs.history.items():
-            assert ours.history[name] == values, name
-
-
-KILLED_IN_EXPORT = """
-import json, os, runpy, signal, sys, types
-import tensorflow as tf
-from components.trainer.run_fn import run_fn
+        end()
 
 def half(module, path, **_):
     os.makedirs(os.path.join(path, "variables"))
     with open(os.path.join(path, "variables", "variables.data-00000-of-00001"), "wb") as file:
         file.write(b"half")
         file.flush()
-        os.kill(os.getpid(), signal.SIGKILL)
+        end()
 
 tf.saved_model.save = half
 runpy.run_path(sys.argv[2])["install"]()
-run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
+with progress.watched_by(kill_at):
+    run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
 """
 
 
-def test_a_kill_or_a_full_disk_while_exporting_costs_no_epoch(
+def test_kills_in_each_phase_and_in_the_export_and_a_full_disk_cost_no_epoch(
     whole, analyzed, killed, tmp_path, monkeypatch
 ):
     fn_args = arguments(analyzed, tmp_path)
-    killed(KILLED_IN_EXPORT, fn_args)
+    killed(fn_args, "frozen, epoch 3")
+    (state,) = tmp_path.glob(".state-*")
+    tasks = killed(fn_args, "unfrozen, epoch 2")
+    assert tasks[0].startswith("frozen, epoch 3"), "no encoding and no epoch is done twice"
+    assert not (tmp_path / "model" / "saved_model.pb").exists()
+
+    tasks = killed(fn_args, "never")
+    assert tasks[0].startswith("unfrozen, epoch 2"), "no encoding and no epoch is done twice"
     assert (tmp_path / "model" / "variables").exists(), "it was killed while exporting"
     assert not (tmp_path / "model" / "saved_model.pb").exists()
 
@@ -177,6 +162,7 @@ def test_a_kill_or_a_full_disk_while_exporting_costs_no_epoch(
             (tmp_path / name).mkdir()
         run_fn(SimpleNamespace(**fn_args))
     assert set(tasks) == {"validating"}, "no encoding and no epoch is done twice"
+    assert not (state / "activations").exists()
     report = TrainingReport.read(tmp_path / "run2")
     assert [p.history for p in report.phases] == [p.history for p in phases(whole)]
     variables = "variables/variables.data-00000-of-00001"
@@ -219,7 +205,15 @@ def taught(teacher: Path, **changes) -> TrainerSettings:
     return TAUGHT.model_copy(update={"distillation": distillation, **changes})
 
 
-def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(whole, analyzed, killed, tmp_path):
+@pytest.fixture
+def not_exported(monkeypatch):
+    """What was trained is not saved: that takes as long as a phase."""
+    monkeypatch.setattr(entry_point, "_export", lambda *_: None)
+
+
+def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(
+    whole, analyzed, killed, not_exported, tmp_path
+):
     settings = taught(whole / "model")
     fn_args = arguments(analyzed, tmp_path / "undisturbed", settings)
     run_fn(SimpleNamespace(**fn_args))
@@ -227,7 +221,7 @@ def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(whole, analyzed,
     assert [phase.name for phase in undisturbed] == ["head", "top", "deeper"]
 
     fn_args = arguments(analyzed, tmp_path / "killed", settings)
-    killed(KILLED_AT, fn_args, "deeper, epoch 2")
+    killed(fn_args, "deeper, epoch 2")
     tasks = []
     with progress.watched_by(lambda step: tasks.append(step.task)):
         run_fn(SimpleNamespace(**fn_args))
@@ -238,9 +232,8 @@ def test_three_phases_and_a_teacher_survive_a_kill_in_the_third(whole, analyzed,
 
 @pytest.mark.parametrize("views", [2, None])
 def test_a_teacher_changes_the_training_loss_and_not_how_validation_is_judged(
-    views, whole, analyzed, tmp_path, monkeypatch
+    views, whole, analyzed, not_exported, tmp_path
 ):
-    monkeypatch.setattr(entry_point, "export", lambda *_: None)
     still = TrainingSettings(
         batch_size=16,
         phases=[{"name": "head", "epochs": 1, "optimizer": "sgd", "learning_rate": 1e-9}],
@@ -277,7 +270,9 @@ def with_unlabelled(analyzed, folder: Path, threshold: float) -> dict:
     return fn_args
 
 
-def test_pseudo_labels_are_a_second_training_and_the_better_one_is_kept(whole, analyzed, tmp_path):
+def test_pseudo_labels_are_a_second_training_and_the_better_one_is_kept(
+    whole, analyzed, not_exported, tmp_path
+):
     run_fn(SimpleNamespace(**with_unlabelled(analyzed, tmp_path, threshold=0.35)))
     report = TrainingReport.read(tmp_path / "run")
     again = ["frozen with pseudo-labels", "unfrozen with pseudo-labels"]
@@ -328,7 +323,7 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
 
 
 def test_without_a_sure_answer_the_model_stays_as_the_labels_made_it(
-    whole, analyzed, tmp_path, caplog
+    whole, analyzed, not_exported, tmp_path, caplog
 ):
     run_fn(SimpleNamespace(**with_unlabelled(analyzed, tmp_path, threshold=0.9999999)))
     assert [p.history for p in phases(tmp_path)] == [p.history for p in phases(whole)]

@@ -15,8 +15,8 @@ from components.trainer.training_setup import open_inputs, set_up_training
 COUNTS = {"bar": 9, "disc": 3, "frame": 5}
 
 
-def settings(**training):
-    backbone = {"alpha": 0.35, "image_size": 32, "weights": "glyphs"}
+def settings(weights="glyphs", **training):
+    backbone = {"alpha": 0.35, "image_size": 32, "weights": weights}
     return TrainerSettings(backbone=backbone, training={"batch_size": 4, **training})
 
 
@@ -99,11 +99,11 @@ def test_a_weight_for_a_class_that_is_not_there_stops_before_the_network(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 3])
-def test_the_seed_fixes_the_initial_weights(seed, uneven, analyzed, tmp_path):
+def test_the_seed_fixes_the_initial_weights(seed, uneven, analyzed, tiny_network, tmp_path):
     kernels = []
     for _ in range(2):
         tf.random.uniform([])  # what was drawn before does not matter
-        chosen = settings().model_copy(update={"seed": seed})
+        chosen = settings(weights="imagenet").model_copy(update={"seed": seed})
         inputs = open_inputs(chosen, analyzed.folder, uneven.train)
         model = set_up_training(inputs, inputs.labelled_files, tmp_path).model
         kernels.append(np.asarray(model.get_layer("logits").kernel))

@@ -88,7 +88,7 @@ changes = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(which=st.integers(0, 11), changes=changes)
 def test_damaged_files_are_pictures_to_both_or_to_neither(files, which, changes):
     data = files[which]

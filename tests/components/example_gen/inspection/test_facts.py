@@ -56,7 +56,7 @@ def test_colourfulness_of_pure_colours():
     assert _facts(pixels).colourfulness == pytest.approx(255 + 0.3 * 127.5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     arrays.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(3))),
 )

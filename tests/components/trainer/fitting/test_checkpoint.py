@@ -18,7 +18,8 @@ def make_model():
     layers = [keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((4,)), *layers])
     accuracy = keras.metrics.BinaryAccuracy("accuracy")
-    model.compile(keras.optimizers.Adam(0.05), "mse", metrics=[accuracy], jit_compile=False)
+    # Eagerly: eight steps do not pay for a graph.
+    model.compile(keras.optimizers.Adam(0.05), "mse", metrics=[accuracy], run_eagerly=True)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -56,21 +57,44 @@ def train(path, epochs=8, patience=0, kill_after=None):
     return model, checkpoint
 
 
-@pytest.mark.slow
-def test_the_resumed_curve_is_the_uninterrupted_one_to_the_bit(tmp_path):
-    whole_model, whole = train(tmp_path / "whole.npz")
+@pytest.fixture(scope="module")
+def whole_state(tmp_path_factory):
+    return tmp_path_factory.mktemp("whole") / "state.npz"
+
+
+@pytest.fixture(scope="module")
+def whole(whole_state):
+    """Model and checkpoint of a training that nothing disturbed."""
+    return train(whole_state)
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory) -> bytes:
+    """The state of a training that was killed after three epochs."""
+    path = tmp_path_factory.mktemp("killed") / "state.npz"
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "killed.npz", kill_after=3)
-    model, resumed = train(tmp_path / "killed.npz")
-    assert resumed.history == whole.history and len(whole.history["loss"]) == 8
-    assert resumed.best_epoch == whole.best_epoch
-    for one, other in zip(whole_model.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+        train(path, kill_after=3)
+    return path.read_bytes()
+
+
+def assert_equal(one, other):
+    """Two trainings: their models and checkpoints."""
+    assert one[1].history == other[1].history
+    for weights in zip(one[0].get_weights(), other[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(*weights)
 
 
 @pytest.mark.slow
-def test_the_phase_ends_with_its_best_weights(tmp_path):
-    model, checkpoint = train(tmp_path / "state.npz")
+def test_the_resumed_curve_is_the_uninterrupted_one_to_the_bit(whole, killed, tmp_path):
+    (tmp_path / "killed.npz").write_bytes(killed)
+    resumed = train(tmp_path / "killed.npz")
+    assert_equal(resumed, whole)
+    assert len(whole[1].history["loss"]) == 8 and resumed[1].best_epoch == whole[1].best_epoch
+
+
+@pytest.mark.slow
+def test_the_phase_ends_with_its_best_weights(whole):
+    model, checkpoint = whole
     epochs = list(zip(*(checkpoint.history[k] for k in ("val_accuracy", "val_loss")), strict=True))
     accuracy, loss = epochs[checkpoint.best_epoch]
     assert accuracy == max(checkpoint.history["val_accuracy"])
@@ -79,14 +103,11 @@ def test_the_phase_ends_with_its_best_weights(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_finished_phase_is_not_trained_again(tmp_path):
-    path = tmp_path / "state.npz"
-    first, _ = train(path)
-    before = path.stat().st_mtime_ns
-    second, checkpoint = train(path)
-    assert path.stat().st_mtime_ns == before and checkpoint.finished
-    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+def test_a_finished_phase_is_not_trained_again(whole, whole_state):
+    before = whole_state.stat().st_mtime_ns
+    again = train(whole_state)
+    assert whole_state.stat().st_mtime_ns == before and again[1].finished
+    assert_equal(again, whole)
 
 
 def test_patience_counts_epochs_since_the_best_across_a_restart(tmp_path):
@@ -100,11 +121,9 @@ def test_patience_counts_epochs_since_the_best_across_a_restart(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
+def test_a_kill_while_saving_leaves_the_state_before(killed, tmp_path, monkeypatch):
     path = tmp_path / "state.npz"
-    with pytest.raises(KeyboardInterrupt):
-        train(path, kill_after=2)
-    before = path.read_bytes()
+    path.write_bytes(killed)
 
     def half(file, **arrays):
         file.write(b"half")
@@ -113,7 +132,7 @@ def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "savez", half)
     with pytest.raises(KeyboardInterrupt):
         train(path)
-    assert path.read_bytes() == before
+    assert path.read_bytes() == killed
 
 
 def cut_off(content):
@@ -128,23 +147,17 @@ def changed(content):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [cut_off, changed, lambda content: b"", lambda content: b"junk"])
-def test_a_damaged_file_is_named_and_the_phase_begins_anew(damage, tmp_path, caplog):
+def test_a_damaged_file_is_named_and_the_phase_begins_anew(damage, whole, killed, tmp_path, caplog):
     path = tmp_path / "state.npz"
-    whole_model, whole = train(tmp_path / "whole.npz")
-    with pytest.raises(KeyboardInterrupt):
-        train(path, kill_after=3)
-    path.write_bytes(damage(path.read_bytes()))
-    model, checkpoint = train(path)
+    path.write_bytes(damage(killed))
+    again = train(path)
     assert f"{path} is damaged" in caplog.text
-    assert checkpoint.history == whole.history
-    for one, other in zip(whole_model.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_equal(again, whole)
 
 
-def test_the_state_of_another_network_leaves_the_model_as_it_is(tmp_path, caplog):
+def test_the_state_of_another_network_leaves_the_model_as_it_is(killed, tmp_path, caplog):
     path = tmp_path / "state.npz"
-    with pytest.raises(KeyboardInterrupt):
-        train(path, kill_after=2)
+    path.write_bytes(killed)
     with np.load(path) as state:
         arrays = dict(state)
     arrays["best-2"] = np.zeros((9, 9), np.float32)

@@ -35,9 +35,21 @@ def bars(seed=0, count=COUNT, batch=BATCH):
     return tf.data.Dataset.from_tensor_slices((pixels, labels.astype(np.int64))).batch(batch)
 
 
-def train(tmp_path, frozen, unfrozen, training=None):
+def mobilenet():
     backbone = BackboneSettings(alpha=0.35, image_size=32, weights="glyphs")
-    model = build_classifier(backbone, HeadSettings(dropout=0.0), num_classes=3, steps=1)
+    return build_classifier(backbone, HeadSettings(dropout=0.0), num_classes=3, steps=1)
+
+
+def small():
+    """A network that is built at once, for what does not depend on what it learns."""
+    pixels = keras.Input((32, 32, 3))
+    network = keras.Model(pixels, keras.layers.Conv2D(4, 16, strides=16)(pixels))
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.GlobalAveragePooling2D()(BackboneLayer(network, name="backbone")(inputs))
+    return keras.Model(inputs, keras.layers.Dense(3)(x))
+
+
+def train(model, tmp_path, frozen, unfrozen, training=None):
     settings = TrainingSettings(batch_size=BATCH, frozen=frozen, unfrozen=unfrozen)
     batches = (training or bars()).repeat()
     phase_input = PhaseInput(model, lambda first: batches, bars(1))
@@ -52,6 +64,7 @@ def ruined(tmp_path_factory):
     steps = []
     with progress.watched_by(steps.append):
         model, results, kept = train(
+            mobilenet(),
             tmp_path_factory.mktemp("ruined"),
             PhaseSettings(epochs=5, learning_rate=0.01),
             UnfrozenPhaseSettings(
@@ -94,14 +107,14 @@ def test_every_batch_of_every_epoch_is_reported(ruined):
 def test_a_loss_that_is_no_number_names_the_rate_to_lower(tmp_path):
     broken = bars().map(lambda x, y: (x * float("nan"), y))
     with pytest.raises(ValueError, match=r"training\.frozen: the loss is nan .*learning_rate"):
-        train(tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0), broken)
+        train(small(), tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0), broken)
 
 
 def test_a_phase_of_no_epochs_is_left_out_and_patience_ends_one_early(tmp_path):
     frozen = PhaseSettings(
         epochs=30, optimizer="sgd", learning_rate=1e-9, early_stopping={"patience": 1}
     )
-    _, (only,), kept = train(tmp_path, frozen, UnfrozenPhaseSettings(epochs=0))
+    _, (only,), kept = train(small(), tmp_path, frozen, UnfrozenPhaseSettings(epochs=0))
     assert kept is only and only.name == "frozen"
     assert len(only.history["loss"]) < 30
     assert list(tmp_path.joinpath("frozen").rglob("events*")), "TensorBoard has its log"
@@ -192,7 +205,7 @@ def test_a_batch_too_large_for_the_device_names_one_to_try(tmp_path, monkeypatch
 
     monkeypatch.setattr(keras.Model, "fit", out_of_memory)
     with pytest.raises(ValueError, match=r"training\.frozen\.batch_size: 16 .* try 8"):
-        train(tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0))
+        train(small(), tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0))
 
 
 def test_of_equal_phases_the_later_is_kept(tmp_path, monkeypatch):

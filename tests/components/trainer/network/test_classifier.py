@@ -31,7 +31,8 @@ def pixels_and_labels(count=24):
 def fit_briefly(model, inputs=None):
     pixels, labels = pixels_and_labels()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.01), loss, jit_compile=False)
+    # Eagerly: three steps do not pay for a graph.
+    model.compile(keras.optimizers.SGD(0.01), loss, run_eagerly=True)
     model.fit(pixels if inputs is None else inputs, labels, batch_size=8, verbose=0)
 
 

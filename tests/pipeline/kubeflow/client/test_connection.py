@@ -115,6 +115,7 @@ def test_a_name_that_nobody_has(submit):
         submit(host="http://kfp.invalid")
 
 
+@pytest.mark.slow
 def test_a_host_that_takes_calls_and_says_nothing(kfp, submit, monkeypatch):
     monkeypatch.setattr(connection, "_TIMEOUT", connection.urllib3.Timeout(connect=1, read=1))
     kfp.hang = {"GET": 5}

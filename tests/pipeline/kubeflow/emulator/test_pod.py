@@ -125,6 +125,7 @@ def test_the_exit_code_and_the_termination_message_are_told(run, pod):
     assert (code, pod.message, log) == (3, "too bad", "out\nerr\n")
 
 
+@pytest.mark.slow
 def test_a_step_ends_at_its_deadline_with_its_children(run):
     code, log = run(
         "import subprocess, sys, time\n"
