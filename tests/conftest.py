@@ -31,8 +31,18 @@ pytest_plugins = [
 
 SHAPES = ("bar", "disc", "frame")
 
-# Folders with the tests that take longest.
-LONGEST = ("tests/e2e", "tests/components/trainer", "tests/pipeline/kubeflow")
+# Folders and files with the tests that take longest.
+LONGEST = (
+    "tests/e2e/",
+    "tests/components/trainer/",
+    "tests/chaos/",
+    "tests/pipeline/kubeflow/",
+    "tests/pipeline/test_beam_workers.py",
+    "tests/components/example_gen/test_ingest",
+    "tests/pipeline/test_dask.py",
+    "tests/components/evaluator/test_evaluator.py",
+    "tests/kubeflow/test_manifests.py",
+)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -43,7 +53,7 @@ def pytest_collection_modifyitems(config, items):
 
     def turn(item) -> int:
         file = item.path.relative_to(config.rootpath).as_posix()
-        starts = [file.startswith(f"{folder}/") for folder in LONGEST]
+        starts = [file.startswith(start) for start in LONGEST]
         return starts.index(True) if any(starts) else len(LONGEST)
 
     items.sort(key=turn)
