@@ -145,6 +145,7 @@ class _Variable:
 class _Optimizer:
     def __init__(self):
         self.variables = [_Variable(np.zeros(1, np.int64))]
+        self.learning_rate = 0.1
 
 
 def _train(folder: Path) -> None:

@@ -15,7 +15,9 @@ def trials(forked) -> Callable[..., tuple[int, list[str]]]:
     """Exit code and lines of `python -m tests.chaos`."""
 
     def trials(*arguments: str) -> tuple[int, list[str]]:
-        ended = forked.run(["-m", "tests.chaos", *arguments], REPOSITORY)
+        program = "from tests.chaos.__main__ import main; raise SystemExit(main())"
+        ended = forked.run(["-c", program, *arguments], REPOSITORY)
+        assert ended.stdout, ended.stderr[-2000:]
         return ended.returncode, ended.stdout.splitlines()
 
     return trials
