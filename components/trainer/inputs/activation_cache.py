@@ -19,7 +19,6 @@ import tensorflow as tf
 from components import progress
 from components.errors import UserError
 from components.files import atomic_file
-from components.trainer.inputs import constant_graph
 from components.trainer.kept_files import discard_damaged, read_array
 
 # float16 halves the disk and keeps 11 bits; activations lie far inside its range.
@@ -136,7 +135,7 @@ def bytes_per_view(tensor: keras.KerasTensor) -> int:
 
 def encode(
     name: str,
-    encoder: keras.Model,
+    encoder: Callable[[], Callable[[tf.Tensor], Mapping[str, tf.Tensor]]],
     tensors: Mapping[str, keras.KerasTensor],
     batches: Callable[[], tf.data.Dataset],
     views: int,
@@ -147,7 +146,7 @@ def encode(
 
     Args:
         name: of the split, for the files and the progress.
-        encoder: from pixels to `tensors`.
+        encoder: makes a function from a batch of pixels to `tensors`; asked where there is work.
         tensors: what is kept, by name.
         batches: makes those of (pixels, label) of all pictures, all views of a picture one after
             the other, always in the same order.
@@ -176,7 +175,7 @@ def encode(
         _allocate(path, _bytes(shapes[key]))
     maps = {key: np.memmap(paths[key], _DTYPE, "r+", shape=shapes[key]) for key in tensors}
 
-    run = constant_graph.inference(encoder)
+    run = encoder()
     labels = np.zeros(count, np.int64)
     done = 0
     for pixels, batch_labels in batches():

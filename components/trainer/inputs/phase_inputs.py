@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import features
-from components.trainer.inputs import activation_cache
+from components.trainer.inputs import activation_cache, constant_graph
 from components.trainer.inputs.examples import ExampleReader
 from components.trainer.inputs.frozen_prefix import deepest_frozen_tensor
 from components.trainer.network.classifier import learning_layers, tail_from
@@ -121,11 +121,13 @@ def phase_inputs(
     )
     activation_cache.require_space(distinct, to_encode, folder, reserved_bytes)
     encoder = keras.Model(network.input, distinct)
+    # One graph for both splits: it takes seconds to make.
+    graph = functools.cache(functools.partial(constant_graph.inference, encoder))
     kept = {}
     for name, files, count, numbers in parts:
         kept[name] = activation_cache.encode(
             name,
-            encoder,
+            graph,
             distinct,
             functools.partial(reader.view_batches, files, count, numbers),
             len(numbers),

@@ -1,5 +1,6 @@
 """The kept activations: equal to the direct ones, complete, and shuffled across views."""
 
+import functools
 import shutil
 import types
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from components import progress
 from components.errors import UserError
+from components.trainer.inputs import constant_graph
 from components.trainer.inputs.activation_cache import (
     Cached,
     encode,
@@ -35,7 +37,7 @@ def batches(views=(1, 2, 3)):
 def encoder():
     inputs = keras.Input((4, 4, 3))
     tensors = {"sum": keras.ops.sum(inputs, axis=(1, 2)), "same": keras.layers.ReLU()(inputs)}
-    return keras.Model(inputs, tensors), tensors
+    return functools.partial(constant_graph.inference, keras.Model(inputs, tensors)), tensors
 
 
 @pytest.fixture
