@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import keras
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from pipeline import code_digest as digest
 from pipeline import pipeline, preflight, run_history
 from pipeline.commands.run import run_recipe
 from pipeline.local_runner import run_up_to
+from tests import tiny_network
 
 
 def test_a_second_run_compares_with_the_served_model_and_takes_the_rest_from_the_cache(
@@ -110,9 +112,13 @@ def test_a_version_that_was_removed_is_served_again(recipe, run, second, destina
     assert "Trainer" not in again.executed
 
 
-@pytest.fixture(scope="module")
-def worse(recipe, tiny_network):
-    """The recipe with a training that cannot learn anything, on a fresh view in every epoch."""
+@pytest.fixture
+def worse(recipe, monkeypatch):
+    """The recipe with a training that cannot learn anything, on a fresh view in every epoch.
+
+    For this test alone the network is a tiny one: the recipe's own is checked before other runs.
+    """
+    monkeypatch.setattr(keras.applications, tiny_network.CONSTRUCTOR, tiny_network.build)
     backbone = recipe.backbone.model_copy(update={"weights": "imagenet"})  # not looked at
     phase = recipe.training.frozen.model_copy(update={"epochs": 1, "learning_rate": 1e-9})
     unfrozen = recipe.training.unfrozen.model_copy(update={"epochs": 0})
