@@ -29,6 +29,8 @@ _LIBRARIES = [
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(_LIBRARIES)
 _LIMIT_SECONDS = 600
+# As Python has made it: libraries add folders when they are imported, IPython one with `tests`.
+_PATH = list(sys.path)
 
 
 class ForkedPopen:
@@ -52,6 +54,7 @@ class ForkedPopen:
         call = {
             "words": [str(word) for word in args[1:]],
             "cwd": str(cwd or Path.cwd()),
+            "path": _PATH,
             "env": dict(os.environ if env is None else env),
             "output": (output := getattr(stdout, "name", os.devnull)),
             "errors": getattr(stderr, "name", output),
@@ -100,11 +103,13 @@ def run(words, cwd: Path, **options) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(command, code, *printed)
 
 
-def _be_python(words: list[str], cwd: str, env: dict[str, str], output: str, errors: str) -> None:
+def _be_python(
+    words: list[str], cwd: str, path: list[str], env: dict[str, str], output: str, errors: str
+) -> None:
     """Does in this process what `python WORDS` would do in a new one, and ends it."""
     os.setsid()
-    for number, (path, mode) in enumerate([(os.devnull, "rb"), (output, "ab"), (errors, "ab")]):
-        with open(path, mode, buffering=0) as file:
+    for number, (name, mode) in enumerate([(os.devnull, "rb"), (output, "ab"), (errors, "ab")]):
+        with open(name, mode, buffering=0) as file:
             os.dup2(file.fileno(), number)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(cwd)
@@ -112,8 +117,9 @@ def _be_python(words: list[str], cwd: str, env: dict[str, str], output: str, err
     os.environ.update(env)
     time.tzset()
     tempfile.tempdir = None  # found anew, from TMPDIR
-    sys.path[:0] = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     option, *rest = words
+    folders = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:] = [*([cwd] if option in ("-m", "-c") else []), *folders, *path]
     code = 0
     try:
         if option == "-m":

@@ -15,8 +15,7 @@ def trials(forked) -> Callable[..., tuple[int, list[str]]]:
     """Exit code and lines of `python -m tests.chaos`."""
 
     def trials(*arguments: str) -> tuple[int, list[str]]:
-        program = "from tests.chaos.__main__ import main; raise SystemExit(main())"
-        ended = forked.run(["-c", program, *arguments], REPOSITORY)
+        ended = forked.run(["-m", "tests.chaos", *arguments], REPOSITORY)
         assert ended.stdout, ended.stderr[-2000:]
         return ended.returncode, ended.stdout.splitlines()
 
