@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import runpy
 import signal
+import site
 import subprocess
 import sys
 import tempfile
@@ -29,8 +30,7 @@ _LIBRARIES = [
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(_LIBRARIES)
 _LIMIT_SECONDS = 600
-# As Python has made it: libraries add folders when they are imported, IPython one with `tests`.
-_PATH = list(sys.path)
+_SITE_PACKAGES = set(site.getsitepackages())
 
 
 class ForkedPopen:
@@ -54,7 +54,6 @@ class ForkedPopen:
         call = {
             "words": [str(word) for word in args[1:]],
             "cwd": str(cwd or Path.cwd()),
-            "path": _PATH,
             "env": dict(os.environ if env is None else env),
             "output": (output := getattr(stdout, "name", os.devnull)),
             "errors": getattr(stderr, "name", output),
@@ -103,9 +102,7 @@ def run(words, cwd: Path, **options) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(command, code, *printed)
 
 
-def _be_python(
-    words: list[str], cwd: str, path: list[str], env: dict[str, str], output: str, errors: str
-) -> None:
+def _be_python(words: list[str], cwd: str, env: dict[str, str], output: str, errors: str) -> None:
     """Does in this process what `python WORDS` would do in a new one, and ends it."""
     os.setsid()
     for number, (name, mode) in enumerate([(os.devnull, "rb"), (output, "ab"), (errors, "ab")]):
@@ -119,6 +116,8 @@ def _be_python(
     tempfile.tempdir = None  # found anew, from TMPDIR
     option, *rest = words
     folders = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
+    # Libraries add folders of theirs when they are imported, IPython one that holds `tests`.
+    path = [path for path in sys.path if not _SITE_PACKAGES & set(map(str, Path(path).parents))]
     sys.path[:] = [*([cwd] if option in ("-m", "-c") else []), *folders, *path]
     code = 0
     try:
