@@ -96,12 +96,9 @@ def phase_inputs(
     network = model.get_layer("backbone").network
     tensors = _tensors_to_keep(model, phases) if views else {}
     sizes = {name: phase.batch_size for name, phase in phases.items()}
-    # Once per size: every model is traced anew.
-    direct = {
-        size: direct_input(tail_from(model, network.input, precision), reader, splits, size, seed)
-        for size in {sizes[name] for name in phases if name not in tensors}
-    }
-    inputs = {name: direct[sizes[name]] for name in phases if name not in tensors}
+    direct = [name for name in phases if name not in tensors]
+    whole = tail_from(model, network.input, precision) if direct else None
+    inputs = {name: direct_input(whole, reader, splits, sizes[name], seed) for name in direct}
     if not tensors:
         return inputs
     # Phases that train from the same tensor share what is kept, under the name of the first.
