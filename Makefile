@@ -26,6 +26,7 @@ test-unit: $(VENV)/.installed ## Run the tests that are not slow
 	@$(PYTEST) -m "not slow"
 
 test-chaos: $(VENV)/.installed ## Kill, fill the disk and damage at random: 200 trials (an hour)
+	@$(BIN)/pytest -m hypothesis --hypothesis-profile random
 	@$(BIN)/python -m tests.chaos --storage 140 --chain 60 2>/dev/null
 
 lint: $(VENV)/.installed ## Check style and the direction of imports

@@ -20,7 +20,12 @@ from PIL import Image, ImageDraw
 
 # Where the checkout cannot be written (in the image it belongs to root), hypothesis' database of
 # failed examples is a warning, and warnings are errors here. A failure prints its own example.
-hypothesis.settings.register_profile("graft", database=None, print_blob=True)
+# The examples are the same in every run, so that nobody's change fails by another's bad luck;
+# `make test-chaos` draws new ones.
+hypothesis.settings.register_profile("random", database=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "graft", hypothesis.settings.get_profile("random"), derandomize=True
+)
 hypothesis.settings.load_profile("graft")
 
 pytest_plugins = [

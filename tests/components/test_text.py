@@ -10,6 +10,7 @@ from components.text import did_you_mean, one_line, printable
     [
         ("größe 大きい", "größe 大きい"),
         ("می\u200cخواهم", "می\u200cخواهم"),
+        ("newer than this Unicode: \ud7fc", "newer than this Unicode: \ud7fc"),
         ("a\x1b[31mred", "a\\x1b[31mred"),
         ("two\nlines", "two\\nlines"),
         ("exe\u202egpj.", "exe\\u202egpj."),

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from components.text import printable
 from pipeline.config import Recipe, RecipeError, load_recipe, recipe_names
 
 
@@ -253,6 +254,7 @@ TEXTS = st.one_of(
 @settings(max_examples=150, deadline=datetime.timedelta(seconds=2))
 @given(text=TEXTS)
 @example(text="name: x\nbackbone: {name: []}")
+@example(text="\ud7fc:")  # not assigned: Python says that it is unprintable, but it steers nothing
 def test_any_text_is_a_recipe_or_gets_a_short_list_of_mistakes(text):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "any.yaml"
@@ -261,7 +263,7 @@ def test_any_text_is_a_recipe_or_gets_a_short_list_of_mistakes(text):
             recipe = load_recipe(str(path))
         except RecipeError as error:
             assert 0 < len(str(error)) < 10_000
-            assert all(line.isprintable() or "\u200d" in line for line in str(error).splitlines())
+            assert all(line == printable(line) for line in str(error).split("\n"))
         else:
             assert isinstance(recipe, Recipe)
 
