@@ -1,10 +1,12 @@
 """The folder of an Examples artifact."""
 
+import errno
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tfx.dsl.io import fileio
 
 from components.errors import UserError
 from components.example_gen import artifact_folder
@@ -28,3 +30,41 @@ def test_nothing_of_an_earlier_attempt_stays(tmp_path):
         Path(tmp_path, file).touch()
     artifact_folder.clear(str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["of-others"]
+
+
+@pytest.fixture
+def staged(tmp_path) -> list[dict[str, str]]:
+    """Two shards with records of two splits; each file holds the name that it is to get."""
+    shards = []
+    for index in range(2):
+        shards.append({})
+        for split in ("train", "test"):
+            file = tmp_path / f"staged-{index}-{split}"
+            file.write_text(f"Split-{split}/data_tfrecord-0000{index}-of-00002.gz")
+            shards[-1][split] = str(file)
+    return shards
+
+
+@pytest.mark.parametrize("other_file_system", [False, True])
+def test_records_of_all_shards_are_moved(staged, tmp_path, monkeypatch, other_file_system):
+    def refuse(source, target, overwrite=False):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    if other_file_system:
+        monkeypatch.setattr(fileio, "rename", refuse)
+    uri = tmp_path / "examples"
+    artifact_folder.publish(staged, str(uri), ["train", "test"])
+    files = [path for path in uri.rglob("*") if path.is_file()]
+    assert len(files) == 4
+    assert all(path.read_text() == str(path.relative_to(uri)) for path in files)
+    assert not list(tmp_path.glob("staged*"))
+
+
+def test_a_move_that_fails_otherwise_is_not_tried_as_a_copy(staged, tmp_path, monkeypatch):
+    def fail(source, target, overwrite=False):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(fileio, "rename", fail)
+    with pytest.raises(OSError, match="No space left"):
+        artifact_folder.publish(staged, str(tmp_path / "examples"), ["train"])
+    assert len(list(tmp_path.glob("staged*"))) == 4

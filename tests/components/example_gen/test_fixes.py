@@ -70,6 +70,11 @@ def test_a_class_that_is_not_there_is_told_with_the_nearest():
     check_classes({A: Fix(RELABEL, "cats", ""), B: Fix(DROP, "", "")}, ["cats", "dogs"], "f.csv")
 
 
+def test_classes_are_told_apart_by_case():
+    with pytest.raises(UserError, match="no class 'Cats'"):
+        check_classes({A: Fix(RELABEL, "Cats", "")}, ["cats", "dogs"], "f.csv")
+
+
 def test_fixes_of_pictures_that_are_gone_say_how_many_and_the_first():
     fixes = {f"{n:064x}": Fix(DROP, "", f"cats/{n}.jpg") for n in range(9)}
     check_found(fixes, set(fixes), "f.csv", "/pets")

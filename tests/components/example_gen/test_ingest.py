@@ -242,6 +242,14 @@ def test_a_crash_leaves_nothing_that_looks_complete(node, fill, tmp_path, monkey
     assert not Path(run.uri, ".staging").exists()
 
 
+def test_the_disk_must_hold_unlabelled_pictures_as_well(node, fill, tmp_path, monkeypatch):
+    source, more = (fill(tmp_path / name, {"a": 5, "b": 5}) for name in ("source", "more"))
+    free = 2 * sum(path.stat().st_size for path in source.rglob("*.png"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=free))
+    with pytest.raises(ValueError, match="need twice that for a while"):
+        node.run(source, tmp_path / "examples", unlabelled=more)
+
+
 def test_full_disk_is_noticed_before_any_work(node, fill, tmp_path, monkeypatch):
     source = fill(tmp_path / "source", {"a": 20, "b": 20})
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1))
@@ -314,6 +322,12 @@ def test_digits(node, tmp_path):
     by_hash = choice(None, frozenset(), DataSettings().split)
     for row in node.table(run.uri).values():
         assert row["split"] == drawn_split(row["image_id"], by_hash)
+
+
+def test_workers_elsewhere_share_the_folder_that_was_named_last():
+    of = executor._shared_folder
+    assert of(["--temp_location=/a", "--x=1", "--temp_location=/b"]) == "/b"
+    assert of(["--x=1"]) is None
 
 
 def test_component():

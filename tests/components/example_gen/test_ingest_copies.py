@@ -1,5 +1,7 @@
 """What ImageExampleGen makes of pictures that look alike."""
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +10,16 @@ import pytest
 from PIL import Image
 
 from components.example_gen import figures
+from components.example_gen.config import DataSettings
+from components.example_gen.fixes import DROP, Fix, write_fixes
 from components.example_gen.splitting.grouping import Duplicates
+from components.example_gen.splitting.split_ledger import (
+    Entry,
+    Ledger,
+    ledger_inputs,
+    read_ledger,
+    write_ledger,
+)
 from components.example_gen.summary import Summary
 
 pytestmark = pytest.mark.slow
@@ -83,10 +94,14 @@ def test_unlabelled_pictures_that_look_like_labelled_ones_are_left_out(node, pho
     with Image.open(photos / "dogs/1.png") as image:
         image.transpose(Image.Transpose.TRANSVERSE).save(unlabelled / "other.jpg", quality=95)
     (photos / "dogs/2.png").rename(unlabelled / "own.png")
-    run = node.run(photos, tmp_path / "examples", unlabelled=unlabelled)
+    own = hashlib.sha256((unlabelled / "own.png").read_bytes()).hexdigest()
+    write_fixes(tmp_path / "fixes.csv", {own: Fix(DROP, "", "dogs/2.png")})
+    fixes = {"fixes": str(tmp_path / "fixes.csv"), "missing_fixes": "keep"}
+    run = node.run(photos, tmp_path / "examples", unlabelled=unlabelled, **fixes)
     assert [record["path"] for record in node.records(run.uri, "unlabelled")] == [b"own.png"]
     summary = Summary.from_json(Path(run.uri, "summary.json").read_text())
     assert summary.unlabelled == {"usable": 1, "copies": 2, "quarantined": 0}
+    assert summary.fixes == {"relabelled": 0, "dropped": 0, "gone": 1}, "fixes are of labelled ones"
     assert node.table(run.uri)["own.png"]["split"] == "unlabelled"
 
 
@@ -107,8 +122,29 @@ def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(node, photos, fill,
             assert abs(counts[split][label] - share * total) <= 1
     ledger = pq.read_table(tmp_path / "splits.parquet").to_pydict()
     assert dict(zip(ledger["id"], ledger["split"], strict=True)) == after
+    # What the pipeline looks for in it to find this run's result again.
+    inputs = ledger_inputs("", DataSettings(**settings).model_dump_json())
+    assert read_ledger(settings["split_ledger"]).inputs == inputs
     third = node.run(photos, tmp_path / "third", **settings)
     assert node.table(third.uri) == node.table(second.uri)
+
+
+def test_copies_of_known_pictures_join_them_or_are_all_set_aside(node, photos, tmp_path):
+    path = str(tmp_path / "splits.parquet")
+    ids = {
+        name: hashlib.sha256((photos / f"cats/{name}").read_bytes()).hexdigest()
+        for name in ("3.png", "copy.jpg")
+    }
+    splits = zip(ids.values(), ("train", "test"), strict=True)
+    write_ledger(path, Ledger(), {i: Entry(i, split) for i, split in splits}, "")
+    run = node.run(photos, tmp_path / "examples", split_ledger=path)
+    lines = Path(run.uri, "quarantine.jsonl").read_text().splitlines()
+    told = {entry["path"]: entry["reason"] for entry in map(json.loads, lines)}
+    paths = ("cats/mirrored.png", "cats/small.png", "cats/turned.png")
+    assert told == dict.fromkeys(paths, "a copy of pictures in test and train")
+    rows = node.table(run.uri)
+    assert {rows[f"cats/{name}"]["split"] for name in ids} == {"train", "test"}
+    assert {rows[f"cats/{name}"]["group"] for name in ids} == {min(ids.values())}
 
 
 def test_pictures_of_no_use_leave_the_ledger_as_it_was(node, photos, fill, tmp_path):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from components import features
 from components.errors import UserError
-from components.example_gen import figures
+from components.example_gen import figures, shards
 from components.example_gen.fixes import DROP, RELABEL, Fix, write_fixes
 from components.example_gen.summary import Summary
 
@@ -132,7 +132,8 @@ def pets(tmp_path_factory, fill):
     return root
 
 
-def test_fixes_change_labels_and_leave_pictures_out(node, pets, tmp_path):
+def test_fixes_change_labels_and_leave_pictures_out(node, pets, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_SHARD_BYTES", 3000)
     before = {path: path.read_bytes() for path in pets.rglob("*.png")}
     fixes = _fixes(
         tmp_path / "fixes.csv",

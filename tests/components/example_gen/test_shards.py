@@ -1,5 +1,6 @@
 import pytest
 
+from components import progress
 from components.example_gen import shards
 from components.example_gen.reading import readers, sources
 from components.example_gen.summary import ShardReport
@@ -44,3 +45,22 @@ def test_a_file_too_large_for_a_record_is_not_read(source, tmp_path, monkeypatch
     assert len(report.quarantined) == 60
     assert report.quarantined[0].reason.endswith("bytes, more than 10")
     assert report.pictures == 0
+
+
+def test_the_largest_file_that_a_record_holds_is_read(source, tmp_path, monkeypatch):
+    limit = sorted(item.size for item in source.items)[30]
+    monkeypatch.setattr(shards, "_MAX_BYTES", limit)
+    too_large = {item.path for item in source.items if item.size > limit}
+    assert {entry.path for entry in _write(source, tmp_path).quarantined} == too_large
+
+
+def test_progress_is_told_about_a_hundred_times_and_at_the_end():
+    seen = []
+    shards.start_count()
+    with progress.watched_by(seen.append):
+        for _ in range(305):
+            shards._done.step(305)
+        shards.start_count()
+        shards._done.step(1)
+    assert [one.done for one in seen] == [*range(3, 306, 3), 305, 1]
+    assert {one.total for one in seen} == {305, 1}

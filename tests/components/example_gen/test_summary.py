@@ -1,14 +1,20 @@
+import numpy as np
 import pytest
 
 from components.errors import UserError
 from components.example_gen.config import DataSettings
+from components.example_gen.inspection.picture_table import Pictures
+from components.example_gen.reading.source import Source
 from components.example_gen.splitting.grouping import Duplicates
 from components.example_gen.summary import (
     Quarantined,
     ShardReport,
     Summary,
+    check_labels,
     check_usable,
     sorted_quarantine,
+    summarise,
+    summarise_fixes,
     summarise_unlabelled,
 )
 
@@ -73,3 +79,49 @@ def test_an_empty_split_names_copies_as_a_reason_where_there_are_any(copies, hin
     summary = Summary(["cats", "dogs"], 16, counts, 0, {}, 0, Duplicates(copies, 0, 0, 0))
     with pytest.raises(UserError, match=hint):
         check_usable(summary, [], DataSettings(), "/pictures")
+
+
+def test_all_shards_are_added_up():
+    reports = [
+        ShardReport("", "", 3, [], {"WEBP": 2, "BMP": 1}, fixed=["a", "a", "b"], dropped=1),
+        ShardReport("", "", 2, [], {"WEBP": 3}, fixed=["b", "c"], dropped=1),
+    ]
+    assert [ShardReport.from_json(one.to_json()) for one in reports] == reports
+    ids = ["1", "2", "3", "4"]
+    labels = ["cats", "cats", "dogs", ""]
+    pictures = Pictures(ids, ids, labels, [None] * 4, *[np.zeros(4)] * 3)
+    splits = ["train", "test", None, "unlabelled"]
+    summary = summarise(
+        Source("/pictures", ("cats", "dogs"), (), 7), reports, 5, pictures, ids, splits
+    )
+    assert summary == Summary(
+        classes=["cats", "dogs"],
+        total=2,
+        counts={
+            "train": {"cats": 1, "dogs": 0},
+            "validation": {"cats": 0, "dogs": 0},
+            "test": {"cats": 1, "dogs": 0},
+        },
+        quarantined=5,
+        converted={"WEBP": 5, "BMP": 1},
+        ignored=7,
+        duplicates=Duplicates(0, 0, 0, 0),
+    )
+    # Copies of a picture are fixed each, by one fix.
+    assert summarise_fixes(reports, 4) == {"relabelled": 3, "dropped": 2, "gone": 1}
+
+
+def test_the_first_three_files_of_all_that_were_set_aside_are_shown():
+    with pytest.raises(UserError, match=r"^5 of 21 .* 1: bad; 2: bad; 3: bad$"):
+        _check({"max_quarantined": 0.0}, "54321", **_counts(8, 8))
+
+
+def test_the_first_three_pictures_under_two_labels_are_shown():
+    check_labels([], "/pictures")
+    pairs = [(f"cats/{n}\x1b.jpg", f"dogs/{n}.jpg") for n in range(4)]
+    with pytest.raises(UserError) as error:
+        check_labels(pairs, "/pictures")
+    shown = "; ".join(f"cats/{n}\\x1b.jpg and dogs/{n}.jpg" for n in range(3))
+    assert str(error.value).startswith(
+        f"4 picture(s) in /pictures have copies in another class, as {shown}: remove the wrong"
+    )

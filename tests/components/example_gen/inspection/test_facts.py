@@ -112,3 +112,12 @@ def test_a_converted_format_says_how_its_file_was_stored(smooth_image, encode):
     facts = measure(reduced(picture), picture, len(data))
     assert (facts.orientation, facts.format, facts.bytes) == (6, "WEBP", len(data))
     assert (facts.width, facts.height) == (30, 40) == reduced(picture).size
+
+
+def test_a_tall_picture_is_less_wide_than_high():
+    assert _facts(_plain(9, 9, 9, height=40, width=10)).aspect == 0.25
+
+
+def test_a_long_picture_is_made_smaller_by_its_area_and_not_by_its_longer_side():
+    picture = Picture(b"", np.zeros((28, 448, 3), np.uint8), "PNG", 1)  # as large as 112 x 112
+    assert reduced(picture).size == (448, 28)

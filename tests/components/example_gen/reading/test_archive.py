@@ -105,6 +105,7 @@ def test_names_in_a_tar_that_lead_out_of_it(tmp_path, kind, name):
         (tarfile.LNKTYPE, "a link"),
         (tarfile.CHRTYPE, "a device"),
         (tarfile.FIFOTYPE, "a device"),
+        (tarfile.GNUTYPE_SPARSE, "a device"),
     ],
 )
 def test_links_and_devices_in_a_tar(tmp_path, kind, says):
@@ -127,11 +128,12 @@ def test_a_link_in_a_zip(tmp_path):
         _open(path)
 
 
+@pytest.mark.parametrize("size", [1_000_000, 90_000])  # the latter are harmless one by one
 @pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
-def test_a_bomb(tmp_path, kind, monkeypatch):
+def test_a_bomb(tmp_path, kind, size, monkeypatch):
     monkeypatch.setattr(decompress, "_HARMLESS_BYTES", 100_000)
     monkeypatch.setattr(decompress, "_CHUNK_BYTES", 10_000)
-    path = _write(tmp_path / f"bomb{kind}", GOOD, content=bytes(1_000_000))
+    path = _write(tmp_path / f"bomb{kind}", GOOD, content=bytes(size))
     with pytest.raises(UserError, match=r"bomb.* is a bomb: its [0-9,]+ bytes unpack to"):
         _open(path)
     assert not list(tmp_path.glob("workspace/*")), "nothing of it is left"
@@ -146,10 +148,11 @@ def test_a_bomb_of_entries_that_share_their_bytes(tmp_path):
         _open(path)
 
 
-def test_an_encrypted_zip(tmp_path):
+@pytest.mark.parametrize("find", [bytearray.index, bytearray.rindex], ids=["first", "last"])
+def test_a_zip_with_an_encrypted_entry(tmp_path, find):
     path = _write(tmp_path / "pets.zip", GOOD)
     data = bytearray(path.read_bytes())
-    data[data.index(b"PK\x01\x02") + 8] |= 1
+    data[find(data, b"PK\x01\x02") + 8] |= 1
     path.write_bytes(data)
     with pytest.raises(UserError, match="is encrypted: expected an archive without password"):
         _open(path)
@@ -230,3 +233,29 @@ def test_fingerprint_changes_with_the_archive(tmp_path):
     os.utime(path, ns=(5, 5))
     seen.append(sources.fingerprint(_open(path)))
     assert len(set(seen)) == 2
+
+
+def test_an_entry_that_cannot_be_decompressed_is_set_aside(tmp_path):
+    path = _write(tmp_path / "pets.zip", GOOD, b"compressible " * 50)
+    source = _open(path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"a/1.jpg") + len("a/1.jpg")] = 0xFF  # no kind of block begins so
+    path.write_bytes(data)
+    with (
+        readers.open_reader(source.kind, source.root) as read,
+        pytest.raises(readers.BadPictureError, match="damaged in the archive: Error -3"),
+    ):
+        read(source.items[0])
+
+
+def test_a_file_that_may_not_be_read_is_set_aside(tmp_path, monkeypatch):
+    def refuse(path, mode):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(readers, "open", refuse, raising=False)
+    item = sources.Item("a/1.jpg", "a", None, 3, 5)
+    with (
+        readers.open_reader("files", str(tmp_path)) as read,
+        pytest.raises(readers.BadPictureError, match="cannot be read: Permission denied"),
+    ):
+        read(item)

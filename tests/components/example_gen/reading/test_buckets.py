@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import zipfile
 
 import pytest
@@ -66,6 +67,10 @@ def test_a_folder_per_class(bucket, tmp_path):
     source = sources.open_source(f"{bucket}/pets/", tmp_path)
     assert source.classes == ("cats", "dogs")
     assert source.splits == {"train", "test"} and source.ignored == 2
+    assert {item.path: item.size for item in source.items} == {
+        path.removeprefix("pets/"): len(data) for path, data in PICTURES.items()
+    }
+    assert all(item.mtime_ns > 10**18 for item in source.items), "nanoseconds since 1970"
     assert read_all(source) == {path.removeprefix("pets/"): data for path, data in PICTURES.items()}
     assert sources.fingerprint(source) == sources.fingerprint(
         sources.open_source(source.location, tmp_path)
@@ -106,6 +111,23 @@ def test_an_archive_is_copied_once_and_checked(bucket, tmp_path, cache, monkeypa
     assert not remote.kept_at(f"{bucket}/pets.zip", "0" * 64).exists()
     monkeypatch.setattr(buckets, "opener", None)  # a copy that is there is not asked for again
     sources.open_source(f"{bucket}/pets.zip", tmp_path, DataSettings(sha256=digest))
+
+
+@pytest.mark.slow
+def test_an_archive_that_was_replaced_is_copied_anew(bucket, tmp_path, cache):
+    import boto3
+
+    def put(*classes):
+        content = _zip({f"{label}/1.png": label.encode() for label in classes})
+        boto3.client("s3").put_object(Bucket="pictures", Key="changing.zip", Body=content)
+        return sources.open_source(f"{bucket}/changing.zip", tmp_path)
+
+    assert put("a", "b").classes == ("a", "b")
+    source = put("a", "b", "c")
+    assert source.classes == ("a", "b", "c")
+    shutil.rmtree(cache)
+    again = sources.open_source(f"{bucket}/changing.zip", tmp_path)
+    assert sources.fingerprint(again) == sources.fingerprint(source), "its time is the object's"
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ PLAIN = [("a/1.jpg", "cat", None), ("b/1.jpg", "dog", None)]
         ),
         ("messy.csv", "path,label\nb/../b//1.jpg, dog\n./a/1.jpg,cat \na/1.jpg,cat\n"),
         ("split.csv", "path,label,split\na/1.jpg,cat,\nb/1.jpg,dog,\n"),
+        ("gaps.csv", "path,label\n\na/1.jpg,cat\n,\nb/1.jpg,dog\n"),
     ],
 )
 def test_forms_of_one_table(write, name, content):
@@ -79,13 +80,22 @@ def test_splits_and_further_columns(write):
     ]
 
 
-def test_a_row_that_leaves_out_what_another_says_of_its_picture_is_refused(write):
+@pytest.mark.parametrize(
+    ("order", "says"), [(1, "has the iso '', and '100' in"), (-1, "has the iso '100', and '' in")]
+)
+def test_a_row_that_leaves_out_what_another_says_of_its_picture_is_refused(write, order, says):
     lines = [
         {"path": "a/1.jpg", "label": "a", "iso": 100},
         {"path": "a/1.jpg", "label": "a"},
-    ]
-    with pytest.raises(UserError, match=r"line 2: a/1.jpg has the iso '', and '100' in line 1"):
+    ][::order]
+    with pytest.raises(UserError, match=rf"line 2: a/1.jpg {says} line 1"):
         _open(write("\n".join(map(json.dumps, lines)), "labels.jsonl"))
+
+
+def test_rows_that_say_the_same_again_are_counted(write):
+    table = "path,label\n" + "a/1.jpg,cat\n" * 3 + "b/1.jpg,dog\n" * 2
+    source = _open(write(table))
+    assert (len(source.items), source.repeated) == (2, 3)
 
 
 def test_numbers_and_missing_values_of_json_become_text(write):

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.example_gen.reading import sources
+from components.example_gen.reading.source import Item, Source
 from components.example_gen.reading.walk import to_utf8
 from components.text import printable
 
@@ -57,7 +59,7 @@ def test_a_class_may_be_called_train(tmp_path):
 
 def test_hidden_files_and_clutter_do_not_exist(tmp_path):
     _touch(tmp_path, "a/1.jpg", "b/1.jpg", ".git/x.jpg", "__MACOSX/a/1.jpg", ".DS_Store")
-    _touch(tmp_path, "a/._1.jpg", "a/Thumbs.db", "b/.hidden/2.jpg")
+    _touch(tmp_path, "a/._1.jpg", "a/Thumbs.db", "b/.hidden/2.jpg", "b/desktop.ini")
     source = sources.list_folder(tmp_path)
     assert _paths(source) == ["a/1.jpg", "b/1.jpg"]
     assert source.ignored == 0
@@ -90,6 +92,7 @@ def test_links(tmp_path):
     data = tmp_path / "data"
     (data / "a/loop").symlink_to(data / "a")
     (data / "a/everything").symlink_to(data)
+    (data / "a/above").symlink_to(tmp_path)
     (data / "a/self.jpg").symlink_to("self.jpg")
     (data / "b/more").symlink_to(tmp_path / "elsewhere")
     (data / "b/gone.jpg").symlink_to(tmp_path / "gone.jpg")
@@ -220,7 +223,8 @@ def test_layouts_that_are_refused(tmp_path, files, message):
 
 def test_no_such_folder(tmp_path):
     with pytest.raises(
-        ValueError, match=r"data\.source .*/nowhere does not exist: expected one folder"
+        ValueError,
+        match=r"data\.source .*/nowhere does not exist: expected one folder.*--set data\.source=",
     ):
         sources.open_source(str(tmp_path / "nowhere"), tmp_path)
 
@@ -267,6 +271,53 @@ def test_fingerprint_changes_with_the_pictures(tmp_path):
     assert len(set(seen)) == len(seen)
 
 
+_ITEM = Item("a/1.jpg", "a", "train", 3, 5, 7, ("x",))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "a/2.jpg"},
+        {"label": "b"},
+        {"split": "test"},
+        {"size": 4},
+        {"mtime_ns": 6},
+        {"position": 8},
+        {"columns": ("y",)},
+    ],
+)
+def test_fingerprint_changes_with_all_that_is_known_of_a_picture(change):
+    def of(item):
+        return sources.fingerprint(Source("/pets", ("a",), (item,), 0, columns=("site",)))
+
+    assert of(dataclasses.replace(_ITEM, **change)) != of(_ITEM)
+
+
+def test_fingerprint_changes_with_the_names_of_columns_and_not_with_the_place():
+    def of(root, column):
+        return sources.fingerprint(Source(root, ("a",), (_ITEM,), 0, columns=(column,)))
+
+    assert of("/pets", "site") == of("/mnt/pets", "site") != of("/pets", "camera")
+
+
+def test_pictures_come_in_the_order_of_the_bytes_of_their_paths(tmp_path):
+    _touch(tmp_path, "a/B.jpg", "a/a.jpg", "Z/1.jpg", "b/ä.jpg", "b/z.jpg")
+    paths = ["Z/1.jpg", "a/B.jpg", "a/a.jpg", "b/z.jpg", "b/ä.jpg"]
+    assert _paths(sources.list_folder(tmp_path)) == paths
+    assert _paths(sources.list_unlabelled(tmp_path)) == paths
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/pets", "gs://bucket/pets", "pets", "digits"])
+def test_what_is_at_no_url_needs_no_digest(source):
+    sources.check_address(source, DataSettings())
+
+
+def test_an_empty_folder_holds_no_tfrecords(tmp_path):
+    (tmp_path / "pets").mkdir()
+    with pytest.raises(UserError, match="holds no pictures: expected one folder of pictures per"):
+        sources.open_source(str(tmp_path / "pets"), tmp_path)
+
+
 def test_listing_needs_no_tensorflow():
     # The command line lists sources and must answer at once.
     code = (
@@ -301,7 +352,8 @@ def test_unlabelled_pictures_lie_anywhere(tmp_path):
 
 
 def test_a_folder_without_unlabelled_pictures_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"pseudo_labels\.source .*nowhere does not exist"):
+    says = r"pseudo_labels\.source .*nowhere does not exist.*--set pseudo_labels\.source=PATH"
+    with pytest.raises(ValueError, match=says):
         sources.list_unlabelled(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"pseudo_labels\.source .* holds no pictures: expected"):
         sources.list_unlabelled(tmp_path)

@@ -108,10 +108,11 @@ def test_a_compressed_file_by_any_name(tmp_path, name):
     assert _open(Path(source.location)) == source
 
 
-def test_files_in_gzip_beside_others(tmp_path):
-    _write(tmp_path / "records/a.tfrecord", _good())
-    _compress(_write(tmp_path / "records/b.tfrecord", _good()))
-    with pytest.raises(UserError, match=r"a.tfrecord is not in gzip, others are"):
+@pytest.mark.parametrize(("plain", "other"), ["ab", "ba"])
+def test_files_in_gzip_beside_others(tmp_path, plain, other):
+    _write(tmp_path / f"records/{plain}.tfrecord", _good())
+    _compress(_write(tmp_path / f"records/{other}.tfrecord", _good()))
+    with pytest.raises(UserError, match=rf"{plain}\.tfrecord is not in gzip, others are"):
         _open(tmp_path / "records")
 
 
@@ -154,6 +155,7 @@ def test_something_else(tmp_path):
     [
         ({}, {"image": "img"}, r"record 0 of .*: img has 0 values.*: set data\.tfrecord\.image to"),
         ({}, {"label": "class"}, r"class has 0 values.* data\.tfrecord\.label to one of image, l"),
+        ({}, {"split": "x"}, r"record 0 of .*: x has 0 values.*: set data\.tfrecord\.split to one"),
         ({"image": 3}, {}, "image holds no bytes: set data.tfrecord.image"),
         ({"label": [b"a", b"b"]}, {}, "label has 2 values, expected one"),
         ({"label": b"caf\xe9"}, {}, "label is not UTF-8"),

@@ -126,3 +126,7 @@ def test_pairs_among_many_hashes():
 
 def test_equal_hashes_do_not_make_different_pixels_alike():
     assert duplicates.near_groups(_EQUAL_HASHES[:2], _thumbnails([1, 0, 0], [0, 1, 0])) == {}
+
+
+def test_a_negative_is_no_copy():
+    assert duplicates.near_groups(_EQUAL_HASHES[:2], _thumbnails([1, 0, 0], [-1, 0, 0])) == {}

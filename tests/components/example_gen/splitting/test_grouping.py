@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from components.example_gen.inspection.picture_table import Pictures
+from components.example_gen.splitting import duplicates
 from components.example_gen.splitting.grouping import (
     Duplicates,
     contradictions,
@@ -63,6 +64,17 @@ def test_unlabelled_pictures_name_no_group_of_labelled_ones(rows):
 def test_only_equal_files_are_copies(rows, near, side):
     pictures = rows("b x cats", "a x cats", "b x cats", side=side)
     assert group_pictures(pictures, near).groups == ["b", "a", "b"]
+
+
+def test_the_smallest_pictures_that_are_compared(rows):
+    pictures = rows("b x cats", "a x cats", side=32)
+    assert group_pictures(pictures, near=True).groups == ["a", "a"]
+
+
+def test_a_picture_like_two_firsts_is_of_the_earlier_group_and_knows_the_other(rows, monkeypatch):
+    monkeypatch.setattr(duplicates, "near_groups", lambda *_: {2: {1, 0}})
+    found = group_pictures(rows("c x cats", "b y cats", "a z cats"), near=True)
+    assert (found.groups, found.others) == (["a", "b", "a"], {"c": ["b"]})
 
 
 def test_counts(rows):

@@ -11,6 +11,7 @@ from components.example_gen.splitting.split_ledger import (
     Entry,
     Ledger,
     ledger_fingerprint,
+    ledger_inputs,
     read_ledger,
     write_ledger,
 )
@@ -116,3 +117,14 @@ def test_a_ledger_that_is_kept_too_long(path, monkeypatch):
         split_ledger.locked(path),
     ):
         pass
+
+
+def test_ledgers_side_by_side_do_not_wait_for_each_other(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(split_ledger, "_LOCK_SECONDS", 0.05)
+    with split_ledger.locked(path), split_ledger.locked(str(tmp_path / "others.parquet")):
+        pass
+
+
+def test_inputs_change_with_the_pictures_and_with_the_settings():
+    pairs = [("a", "b"), ("b", "a"), ("a", "c"), ("c", "b"), ("ab", "")]
+    assert len({ledger_inputs(*pair) for pair in pairs}) == len(pairs)
