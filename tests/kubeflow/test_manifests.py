@@ -78,6 +78,70 @@ def test_all_speak_of_the_same_volumes():
     assert served[1] in claims
 
 
+def test_each_claim_is_mounted_where_the_steps_of_the_guide_mount_it():
+    """`kubectl cp` into the one, the Pusher into the other."""
+    (pvcs,) = re.findall(r"^  pvcs: \{(.+)\}$", README, re.MULTILINE)
+    expected = dict(pair.split(": ") for pair in pvcs.split(", "))
+    pod = yaml.safe_load((MANIFESTS / "files-pod.yaml").read_text())["spec"]
+    cluster = yaml.safe_load((MANIFESTS / "dask/cluster.yaml").read_text())["spec"]
+    worker = cluster["worker"]["spec"]
+    for spec, claims in ((pod, set(expected)), (worker, {"graft-pictures"})):
+        claim = {v["name"]: v["persistentVolumeClaim"]["claimName"] for v in spec["volumes"]}
+        (container,) = spec["containers"]
+        mounted = {claim[m["name"]]: m["mountPath"] for m in container["volumeMounts"]}
+        assert mounted == {name: expected[name] for name in claims}
+        assert not [m for m in container["volumeMounts"] if m.get("readOnly")]
+
+
+def test_claims_are_as_large_as_the_guide_says_and_for_many_nodes():
+    claims = yaml.safe_load_all((MANIFESTS / "training/claims.yaml").read_text())
+    for claim in claims:
+        name, spec = claim["metadata"]["name"], claim["spec"]
+        size = spec["resources"]["requests"]["storage"]
+        said = rf"`{name}`\s\({size.replace('Gi', '')} GiB\)"
+        assert re.search(said, README), f"{name} has {size}"
+        assert spec["accessModes"] == ["ReadWriteMany"]
+
+
+def test_a_server_of_models_is_called_on_its_own_ports_only():
+    policy = yaml.safe_load((MANIFESTS / "serving/network-policy.yaml").read_text())["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    (rule,) = policy["ingress"]
+    ports = {(port["port"], port["protocol"]) for port in rule["ports"]}
+    assert ports == {(8080, "TCP"), (9000, "TCP")}
+    model = _service()["spec"]["predictor"]["model"]
+    assert model["livenessProbe"]["tcpSocket"] == {"port": 8080}, "not whether a version is there"
+
+
+def test_scheduler_and_workers_of_dask_are_of_one_image_and_no_more_than_the_steps():
+    cluster = yaml.safe_load((MANIFESTS / "dask/cluster.yaml").read_text())
+    spec, name = cluster["spec"], cluster["metadata"]["name"]
+    pods = [spec["scheduler"]["spec"], spec["worker"]["spec"]]
+    containers = [container for pod in pods for container in pod["containers"]]
+    assert len({container["image"] for container in containers}) == 1
+    for pod, container in zip(pods, containers, strict=True):
+        context = pod["securityContext"]
+        assert pod["automountServiceAccountToken"] is False
+        assert context["runAsNonRoot"] is True
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert [context[key] for key in ("runAsUser", "runAsGroup", "fsGroup")] == [1000] * 3
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    words = {c["name"]: c["args"] for c in containers}
+    assert {role: args[:4] for role, args in words.items()} == {
+        role: ["python", "-m", "dask", role] for role in ("scheduler", "worker")
+    }
+    assert words["worker"][words["worker"].index("--nthreads") + 1] == "1"
+    service = spec["scheduler"]["service"]
+    assert service["selector"] == {
+        "dask.org/cluster-name": name,
+        "dask.org/component": "scheduler",
+    }
+    listens = {port["name"]: port["containerPort"] for port in containers[0]["ports"]}
+    assert listens == {port["targetPort"]: port["port"] for port in service["ports"]}
+    assert listens == {"tcp-comm": 8786, "http-dashboard": 8787}
+
+
 def test_all_speak_of_the_same_model():
     service = _service()
     name, model = service["metadata"]["name"], service["spec"]["predictor"]["model"]

@@ -278,7 +278,8 @@ class PipelinesApi:
                 continue
             text = tail.decode(errors="replace")
             # A server that finds no log says so with status 200, and a web page is no log.
-            if text.strip() and not text.lstrip().startswith(('{"error', "<!doctype", "<html")):
+            start = text.lstrip()[:20].lower()
+            if start and not start.startswith(('{"error', "<!doctype", "<html")):
                 return text
         return None
 

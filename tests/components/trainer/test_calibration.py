@@ -1,6 +1,7 @@
 """What is learnt of a model's answers, against simulated validation splits and by hand."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import scipy.special
 
 from components.bounds import lower_bound
 from components.trainer import calibration
-from components.trainer.calibration import Calibration
+from components.trainer.calibration import Abstention, Calibration, LabelSets
 from components.trainer.settings.serving import AbstentionSettings, ServingSettings
 
 pytestmark = pytest.mark.one_line
@@ -37,7 +38,7 @@ def learn(logits, labels, groups=None, classes=CLASSES, **settings) -> Calibrati
     return calibration.learn(logits, labels, groups, classes, ServingSettings(**settings))
 
 
-@pytest.mark.parametrize("sharpened", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("sharpened", [0.1, 0.5, 1.0, 3.0, 15.0])
 def test_the_temperature_undoes_what_sharpened_the_answers(sharpened):
     found = learn(*true_to_word(4000, seed=1, sharpened=sharpened), calibrate=True)
     assert found.temperature == pytest.approx(sharpened, rel=0.1)
@@ -192,3 +193,64 @@ def test_what_will_be_too_few_is_foreseen():
         "serving.label_set: 0.95 needs 19 validation pictures and there are about 11: every class "
         "would be in every label set",
     ]
+
+
+def test_notes_and_forecasts_go_by_the_confidence_that_is_asked_for():
+    wanted = {"accuracy": 0.9, "confidence": 0.5}  # 0.9 ** 7 < 0.5 < 0.9 ** 6
+    logits, labels = binary(np.linspace(1, 9, 6), np.ones(6))
+    (note,) = learn(logits, labels, classes=CLASSES[:2], abstain=wanted).notes()
+    assert "(it takes 7, all of them right)" in note
+    settings = ServingSettings(abstain=wanted, label_set=0.875)
+    assert calibration.foresee(settings, {"a": 3, "b": 4}) == []
+    assert ["needs 7 " in note for note in calibration.foresee(settings, {"a": 3, "b": 3})] == [
+        True,
+        True,
+    ]
+
+
+def test_what_is_proved_is_proved_with_the_confidence_that_is_asked_for():
+    logits, labels = binary(np.linspace(1, 9, 40), np.ones(40))
+    wanted = {"accuracy": 0.9, "confidence": 0.8}
+    abstention = learn(logits, labels, classes=CLASSES[:2], abstain=wanted).abstention
+    assert (abstention.sure, abstention.right, abstention.confidence) == (40, 40, 0.8)
+    assert abstention.proved == lower_bound(40, 40, 0.8)
+
+
+def test_where_pictures_cannot_be_told_apart_only_those_above_them_count_and_prove_too_little():
+    sure = np.repeat([5.0, 2.0], [10, 290])
+    found = learn(
+        *binary(sure, np.arange(300) < 260), classes=CLASSES[:2], abstain={"accuracy": 0.9}
+    )
+    assert found.abstention == Abstention(0.9, 0.95, None, 0, 0, 0.0)
+
+
+def test_it_is_sure_of_all_where_all_are_right_however_torn_it_is():
+    logits = np.zeros((60, 3))
+    logits[:, 1] = np.linspace(0.01, 0.02, 60)  # less probable than the two others together
+    found = learn(logits, np.ones(60, int), abstain={"accuracy": 0.9})
+    assert found.abstention.sure == 60
+    assert not calibration.answer(logits, found).unsure.any()
+
+
+def test_sureness_and_label_sets_look_at_the_logits_before_the_temperature():
+    found = Calibration(
+        temperature=4.0,
+        abstention=Abstention(0.9, 0.95, sure_above=2.0, sure=1, right=1, proved=0.9),
+        label_sets=LabelSets(0.9, math.log(0.3), mean_size=1.0, validation_coverage=1.0),
+    )
+    answers = calibration.answer(np.array([[3.0, 0.0], [0.0, 1.0]]), found)
+    np.testing.assert_allclose(
+        answers.probabilities[:, 1], scipy.special.expit([-0.75, 0.25]), rtol=1e-6
+    )
+    assert answers.unsure.tolist() == [False, True]
+    assert answers.in_label_set.tolist() == [[True, False], [False, True]]
+
+
+@pytest.mark.parametrize(("coverage", "size", "covered"), [(0.9, 11 / 9, 1.0), (0.8, 1.0, 8 / 9)])
+def test_size_and_coverage_of_label_sets_are_those_on_the_validation_pictures(
+    coverage, size, covered
+):
+    """Nine pictures: the least sure is right, the second least is wrong."""
+    logits, labels = binary(np.array([0.25, 0.5, *range(1, 8)]), np.arange(9) != 1)
+    found = calibration.find_label_sets(logits, labels, coverage)
+    assert (found.mean_size, found.validation_coverage) == pytest.approx((size, covered))

@@ -78,6 +78,10 @@ def test_paths_that_lead_nowhere(blocks, says):
             {"phases": [{"name": "top", "fine_tune_at": "block_1_expend"}]},
             r"training\.phases\.top\.fine_tune_at: .*no layer block_1_expend \(did you mean `",
         ),
+        (
+            {"phases": [{"name": "top", "fine_tune_at": 9}, {"name": "all", "fine_tune_at": 999}]},
+            r"training\.phases\.all\.fine_tune_at is 999, but m",
+        ),
     ],
 )
 def test_layers_that_are_not_there(training, says):

@@ -1,5 +1,8 @@
 """The SavedModel: its contract, and that it sees the very pixels that training saw."""
 
+import shutil
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -7,15 +10,17 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.classes import read_classes
+from components.errors import UserError
 from components.graph_check import forbidden_operations
+from components.trainer import export as exporting
 from components.trainer.calibration import Abstention, Calibration, LabelSets, answer
-from components.trainer.export import export
+from components.trainer.export import export, export_bytes, require_export_space
 from components.trainer.inputs.examples import ExampleReader
 from components.trainer.network.classifier import build_classifier
 from components.trainer.network.scorer import Scorer
 from components.trainer.settings.trainer import BackboneSettings, HeadSettings
 
-CLASSES = ["first", "zweite Klasse", "третий"]
+CLASSES = ["zweite Klasse", "first", "третий"]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +126,10 @@ def test_bytes_that_are_no_picture_are_an_error_and_the_next_request_is_answered
 def test_the_network_is_traced_before_the_export_alone(analyzed, network, tmp_path, monkeypatch):
     scorer = Scorer(network)
     monkeypatch.setattr(network, "call", lambda *_, **__: pytest.fail("traced again"))
+    sizes = []
+    monkeypatch.setattr(exporting, "write_requests", lambda path, size: sizes.append((path, size)))
     export(scorer, tft.TFTransformOutput(analyzed.folder), CLASSES, str(tmp_path / "m"))
+    assert sizes == [(str(tmp_path / "m"), 32)], "requests to warm up with are of its size"
 
 
 def test_one_logit_becomes_two_probabilities(analyzed, tmp_path):
@@ -190,3 +198,27 @@ def test_the_graph_says_what_was_learnt(analyzed, network, tmp_path, learnt):
         assert 0 < wanted.unsure.sum() < 48 and 48 < wanted.in_label_set.sum() < 48 * 3
     else:
         assert wanted.unsure.all() and wanted.in_label_set.all()
+
+
+def test_a_disk_on_which_the_export_just_fits_is_enough(network, tmp_path, monkeypatch):
+    free, asked = export_bytes(network), []
+
+    def disk_usage(folder):
+        asked.append(folder)
+        return SimpleNamespace(free=free)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    path = str(tmp_path / "not yet" / "there")
+    require_export_space(network, path)
+    free -= 1
+    with pytest.raises(UserError, match=rf"takes 67 MB, but {tmp_path} has only 67 MB free"):
+        require_export_space(network, path)
+    assert asked == [tmp_path, tmp_path], "the folder that there is"
+    require_export_space(network, "s3://bucket/model")
+
+
+def test_what_a_foreign_network_holds_takes_disk_too(network, monkeypatch):
+    before = export_bytes(network)
+    loaded = SimpleNamespace(variables=[tf.Variable(tf.zeros([10, 100], tf.float16))])
+    monkeypatch.setattr(exporting.saved_model, "loaded_parts", lambda model: [loaded])
+    assert export_bytes(network) == before + 2000

@@ -1,6 +1,7 @@
 """The learning rate range test: on a problem whose answer is known, and on curves made by hand."""
 
 import itertools
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -189,3 +190,86 @@ def test_a_phase_is_tested_as_it_would_be_trained(taught, uneven, analyzed, tmp_
         logits = [{b"disc": 3.0, b"bar": 2.0, b"frame": 1.0}[name] for name in classes]
         expected = np.tile(tf.nn.log_softmax(logits), (17, 1))
         np.testing.assert_allclose(targets[:, 1:], expected, atol=1e-5)
+
+
+def test_of_the_phases_before_each_is_trained_for_one_epoch(monkeypatch):
+    settings = TrainerSettings(
+        training={
+            "batch_size": 4,
+            "phases": [
+                {"name": "head", "epochs": 9},
+                {"name": "top", "fine_tune_at": 5, "batch_size": 3},
+                {"name": "all", "fine_tune_at": "all", "batch_size": 2},
+            ],
+        },
+        seed=7,
+    )
+    done = []
+
+    class Reader:
+        def __init__(self, size=0):
+            self.size = size
+
+        def with_batch_size(self, size):
+            return Reader(size)
+
+        def training_batches(self, files, count, seed, epoch, targets):
+            return (self.size, files, count, seed, epoch, targets)
+
+    splits = SimpleNamespace(train_files=["a.gz"], train_count=10, train_targets="targets")
+    model = SimpleNamespace(
+        fit=lambda batches, **how: done.append((batches, how["steps_per_epoch"]))
+    )
+    inputs = SimpleNamespace(
+        reader=Reader(), labelled_files=["a.gz"], strategy=tf.distribute.get_strategy()
+    )
+    setup = SimpleNamespace(model=model, splits=splits, class_weights="weights")
+    monkeypatch.setattr(lr_finder, "open_inputs", lambda *_: inputs)
+    monkeypatch.setattr(lr_finder, "set_up_training", lambda *_: setup)
+    monkeypatch.setattr(lr_finder, "with_weights", lambda batches, weights: (*batches, weights))
+    monkeypatch.setattr(lr_finder, "_compile", lambda setup, phase, _: done.append(phase.epochs))
+    monkeypatch.setattr(lr_finder, "range_test", lambda model, batches: batches())
+    shared = (["a.gz"], 10, 7)
+    assert lr_finder.phase_curve(settings, "all", "", "") == (2, *shared, 2, "targets", "weights")
+    assert done == [
+        9,
+        ((4, *shared, 0, "targets", "weights"), 3),
+        10,
+        ((3, *shared, 1, "targets", "weights"), 4),
+        10,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "optimizer", "rate"),
+    [
+        ({"optimizer": "lbfgs"}, "adam", 3e-3),
+        ({"schedule": "cosine", "warmup_epochs": 2.0}, "adam", 3e-4),
+        ({"optimizer": "sgd", "schedule": "one_cycle", "learning_rate": 0.5}, "sgd", 0.5),
+    ],
+)
+def test_a_phase_is_compiled_with_a_constant_rate(phase, optimizer, rate, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(lr_finder, "set_learning", lambda model, phase: compiled.append(phase))
+    monkeypatch.setattr(lr_finder, "compile_for_phase", lambda *given: compiled.append(given))
+    settings = TrainerSettings(training={"phases": [{"name": "only", **phase}]}, views=1)
+    setup = SimpleNamespace(model="model", class_weights="weights")
+    lr_finder._compile(setup, settings.training.phases["only"], settings)
+    learning, given = compiled
+    assert given == ("model", learning, 1, settings.training, None, "weights")
+    found = learning.optimizer, learning.learning_rate, learning.schedule, learning.warmup_epochs
+    assert found == (optimizer, rate, "constant", 0.0)
+
+
+@pytest.mark.parametrize(("fall", "suggests"), [(0.05, False), (0.2, True)])
+def test_a_small_fall_is_a_matter_of_which_pictures_were_in_the_batches(fall, suggests):
+    rates = np.geomspace(1e-6, 1.0, 85)
+    losses = 1 - fall / (1 + np.exp(-4 * (np.log10(rates) + 4)))
+    assert (suggest(Curve(rates, losses, np.ones(85))) is not None) == suggests
+
+
+def test_a_fall_behind_the_lowest_loss_suggests_nothing():
+    curve = valley()
+    curve.losses[-12:] = 3.5
+    curve.losses[-4:] = 0.8
+    assert suggest(curve) == suggest(valley())

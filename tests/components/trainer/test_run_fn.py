@@ -286,7 +286,7 @@ def test_pseudo_labels_are_a_second_training_and_the_better_one_is_kept(
     assert not list(tmp_path.rglob("activations"))
 
 
-@pytest.mark.parametrize(("second", "kept"), [(0.9, "second"), (0.7, "first")])
+@pytest.mark.parametrize(("second", "kept"), [(0.9, "second"), (0.7, "first"), (0.8, "first")])
 def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, monkeypatch):
     def phase(accuracy):
         history = {"val_accuracy": [accuracy], "val_loss": [1.0]}
@@ -298,8 +298,8 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
     ]
     given = []
 
-    def train(inputs, files, *_):
-        given.append(files)
+    def train(inputs, *others):
+        given.append(others)
         return trainings[len(given) - 1]
 
     labels = PseudoLabels("taken.gz", PseudoLabelCounts(3, {"a": 2, "b": 0}))
@@ -312,11 +312,16 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
         reader=None,
         unlabelled_files=[],
         classes=[],
-        precision="float32",
+        precision="bf16",
     )
     fn_args = SimpleNamespace(model_run_dir="run", serving_model_dir="model")
     trained, report = entry_point._train_rounds(inputs, fn_args, tmp_path)
-    assert given == [["a.gz"], ["a.gz", "taken.gz"]]
+    again = tmp_path / "pseudo-labels"
+    assert given == [
+        (["a.gz"], tmp_path, "run", "model"),
+        (["a.gz", "taken.gz"], again, "run/pseudo-labels", "model"),
+    ]
+    assert again.is_dir() and report.precision == "bf16"
     assert trained.model == kept
     assert [phase.name for phase in report.phases] == ["only", "only with pseudo-labels"]
     assert report.kept == {"first": "only", "second": "only with pseudo-labels"}[kept]

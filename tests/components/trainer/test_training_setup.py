@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from components.errors import UserError
 from components.trainer import training_setup
+from components.trainer.fitting import precision
 from components.trainer.settings.trainer import TrainerSettings
 from components.trainer.training_setup import open_inputs, set_up_training
 
@@ -108,3 +109,24 @@ def test_the_seed_fixes_the_initial_weights(seed, uneven, analyzed, tiny_network
         model = set_up_training(inputs, inputs.labelled_files, tmp_path).model
         kernels.append(np.asarray(model.get_layer("logits").kernel))
     np.testing.assert_array_equal(*kernels)
+
+
+def test_the_precision_is_that_of_the_machine(uneven, analyzed, monkeypatch):
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
+    for asked, found in (("auto", "bf16"), ("float32", "float32")):
+        chosen = settings(precision=asked, device="cpu")
+        assert open_inputs(chosen, analyzed.folder, uneven.train).precision == found
+
+
+def test_the_teacher_is_asked_about_what_is_trained_on(
+    uneven, analyzed, built, tmp_path, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(training_setup, "teacher_targets", lambda *given: asked.append(given) or 5)
+    taught = settings().replaced(distillation={"teacher": "x"})
+    inputs = open_inputs(taught, analyzed.folder, uneven.train, uneven.validation)
+    files = [uneven.train, uneven.validation]
+    setup = set_up_training(inputs, files, tmp_path)
+    assert asked == [(taught.distillation, files, inputs.classes, tmp_path)]
+    assert setup.splits.train_targets == 5
+    assert (setup.splits.train_files, setup.splits.train_count) == (files, 17 + 6)

@@ -1,5 +1,6 @@
 """The rows of the validation split, and what is refused before a training."""
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from components import features
+from components import features, progress
 from components.errors import UserError
 from components.predictions import VALIDATION_FILE, read_predictions
 from components.trainer import validation_rows
@@ -114,6 +115,7 @@ def test_the_folder_of_the_examples_is_found(monkeypatch):
             {"abstain": {"accuracy": 0.9}},
             r"serving.abstain.accuracy: 0.9 is no more than what knowing nothing gets \(0.9\)",
         ),
+        (["dog"] * 9 + ["cat"], {"abstain": {"accuracy": 0.9}}, r"knowing nothing gets \(0.9\)"),
     ],
 )
 def test_what_cannot_be_learnt_is_found_before_the_training(labels, settings, message):
@@ -123,3 +125,34 @@ def test_what_cannot_be_learnt_is_found_before_the_training(labels, settings, me
 
 def test_an_empty_split_does_no_harm_where_nothing_is_learnt():
     check_serving(ServingSettings(), CLASSES, [])
+
+
+def test_an_accuracy_above_that_of_guessing_may_be_asked_for():
+    check_serving(ServingSettings(abstain={"accuracy": 0.91}), CLASSES, ["dog"] * 9 + ["cat"])
+
+
+def test_rows_of_an_earlier_attempt_are_written_over(validated, tmp_path):
+    folder = tmp_path / "evidence"
+    settings = ServingSettings(calibrate=True)
+    for logits in (-validated.logits, validated.logits):
+        asked = dataclasses.replace(validated, logits=logits)
+        found = learn(asked, CLASSES, settings)
+        write_evidence(asked, found, CLASSES, str(folder))
+    rows = read_predictions(folder, VALIDATION_FILE)
+    assert (rows.candidate.argmax(axis=1) == rows.labels).sum() == 38
+    evidence = json.loads((folder / CALIBRATION_FILE).read_text())
+    assert evidence["temperature"] == found.temperature
+
+
+def test_every_picture_is_asked_about_and_counted(monkeypatch):
+    texts = {"image_id": list("abc"), "path": list("123"), "label": ["cat", "dog", "cat"]}
+    monkeypatch.setattr(validation_rows, "text_features", lambda files, names: texts)
+    batches = [(tf.zeros([2, 1]), tf.constant([0, 1])), (tf.ones([1, 1]), tf.constant([0]))]
+    reader = SimpleNamespace(view_batches=lambda files, count: batches)
+    scorer = SimpleNamespace(logits=lambda pixels: tf.concat([pixels, 1 - pixels], axis=1))
+    told = []
+    with progress.watched_by(told.append):
+        found = validation_rows.ask(scorer, reader, ["/examples/Split-validation/a.gz"], 2)
+    assert [(step.done, step.total) for step in told] == [(2, 3), (3, 3)]
+    assert found.texts == texts and found.labels.tolist() == [0, 1, 0]
+    assert found.logits.tolist() == [[0, 1], [0, 1], [1, 0]]

@@ -31,8 +31,8 @@ def test_without_doubts_there_is_nothing():
 def test_a_picture_is_judged_by_those_that_have_not_seen_a_copy(monkeypatch):
     judged = []
 
-    def out_of_fold(features, labels, groups, *_):
-        judged.extend(groups)
+    def out_of_fold(features, labels, groups, *others):
+        judged.extend([*groups, *others])
         return np.eye(2)
 
     texts = {"image_id": ["x", "y"], "path": ["1.png", "2.png"]}
@@ -43,8 +43,8 @@ def test_a_picture_is_judged_by_those_that_have_not_seen_a_copy(monkeypatch):
     )
     monkeypatch.setattr(wrong_labels, "text_features", lambda *_: texts)
     monkeypatch.setattr(wrong_labels, "out_of_fold_probabilities", out_of_fold)
-    assert wrong_labels.find_suspects(TrainerSettings(), "", [], {"x": "g", "y": "g"}) == []
-    assert judged == ["g", "g"]
+    assert wrong_labels.find_suspects(TrainerSettings(seed=5), "", [], {"x": "g", "y": "g"}) == []
+    assert judged == ["g", "g", 2, 5], "groups, classes, seed"
 
 
 @pytest.fixture

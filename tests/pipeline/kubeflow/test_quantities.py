@@ -12,7 +12,13 @@ def test_cores(text, number):
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("2Gi", 2 * 1024**3), ("1.5Gi", 1.5 * 1024**3), ("500M", 5e8), ("3000000", 3_000_000)],
+    [
+        ("2Gi", 2 * 1024**3),
+        ("1.5Gi", 1.5 * 1024**3),
+        ("500M", 5e8),
+        ("3000000", 3_000_000),
+        ("1M", 10**6),
+    ],
 )
 def test_memory(text, number):
     assert memory_bytes(text) == number
@@ -32,6 +38,7 @@ def test_durations(text, number):
         (memory_bytes, "2Gii", "not an amount of memory: 2Gii. Write a number and one of k, M, G"),
         (memory_bytes, "2 Gi", "not an amount of memory"),
         (memory_bytes, "2GB", "not an amount of memory"),
+        (memory_bytes, "999k", "less memory than anything runs in: 999k"),
         (memory_bytes, "2", "less memory than anything runs in: 2. Write a unit, as 2Gi"),
         (seconds, "6", "not a duration: 6. Write it as 90s, 30m or 6h"),
         (seconds, "0s", "not a duration"),

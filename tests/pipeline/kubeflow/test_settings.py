@@ -94,6 +94,7 @@ def test_the_gpu_image_is_for_steps_with_a_gpu():
     [
         ("graft", True),
         ("graft:01", False),
+        ("graft:LATEST", True),
         ("registry.example.com:5000/team/graft", True),
         ("registry.example.com:5000/team/graft:1.2", False),
         ("registry.example.com/graft:latest", True),
@@ -151,6 +152,9 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("secret_volumes.shm=/mnt", "kubeflow.secret_volumes.shm: a volume of every step's pod"),
         ("pvcs={my.data: /mnt}", "kubeflow.pvcs.my.data: string should match pattern"),
         ("pvcs={a: /mnt, b: /mnt}", "two volumes are mounted at /mnt"),
+        ("{pvcs: {a: /mnt}, secret_volumes: {b: /mnt}}", "two volumes are mounted at /mnt"),
+        ("{pvcs: {a: /x}, secret_volumes: {a: /y}}", "a is both a claim and a secret"),
+        ("{env: {K: x}, secret_env: {a: {K: y}}}", "the environment variable K is set twice"),
         ("secret_env={a: {K: x}, b: {K: y}}", "the environment variable K is set twice"),
         ("security_context.run_as_user=0", "run_as_user: input should be greater than or equal"),
         ("security_context.run_as_user=graft", "run_as_user: input should be a valid integer"),
@@ -162,13 +166,15 @@ def test_images_that_may_be_others_tomorrow(image, moving):
             "retries={count: 10, backoff: 6h}",
             "kubeflow.retries: 10 retries would wait 256 days, and none is started more than 30 ",
         ),
+        ("retries={count: 1, backoff: 720h}", "1 retries would wait 30 days, and none is"),
+        ("training_state=/mnt/../x", "not an absolute path: /mnt/../x"),
         ("training_state=state", "kubeflow.training_state: not an absolute path: state. Write one"),
         ("retries.count=11", "kubeflow.retries.count: input should be less than or equal to 10"),
     ],
 )
 def test_a_mistake_names_its_key_and_what_would_be_right(override, says):
     with pytest.raises(RecipeError) as error:
-        settings(override)
+        load_recipe("digits", [f"kubeflow{'=' if override[0] == '{' else '.'}{override}"])
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -189,3 +195,37 @@ def test_a_name_that_only_sounds_like_a_secret_is_none():
 def test_paths_that_only_begin_like_reserved_ones():
     pvcs = "pvcs={a: /minio-data, b: /mnt/tmp, c: /var/run/models}"
     assert len(settings(pvcs).step("Trainer").pvcs) == 3
+
+
+def test_waits_of_just_less_than_thirty_days_are_allowed():
+    assert settings("retries={count: 1, backoff: 719h}").step("Trainer").retries.count == 1
+
+
+def test_the_probe_mounts_what_the_steps_after_it_look_at_and_no_more():
+    block = settings(
+        "steps.ImageExampleGen.pvcs.pictures=/mnt/p",
+        "steps.BaselineFinder.pvcs.models=/mnt/m",
+        "steps.Trainer.pvcs={weights: /mnt/w, pictures: /mnt/p}",
+        "steps.Evaluator.pvcs.other=/mnt/o",
+        "steps.Probe.pvcs.own=/mnt/own",
+    )
+    assert block.step("Probe").pvcs == {
+        "pictures": "/mnt/p",
+        "models": "/mnt/m",
+        "weights": "/mnt/w",
+        "own": "/mnt/own",
+    }
+
+
+def test_a_claim_at_two_paths_cannot_be_probed():
+    block = settings("steps.ImageExampleGen.pvcs.one=/mnt/x", "steps.Trainer.pvcs.one=/mnt/y")
+    with pytest.raises(ValueError, match=r"has the claim one at /mnt/x and Trainer the claim one"):
+        block.step("Probe")
+
+
+def test_one_step_that_is_cached_by_it_is_enough_for_a_probe():
+    assert settings().has_probe
+    for one in ("ImageExampleGen", "BaselineFinder"):
+        assert settings(f"steps.{one}.cache=false").has_probe
+    both = ("steps.ImageExampleGen.cache=false", "steps.BaselineFinder.cache=false")
+    assert not settings(*both).has_probe

@@ -1,10 +1,13 @@
 """What a training tells whoever watches."""
 
+import math
+
 import pytest
 
 from components import progress
+from components.errors import UserError
 from components.trainer.fitting import callbacks
-from components.trainer.fitting.callbacks import ReportProgress
+from components.trainer.fitting.callbacks import ReportProgress, StopWhenNotFinite
 
 
 @pytest.fixture
@@ -42,3 +45,14 @@ def test_every_epoch_tells_its_figures(told):
     _, epochs = told
     assert [(epoch.number, epoch.of) for epoch in epochs] == [(1, 2), (2, 2)]
     assert epochs[0].figures == {"loss": 0.5, "val_accuracy": 0.75}
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_the_first_loss_that_is_not_finite_ends_it_and_names_the_batch(loss):
+    callback = StopWhenNotFinite("training.top")
+    callback.on_train_batch_end(1, {"loss": 1e30})
+    with pytest.raises(UserError) as caught:
+        callback.on_train_batch_end(2, {"loss": loss})
+    assert str(caught.value) == (
+        f"training.top: the loss is {loss} at batch 3. Lower training.top.learning_rate"
+    )

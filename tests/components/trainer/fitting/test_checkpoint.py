@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -180,3 +181,22 @@ def test_the_state_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch
     train(tmp_path / "state.npz", epochs=1)
     assert done == ["fsync", "replace"]
     assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
+
+
+@pytest.mark.parametrize(("patience", "ends"), [(2, [False, False, True]), (0, [False] * 3)])
+def test_of_equal_epochs_the_first_is_best_and_the_others_are_waited_for(patience, ends, tmp_path):
+    weights = iter([[np.array(number)] for number in range(3)])
+    model = SimpleNamespace(
+        optimizer=None, variables=[], get_weights=lambda: next(weights), set_weights=list
+    )
+    checkpoint = Checkpoint(tmp_path / "state.npz", epochs=9, patience=patience)
+    checkpoint.set_model(model)
+    found = []
+    for epoch in range(3):
+        checkpoint.on_epoch_end(epoch, {"val_accuracy": 0.5, "val_loss": 1.0})
+        found.append(model.stop_training)
+    assert found == ends and checkpoint.best_epoch == 0
+    assert checkpoint.history == {"val_accuracy": [0.5] * 3, "val_loss": [1.0] * 3}
+    model.set_weights = found.append
+    checkpoint.end_with_best(model)
+    assert found[-1] == [np.array(0)]

@@ -1,5 +1,9 @@
 """The two phases: the better one is kept, and a loss that is no number ends the run."""
 
+import errno
+import os
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -114,8 +118,10 @@ def test_a_phase_of_no_epochs_is_left_out_and_patience_ends_one_early(tmp_path):
     frozen = PhaseSettings(
         epochs=30, optimizer="sgd", learning_rate=1e-9, early_stopping={"patience": 1}
     )
+    begun = time.monotonic()
     _, (only,), kept = train(small(), tmp_path, frozen, UnfrozenPhaseSettings(epochs=0))
     assert kept is only and only.name == "frozen"
+    assert 0 < only.seconds <= time.monotonic() - begun
     assert len(only.history["loss"]) < 30
     assert list(tmp_path.joinpath("frozen").rglob("events*")), "TensorBoard has its log"
 
@@ -205,6 +211,27 @@ def test_a_batch_too_large_for_the_device_names_one_to_try(tmp_path, monkeypatch
 
     monkeypatch.setattr(keras.Model, "fit", out_of_memory)
     with pytest.raises(ValueError, match=r"training\.frozen\.batch_size: 16 .* try 8"):
+        train(small(), tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0))
+
+
+def test_a_batch_of_one_picture_cannot_be_halved(tmp_path, monkeypatch):
+    def out_of_memory(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(keras.Model, "fit", out_of_memory)
+    settings = TrainingSettings(phases=[{"name": "only", "batch_size": 1}])
+    inputs = {"only": PhaseInput(toy(), lambda first: bars(), None)}
+    with pytest.raises(ValueError, match=r"training\.phases\.only\.batch_size: 1 .* try 1$"):
+        run_phases(inputs["only"].model, inputs, settings, 220, str(tmp_path), tmp_path)
+
+
+def test_a_full_disk_is_not_taken_for_a_full_device(tmp_path, monkeypatch):
+    def no_space(*_, **__):
+        text = f"events.v2; {os.strerror(errno.ENOSPC)}"
+        raise tf.errors.ResourceExhaustedError(None, None, text)
+
+    monkeypatch.setattr(keras.Model, "fit", no_space)
+    with pytest.raises(tf.errors.ResourceExhaustedError, match=r"events\.v2"):
         train(small(), tmp_path, PhaseSettings(epochs=1), UnfrozenPhaseSettings(epochs=0))
 
 

@@ -40,7 +40,9 @@ def test_one_cycle_rises_for_a_quarter_from_a_25th_and_ends_at_almost_nothing():
     assert 0 < r[100] < 1e-5
 
 
-@pytest.mark.parametrize("settings", [{}, {"schedule": "cosine", "epochs": 2}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"schedule": "one_cycle"}, {"schedule": "cosine", "epochs": 2}]
+)
 def test_a_warm_up_that_cannot_be_is_refused(settings):
     with pytest.raises(pydantic.ValidationError, match="warmup_epochs"):
         PhaseSettings(warmup_epochs=2, **settings)

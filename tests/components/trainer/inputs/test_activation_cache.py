@@ -121,6 +121,16 @@ def test_a_restart_goes_on_where_the_killed_training_was(numbered):
         np.testing.assert_array_equal(one, other)
 
 
+def test_the_seed_fixes_the_order_and_the_views(numbered):
+    (one, *_), (again, *_), (other, *_) = (
+        epochs(numbered.training_batches(4, seed), 1) for seed in (0, 0, 5)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert one[:, 1].tolist() != other[:, 1].tolist(), "another order"
+    views = [rows[np.argsort(rows[:, 1]), 0].tolist() for rows in (one, other)]
+    assert views[0] != views[1], "other views of the pictures"
+
+
 def test_labels_stay_with_their_pictures(numbered):
     for x, y in numbered.training_batches(4, seed=0).take(6):
         np.testing.assert_array_equal(x[:, 1], tf.cast(y, tf.float32))
@@ -155,6 +165,8 @@ def test_what_else_must_be_written_counts(tmp_path, monkeypatch):
     require_space(tensors, 10, tmp_path, reserved_bytes=500)
     with pytest.raises(UserError, match=r"takes 0 MB, and the model 0 MB, but .*has only 0 MB"):
         require_space(tensors, 10, tmp_path, reserved_bytes=501)
+    with pytest.raises(UserError):
+        require_space({**tensors, "pooled": tensors["cut"]}, 10, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["train-sum.f16", "train-labels.npy"])
@@ -181,3 +193,17 @@ def test_the_disk_is_taken_before_the_first_picture(encoder, tmp_path):
     encode("train", *encoder, look, VIEWS, COUNT, tmp_path)
     assert taken["train-sum.f16"] >= 2 * VIEWS * COUNT * 3
     assert taken["train-same.f16"] >= 2 * VIEWS * COUNT * 4 * 4 * 3
+
+
+def test_a_kill_while_damaged_files_are_made_again_leaves_nothing_that_seems_whole(
+    cached, encoder, tmp_path
+):
+    del cached
+    (tmp_path / "train-sum.f16").write_bytes(b"cut off")
+
+    def killed():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode("train", *encoder, killed, VIEWS, COUNT, tmp_path)
+    assert not is_complete("train", tmp_path)

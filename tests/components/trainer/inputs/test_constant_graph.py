@@ -1,5 +1,7 @@
 """A graph with constants gives what the graph with variables gives, but for rounding."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -60,12 +62,15 @@ def test_the_weights_are_those_of_the_moment():
     assert np.array_equal(run(pixels), before) and before.any()
 
 
-@pytest.mark.parametrize("obstacle", ["loaded", "large"])
+@pytest.mark.parametrize("obstacle", ["loaded", "large", "several devices"])
 def test_what_may_not_take_constants_keeps_its_variables(obstacle, monkeypatch):
     if obstacle == "loaded":
         monkeypatch.setattr(saved_model, "loaded_parts", lambda model: [object()])
-    else:
+    elif obstacle == "large":
         monkeypatch.setattr(constant_graph, "_MOST_BYTES", 100)
+    else:
+        strategy = types.SimpleNamespace(num_replicas_in_sync=2)
+        monkeypatch.setattr(tf.distribute, "get_strategy", lambda: strategy)
     model, pixels = network("one"), tf.ones([1, 16, 16, 3])
     run = constant_graph.inference(model)
     model.set_weights([weight * 0 for weight in model.get_weights()])

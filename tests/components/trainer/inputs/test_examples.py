@@ -75,6 +75,14 @@ def test_targets_in_place_of_labels_stay_with_their_pictures(reader, analyzed):
     np.testing.assert_allclose(pixels, first_views[given[:, 0].astype(int)], atol=1e-5)
 
 
+def test_targets_go_with_the_view_of_their_epoch(reader, analyzed):
+    files, rows = [analyzed.file], np.arange(COUNT, dtype=np.float32)
+    views = np.concatenate([x for x, _ in reader.view_batches(files, COUNT, (3,))])
+    batches = reader.training_batches(files, COUNT, 0, first_epoch=2, targets=rows)
+    pixels, given = next(iter(batches))
+    np.testing.assert_allclose(pixels, views[given.numpy().astype(int)], atol=1e-5)
+
+
 def test_the_seed_fixes_order_and_pixels(reader, analyzed):
     files = [analyzed.file]
     (one,), (same,) = (epochs(reader.training_batches(files, COUNT, seed=0), 1) for _ in range(2))

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.inputs import activation_cache
+from components.trainer.inputs import phase_inputs as phase_inputs_module
 from components.trainer.inputs.phase_inputs import Splits, phase_inputs
 from components.trainer.network.classifier import build_classifier, set_learning
 from components.trainer.settings.trainer import (
@@ -100,11 +101,38 @@ def test_what_has_been_encoded_needs_no_space_again(tmp_path, monkeypatch):
     model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
     asked = []
     monkeypatch.setattr(
-        activation_cache, "require_space", lambda tensors, views, *_: asked.append(views)
+        activation_cache, "require_space", lambda tensors, *limits: asked.append(limits)
     )
-    for _ in range(2):
-        inputs_of(model, 2, tmp_path)
-    assert asked == [3 * COUNT, 0]
+    orders = []
+    for seed in (0, 1):
+        inputs = phase_inputs(
+            model, TRAINING.phases, Reader(7), SPLITS, 2, seed, tmp_path, reserved_bytes=77
+        )
+        orders.append([x.numpy().tolist() for x, _ in inputs["frozen"].training(0).take(2)])
+    assert asked == [(3 * COUNT, tmp_path, 77), (0, tmp_path, 77)]
+    assert orders[0] != orders[1], "the seed fixes the order"
+
+
+@pytest.mark.parametrize("views", [None, 2])
+def test_every_phase_multiplies_in_the_precision_of_the_training(views, tmp_path, monkeypatch):
+    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+    precisions = []
+
+    def noted(model, tensor, precision="float32"):
+        precisions.append(precision)
+        return model
+
+    def encoded(name, graph, tensors, batches, views, count, folder):
+        labels = np.zeros(count, np.int64)
+        return {
+            key: activation_cache.Cached(np.zeros((views, count, 1)), labels) for key in tensors
+        }
+
+    monkeypatch.setattr(phase_inputs_module, "tail_from", noted)
+    monkeypatch.setattr(activation_cache, "encode", encoded)
+    options = {"views": views, "seed": 0, "folder": tmp_path, "precision": "bf16"}
+    phase_inputs(model, TRAINING.phases, Reader(7), SPLITS, **options)
+    assert precisions == ["bf16"] * (1 if views is None else 2)
 
 
 def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):

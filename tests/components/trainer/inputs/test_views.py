@@ -31,3 +31,10 @@ def test_a_row_is_as_wide_as_its_views_together(tmp_path):
     write_views(reader, b"", range(3), "tf", tmp_path)
     with Image.open(tmp_path / "views.jpg") as row:
         assert row.size == (3 * 128, 128)
+
+
+def test_what_augmentation_made_brighter_than_white_is_white():
+    levels = np.stack([np.full((2, 2, 3), level, np.float32) for level in (-1.5, 1.5)])
+    reader = SimpleNamespace(views=lambda record, views: levels)
+    shown = shown_views(reader, b"", range(2), "tf")
+    assert (shown[0] == 0).all() and (shown[1] == 255).all()

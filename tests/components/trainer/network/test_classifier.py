@@ -211,3 +211,31 @@ def test_the_first_answer_is_how_often_each_class_comes(small_backbone, priors, 
 def test_the_bias_begins_at_zero_where_there_is_nothing_to_say(small_backbone, head, priors):
     model = build_classifier(TINY, HeadSettings(**head), 3, steps=1, priors=priors)
     np.testing.assert_array_equal(model.get_layer("logits").bias, 0.0)
+
+
+@pytest.fixture
+def mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def test_logits_are_float32_under_mixed_precision(small_backbone, mixed_precision):
+    model = build_classifier(TINY, HeadSettings(hidden=[6]), num_classes=3, steps=1)
+    kinds = {name: model.get_layer(name).compute_dtype for name in ("hidden_1", "logits")}
+    assert kinds == {"hidden_1": "float16", "logits": "float32"}
+
+
+def test_the_first_and_the_last_layer_can_be_named_and_a_later_phase_may_freeze_them(
+    small_backbone,
+):
+    model = build_classifier(TINY, HeadSettings(), num_classes=3, steps=1)
+    network = model.get_layer("backbone").network
+    learning = []
+    for at in (0, 1, "all", None):
+        set_learning(model, PhaseSettings(fine_tune_at=at))
+        learning.append([layer.trainable for layer in network.layers])
+    assert learning == [[True, True], [False, True], [True, True], [False, False]]
+    for at in (-1, 2):
+        with pytest.raises(ValueError, match=f"fine_tune_at is {at}, but .* has layers 0 to 1"):
+            set_learning(model, PhaseSettings(fine_tune_at=at))

@@ -3,7 +3,9 @@
 import hashlib
 import http.server
 import io
+import shutil
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +115,27 @@ def test_a_folder_that_cannot_be_written_names_the_variable_to_set(server, tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="KERAS_HOME names another folder"):
         download.saved_model(server.url, None, tmp_path / "file" / "graft")
+
+
+def test_a_process_that_was_faster_is_no_error(server, tmp_path, monkeypatch):
+    server.content[PATH] = archive("saved_model.pb")
+
+    def too_late(unpacked, folder):
+        shutil.copytree(unpacked, folder)
+        raise OSError("directory not empty")
+
+    monkeypatch.setattr(Path, "rename", too_late)
+    folder = download.saved_model(server.url, None, tmp_path)
+    assert (folder / "saved_model.pb").read_text() == "text"
+
+
+def test_a_folder_that_cannot_be_moved_to_its_place_is_an_error(server, tmp_path, monkeypatch):
+    server.content[PATH] = archive("saved_model.pb")
+
+    def refused(unpacked, folder):
+        raise OSError("read-only")
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(OSError, match="read-only"):
+        download.saved_model(server.url, None, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -118,3 +118,30 @@ def test_networks_of_keras_are_the_same_function(constructor, left):
     expected = np.asarray(network(pixels, training=False))
     found = np.asarray(other(pixels, training=False))
     assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def of_two_outputs(pixels):
+    x = keras.layers.Conv2D(4, 1)(pixels)
+    return [x, keras.layers.BatchNormalization()(x)]
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        of_two_outputs,
+        lambda x: keras.layers.BatchNormalization(axis=1)(keras.layers.Conv2D(4, 1)(x)),
+    ],
+    ids=["the convolution is an output too", "rows are normalized"],
+)
+def test_what_cannot_be_folded_stays_as_it_is(layers):
+    pixels = keras.Input((16, 16, 3))
+    network = keras.Model(pixels, layers(pixels))
+    assert folded(network) is network
+
+
+def test_pointwise_groups_are_no_matrix_product():
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((16, 16, 3))
+    network = keras.Model(pixels, keras.layers.Conv2D(6, 1, groups=3)(pixels))
+    found, expected = folded(network, "bf16")(PIXELS), network(PIXELS)
+    np.testing.assert_allclose(found, expected, atol=0.02)

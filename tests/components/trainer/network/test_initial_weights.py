@@ -14,7 +14,7 @@ from keras.src.legacy.saving import legacy_h5_format
 
 from components.errors import UserError
 from components.trainer.export import export
-from components.trainer.network import keras_applications
+from components.trainer.network import initial_weights, keras_applications
 from components.trainer.network.classifier import build_classifier
 from components.trainer.network.initial_weights import (
     _load_file,
@@ -219,3 +219,18 @@ def test_a_whole_keras_model_is_refused_and_of_an_h5_its_numbers_alone_are_taken
     check_weights_file(settings)
     _load_file(ours, settings)
     np.testing.assert_array_equal(ours.get_weights()[0], theirs.get_weights()[0])
+
+
+def test_what_a_layer_derives_from_its_weights_is_derived_from_the_new_ones(monkeypatch):
+    def build(*_):
+        pixels = keras.Input((2, 2, 1))
+        return keras.Model(pixels, keras.layers.Normalization()(pixels))
+
+    def load(network):
+        for weight, value in zip(network.weights, ([3.0], [4.0], 0), strict=True):
+            weight.assign(value)
+
+    monkeypatch.setattr(keras_applications, "build", build)
+    monkeypatch.setattr(initial_weights, "_load_glyphs", load)
+    network = pretrained_network(settings("glyphs"))
+    np.testing.assert_allclose(network(np.full((1, 2, 2, 1), 7.0)), np.full((1, 2, 2, 1), 2.0))

@@ -181,3 +181,24 @@ def test_it_is_trained_on_from_the_cache_and_its_export_needs_nothing_else(
     served = loaded.signatures["serving_default"](images)["probabilities"]
     np.testing.assert_allclose(served, expected, atol=1e-5)
     assert np.ptp(served.numpy()[:, 0]) > 1e-3
+
+
+def test_of_two_signatures_that_of_serving_is_asked(tmp_path):
+    module = tf.Module()
+    pictures = tf.TensorSpec([None, 8, 8, 3])
+    module.maps = tf.function(lambda x: {"x": x}, input_signature=[pictures])
+    module.means = tf.function(
+        lambda x: {"x": tf.reduce_mean(x, [1, 2])}, input_signature=[pictures]
+    )
+    signatures = {"default": module.maps, "serving_default": module.means}
+    tf.saved_model.save(module, str(tmp_path), signatures=signatures)
+    assert saved_model.as_network(tmp_path, 8).output_shape == (None, 1, 1, 3)
+
+
+def test_no_gradient_goes_through_it(vector):
+    _, folder = vector
+    network, pixels = saved_model.as_network(folder, 32), tf.constant(random_pixels())
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        features = network(pixels)
+    assert tape.gradient(features, pixels) is None

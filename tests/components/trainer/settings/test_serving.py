@@ -37,3 +37,5 @@ def test_a_value_that_cannot_be_is_one_line(values, message):
 def test_it_is_off_unless_asked_for():
     assert not ServingSettings().learns
     assert ServingSettings(label_set=0.9).learns
+    assert ServingSettings(calibrate=True).learns
+    assert ServingSettings(abstain={"accuracy": 0.9}).learns

@@ -52,9 +52,10 @@ def test_training_nothing_is_refused():
         TrainingSettings(**none)
 
 
-def test_from_scratch_means_no_frozen_phase_and_all_layers():
+@pytest.mark.parametrize("at", ["all", 0])
+def test_from_scratch_means_no_frozen_phase_and_all_layers(at):
     training = TrainingSettings(
-        frozen=PhaseSettings(epochs=0), unfrozen=UnfrozenPhaseSettings(fine_tune_at="all")
+        frozen=PhaseSettings(epochs=0), unfrozen=UnfrozenPhaseSettings(fine_tune_at=at)
     )
     TrainerSettings(backbone=BackboneSettings(weights="none"), training=training)
 
@@ -85,6 +86,9 @@ def test_the_size_is_that_of_the_network_unless_it_is_said(backbone, size):
         ({"image_size": 31}, "greater than or equal to 32"),
         ({"name": "mobilenet_v4"}, "Input should be 'mobilenet_v2'"),
         ({"name": "saved_model"}, "weights of saved_model must be .*, not `imagenet`"),
+        ({"name": "saved_model", "weights": "none"}, "saved_model must be .*, not `none`"),
+        ({"name": "saved_model", "weights": "glyphs"}, "weights `glyphs` are for mobilenet_v2"),
+        ({"weights": HUB.upper()}, "for the name saved_model only, not mobilenet_v2"),
         ({"weights": HUB}, "for the name saved_model only, not mobilenet_v2"),
         ({"weights": "/a.h5", "sha256": "0" * 64}, "sha256 is for weights that are a URL"),
         ({"name": "saved_model", "weights": HUB, "sha256": "12"}, "sha256"),
@@ -110,6 +114,7 @@ def test_a_backbone_that_cannot_be_is_refused(backbone, says):
         {"trust_url": True},
         {"weights": HUB.replace("s:", ":"), "sha256": "0" * 64},
         {"weights": "/a/folder", "trust_url": True},
+        {"weights": HUB.replace("https", "HTTPS"), "trust_url": True},
     ],
 )
 def test_a_url_is_pinned_or_trusted(trust):
@@ -207,9 +212,10 @@ def test_a_list_of_phases_that_cannot_be_is_refused(phases, says):
         TrainingSettings(phases=phases)
 
 
-def test_the_two_blocks_and_a_list_cannot_both_be_given():
-    with pytest.raises(pydantic.ValidationError, match="unfrozen and phases cannot both be given"):
-        TrainingSettings(phases=PHASES, unfrozen={"epochs": 3})
+@pytest.mark.parametrize("block", ["frozen", "unfrozen"])
+def test_the_two_blocks_and_a_list_cannot_both_be_given(block):
+    with pytest.raises(pydantic.ValidationError, match=f"{block} and phases cannot both be given"):
+        TrainingSettings(**{"phases": PHASES, block: {"epochs": 3}})
 
 
 @pytest.mark.parametrize(
@@ -288,6 +294,7 @@ def test_a_solved_phase_needs_no_epochs_and_travels_as_json():
                 "training": TrainingSettings(
                     phases=[
                         {"name": "top", "fine_tune_at": 100},
+                        {"name": "deeper", "fine_tune_at": 50},
                         {"name": "head", "optimizer": "lbfgs"},
                     ]
                 )
@@ -308,6 +315,7 @@ def test_what_cannot_be_solved_is_said_in_one_line(settings, says):
     [
         ({"epochs": 10}, "set epochs to 1, not 10"),
         ({"schedule": "cosine"}, "leave out schedule"),
+        ({"schedule": "one_cycle"}, "leave out schedule"),
         ({"weight_decay": 0.1}, "leave out schedule and weight_decay"),
         ({"fine_tune_at": 100}, "leave out fine_tune_at"),
     ],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components import progress
 from components.trainer.inputs.examples import count_labels, records
 from components.trainer.settings.pseudo_labels import PseudoLabelSettings
 from components.trainer.targets import pseudo_labels
@@ -48,7 +49,10 @@ def say(pixels, training):
 
 
 def test_what_the_model_is_sure_of_is_taken_once_with_its_label(unlabelled, tmp_path):
-    found = label(tmp_path / "state", unlabelled, say)
+    told = []
+    with progress.watched_by(told.append):
+        found = label(tmp_path / "state", unlabelled, say)
+    assert [(step.done, step.total) for step in told] == [(3, 4), (4, 4)]
     assert (found.counts.unlabelled, found.counts.total) == (4, 2)
     assert found.counts.taken == {"bar": 1, "disc": 0, "frame": 1}
     assert count_labels([found.file]) == {"bar": 1, "frame": 1}
@@ -103,3 +107,23 @@ def test_damaged_files_of_an_earlier_attempt_are_made_again(
 def test_the_files_of_unlabelled_pictures_are_told_apart_by_their_split():
     files = ["/a/Split-train/x.gz", "/a/Split-unlabelled/x.gz"]
     assert pseudo_labels.split_files(files) == (files[:1], files[1:])
+
+
+def test_pictures_that_are_gone_are_taken_again(unlabelled, tmp_path):
+    found = label(tmp_path / "state", unlabelled, say)
+    (tmp_path / "state" / "pseudo-labels.gz").unlink()
+    assert label(tmp_path / "state", unlabelled, say) == found
+    assert count_labels([found.file]) == {"bar": 1, "frame": 1}
+
+
+def test_of_two_copies_the_one_that_the_model_is_sure_of_is_taken(
+    unlabelled, tmp_path, monkeypatch
+):
+    unsure_first = np.array(PROBABILITIES)
+    unsure_first[2] = (0.3, 0.3, 0.4)
+    monkeypatch.setitem(globals(), "PROBABILITIES", unsure_first)
+    assert label(tmp_path / "state", unlabelled, say).counts.taken == {
+        "bar": 1,
+        "disc": 0,
+        "frame": 1,
+    }

@@ -124,6 +124,7 @@ def test_a_teacher_that_cannot_be_is_found_before_any_work(tmp_path):
             "must give `probabilities` or `logits`, or one output alone; it gives a, b",
         ),
         ({"classes": (*KNOWN, "moon")}, "gives 4 numbers per picture, but there are 5 names in as"),
+        ({"classes": KNOWN[:3]}, "gives 4 numbers per picture, but there are 3 names in assets"),
     ],
 )
 def test_a_model_that_is_no_teacher_is_refused(changes, says, analyzed, tmp_path):
@@ -136,4 +137,54 @@ def test_a_damaged_teacher_is_named(tmp_path):
     folder = save(tmp_path / "teacher", constant)
     (folder / "saved_model.pb").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"distillation\.teacher: .* cannot be loaded"):
+        teacher.load_teacher(settings(folder), folder)
+
+
+def test_names_that_the_recipe_gives_are_counted_against_the_answers(analyzed, tmp_path):
+    folder = save(tmp_path / "teacher", constant)
+    with pytest.raises(ValueError, match=r"there are 3 names in distillation\.classes$"):
+        targets(folder, analyzed, tmp_path / "cache", classes=KNOWN[:3])
+    assert not (tmp_path / "cache" / "targets.npy").exists()
+
+
+def test_the_names_of_the_recipe_go_before_those_of_the_model_in_their_own_order(
+    analyzed, tmp_path
+):
+    folder = save(tmp_path / "teacher", constant)
+    found = targets(folder, analyzed, tmp_path / "cache", classes=("star", "disc", "bar", "frame"))
+    np.testing.assert_allclose(np.exp(found[:, 1:]), [[0.2, 0.3, 0.1]] * 48, rtol=1e-5)
+
+
+def test_a_probability_of_zero_has_a_logarithm(tmp_path):
+    folder = save(
+        tmp_path / "teacher",
+        lambda pictures: {
+            "probabilities": tf.tile([[0.0, 1.0]], [tf.size(pictures), 1]),
+            "logits": tf.zeros([tf.size(pictures), 2]),
+        },
+    )
+    answer = teacher.load_teacher(settings(folder), folder)(tf.constant([""]))
+    np.testing.assert_allclose(answer, [[np.log(1e-12), 0.0]], atol=1e-4)
+
+
+def test_pixels_have_the_height_and_width_of_the_signature(analyzed, tmp_path):
+    seen = tf.TensorSpec([None, 6, 4, 3], tf.float32)
+
+    def shape(pixels):
+        sums = [tf.reduce_sum(tf.ones_like(pixels), axis) for axis in ([1, 2, 3], [2, 3])]
+        return {"logits": tf.stack([sums[0], sums[1][:, 0]], axis=1)}
+
+    folder = save(tmp_path / "teacher", shape, seen)
+    ask = teacher.load_teacher(settings(folder), folder)
+    picture = tf.constant([analyzed.pictures[0][0]])
+    np.testing.assert_allclose(ask(picture), tf.nn.log_softmax([[72.0, 12.0]]))
+
+
+def test_a_teacher_that_does_more_than_compute_is_not_loaded(tmp_path, monkeypatch):
+    folder = save(
+        tmp_path / "teacher",
+        lambda pictures: {"logits": tf.strings.to_number(tf.map_fn(tf.io.read_file, pictures))},
+    )
+    monkeypatch.setattr(tf.saved_model, "load", lambda *_: pytest.fail("loaded"))
+    with pytest.raises(ValueError, match=r"distillation\.teacher: .*ReadFile"):
         teacher.load_teacher(settings(folder), folder)

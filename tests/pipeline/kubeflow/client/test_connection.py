@@ -7,7 +7,7 @@ import time
 import pytest
 
 from components.errors import UserError
-from pipeline.kubeflow.client import connection
+from pipeline.kubeflow.client import connection, credentials
 from pipeline.kubeflow.client.connection import ApiError
 
 _SECRET = "s3cr3t-t0ken"
@@ -37,6 +37,32 @@ def test_the_token_of_the_environment_and_of_the_pod(kfp, submit, tmp_path, monk
     assert kfp.requests[-1][3]["authorization"] == f"Bearer {_SECRET}-env"
 
 
+def test_a_token_file_that_is_named_goes_before_the_environment(kfp, submit, tmp_path, monkeypatch):
+    monkeypatch.setenv("KFP_TOKEN", f"{_SECRET}-env")
+    (tmp_path / "token").write_text(f"{_SECRET}-file")
+    submit(token_file=tmp_path / "token")
+    assert kfp.requests[-1][3]["authorization"] == f"Bearer {_SECRET}-file"
+
+
+def test_in_a_pod_the_namespace_is_that_of_the_pod_unless_one_is_named(
+    kfp, submit, tmp_path, monkeypatch
+):
+    kfp.multi_user = True
+    (tmp_path / "namespace").write_text("team-b\n")
+    monkeypatch.setattr(credentials, "_MOUNTED_NAMESPACE", tmp_path / "namespace")
+    submit()
+    assert kfp.experiments.pop("digits")["namespace"] == "team-b"
+    submit(namespace="team-a")
+    assert kfp.experiments["digits"]["namespace"] == "team-a"
+
+
+def test_with_several_users_a_namespace_is_needed(kfp, submit):
+    kfp.multi_user = True
+    with pytest.raises(UserError, match=rf"--namespace: {kfp.host} has several users, so name"):
+        submit()
+    assert not kfp.runs
+
+
 def test_with_several_users_the_namespace_goes_along(kfp, submit):
     kfp.multi_user = True
     submit(namespace="team-a")
@@ -53,6 +79,9 @@ def test_with_several_users_the_namespace_goes_along(kfp, submit):
         ((401, "Jwt is expired"), True, "refuses the token (401: Jwt is expired): it has expired"),
         ((401, "Unauthorized"), False, "asks for a token (401: Unauthorized): see --token-file"),
         ((403, {"message": "cannot create runs"}), True, "not allow this to the token's owner"),
+        ((403, {"message": "RBAC"}), False, "asks for a token (403: RBAC): see --token-file"),
+        ((400, {"error": "only this"}), False, "answers 400: only this"),
+        ((409, "x" * 500), False, f"answers 409: {'x' * 300}"),
         ((302, ""), False, "sends us elsewhere (302), to a login page as a rule"),
         ((200, "<html>Log in</html>"), False, "answers, but not as Kubeflow Pipelines"),
         ((404, "<html>nginx</html>"), False, "answers, but not as Kubeflow Pipelines"),
@@ -71,7 +100,7 @@ def test_a_refusal_is_one_line_without_the_token(
         submit()
     message = str(raised.value)
     assert says in message and kfp.host in message
-    assert _SECRET not in message and "\n" not in message
+    assert _SECRET not in message and "\n" not in message and len(message) < 500
     assert not kfp.runs
 
 

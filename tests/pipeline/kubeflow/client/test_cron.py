@@ -11,7 +11,10 @@ from pipeline.kubeflow.client.cron import six_fields
         ("*/15 8-18 * jan-MAR MON-FRI", "0 */15 8-18 * jan-MAR MON-FRI"),
         ("5/20 * * * 0", "0 5/20 * * * 0"),
         ("10 0 9 ? * 2-6", "10 0 9 ? * 2-6"),
+        (" @weekly ", "@weekly"),
         ("@daily", "@daily"),
+        ("59 23 31 12 6", "0 59 23 31 12 6"),
+        ("0 0 1 dec sat", "0 0 0 1 dec sat"),
     ],
 )
 def test_five_fields_get_their_second(written, sent):

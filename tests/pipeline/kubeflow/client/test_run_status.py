@@ -40,6 +40,11 @@ def test_a_step_waits_starts_runs_and_ends():
     assert states(driven, node("A", "RUNNING"))[0] is State.RUNNING
     assert states(driven, node("A", "SUCCEEDED"))[0] is State.SUCCEEDED
     assert states(driven, node("A", "PAUSED"))[0] is State.RUNNING
+    assert states(driven, node("A", "SKIPPED"))[0] is State.SKIPPED
+    assert states(driven, node("A", "CANCELED"))[0] is State.CANCELED
+    for state, begun in (("PENDING", True), (None, False), ("SKIPPED", False)):
+        expected = State.STARTING if begun else State.WAITING
+        assert states(node("A-driver", state))[0] is expected
 
 
 def test_what_comes_after_a_failure_is_skipped_once_the_run_has_ended():

@@ -197,6 +197,30 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
             "backbone.weights: /weights.h5 is on no volume of the step Trainer",
         ),
         (
+            {"data__fixes": "/fixes.csv"},
+            "data.fixes: /fixes.csv is on no volume of the step ImageExampleGen",
+        ),
+        (
+            {"distillation__teacher": "/teacher"},
+            "distillation.teacher: /teacher is on no volume of the step Trainer: the image must",
+        ),
+        (
+            {"pseudo_labels__source": "/more"},
+            "pseudo_labels.source: /more is on no volume of the step ImageExampleGen",
+        ),
+        (
+            {"kubeflow__security_context__run_as_user": 1000},
+            "kubeflow.security_context: a backend before 2.16 refuses the whole package",
+        ),
+        (
+            {
+                "kubeflow__secret_env__all": "{B: key}",
+                "kubeflow__steps__Trainer__secret_env": "{store: {A: key}}",
+            },
+            "kubeflow.steps.Trainer.secret_env: Probe looks at what this step reads and has no "
+            "secret store: name it for Probe too",
+        ),
+        (
             {"kubeflow__steps__ImageExampleGen__secret_env": "{store: {A: key}}"},
             "kubeflow.steps.ImageExampleGen.secret_env: Probe looks at what this step reads",
         ),
@@ -235,3 +259,24 @@ def test_no_password_gets_into_a_package():
         recipe_checks.check_no_password('weights: "https://me:geheim@host.example.com/a.tar.gz"')
     assert "in the URL https://…@host.example.com: keep it in a Kubernetes" in str(error.value)
     assert "geheim" not in str(error.value)
+
+
+def test_a_signing_key_on_a_claim_is_ready():
+    recipe_checks.check_recipe(recipe(push__sign__key="/mnt/serving/key.pem"))
+
+
+def test_of_the_steps_that_use_a_bucket_those_without_keys_are_named():
+    overrides = {
+        "kubeflow__pvcs__serving": None,
+        "kubeflow__push_destination": "s3://models/digits",
+        "kubeflow__steps__Pusher__secret_env__store": "{AWS_ACCESS_KEY_ID: accesskey}",
+    }
+    (warning,) = recipe_checks.warnings_for(recipe(**overrides))
+    assert "kubeflow.secret_env: Probe, BaselineFinder use s3://models/digits and have" in warning
+
+
+def test_a_gpu_for_another_step_is_none_for_the_trainer():
+    overrides = {"training__device": "gpu", "kubeflow__steps__Evaluator__gpu": 1}
+    with pytest.raises(ValueError, match=r"set kubeflow\.steps\.Trainer\.gpu to 1"):
+        recipe_checks.check_recipe(recipe(**overrides))
+    recipe_checks.check_recipe(recipe(training__device="gpu", kubeflow__steps__Trainer__gpu=1))

@@ -185,6 +185,47 @@ def test_the_script_gets_what_a_driver_gives(rehearse):
     assert json.loads(output.read_text())["artifacts"]["pushed_model"]
 
 
+@pytest.mark.parametrize(
+    ("of_package", "asked", "root"),
+    [
+        ("", "", "minio://mlpipeline/v2/artifacts/tiny/"),
+        ("gs://of-package/", "", "gs://of-package/tiny/"),
+        ("gs://of-package", "s3://asked", "s3://asked/tiny/"),
+    ],
+)
+def test_artifacts_go_where_the_run_the_package_or_the_backend_says(
+    of_package, asked, root, write, spec, tmp_path
+):
+    spec["defaultPipelineRoot"] = of_package
+    package = load_package(write(spec))
+    runs = [Rehearsal(package, tmp_path / "work", {}, asked)._run_root for _ in range(2)]
+    assert all(run.startswith(root) for run in runs) and runs[0] != runs[1]
+
+
+def test_a_bucket_is_a_destination_as_it_is(write, tmp_path):
+    package = load_package(write())
+    given = {"push_destination": "s3://models/digits"}
+    assert Rehearsal(package, tmp_path, given).destination == "s3://models/digits"
+
+
+def test_a_package_that_pushes_nothing_is_none_of_grafts(write, spec, tmp_path):
+    for name in ("Pusher", "Verdict"):
+        del spec["root"]["dag"]["tasks"][name]
+    mount = {"constant": "graft", "mountPath": "/mnt/graft"}
+    mount["pvcNameParameter"] = {"runtimeValue": {"constant": "graft"}}
+    executors = {"BaselineFinder_executor": {"pvcMount": [mount]}}
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+    package = load_package(write(spec, platform))
+    with pytest.raises(ValueError, match="is no package of `graft compile`"):
+        Rehearsal(package, tmp_path, {})
+
+
+def test_of_a_log_the_last_twenty_lines_are_shown(tmp_path):
+    (tmp_path / "log").write_text("".join(f"line {number}\n" for number in range(50)))
+    tail = StepError("it failed", tmp_path / "log").tail.splitlines()
+    assert (len(tail), tail[0], tail[-1]) == (20, "line 30", "line 49")
+
+
 def test_the_waits_that_a_rehearsal_passes_over_count_all_the_same(tmp_path):
     """After 60 s a second wait, of 120 s, would end later than 150 s from the start."""
     (tmp_path / "a.log").touch()

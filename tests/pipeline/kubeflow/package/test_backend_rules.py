@@ -257,3 +257,34 @@ def test_an_output_parameter_that_nobody_wrote_is_refused(spec):
         backend_rules.output_parameters(spec, "Trainer", {})
     with pytest.raises(ValueError, match="Pusher: Trainer has no output parameter said"):
         backend_rules.executor_input(spec, "Pusher", {}, {}, "minio://b/P/1")
+
+
+def test_a_condition_is_refused(spec):
+    spec["root"]["dag"]["tasks"]["Pusher"]["triggerPolicy"] = {"condition": "false"}
+    with pytest.raises(ValueError, match=r"task Pusher: has a condition \(triggerPolicy\)"):
+        backend_rules.check_accepted(spec)
+
+
+def test_a_parameter_of_a_run_that_may_be_left_out_is_left_out(spec):
+    del spec["root"]["inputDefinitions"]["parameters"]["source"]["defaultValue"]
+    spec["root"]["inputDefinitions"]["parameters"]["source"]["isOptional"] = True
+    assert backend_rules.run_parameter_values(spec, {}) == {"epochs": 8.0, "rate": 0.1}
+
+
+def test_the_cache_key_is_that_of_what_a_step_gives_too(spec):
+    before = {task: key(spec, task, epochs=1) for task in ("Trainer", "Pusher")}
+    outputs = spec["components"]["Trainer"]["outputDefinitions"]
+    outputs["artifacts"]["model"]["metadata"]["kind"] = "transformer"
+    kind = key(spec, "Trainer", epochs=1)
+    outputs["parameters"] = {"said": {"parameterType": "STRING"}}
+    said = key(spec, "Trainer", epochs=1)
+    assert len({before["Trainer"], kind, said}) == 3
+    assert key(spec, "Pusher", epochs=1) == before["Pusher"]
+
+
+def test_a_step_may_put_an_output_elsewhere(spec):
+    handed = backend_rules.executor_input(spec, "Trainer", {"epochs": 8}, {}, "minio://b/T/1")
+    for written, uri in (("s3://other/m", "s3://other/m"), ("", "minio://b/T/1/model")):
+        output = {"artifacts": {"model": {"artifacts": [{"uri": written}]}}}
+        merged = backend_rules.merge(handed, output)
+        assert merged["model"]["uri"] == uri and set(merged) == {"model"}

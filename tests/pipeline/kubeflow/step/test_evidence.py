@@ -154,3 +154,34 @@ def test_an_evaluation_that_cannot_be_read_leaves_the_page(step, caplog):
 def test_other_steps_are_left_alone():
     output = {"artifacts": {"model": {}}}
     assert evidence.fill(output, {}, {"outputs": {"artifacts": {"model": {}}}}, "") == output
+
+
+def test_what_is_served_is_told_beside_the_model():
+    made = predictions(3)
+    both = dataclasses.replace(made, served=np.eye(3, dtype=np.float32)[made.labels])
+    told = evidence.overall(metrics(both))
+    assert told["accuracy"] == pytest.approx(4 / 6) and told["served accuracy"] == 1.0
+    assert not [name for name in evidence.overall(metrics(made)) if name.startswith("served")]
+
+
+def test_of_many_classes_those_of_the_lowest_recall_are_told():
+    made = predictions(70)
+    made = dataclasses.replace(made, classes=[f"class {69 - number:02}" for number in range(70)])
+    told = evidence.per_class(metrics(made))
+    names = {name.partition(", ")[2] for name in told}
+    assert len(names) == 60 and len(told) <= 120
+    assert told["recall, class 00"] == 0.0, "the last one, which is never the answer"
+
+
+def test_a_curve_has_a_hundred_points_at_most():
+    random = np.random.default_rng(0)
+    labels = np.arange(1000) % 2
+    scores = random.dirichlet((1, 1), 1000).astype(np.float32)
+    pictures = pd.DataFrame({"image_id": labels.astype(str), "path": "a", "group": "g"})
+    made = Predictions(["a", "b"], pictures, labels, labels, scores, None)
+    points = evidence.confidence(made)["confidenceMetrics"]
+    assert 90 <= len(points) <= 100
+    for key, falling in (("confidenceThreshold", -1), ("recall", 1), ("falsePositiveRate", 1)):
+        values = [falling * point[key] for point in points]
+        assert values == sorted(values), key
+    assert points[-1]["recall"] == points[-1]["falsePositiveRate"] == 1.0

@@ -104,3 +104,25 @@ def test_uris_come_back_and_null_metadata_goes(given):
         {"uri": "s3://b/Trainer/2/model", "metadata": {"blessed": 1.0}}
     ]
     assert metadata["baseline"] is None and "baseline" in metadata, "the argument is as it was"
+
+
+def test_paths_of_this_machine_stay_as_they_are(given):
+    (examples,) = given["inputs"]["artifacts"]["examples"]["artifacts"]
+    (model,) = given["outputs"]["artifacts"]["model"]["artifacts"]
+    examples["uri"], model["uri"] = "/here/examples", "/here/model"
+    localised = executor_io.for_tfx(given, SPEC, root="/pod")
+    assert localised["inputs"]["artifacts"]["examples"]["artifacts"][0]["uri"] == "/here/examples"
+    assert executor_io.output_folders(localised) == ["/here/model"]
+    written = {"artifacts": {"model": {"artifacts": [{"uri": "/here/model"}]}}}
+    restored = executor_io.for_backend(written, given, root="/pod")
+    assert restored["artifacts"]["model"]["artifacts"] == [{"uri": "/here/model", "metadata": {}}]
+
+
+def test_what_the_backend_fills_is_kept_from_tfx(given):
+    outputs = given["outputs"]
+    page = {"uri": "s3://b/Report/1/page", "type": {"schemaTitle": "system.HTML"}}
+    outputs["artifacts"]["page"] = {"artifacts": [page]}
+    outputs["parameters"] = {"blessed": {"outputFile": "/tmp/kfp/outputs/blessed"}}
+    localised = executor_io.for_tfx(given, SPEC)
+    assert set(localised["outputs"]) == {"artifacts", "outputFile"}
+    assert list(localised["outputs"]["artifacts"]) == ["model"]

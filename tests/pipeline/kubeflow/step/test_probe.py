@@ -76,6 +76,43 @@ def test_weights_that_are_replaced(parameters, tmp_path):
     assert changed(before, parameters) == {"files_fingerprint", "weights_fingerprint"}
 
 
+def test_a_teacher_that_is_replaced(parameters, saved_model, tmp_path):
+    teacher = tmp_path / "teacher"
+    teacher.mkdir()
+    (teacher / served_versions.SAVED_MODEL_FILE).write_bytes(b"1")
+    trainer = json.loads(parameters["trainer"])
+    trainer["distillation"] = {"teacher": str(teacher)}
+    parameters["trainer"] = json.dumps(trainer)
+    before = probe.fingerprints(parameters)
+    (teacher / served_versions.SAVED_MODEL_FILE).write_bytes(b"22")
+    assert changed(before, parameters) == {"files_fingerprint", "teacher_fingerprint"}
+    assert before["weights_fingerprint"] == probe.NOTHING
+    trainer["distillation"] = {"teacher": "/in/the/image"}
+    parameters["trainer"] = json.dumps(trainer)
+    assert probe.fingerprints(parameters)["teacher_fingerprint"] == probe.NOTHING
+
+
+def test_what_there_is_not_is_called_nothing(parameters):
+    found = probe.fingerprints(parameters)
+    nothing = {name for name, value in found.items() if value == "nothing"}
+    assert nothing == {
+        "ledger_fingerprint",
+        "weights_fingerprint",
+        "teacher_fingerprint",
+        "files_fingerprint",
+    }
+    assert probe.data_fingerprint("digits", DataSettings()) == "digits"
+
+
+def test_a_picture_that_a_manifest_names(pictures):
+    manifest = pictures / "labels.csv"
+    manifest.write_text("path,label\ncat/1.jpg,cat\ndog/1.jpg,dog\n")
+    before = probe.data_fingerprint(str(manifest), DataSettings())
+    assert probe.data_fingerprint(str(manifest), DataSettings()) == before
+    (pictures / "cat" / "1.jpg").write_bytes(b"another")
+    assert probe.data_fingerprint(str(manifest), DataSettings()) != before
+
+
 def test_weights_that_only_the_image_of_the_trainer_has(parameters):
     trainer = json.loads(parameters["trainer"])
     trainer["backbone"]["weights"] = "/in/the/image.weights.h5"

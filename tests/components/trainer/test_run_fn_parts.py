@@ -1,0 +1,140 @@
+"""The parts of `run_fn`, each without a training."""
+
+import json
+import logging
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from components.errors import UserError
+from components.trainer import run_fn as entry_point
+from components.trainer.network.classifier import build_classifier
+from components.trainer.settings.trainer import BackboneSettings, HeadSettings, TrainerSettings
+from components.trainer.targets.pseudo_labels import PseudoLabels
+from components.trainer.training_report import PseudoLabelCounts
+
+
+@pytest.mark.parametrize(
+    ("views", "shown"),
+    [(None, range(6)), (1, None), (2, range(2)), (6, range(6)), (9, range(6))],
+)
+@pytest.mark.parametrize(("name", "value_range"), [("mobilenet_v2", "tf"), ("resnet50", "caffe")])
+def test_as_many_views_are_shown_as_a_picture_has_up_to_six(
+    views, shown, name, value_range, monkeypatch
+):
+    written = []
+    records = SimpleNamespace(
+        take=lambda count: SimpleNamespace(as_numpy_iterator=lambda: iter([b"first"] * count))
+    )
+    monkeypatch.setattr(entry_point, "records", lambda files: records)
+    monkeypatch.setattr(entry_point, "write_views", lambda *given: written.append(given))
+    settings = TrainerSettings(backbone={"name": name}, views=views)
+    inputs = SimpleNamespace(settings=settings, reader="reader", labelled_files=["a.gz"])
+    entry_point._show_views(inputs, "run")
+    expected = [("reader", b"first", shown, value_range, "run")] if shown else []
+    assert written == expected
+
+
+class _StopError(Exception):
+    """Ends `run_fn` where a test has seen enough."""
+
+
+def test_the_state_is_that_of_the_precision_of_this_machine(monkeypatch):
+    def stop(fn_args, precision):
+        raise _StopError(precision)
+
+    inputs = SimpleNamespace(precision="bf16")
+    monkeypatch.setattr(entry_point, "open_inputs", lambda *_: inputs)
+    monkeypatch.setattr(entry_point, "resumable_state", stop)
+    fn_args = SimpleNamespace(
+        custom_config={"settings": TrainerSettings().model_dump_json()},
+        transform_output="graph",
+        train_files="train",
+        eval_files="validation",
+    )
+    with pytest.raises(_StopError, match="bf16"):
+        entry_point.run_fn(fn_args)
+
+
+def test_what_cannot_be_learnt_from_the_validation_split_stops_before_the_training(monkeypatch):
+    inputs = SimpleNamespace(classes=["a", "b"], validation_files=[])
+    monkeypatch.setattr(entry_point, "open_inputs", lambda *_: inputs)
+    monkeypatch.setattr(entry_point, "resumable_state", lambda *_: pytest.fail("it trains"))
+    settings = {"serving": {"calibrate": True}}
+    fn_args = SimpleNamespace(
+        custom_config={"settings": json.dumps(settings)},
+        transform_output="graph",
+        train_files="train",
+        eval_files="validation",
+    )
+    with pytest.raises(UserError, match="the validation split is empty"):
+        entry_point.run_fn(fn_args)
+
+
+def test_a_training_hands_on_what_it_was_set_up_with(tmp_path, monkeypatch):
+    strategy = SimpleNamespace(scope=lambda: keras.name_scope("any"))
+    settings = TrainerSettings(views=3, seed=4)
+    inputs = SimpleNamespace(
+        settings=settings, strategy=strategy, reader="reader", precision="bf16"
+    )
+    splits = SimpleNamespace(train_count=17)
+    setup = SimpleNamespace(model="model", splits=splits, class_weights="weights")
+    calls = {}
+
+    def noted(name, answer):
+        def call(*given):
+            calls[name] = given
+            return answer
+
+        monkeypatch.setattr(entry_point, name, call)
+
+    noted("set_up_training", setup)
+    noted("require_export_space", None)
+    noted("export_bytes", 123)
+    noted("phase_inputs", "by phase")
+    noted("run_phases", (["result"], "best"))
+    trained = entry_point._train(inputs, ["a.gz"], tmp_path, "log", "model dir")
+    assert trained == entry_point._Trained("model", ["result"], "best")
+    kept = tmp_path / "activations"
+    assert kept.is_dir()
+    training = settings.training
+    assert calls == {
+        "set_up_training": (inputs, ["a.gz"], tmp_path),
+        "require_export_space": ("model", "model dir"),
+        "export_bytes": ("model",),
+        "phase_inputs": (
+            "model", training.phases, "reader", splits, 3, 4, kept, 123, "bf16"
+        ),
+        "run_phases": ("model", "by phase", training, 17, "log", tmp_path, "weights", None),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("taken", "warns"), [({"a": 2, "b": 0}, False), ({"a": 0}, True)])
+def test_it_says_how_many_pictures_it_labelled_itself(taken, warns, caplog):
+    settings = TrainerSettings(pseudo_labels={"source": "x", "threshold": 0.8})
+    with caplog.at_level(logging.INFO):
+        entry_point._tell(PseudoLabels("", PseudoLabelCounts(9, taken)), settings)
+    assert f"{sum(taken.values())} of 9 unlabelled pictures reach probability 0.8" in caplog.text
+    assert ("no unlabelled picture reaches it" in caplog.text) == warns
+
+
+def test_what_was_trained_in_mixed_precision_is_served_in_float32(tiny_network):
+    settings = TrainerSettings(
+        backbone=BackboneSettings(image_size=32, weights="none"),
+        head=HeadSettings(hidden=[4]),
+        training={"frozen": {"epochs": 0}, "unfrozen": {"fine_tune_at": "all"}},
+    )
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build_classifier(settings.backbone, settings.head, 3, steps=1)
+        served = entry_point._in_float32(model, settings, 3)
+        assert keras.config.dtype_policy().name == "float32"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("hidden_1").compute_dtype == "float16"
+    assert {layer.compute_dtype for layer in served.layers} == {"float32"}
+    for ours, theirs in zip(served.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert entry_point._in_float32(served, settings, 3) is served
