@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from datetime import datetime, timezone
+import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,115 @@ def test_a_rollback_signs_what_was_signed(graft, signed, destination):
     assert "signed with the key of" in graft(verify, None, None)
     with pytest.raises(UserError, match=r"version 2 is not signed again: .*--set push.sign=null"):
         graft(roll_back, "2", "")
+
+
+def cells(text: str) -> list[list[str]]:
+    """The rows of a table."""
+    rows = [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def test_each_fact_of_a_version_stands_beside_its_name(graft, destination):
+    evidence = destination / "evidence" / "2"
+    facts = json.loads((evidence / "provenance.json").read_text())
+    facts |= {"versions": {"graft": "1.0", "tfx": "1.16"}, "git": {"revision": "d", "dirty": False}}
+    (evidence / "provenance.json").write_text(json.dumps(facts))
+    sets = {"coverage": 0.95, "mean_size": 1.255}
+    (evidence / "calibration.json").write_text(json.dumps({"label_sets": sets}))
+    shown = dict(cells(graft(show_version, "2", False))[:-1])
+    assert {key: shown.get(key) for key in ("size", "served", "made by", "git", "label set")} == {
+        "size": "7 bytes",
+        "served": "no",
+        "made by": "graft 1.0, tfx 1.16",
+        "git": "d",
+        "label set": "0.95 covered by 1.25 classes",
+    }
+    assert "temperature" not in shown and "sure of" not in shown
+
+
+def test_a_rollback_is_told_with_its_reason(graft):
+    graft(roll_back, None, "cats became dogs")
+    graft(roll_back, "3", "")
+    for version, told in (("4", "version 2 again; cats became dogs"), ("5", "version 3 again; no")):
+        shown = dict(row[:2] for row in cells(graft(show_version, version, False)) if len(row) == 2)
+        assert shown["rollback"].startswith(told)
+        assert shown["served"] == ("yes" if version == "5" else "no")
+
+
+def test_times_are_those_of_the_wall_clock_here(graft, monkeypatch, wall_clock):
+    wall_clock("Asia/Kolkata")
+    versions = graft(list_versions, True)
+    pushed = [row["pushed_at"] for row in json.loads(versions)]
+    assert pushed[-1] is None, "an earlier release"
+    times = [datetime.fromisoformat(time) for time in pushed[:-1]]
+    assert all(time.tzinfo for time in times) and "T" in pushed[0]
+    here = [
+        f"{time.astimezone(timezone(timedelta(hours=5.5))):%Y-%m-%d %H:%M:%S}" for time in times
+    ]
+    assert [row[1] for row in cells(graft(list_versions, False))] == [*here, "not known"]
+
+
+@pytest.fixture
+def wall_clock(monkeypatch):
+    """`wall_clock(zone)` sets the time zone of this machine, for this test."""
+
+    def set_zone(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield set_zone
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_programs_get_the_size_in_bytes(graft, destination):
+    (destination / "2" / "more").write_bytes(b"x" * 5000)
+    assert [row["size_bytes"] for row in json.loads(graft(list_versions, True))] == [7, 5007, 7]
+
+
+def test_a_difference_is_shown_in_the_order_that_was_asked_for(graft):
+    for first, second in (("2", "3"), ("3", "2")):
+        heading, *rows = graft(diff_versions, first, second, False).splitlines()[1:]
+        assert heading.replace("┃", " ").split() == [first, second]
+        (rate,) = (row.split("│") for row in rows if "recipe.rate" in row)
+        values = {"2": "0.1", "3": "0.2"}
+        assert [cell.strip() for cell in rate[2:4]] == [values[first], values[second]]
+
+
+def test_a_version_that_never_was_is_not_one_of_an_earlier_release(graft):
+    for names in (("9", "2"), ("2", "9")):
+        with pytest.raises(UserError, match=r"has no version 9 \(there are: 1, 2, 3\)"):
+            graft(diff_versions, *names, False)
+
+
+def test_what_is_empty_is_a_value_that_can_differ(graft, destination):
+    for version, inputs in (("2", {}), ("3", {"weights": "a1"})):
+        file = destination / "evidence" / version / "provenance.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"inputs": inputs}))
+    found = json.loads(graft(diff_versions, "2", "3", True))
+    assert found["provenance.inputs"] == [{}, None]
+    assert found["provenance.inputs.weights"] == [None, "a1"]
+
+
+def test_every_file_of_the_evidence_is_compared(graft, destination):
+    record = json.loads((destination / "evidence" / "3" / "pushed.json").read_text())
+    for file in sorted(record["evidence"]):
+        before = (destination / "evidence" / "3" / file).read_bytes()
+        flip_a_byte(destination / "evidence" / "3" / file)
+        with pytest.raises(UserError, match=rf"evidence/3/{file} is not as it was"):
+            graft(verify, None, None)
+        (destination / "evidence" / "3" / file).write_bytes(before)
+
+
+def test_gates_of_which_a_field_is_missing_are_damaged(graft, destination):
+    (destination / "evidence" / "3" / "gates.json").write_text('[{"name": "accuracy"}]')
+    with pytest.raises(UserError, match=r"evidence/3/gates\.json is damaged"):
+        graft(show_version, None, False)
+
+
+def test_the_digest_of_a_version_is_known_to_programs(graft, destination):
+    record = json.loads((destination / "evidence" / "3" / "pushed.json").read_text())
+    assert json.loads(graft(show_version, None, True))["digest"] == record["digest"]
 
 
 def test_evidence_that_cannot_be_read_is_named(graft, destination):

@@ -12,7 +12,9 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.errors import UserError
+from pipeline.commands import submit as command
 from pipeline.config import load_recipe
+from pipeline.kubeflow.client import credentials
 from pipeline.kubeflow.client.connection import ApiError
 from pipeline.kubeflow.compiler import parameters
 from pipeline.kubeflow.package.setting_paths import SETTING_PATHS
@@ -142,6 +144,7 @@ def test_a_recipe_is_compiled_first(kfp, submit, package_file, monkeypatch):
         ({"cron": "0 3 * *"}, "minute, hour, day, month and day of the week"),
         ({"cron": "0 3 * * *", "wait": True}, "--cron starts none now"),
         ({"timeout_seconds": 5.0}, "give --wait too"),
+        ({"timeout_seconds": 0.0}, "give --wait too"),
         ({"replace": True}, "give --cron too"),
         ({"pipeline_version": "1"}, "names a version of a pipeline: give --pipeline too"),
         ({"pipeline": "p", "use_cache": False}, "--no-cache changes what is sent, and --pipeline"),
@@ -251,3 +254,54 @@ def test_a_schedule_that_cannot_be_made_leaves_the_old_one(kfp, submit):
 
 def _all(kfp):
     return list(kfp.schedules.values())
+
+
+def test_the_namespace_that_is_given_goes_before_that_of_the_pod(
+    kfp, submit, monkeypatch, tmp_path
+):
+    kfp.multi_user = True
+    (tmp_path / "namespace").write_text("pod")
+    monkeypatch.setattr(credentials, "_MOUNTED_NAMESPACE", tmp_path / "namespace")
+    submit(namespace="me", experiment="mine")
+    submit(experiment="here")
+    assert {name: e["namespace"] for name, e in kfp.experiments.items()} == {
+        "mine": "me",
+        "here": "pod",
+    }
+
+
+def test_the_name_of_a_run_is_not_that_of_its_experiment(kfp, submit):
+    submit(run_name="nightly")
+    assert list(kfp.experiments) == ["digits"]
+
+
+@pytest.mark.parametrize(
+    ("token", "in_clear", "warns"), [("t", True, True), ("", True, False), ("t", False, False)]
+)
+def test_a_token_that_others_can_read_is_told(submit, monkeypatch, token, in_clear, warns):
+    monkeypatch.setenv("KFP_TOKEN", token)
+    monkeypatch.setattr(command, "crosses_network_in_clear", lambda host: in_clear)
+    assert ("is not https: others can read the token" in submit()[1]) == warns
+
+
+def test_every_schedule_of_the_same_name_is_told_and_replaced(kfp, submit):
+    for number, trigger in enumerate(({"cron_schedule": {"cron": "0 0 7 * * *"}}, {})):
+        name = f"old-{number}"
+        old = {"display_name": "digits", "recurring_run_id": name, "trigger": trigger}
+        kfp.schedules[name] = old
+    with pytest.raises(UserError, match=r"already \(0 0 7 \* \* \*, not by cron\): --replace"):
+        submit(cron="0 5 * * *")
+    _, out = submit(cron="0 5 * * *", replace=True)
+    assert "replaces 2" in out
+    assert [s["trigger"]["cron_schedule"]["cron"] for s in _all(kfp)] == ["0 0 5 * * *"]
+
+
+def test_the_fields_of_a_nickname_are_not_explained(submit):
+    out = submit(cron="@daily")[1]
+    assert "Schedule digits (new): @daily, in the cluster's time zone" in out
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_noise_stays_on_the_terminal_if_that_is_wanted(submit, monkeypatch, verbose):
+    monkeypatch.setattr(command, "check_run_parameters", lambda *_: print("a word of TensorFlow"))
+    assert ("a word of TensorFlow" in submit(verbose=verbose)[1]) == verbose

@@ -9,8 +9,8 @@ import sys
 import pytest
 import yaml
 
-from pipeline.kubeflow.client import connection
-from pipeline.node_ids import ALL, TRANSFORM
+from pipeline.kubeflow.client import connection, run_watch
+from pipeline.node_ids import ALL, DATA_GATE, TRANSFORM
 
 _SECRET = "s3cr3t-t0ken"
 # Steps that are done when Transform begins.
@@ -119,6 +119,31 @@ def test_a_timeout_leaves_the_run_running(kfp, submit):
     kfp.play(("RUNNING", {"done": 1, "now": "RUNNING"}))
     code, out = submit(wait=True, timeout_seconds=0.2)
     assert code == 1 and "Not done in 0.2 seconds. The run goes on: http" in out
+
+
+def test_of_several_steps_that_failed_each_is_told_with_its_own_message(kfp, submit):
+    kfp.play(("FAILED", {"done": BEFORE_TRANSFORM, "now": "FAILED"}))
+    ((state, details),) = kfp.script
+    (transform,) = (node for node in details if node["display_name"] == "Transform")
+    other = {**transform, "display_name": "DataGate", "error": {"message": "no disk"}}
+    kfp.script = [(state, [*details, other])]
+    code, out = submit(wait=True)
+    assert code == 1
+    assert "✗ Transform (step 6 of 11) failed\n" in out
+    assert f"✗ DataGate (step {ALL.index(DATA_GATE) + 1} of 11) failed: no disk\n" in out
+
+
+@pytest.mark.parametrize("timeout", [None, 90.0])
+def test_how_often_it_asks_and_how_long_is_as_it_was_told(submit, monkeypatch, timeout):
+    asked = {}
+
+    def wait_for(get_run, display, **options):
+        asked.update(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_watch, "wait_for", wait_for)
+    assert submit(wait=True, poll_seconds=7.0, timeout_seconds=timeout)[0] == 130
+    assert asked == {"poll_seconds": 7.0, "timeout_seconds": timeout}
 
 
 @pytest.fixture
