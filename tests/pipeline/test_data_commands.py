@@ -2,7 +2,7 @@
 
 import csv
 import io
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -94,25 +94,6 @@ def test_the_overlay_of_a_recipe_that_comes_with_graft_lies_here():
     assert str(data_relabel.default_overlay("a/fruit.yaml")) == "a/fruit.fixes.csv"
 
 
-def test_the_sheet_shows_as_many_as_were_asked_for_and_the_file_lists_all(
-    recipe, tmp_path, monkeypatch
-):
-    suspects = [Suspect("0" * 64, f"{n}.jpg", "bar", "disc", 0.1) for n in range(5)]
-    drawn, console = [], Console(file=io.StringIO(), width=400)
-    dataset = SimpleNamespace(files=lambda *_: [])
-    for name, stand_in in {
-        "run_locally": lambda recipe, title, work, **_: work(console, None, None),
-        "read_dataset": lambda *_: dataset,
-        "_search": lambda *_: suspects,
-        "_draw": lambda some, *_: drawn.extend(some),
-    }.items():
-        monkeypatch.setattr(data_labels, name, stand_in)
-    sheet = tmp_path / "new" / "sheet.png"
-    assert data_labels.review_labels(str(recipe), [], 2, sheet, verbose=False, wait=False) == 0
-    assert drawn == suspects[:2] and "first 2" in console.file.getvalue()
-    assert sheet.with_suffix(".csv").read_text() == data_labels.to_csv(suspects)
-
-
 @pytest.fixture
 def pictures():
     return pd.DataFrame(
@@ -150,3 +131,19 @@ def test_samples_are_spread_and_none_comes_twice(count, most):
     chosen = data_show.sample(np.arange(100, 100 + count), most)
     assert len(set(chosen)) == len(chosen) == min(count, most)
     assert (chosen[0] == 100 and chosen[-1] == 99 + count) or most == 1
+
+
+def test_an_overlay_that_is_named_goes_before_that_of_the_recipe(recipe, tmp_path, capsys):
+    old, new = tmp_path / "old.csv", tmp_path / "new" / "other.csv"
+    data_relabel.relabel(decide(tmp_path, "bar/000.jpg,disc,"), str(recipe), [], old)
+    second = decide(tmp_path, "bar/001.jpg,,drop")
+    data_relabel.relabel(second, str(recipe), [f"data.fixes={old}"], new)
+    assert [fix.path for fix in read_fixes(str(old)).values()] == ["bar/000.jpg"]
+    assert [fix.path for fix in read_fixes(str(new)).values()] == ["bar/001.jpg"]
+    assert f"--set data.fixes={new}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_overlay_by_another_path_is_not_written_over_either(recipe, tmp_path):
+    data_relabel.relabel(decide(tmp_path, "bar/000.jpg,disc,"), str(recipe), [], None)
+    with pytest.raises(UserError, match=r"would be written over: name another --output"):
+        data_relabel.relabel(Path("shapes.fixes.csv"), str(recipe), [], None)

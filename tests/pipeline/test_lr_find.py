@@ -1,12 +1,18 @@
 """`graft lr-find`: what it says, what it draws, and what it refuses before doing any work."""
 
+import io
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from components.trainer import lr_finder, lr_plot
 from components.trainer.lr_finder import Curve, Suggestion
 from components.trainer.settings.trainer import TrainingSettings
+from pipeline import local_runner
 from pipeline.commands import lr_find
 from pipeline.config import load_recipe
+from pipeline.console import make_console
 
 
 def curve() -> Curve:
@@ -60,3 +66,71 @@ def test_a_solved_phase_has_no_rate_and_is_passed_over():
     assert lr_find.first_with_a_rate(recipe) == "unfrozen"
     with pytest.raises(ValueError, match=r"training\.frozen\.optimizer is lbfgs, which has no"):
         lr_find.check_phase(recipe, "frozen")
+
+
+@pytest.fixture
+def find_rate(monkeypatch, tmp_path):
+    """`find_rate(suggestion, *overrides, phase)` runs the command without its nodes.
+
+    It gives the exit code, what was said, what was tested, and title and file of the plot.
+    """
+    console, asked, drawn = make_console(file=io.StringIO(), width=400), [], []
+
+    def run_locally(recipe, title, work, **_):
+        return work(console, None, SimpleNamespace(node_started=str, node_finished=str))
+
+    def run_up_to(node_id, *_):
+        found = {"examples": "/examples", "transform_graph": "/graph"}
+        made = {key: [SimpleNamespace(uri=uri)] for key, uri in found.items()}
+        return {"ImageExampleGen": made, node_id: made}
+
+    def phase_curve(settings, phase, graph, files):
+        asked.append((phase, graph, files))
+        return curve()
+
+    monkeypatch.setattr(lr_find, "run_locally", run_locally)
+    monkeypatch.setattr(local_runner, "run_up_to", run_up_to)
+    monkeypatch.setattr(lr_finder, "phase_curve", phase_curve)
+    monkeypatch.setattr(lr_plot, "draw", lambda _, __, title, path: drawn.append((title, path)))
+
+    def find_rate(suggestion, *overrides, phase=None):
+        monkeypatch.setattr(lr_finder, "suggest", lambda _: suggestion)
+        settings = [f"workspace={tmp_path}", *overrides]
+        code = lr_find.find_rate("digits", settings, phase, None, False, False)
+        return code, console.file.getvalue(), asked[-1], drawn[-1]
+
+    return find_rate
+
+
+def test_the_phase_that_is_named_is_tested_on_training_pictures_and_drawn(find_rate, tmp_path):
+    code, said, asked, drawn = find_rate(Suggestion(4e-4, 2e-3), phase="unfrozen")
+    assert code == 0 and "Set training.unfrozen.learning_rate to 4.0e-04" in said
+    assert asked == ("unfrozen", "/graph", "/examples/Split-train/*")
+    assert drawn == ("digits, unfrozen phase", tmp_path / "digits" / "lr-unfrozen.png")
+    assert f"Curve: {drawn[1]}" in said
+
+
+def test_unless_it_is_named_it_is_the_first_that_has_a_rate(find_rate):
+    solved = ["training.frozen={optimizer: lbfgs}", "augmentation.views=2"]
+    assert find_rate(None)[2][0] == "frozen"
+    assert find_rate(None, *solved)[2][0] == "unfrozen"
+
+
+def test_a_loss_that_falls_at_no_rate_is_exit_code_1_with_a_curve(find_rate):
+    code, said, _, drawn = find_rate(None)
+    assert code == 1 and "The loss fell at no rate" in said and drawn[1].name == "lr-frozen.png"
+
+
+def test_where_every_phase_is_solved_the_first_is_told_of():
+    recipe = load_recipe(
+        "digits",
+        ["training={frozen: {optimizer: lbfgs}, unfrozen: {epochs: 0}}", "augmentation.views=2"],
+    )
+    phase = lr_find.first_with_a_rate(recipe)
+    with pytest.raises(ValueError, match=r"--phase frozen: .* which has no learning rate"):
+        lr_find.check_phase(recipe, phase)
+
+
+def test_a_phase_that_nobody_knows_is_told_with_those_there_are():
+    with pytest.raises(ValueError, match="--phase top: digits has no such phase; it has frozen, u"):
+        lr_find.check_phase(load_recipe("digits"), "top")

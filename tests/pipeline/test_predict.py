@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from components.classes import write_classes
-from pipeline.commands import predict, predict_files
+from components.errors import UserError
+from pipeline.commands import predict, predict_files, predict_model
 from pipeline.commands.predict import predict_pictures
-from pipeline.commands.predict_model import Answer
+from pipeline.commands.predict_model import Answer, Model
 from pipeline.commands.predict_output import Csv, JsonLines, Table, in_set
 from pipeline.commands.predict_sheet import Sheet
 
@@ -345,3 +346,44 @@ def test_csv_has_the_same_columns_for_every_model():
         "path": "p", "label": "b", "probability": "0.800000", "next": "a",
         "next_probability": "0.200000", "unsure": "", "label_set": "", "error": "",
     }  # fmt: skip
+
+
+def test_what_there_is_to_say_at_the_end_stays_out_of_what_programs_read(
+    full_model, pictures, capfd
+):
+    for output in ("csv", "json"):
+        ask(full_model, pictures[:2], output)
+        out, err = capfd.readouterr()
+        assert "1 of 2 could not be classified" in err and "could not" not in out
+    ask(full_model, pictures[:1], "table")
+    out, err = capfd.readouterr()
+    assert "1 picture in " in out and "signature" not in out and err == ""
+
+
+def test_the_sheet_is_titled_with_the_model_that_was_asked(full_model, pictures, monkeypatch):
+    titles = []
+    monkeypatch.setattr("components.contact_sheet.draw", lambda title, *_: titles.append(title))
+    monkeypatch.setattr("components.contact_sheet.write", lambda *_: None)
+    ask(full_model, pictures[:1], sheet=predict.Path("s.png"))
+    assert titles == [f"{full_model}: 1 picture"]
+
+
+def test_a_model_that_explains_says_so_only_if_asked(full_model, pictures, tmp_path, capfd):
+    assert ask(full_model, pictures[:1], sheet=tmp_path / "s.png", explain=True) == 0
+    assert "no signature" not in capfd.readouterr().out
+    assert not Model(full_model, explain=False).explains
+
+
+def test_a_model_that_could_reach_out_is_not_loaded(model, monkeypatch):
+    def refuse(key, folder):
+        raise UserError(f"{key}: {folder} can reach out")
+
+    monkeypatch.setattr(predict_model, "require_computing", refuse)
+    with pytest.raises(UserError, match=rf"^--model: {model} can reach out"):
+        ask(model, ["x.jpg"])
+
+
+def test_without_a_served_model_the_command_that_makes_one_is_told(tmp_path):
+    settings = [f"workspace={tmp_path}"]
+    with pytest.raises(UserError, match=r"digits/serving yet: `graft run digits` first"):
+        predict_pictures(["x.jpg"], "digits", settings, None, False)

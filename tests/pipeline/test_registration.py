@@ -4,6 +4,7 @@ Paths and fields are those of the registry's own definition (`api/openapi/model-
 v1); the client is the published one.
 """
 
+import asyncio
 import http.server
 import json
 import shutil
@@ -280,3 +281,92 @@ def test_a_registry_that_fails_half_way_is_told_and_made_up_for(registry, destin
     registry.refuse.clear()
     register()
     assert len(registry.versions) == len(registry.artifacts) == 1
+
+
+def test_what_the_command_line_says_goes_before_the_recipe(registry, register):
+    out = register(
+        "push.registry=http://127.0.0.1:9", registry=registry.url, name="x", uri="s3://a"
+    )
+    assert out == f"x, version 3: registered at {registry.url} as s3://a\n"
+
+
+def test_an_older_version_can_be_noted_and_a_slash_at_the_end_is_no_folder(
+    registry, register, destination
+):
+    shutil.copytree(destination / "3", destination / "4")
+    out = register("push.registry_uri=pvc://models/digits/", version="3")
+    assert out.endswith("as pvc://models/digits/3\n")
+
+
+def test_a_destination_that_is_relative_has_an_absolute_address(destination, monkeypatch):
+    monkeypatch.chdir(destination.parent)
+    recipe = load_recipe("digits", [f"push.destination={destination.name}"])
+    assert command.place_of(recipe, "3") == (destination / "3").as_uri()
+
+
+def test_the_token_of_the_environment_serves_command_and_run(
+    registry, register, destination, monkeypatch
+):
+    registry.token = "right"
+    monkeypatch.setenv(registration.TOKEN_VARIABLE, "right")
+    assert "registered at" in register()
+    shutil.copytree(destination / "3", destination / "4")
+    assert of_a_run(destination, registry).startswith("Registered at")
+
+
+def test_code_libraries_and_inputs_are_facts_of_a_version_and_the_recipe_is_not(destination):
+    origin = {
+        "inputs": {"weights_fingerprint": "a", "teacher_fingerprint": ""},
+        "code": "b",
+        "libraries": "c",
+        "versions": {"tfx": "1.17"},
+        "git": None,
+        "recipe": {"name": "x"},
+        "processor": "abacus",
+    }
+    (destination / "evidence" / "3" / "provenance.json").write_text(json.dumps(origin))
+    facts = registration.facts_of(destination, served_versions.find_version(destination, "3"))
+    known = {"inputs.weights_fingerprint": "a", "code": "b", "libraries": "c"}
+    own = ("classes", "digest", "pushed_at", "gate", "value")
+    assert {key: value for key, value in facts.items() if key.partition(".")[0] not in own} == {
+        **known,
+        "versions.tfx": "1.17",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (403, "it refuses the token (403)"),
+        (401, "it refuses the token (401)"),
+        (500, "it answers 500 Internal Server Error"),
+    ],
+)
+def test_what_the_registry_answers_is_told(registry, register, status, says):
+    registry.refuse["GET", "/registered_model"] = status
+    registry.refuse["GET", "/registered_models"] = status
+    with pytest.raises(registration.RegistryError) as error:
+        register()
+    assert str(error.value) == f"model registry {registry.url}: {says}"
+
+
+def test_no_answer_in_time_is_told():
+    said = registration._reason(asyncio.TimeoutError())
+    assert said == f"no answer in {registration._TIMEOUT_S} seconds"
+    assert registration._reason(OSError("gone")) == "gone"
+
+
+@pytest.mark.parametrize("address", ["http://registry:8080/", "https://registry"])
+def test_the_client_is_told_whether_to_encrypt(monkeypatch, address):
+    import model_registry
+
+    told = []
+
+    def client(url, **options):
+        told.append((url, options["is_secure"], options["user_token"]))
+        raise ConnectionError("down")
+
+    monkeypatch.setattr(model_registry, "ModelRegistry", client)
+    with pytest.raises(registration.RegistryError, match=f"{address}: down"):
+        registration.register(address, "a token", "x", "1", "s3://a", {})
+    assert told == [(address.rstrip("/"), address.startswith("https"), "a token")]

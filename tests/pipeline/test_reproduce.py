@@ -113,3 +113,46 @@ def test_what_cannot_be_made_again(config, tmp_path):
     (tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json").unlink()
     with pytest.raises(UserError, match="/1 has no record of what it was made of"):
         command.reproduce(config, [], "1", verbose=False, wait=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"libraries": "0" * 64}, "versions of libraries"),
+        ({"inputs": {"weights_fingerprint": "a"}}, "the files of backbone.weights, the teacher"),
+        (
+            {"inputs": {"weights_fingerprint": "a", "teacher_fingerprint": ""}},
+            "the files of backbone.weights",
+        ),
+        ({"inputs": {"weights_fingerprint": "", "teacher_fingerprint": "a"}}, "the teacher"),
+    ],
+)
+def test_what_a_version_was_made_of_is_compared_one_by_one(
+    config, train, tmp_path, monkeypatch, change, says
+):
+    for module in ("network.initial_weights", "targets.teacher_files"):
+        monkeypatch.setattr(f"components.trainer.{module}.fingerprint", lambda _: "")
+    file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    code, said, _ = train(config, "others")
+    assert code == 1 and said.endswith(f"differ; other than then: {says}")
+
+
+def test_a_version_of_a_release_that_did_not_note_the_processor(config, train, tmp_path):
+    file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
+    facts = json.loads(file.read_text())
+    del facts["processor"]
+    file.write_text(json.dumps(facts))
+    assert train(config, "others")[1].endswith("other than then: the processor")
+
+
+def test_pictures_are_the_same_in_any_order_and_others_in_another_split(tmp_path):
+    rows = [{"image_id": n, "path": n, "group": n, "label": "a", "split": "train"} for n in "ab"]
+    for name, table in (
+        ("one", rows), ("turned", rows[::-1]), ("moved", [rows[0], rows[1] | {"split": "test"}])
+    ):  # fmt: skip
+        (tmp_path / name).mkdir()
+        pd.DataFrame(table).to_parquet(tmp_path / name / "pictures.parquet")
+    one, turned, moved = (command._pictures(tmp_path / name) for name in ("one", "turned", "moved"))
+    assert one == turned != moved and len(one) == 2
+    assert command._pictures(tmp_path / "nowhere") == []

@@ -1,11 +1,17 @@
 """`graft run`: its exit code, with stand-ins for the run."""
 
+import contextlib
+import dataclasses
 import json
+from datetime import datetime, timezone
 
 import pytest
 
+from components import progress
 from components.gates import Gate
-from pipeline import local_runner
+from pipeline import local_runner, preflight
+from pipeline.commands import local_run
+from pipeline.commands import run as command
 from pipeline.commands.run import run_recipe
 from pipeline.run_result import RunError, RunResult
 
@@ -18,15 +24,15 @@ FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
 def run(monkeypatch, tmp_path, capfd):
     """Runs the command on a stand-in; gives its exit code and what it showed."""
 
-    def run(result, as_json=False):
+    def run(result, as_json=False, verbose=False, wait=False):
         def run_local(recipe, listener, found):
             if isinstance(result, Exception):
                 raise result
-            return result
+            return result() if callable(result) else result
 
         monkeypatch.setattr(local_runner, "run_local", run_local)
         code = run_recipe(
-            "digits", [f"workspace={tmp_path}"], verbose=False, wait=False, as_json=as_json
+            "digits", [f"workspace={tmp_path}"], verbose=verbose, wait=wait, as_json=as_json
         )
         return code, capfd.readouterr().out
 
@@ -73,3 +79,91 @@ def test_for_programs_there_is_nothing_but_events(run, tmp_path):
     assert [e["text"] for e in events if e["event"] == "run_failed"] == [
         "Trainer: loss is not finite"
     ]
+
+
+def test_it_begins_with_what_is_trained_and_what_the_data_can_prove(run, monkeypatch):
+    foreseen = ("about 3 pictures", ["too few", "far too few"])
+    monkeypatch.setattr(preflight, "foresee", lambda *_: foreseen)
+    _, shown = run(RunResult([PASS], "", "7"))
+    assert shown.startswith("digits: digits on mobilenet_v2 alpha 0.35 at 64 px, weights glyphs\n")
+    assert "about 3 pictures\nNote: too few\nNote: far too few\n" in shown
+
+
+def test_what_is_served_already_is_named_by_its_place(run, tmp_path):
+    _, shown = run(RunResult([PASS], "", "7"))
+    assert f"Served already as {tmp_path}/digits/serving/7" in shown
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_verbose_shows_every_gate_in_a_row_of_its_own(run, verbose):
+    gates = [dataclasses.replace(PASS, name=name, node="Evaluator") for name in ("one", "two")]
+    _, shown = run(RunResult(gates, "", "7"), verbose=verbose)
+    assert ("all 2 passed: one, two" in shown) != verbose
+
+
+@pytest.mark.parametrize(
+    ("pushed", "already", "noted"), [("/served/8", "", ["/served/8"]), ("", "7", []), ("", "", [])]
+)
+def test_only_what_was_pushed_is_registered(run, monkeypatch, pushed, already, noted):
+    asked = []
+
+    def register_pushed(recipe, path):
+        asked.append(path)
+        return "Registered somewhere"
+
+    monkeypatch.setattr(command, "register_pushed", register_pushed)
+    _, shown = run(RunResult([PASS], pushed, already))
+    assert asked == noted and ("Registered somewhere" in shown) == bool(noted)
+
+
+def test_the_page_is_that_of_this_run_and_has_its_overrides(run, monkeypatch, tmp_path):
+    asked, waited = [], []
+
+    def run_locally(*arguments, **options):
+        waited.append(datetime.now(timezone.utc))  # for another run of the recipe
+        return local_run.run_locally(*arguments, **options)
+
+    monkeypatch.setattr(command, "run_locally", run_locally)
+    monkeypatch.setattr(command, "report_last", lambda *arguments: asked.append(arguments))
+    assert run(RunError("Trainer: no"))[0] == 1
+    ((recipe, config, overrides, begun, tell),) = asked
+    assert (recipe.name, config, overrides) == ("digits", "digits", [f"workspace={tmp_path}"])
+    assert begun > waited[0], "the other run's page is its own"
+    assert callable(tell)
+
+
+def test_an_interrupted_other_run_is_waited_for_and_the_data_are_looked_at_again(
+    run, monkeypatch, capfd
+):
+    @contextlib.contextmanager
+    def hold(folder, wait, on_wait):
+        on_wait("runs/digits is in use")
+        yield wait
+
+    looked, inspect = [], preflight.inspect
+    monkeypatch.setattr(local_run.run_lock, "hold", hold)
+    monkeypatch.setattr(
+        local_run.preflight, "inspect", lambda *given: looked.append(0) or inspect(*given)
+    )
+    _, shown = run(RunResult([PASS], "", "7"), wait=True)
+    assert "runs/digits is in use; waiting for its end" in shown and len(looked) == 2
+    run(RunResult([PASS], "", "7"), wait=False)
+    assert len(looked) == 3
+
+
+def test_verbose_leaves_no_log(run, tmp_path):
+    run(RunResult([PASS], "", "7"), verbose=True)
+    assert not (tmp_path / "digits" / "logs").exists()
+    code, shown = run(RunError("Trainer: no"), verbose=True)
+    assert code == 1 and "The log has the details" not in shown
+    assert "Log: " in run(RunResult([PASS], "", "7"))[1]
+
+
+def test_epochs_reach_the_display(run, monkeypatch):
+    def train(*_):
+        progress.report_epoch(progress.Epoch("frozen", 1, 2, {"loss": 0.5}))
+        return RunResult([PASS], "", "7")
+
+    _, shown = run(train, as_json=True)
+    (epoch,) = [e for e in map(json.loads, shown.splitlines()) if e["event"] == "epoch"]
+    assert (epoch["phase"], epoch["epoch"], epoch["loss"]) == ("frozen", 1, 0.5)

@@ -1,16 +1,21 @@
 """`graft runs`, on a database of ML Metadata as TFX leaves it."""
 
 import json
+import time
+from collections import defaultdict
+from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ml_metadata import MetadataStore, proto
 
 from components.errors import UserError
 from components.gates import Gate, write_gates
-from pipeline import artifact_manifests, run_lock
+from pipeline import artifact_manifests, run_history, run_lock
 from pipeline.commands.runs import list_runs, prune_runs, show_run
 from pipeline.metadata_database import FAILURE
+from pipeline.run_history import NodeRecord, RunRecord
 
 
 class History:
@@ -201,3 +206,83 @@ def test_without_any_run(graft, tmp_path):
     with pytest.raises(UserError, match="holds no run yet"):
         graft(show_run, None, False)
     assert not (tmp_path / "tiny").exists()
+
+
+def test_each_node_that_failed_says_why_and_the_others_their_seconds(graft, history, monkeypatch):
+    nodes = [
+        NodeRecord("Trainer", "run", 83.27),
+        NodeRecord("Evaluator", "failed", 1.0, "no test pictures"),
+        NodeRecord("ServingGate", "failed", 0.04, "it does not answer"),
+    ]
+    record = RunRecord("2026-11-24T10:00:00", datetime.now(timezone.utc), nodes, {}, "")
+    monkeypatch.setattr(run_history, "find_run", lambda *_: record)
+    text = graft(show_run, None, False)
+    assert "Evaluator: no test pictures\nServingGate: it does not answer\n" in text
+    shown = [row for row in rows(text) if len(row) == 3]
+    assert shown == [
+        ["Trainer", "run", "83.3"],
+        ["Evaluator", "failed", "1.0"],
+        ["ServingGate", "failed", "0.0"],
+    ]
+    assert text.startswith("2026-11-24T10:00:00: Evaluator failed, ServingGate failed\n")
+
+
+def test_programs_get_all_that_is_known_of_a_run(graft, history):
+    found = json.loads(graft(show_run, "2026-11-24T11", True))
+    assert datetime.fromisoformat(found.pop("started")).tzinfo and "T" in json.dumps(found["run"])
+    seconds = {node: told.pop("seconds") for node, told in found["nodes"].items()}
+    assert all(0 <= second < 60 for second in seconds.values())
+    folder = history.folder / "artifacts"
+    assert found == {
+        "run": "2026-11-24T11:00:00",
+        "ended": "version 1",
+        "version": "1",
+        "nodes": {
+            "Trainer": {"state": "cached"},
+            "Evaluator": {"state": "run"},
+            "Pusher": {"state": "run"},
+        },
+        "artifacts": {
+            "Trainer.model": f"{folder}/Trainer/model/1",
+            "Evaluator.blessing": f"{folder}/Evaluator/blessing/5",
+            "Pusher.pushed_model": f"{folder}/Pusher/pushed_model/6",
+        },
+        "gates": {},
+    }
+
+
+def test_a_node_took_the_time_between_its_first_and_its_last_word():
+    execution = SimpleNamespace(
+        id=1,
+        last_known_state=proto.Execution.CANCELED,
+        create_time_since_epoch=1_000,
+        last_update_time_since_epoch=84_270,
+        custom_properties=defaultdict(lambda: SimpleNamespace(string_value="")),
+    )
+    store = SimpleNamespace(
+        get_executions_by_context=lambda _: [execution],
+        get_contexts_by_execution=lambda _: [
+            SimpleNamespace(type="pipeline_run", name="x"),
+            SimpleNamespace(type="node", name="my.tiny.Trainer"),
+        ],
+        get_events_by_execution_ids=lambda _: [
+            SimpleNamespace(type=proto.Event.INPUT, artifact_id=1, path=None)
+        ],
+        get_artifacts_by_id=lambda ids: [SimpleNamespace(id=number) for number in ids],
+    )
+    context = SimpleNamespace(id=1, name="a run", create_time_since_epoch=1_500)
+    run = run_history._run(store, context)
+    assert run.nodes == [NodeRecord("Trainer", "stopped", 83.27)] and run.artifacts == {}
+    assert run.started == datetime(1970, 1, 1, 0, 0, 1, 500_000, timezone.utc)
+
+
+def test_the_name_of_a_run_is_looked_for_from_its_beginning(graft, history):
+    with pytest.raises(UserError, match="no run begins with '11-24T12'"):
+        graft(show_run, "11-24T12", False)
+    assert graft(show_run, "2026-11-24T10:00:00", False).startswith("2026-11-24T10:00:00: ")
+
+
+def test_runs_are_in_the_order_in_which_they_began(graft, history):
+    time.sleep(0.002)
+    history.run("2020-01-01T00:00:00")  # the clock was set back
+    assert rows(graft(list_runs, False))[0][0] == "2020-01-01T00:00:00"

@@ -1,11 +1,12 @@
 """The page of a run, of what its nodes left."""
 
 import base64
+import dataclasses
 import io
 import json
 import re
 import shutil
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,48 @@ def test_a_page_that_cannot_be_written_is_the_users_to_mend(command, pushed):
 )  # fmt: skip
 def test_figures_are_short(value, shown):
     assert page._figure(value) == shown
+
+
+def test_facts_and_page_can_be_had_at_once(command, pushed):
+    path = pushed.folder / "page.html"
+    assert json.loads(command(path, as_json=True))["recipe"] == "tiny" and path.is_file()
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_the_page_is_opened_if_asked(pushed, monkeypatch, capfd, starts):
+    opened = []
+    monkeypatch.setattr(page, "write_page", lambda *_: None)
+    monkeypatch.setattr(report_command.webbrowser, "open", lambda uri: opened.append(uri) or starts)
+    run, path = pushed.files("2").run, pushed.folder / "page.html"
+    monkeypatch.setattr(report_command.run_history, "find_run", lambda folder, name: run)
+    for show in (False, True):
+        report_command.report_run(str(pushed.config), [], None, path, show, False)
+    assert opened == [path.as_uri()]
+    warning = f"No browser could be started: open {path}"
+    assert (warning in capfd.readouterr().err) != starts
+
+
+def test_the_commands_of_a_page_have_the_overrides_and_the_run_is_the_one_named(
+    pushed, monkeypatch, capfd
+):
+    run, asked = pushed.files("2").run, []
+    monkeypatch.setattr(
+        report_command.run_history, "find_run", lambda folder, name: asked.append(name) or run
+    )
+    overrides = [f"workspace={pushed.folder}/runs", "seed=7"]
+    report_command.report_run(str(pushed.config), overrides, "2026", None, False, True)
+    told = json.loads(capfd.readouterr().out)
+    wanted = f"--recipe {pushed.config} --set workspace={pushed.folder}/runs --set seed=7"
+    assert told["verdict"]["roll_back"] == f"graft versions rollback {wanted}"
+    assert asked == ["2026"]
+
+
+def test_the_page_after_a_run_is_of_the_first_that_began_since(pushed, monkeypatch):
+    now, made = datetime(2026, 11, 24, tzinfo=timezone.utc), []
+    runs = [dataclasses.replace(pushed.files().run, name=name, started=now + timedelta(seconds=s))
+            for name, s in (("before", -1), ("this", 0), ("after", 1))]  # fmt: skip
+    monkeypatch.setattr(report_command.run_history, "list_runs", lambda folder: runs)
+    monkeypatch.setattr(page, "write_page", lambda files, path: made.append(files))
+    recipe = load_recipe(str(pushed.config))
+    report_command.report_last(recipe, str(pushed.config), ["seed=7"], now, print)
+    assert [(files.run.name, files.overrides) for files in made] == [("this", ("seed=7",))]

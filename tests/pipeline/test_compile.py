@@ -1,0 +1,56 @@
+"""`graft compile`: what it shows of a package, and the files that it does not write."""
+
+import io
+
+import pytest
+
+from pipeline.commands import compile as command
+from pipeline.console import make_console
+from pipeline.kubeflow.package.documents import Package, RunParameter, Step
+from pipeline.kubeflow.package.retries import RetryPolicy
+
+
+def test_a_package_is_shown_step_by_step():
+    def step(name, image="g:1", cached=False, retries=0, **resources):
+        return Step(
+            name, "", image, (), (), cached, RetryPolicy(retries), (), {}, resources, {}
+        )  # fmt: skip
+
+    gpu = {"resourceType": "nvidia.com/gpu", "resourceCount": "2"}
+    steps = (
+        step("A", cached=True, resourceCpuRequest="1", resourceCpuLimit="2"),
+        step("B", "g:2", retries=3, resourceMemoryLimit="4Gi", accelerator=gpu),
+        step("C", resourceMemoryRequest="1Gi", resourceMemoryLimit="1Gi"),
+    )
+    parameters = (
+        RunParameter("epochs", "NUMBER_INTEGER", 0), RunParameter("source", "STRING", None)
+    )  # fmt: skip
+    console = make_console(file=io.StringIO(), width=100)
+    command.show_package(console, Package({}, {}, "tiny", "", steps, parameters))
+    text = console.file.getvalue()
+    rows = [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["A", "1–2", "", "–", "yes", "–"],
+        ["B", "", "4Gi", "2 nvidia.com/gpu", "no", "3"],
+        ["C", "", "1Gi", "–", "no", "–"],
+        ["epochs", "NUMBER_INTEGER", "0"],
+        ["source", "STRING", ""],
+    ]
+    assert "\nImage: g:1\nImage of B: g:2\n" in text
+    console = make_console(file=io.StringIO(), width=100)
+    command.show_package(console, Package({}, {}, "tiny", "", steps[::2], ()))
+    assert "\nImage of all steps: g:1\n" in console.file.getvalue()
+
+
+def test_a_recipe_that_no_cluster_can_run_is_refused_before_tfx_is_started(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "_compile", lambda *_: pytest.fail("too late"))
+    with pytest.raises(ValueError, match=r"kubeflow\.image is not set"):
+        command.compile_recipe("digits", [], None, verbose=False)
+
+
+def test_a_link_to_the_recipe_is_the_recipe(tmp_path):
+    (tmp_path / "mine.yaml").write_text("name: mine")
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "mine.yaml")
+    with pytest.raises(ValueError, match="that is the recipe"):
+        command.check_output(tmp_path / "link.yaml", str(tmp_path / "mine.yaml"))

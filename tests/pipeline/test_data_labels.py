@@ -1,0 +1,95 @@
+"""`graft data labels`: what is searched, drawn and written."""
+
+import csv
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from components import contact_sheet
+from components.errors import UserError
+from components.trainer import wrong_labels
+from components.trainer.inputs import examples
+from components.trainer.wrong_labels import Suspect
+from pipeline.commands import data_labels
+from pipeline.config import load_recipe
+
+SUSPECTS = [Suspect(str(n), f"{n}.jpg", "bar", "disc", 0.1 * n) for n in range(1, 4)]
+
+
+@pytest.fixture
+def review(tmp_path, monkeypatch):
+    """`review(suspects, top)` runs the command without its nodes; gives what it said and drew."""
+    console, drawn = Console(file=io.StringIO(), width=400), []
+    dataset = SimpleNamespace(files=lambda *_: [])
+    for name, stand_in in {
+        "run_locally": lambda recipe, title, work, **_: work(console, None, None),
+        "read_dataset": lambda *_: dataset,
+        "_draw": lambda some, *_: drawn.extend(some),
+    }.items():
+        monkeypatch.setattr(data_labels, name, stand_in)
+
+    def review(suspects, top=9):
+        monkeypatch.setattr(data_labels, "_search", lambda *_: suspects)
+        sheet = tmp_path / "new" / "sheet.png"
+        assert data_labels.review_labels("digits", [], top, sheet, verbose=False, wait=False) == 0
+        return console.file.getvalue(), drawn
+
+    return review
+
+
+@pytest.mark.parametrize(("top", "drawn"), [(2, 2), (9, 3)])
+def test_what_is_said_to_be_drawn_is(review, top, drawn):
+    said, shown = review(SUSPECTS, top)
+    assert shown == SUSPECTS[:drawn] and f"the first {drawn}: " in said and "All 3, " in said
+
+
+def test_where_nothing_is_suspected_the_file_says_so(review, tmp_path):
+    said, shown = review([])
+    assert "Every label is what it seems to be" in said and not shown
+    table = tmp_path / "new" / "sheet.csv"
+    assert list(csv.reader(table.read_text().splitlines())) == [list(data_labels.COLUMNS)]
+
+
+def test_a_network_of_random_weights_is_not_asked():
+    with pytest.raises(UserError, match=r"backbone\.weights is `none`.* tells nothing about"):
+        data_labels.review_labels(
+            "hotdog_from_scratch", [], 5, Path("x.png"), verbose=False, wait=False
+        )
+
+
+def test_copies_are_judged_together_and_the_suspects_are_counted(monkeypatch):
+    asked, reports = [], []
+
+    def find_suspects(settings, graph, files, groups):
+        asked.append((graph, files, groups))
+        return SUSPECTS
+
+    monkeypatch.setattr(wrong_labels, "find_suspects", find_suspects)
+    pictures = pd.DataFrame({"image_id": list("abcd"), "group": list("aacd")})
+    dataset = SimpleNamespace(
+        transform_graph="graph", files=lambda *splits: list(splits), pictures=lambda: pictures
+    )
+    display = SimpleNamespace(node_started=lambda _: None, node_finished=reports.append)
+    assert data_labels._search(dataset, load_recipe("digits"), display) == SUSPECTS
+    splits = ["train", "validation", "test"]
+    assert asked == [("graph", splits, {"a": "a", "b": "a", "c": "c", "d": "d"})]
+    assert reports[0].summary == "3 of 4 pictures are taken for another class"
+
+
+def test_a_suspect_is_drawn_with_its_number_both_classes_and_its_path(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(examples, "find_records", lambda _, ids: {one: one for one in ids})
+    monkeypatch.setattr(examples, "encoded_picture", lambda record: record)
+    monkeypatch.setattr(contact_sheet, "upright", lambda encoded: encoded)
+    monkeypatch.setattr(contact_sheet, "draw", lambda title, parts: drawn.append((title, parts)))
+    monkeypatch.setattr(contact_sheet, "write", lambda *_: None)
+    data_labels._draw(SUSPECTS, [], "a title", tmp_path / "sheet.png")
+    ((title, (section,)),) = drawn
+    assert title == "a title"
+    assert [(tile.picture, *tile.captions) for tile in section.tiles] == [
+        (str(n), f"{n}  bar → disc?", f"P(bar) = {n / 10:.3f}", f"{n}.jpg") for n in (1, 2, 3)
+    ]

@@ -1,0 +1,136 @@
+"""`graft data show`: which pictures are on the sheet, and what is printed beside it."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from components import contact_sheet
+from components.example_gen.overview import FactRange
+from components.trainer.inputs import examples, views
+from pipeline.commands import data_show
+from pipeline.config import Recipe
+
+
+def table(labels, splits=None, **facts) -> pd.DataFrame:
+    """`pictures.parquet` of pictures `0`, `1`, …"""
+    names = [str(row) for row in range(len(labels))]
+    given = {"image_id": names, "path": [f"{name}.jpg" for name in names], "label": labels}
+    return pd.DataFrame({**given, "split": splits or ["train"] * len(labels), **facts})
+
+
+@pytest.fixture
+def sections(monkeypatch):
+    """`sections(pictures, ranges, copies)`: titles and tiles, whose pictures are their ids."""
+    monkeypatch.setattr(examples, "find_records", lambda _, ids: {one: one for one in ids})
+    monkeypatch.setattr(examples, "encoded_picture", lambda record: record)
+    monkeypatch.setattr(contact_sheet, "upright", lambda encoded: encoded)
+    monkeypatch.setattr(
+        data_show, "_views", lambda _, __, record: contact_sheet.Section(f"views of {record}", [])
+    )
+
+    def sections(pictures, ranges=(), copies=()):
+        dataset = SimpleNamespace(files=lambda *_: [])
+        return data_show._sections(None, dataset, pictures, ranges, list(copies))
+
+    return sections
+
+
+def test_each_class_has_some_of_its_pictures_with_split_and_path(sections):
+    pictures = table(["dog", "cat", "cat"], ["test", "validation", "train"])
+    cat, dog, shown = sections(pictures)
+    assert (cat.heading, dog.heading) == ("cat (2 pictures)", "dog (1 pictures)")
+    assert [(tile.picture, tile.captions) for tile in cat.tiles] == [
+        ("1", ("validation", "1.jpg")),
+        ("2", ("train", "2.jpg")),
+    ]
+    assert shown.heading == "views of 2", "of the training split, as the network learns from it"
+
+
+def test_of_many_classes_the_first_are_shown_and_the_rest_is_counted(sections):
+    names = [f"class {number:02}" for number in range(22)]
+    titles = [section.heading for section in sections(table(names))]
+    assert titles[:20] == [f"{name} (1 pictures)" for name in names[:20]]
+    assert titles[20:] == ["and 2 more classes", "views of 0"]
+
+
+def test_a_picture_that_is_far_from_the_rest_is_shown_once_with_every_fact(sections):
+    pictures = table(["cat"] * 4, width=[1, 9000, 2, 3], bytes=[5, 99_999, 0.25, 6])
+    ranges = [FactRange("width", 1, 2, 9000, [1]), FactRange("bytes", 0.25, 5, 99_999, [1, 2, 3])]
+    far = sections(pictures, ranges)[-1]
+    assert far.heading == "Far from the rest"
+    assert [(tile.picture, *tile.captions) for tile in far.tiles] == [
+        ("1", "width 9,000, bytes 99,999", "1.jpg"),
+        ("2", "bytes 0.25", "2.jpg"),
+    ]
+
+
+def test_copies_that_harm_are_red(sections):
+    pictures = table(list("aaabaaa"), ["train"] * 6 + ["test"])
+    copied = sections(pictures, (), [[2, 3], [5, 6], [0, 1, 4]])[-1]
+    assert [(tile.picture, tile.captions[0], tile.marked) for tile in copied.tiles] == [
+        ("2", "a, train", True), ("3", "b, train", True),
+        ("5", "a, train", True), ("6", "a, test", True),
+        ("0", "a, train", False), ("1", "a, train", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("zoom", [0.0, 0.1])
+def test_without_augmentation_there_is_one_view(monkeypatch, zoom):
+    recipe = Recipe(name="a", augmentation={"zoom": zoom})
+    monkeypatch.setattr("tensorflow_transform.TFTransformOutput", lambda _: None)
+    monkeypatch.setattr(examples, "ExampleReader", lambda *_: None)
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    monkeypatch.setattr(views, "shown_views", lambda _, __, numbers, ___: [pixels for _ in numbers])
+    shown = data_show._views(recipe, SimpleNamespace(transform_graph=""), b"")
+    captions = [tile.captions for tile in shown.tiles]
+    if zoom:
+        assert captions[:3] == [("as it is served",), ("view 1",), ("view 2",)]
+        assert len(captions) == 10 and shown.heading.startswith(
+            "One training picture and its views"
+        )
+    else:
+        assert captions == [("as it is served",)] and shown.heading.startswith("No augmentation")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.12345, "0.123"), (99.44, "99.4"), (999.6, "1,000"), (-12_345.6, "-12,346"), (100, "100")],
+)
+def test_numbers_have_three_digits_and_all_before_the_point(value, shown):
+    assert data_show.number(value) == shown
+
+
+@pytest.fixture
+def said():
+    """A console, and `said()`: what was printed to it."""
+    console = Console(file=io.StringIO(), width=120)
+    return console, console.file.getvalue
+
+
+@pytest.mark.parametrize("groups", [10, 11])
+def test_of_many_copies_the_first_are_listed_and_the_rest_is_counted(said, groups):
+    console, text = said
+    pictures = table(["cat"] * 12)
+    data_show._show_copies(console, pictures, [list(range(12))] + [[0, 1]] * (groups - 1))
+    assert f"{groups} group(s) of copies" in text() and "and 2 more " in text()
+    assert "9.jpg" in text() and "10.jpg" not in text()
+    assert ("and 1 more groups" in text()) == (groups == 11)
+
+
+@pytest.mark.parametrize("count", [10, 12])
+def test_of_many_files_set_aside_the_first_are_listed_and_the_rest_is_counted(
+    said, tmp_path, count
+):
+    console, text = said
+    entries = [json.dumps({"path": f"{n}.jpg", "reason": f"why {n}"}) for n in range(count)]
+    (tmp_path / "quarantine.jsonl").write_text("\n".join(entries))
+    data_show._show_quarantine(console, tmp_path)
+    assert f"{count} file(s) set aside" in " ".join(text().split())
+    assert all(f"why {number}" in text() for number in range(10)) and "why 10" not in text()
+    rest = f"and 2 more: {tmp_path / 'quarantine.jsonl'}"
+    assert (rest in text().replace("\n", "")) == (count == 12)

@@ -1,0 +1,94 @@
+"""`graft doctor`: what each check finds."""
+
+import importlib.metadata
+import sys
+from collections import namedtuple
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from components.errors import UserError
+from pipeline.beam_config import BeamSettings
+from pipeline.commands import doctor
+from pipeline.config import load_recipe
+from pipeline.preflight import Inspection
+
+
+@pytest.mark.parametrize(("free", "passes"), [(2 << 30, True), ((2 << 30) - 1, False)])
+def test_the_disk_is_that_on_which_the_folder_will_be(tmp_path, monkeypatch, free, passes):
+    asked = []
+
+    def disk_usage(folder: Path):
+        asked.append(folder)
+        return SimpleNamespace(free=free)
+
+    monkeypatch.setattr(doctor.shutil, "disk_usage", disk_usage)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    found = doctor._disk(Path("runs/digits/x"))
+    assert found == (passes, "Free disk", "2.1 GB (a run wants at least 2.1 GB)")
+    assert asked == [tmp_path / "runs"]
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [("1.16.0", "compatible line"), ("1.17.0", "modern line"), ("1.17.1", "modern line")],
+)
+def test_the_line_of_tfx_is_told_by_its_version(monkeypatch, version, line):
+    for name in ("tfx", "tfx.types"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: version)
+    passed, _, found = doctor._tfx()
+    assert passed and found.startswith(f"{version}, {line}")
+
+
+def test_a_tfx_that_cannot_be_imported_is_a_finding(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tfx.types", None)
+    passed, what, found = doctor._tfx()
+    assert (passed, what) == (False, "TFX") and found.startswith("cannot be imported: ")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_gpus_are_told_by_name(monkeypatch, there):
+    import tensorflow as tf
+
+    gpus = [SimpleNamespace(name="GPU:0"), SimpleNamespace(name="GPU:1")] if there else []
+    details = {"GPU:0": {"device_name": "H1"}, "GPU:1": {}}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: gpus)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details[gpu.name])
+    says = "H1, GPU:1" if there else "none: training runs on the CPU"
+    assert doctor._gpus() == (True, "GPUs", says)
+
+
+def test_the_runner_is_the_one_of_the_recipe():
+    beam = BeamSettings(direct={"mode": "multi_processing", "workers": 3})
+    assert "--direct_num_workers=3" in doctor._beam(beam)[2]
+
+
+Mistake = namedtuple("Mistake", "inspect network says")
+MISTAKES = (
+    Mistake(UserError("data.source nowhere"), None, "data.source nowhere"),
+    Mistake(OSError(13, "Permission denied", "/srv"), None, "/srv: Permission denied"),
+    Mistake(None, UserError("training.device is gpu"), "training.device is gpu"),
+    Mistake(None, None, "1,200 pictures of 2 classes"),
+)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.says)
+def test_what_the_recipe_needs_is_looked_at_to_the_last(monkeypatch, mistake):
+    source = SimpleNamespace(items=range(1200), classes=("a", "b"))
+
+    def inspect(*_):
+        if mistake.inspect:
+            raise mistake.inspect
+        return Inspection(source)
+
+    def check_network(_):
+        if mistake.network:
+            raise mistake.network
+
+    monkeypatch.setattr(doctor.preflight, "inspect", inspect)
+    monkeypatch.setattr(doctor.preflight, "check_network", check_network)
+    passes = not (mistake.inspect or mistake.network)
+    assert doctor._recipe(load_recipe("digits")) == (passes, "The recipe's needs", mistake.says)

@@ -1,0 +1,53 @@
+"""How `graft predict` reads files, and what it says of those that a model refuses."""
+
+import pytest
+import tensorflow as tf
+
+from pipeline.commands import predict_model
+
+
+@pytest.fixture
+def files(tmp_path):
+    """`files(*sizes)` writes such files; gives their paths."""
+
+    def files(*sizes: int) -> list[str]:
+        paths = [tmp_path / f"{number}.jpg" for number in range(len(sizes))]
+        for path, size in zip(paths, sizes, strict=True):
+            path.write_bytes(b"x" * size)
+        return list(map(str, paths))
+
+    return files
+
+
+def test_a_batch_ends_where_its_files_are_many_or_large(files, monkeypatch):
+    def sizes(*of_files: int) -> list[list[int]]:
+        batches = predict_model._read_batches(files(*of_files))
+        return [[len(file.data) for file in batch] for batch in batches]
+
+    monkeypatch.setattr(predict_model, "_BATCH_BYTES", 10)
+    assert sizes(6, 4, 1, 6, 6, 20, 3) == [[6, 4, 1], [6, 6], [20], [3]]
+    monkeypatch.setattr(predict_model, "_BATCH", 2)
+    assert sizes(1, 1, 1, 1, 1) == [[1, 1], [1, 1], [1]]
+    assert sizes() == []
+
+
+def test_what_is_no_picture_is_not_read(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict_model, "_LARGEST_FILE", 1 << 20)
+    largest, larger = files(1 << 20, (1 << 20) + 1)
+    assert len(predict_model._read(largest).data) == 1 << 20
+    assert predict_model._read(larger).error == "larger than 1 MiB"
+    assert predict_model._read(str(tmp_path)).error == "not a file"
+    assert predict_model._read("a\0b.jpg").error and not predict_model._read("a\0b.jpg").data
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "says"),
+    [
+        (b"\x89PNG\r\n\x1a\n....", tf.errors.InvalidArgumentError, "damaged PNG"),
+        (b"words", tf.errors.InvalidArgumentError, "not a JPEG, PNG or GIF"),
+        (b"", tf.errors.InvalidArgumentError, "empty file"),
+        (b"words", tf.errors.ResourceExhaustedError, "no memory left"),
+    ],
+)
+def test_why_a_model_refuses_a_file_is_told(data, error, says):
+    assert predict_model._refusal(data, error(None, None, "no memory left")) == says

@@ -1,0 +1,74 @@
+"""`graft validate`: what it says of a source, without a process of its own."""
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from pipeline import preflight
+from pipeline.commands import validate
+from pipeline.commands.validate import validate_recipe
+
+
+@pytest.fixture
+def shown(tmp_path, monkeypatch, capfd, write_pictures):
+    """`shown(*overrides)`: what is printed of seven pictures of three classes."""
+    pictures = write_pictures(tmp_path / "pictures", per_class=2)
+    (pictures / "bar" / "more.jpg").write_bytes((pictures / "bar" / "000.jpg").read_bytes())
+    monkeypatch.setattr(preflight, "check_network", lambda _: None)
+    monkeypatch.setattr(preflight, "foresee", lambda *_: ("a line", ["one note", "another note"]))
+
+    def shown(*overrides: str) -> str:
+        source = [f"data.source={pictures}", f"workspace={tmp_path / 'runs'}"]
+        validate_recipe("digits", [*source, *overrides])
+        return capfd.readouterr().out
+
+    return shown
+
+
+def test_files_are_counted_by_class_and_measured(shown, tmp_path):
+    text = shown()
+    size = sum(path.stat().st_size for path in (tmp_path / "pictures").rglob("*.jpg"))
+    assert f"7 files, {validate.decimal(size)}\n" in text, "and no other files"
+    rows = [line.replace("│", " ").split() for line in text.splitlines() if line.startswith("│")]
+    assert rows == [["bar", "3"], ["disc", "2"], ["frame", "2"]]
+
+
+def test_what_can_be_foreseen_is_said_to_the_last_note(shown, monkeypatch):
+    monkeypatch.setattr(validate.checks, "security_notices", lambda _: ["it may be read", "so may"])
+    text = shown()
+    assert (
+        "a line\nNote: one note\nNote: another note\nNote: it may be read\nNote: so may\n" in text
+    )
+
+
+def test_pictures_without_labels_are_counted_by_themselves(shown, tmp_path):
+    folder = tmp_path / "pictures" / "disc"
+    assert f"2 files without labels in {folder}" in shown(f"pseudo_labels.source={folder}")
+    assert "without labels" not in shown()
+
+
+def test_of_missing_files_the_first_is_named(shown, tmp_path):
+    manifest = tmp_path / "pictures" / "labels.csv"
+    rows = [
+        "path,label",
+        "bar/000.jpg,bar",
+        "disc/000.jpg,disc",
+        "gone/1.jpg,bar",
+        "gone/2.jpg,bar",
+    ]
+    manifest.write_text("\n".join(rows))
+    said = " ".join(shown(f"data.source={manifest}").split())
+    assert "Note: 2 file(s) are not there and will be set aside, as gone/1.jpg" in said
+
+
+def test_each_split_that_the_source_brings_has_its_column():
+    counts = {"train": {"a": 1200, "b": 2}, "test": {"a": 3, "b": 0}}
+    source = SimpleNamespace(counts=lambda: counts, classes=("a", "b"))
+    console = Console(file=io.StringIO(), width=80)
+    console.print(validate._source_table("[red]", source))
+    lines = [line.split() for line in console.file.getvalue().replace("┃", "│").splitlines()]
+    cells = [[word for word in line if word != "│"] for line in lines if "│" in line]
+    assert cells == [["class", "train", "test"], ["a", "1,200", "3"], ["b", "2", "0"]]
+    assert "[red]" in console.file.getvalue()
