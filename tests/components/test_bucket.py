@@ -6,7 +6,7 @@ import pytest
 
 from components import served_versions
 from components.bucket import Bucket, Current, StaleError
-from components.object_store import StoreError
+from components.object_store import ConflictError, ObjectStore, StoreError
 from tests.fixtures.object_store import s3_keys
 
 boto3 = pytest.importorskip("boto3", reason="skipped: the extra `aws` is not installed")
@@ -168,3 +168,15 @@ def test_what_an_earlier_release_published_can_be_read(s3):
     assert Bucket(ADDRESS).current().served == (4,)
     (version,) = Bucket(ADDRESS).versions()
     assert (version.name, version.path, version.size_bytes) == ("4", f"{ADDRESS}/4", 0)
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict", "412", "409"])
+def test_every_name_of_a_conflict_is_one(code):
+    from botocore.exceptions import ClientError
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
+
+    store = ObjectStore(ADDRESS, types.SimpleNamespace(put_object=refuse))
+    with pytest.raises(ConflictError):
+        store.write("current.json", b"", if_absent=True)

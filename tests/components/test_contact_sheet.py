@@ -96,3 +96,25 @@ def test_a_sheet_is_written_whole_into_a_new_folder(tmp_path):
     with Image.open(path) as read:
         assert read.format == "PNG" and np.array_equal(np.asarray(read), np.asarray(sheet))
     assert [file.name for file in path.parent.iterdir()] == ["sheet.png"]
+
+
+def test_sections_stand_one_below_the_other():
+    blue = [Tile(Image.new("RGB", (40, 20), BLUE))]
+    sheet = contact_sheet.draw("", [Section("first", tiles(4)), Section("", blue)], columns=2)
+    red, lower = (np.flatnonzero(has(sheet, colour).any(axis=1)) for colour in (RED, BLUE))
+    assert red.max() < lower.min() < sheet.height
+    assert has(sheet, RED).sum() == 4 * 128 * 64 and has(sheet, BLUE).sum() == 128 * 64
+    # Two rows of two are as high as a row and another.
+    one, two, three = (
+        contact_sheet.draw("", [Section("", tiles(number))], columns=2).height
+        for number in (2, 4, 6)
+    )
+    assert two - one == three - two == 128 + 10
+
+
+def test_of_a_marked_picture_the_first_line_alone_is_red():
+    tile = Tile(Image.new("RGB", (9, 9), BLUE), ("wrong", "plain"), True)
+    sheet = contact_sheet.draw("", [Section("", [tile])])
+    captions = np.asarray(sheet)[36 + 128 + 10 :]
+    assert (captions == (198, 40, 40)).all(axis=-1).any()
+    assert (captions == (34, 34, 34)).all(axis=-1).any()

@@ -3,9 +3,11 @@
 import pytest
 
 from components import destinations, served_versions
+from components.errors import UserError
 from components.pusher import bucket_push
 from components.pusher.push import push
 from components.served_versions import ServedState
+from tests.fixtures.object_store import s3_keys
 
 ADDRESS = "s3://models/fruit"
 
@@ -113,3 +115,39 @@ def test_an_object_whose_name_leads_out_of_its_folder_is_refused(s3, tmp_path):
     with pytest.raises(OSError, match="its name leads out of there"):
         destinations.copy_model(ADDRESS, "1", tmp_path / "a" / "b")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_proved_of_a_bucket_leaves_nothing_there(s3):
+    destinations.check_writable(ADDRESS)
+    assert s3_keys(s3) == []
+    for check in (destinations.check_readable, destinations.check_writable):
+        with pytest.raises(OSError, match=r"^push\.destination: s3://absent/x: there is no such"):
+            check("s3://absent/x")
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_notes_are_listed_by_name(kind, request, tmp_path):
+    destination = tmp_path / "serving"
+    if kind == "bucket":
+        request.getfixturevalue("s3")
+        destination = ADDRESS
+    assert destinations.noted(destination, "verdicts/a") == []
+    for name in ("verdicts/a/1.json", "verdicts/a/2.json", "verdicts/b/3.json"):
+        destinations.note(destination, name, "{}")
+    if kind == "folder":  # a note that is being written
+        (destination / "evidence" / "verdicts" / "a" / ".4.json.0123").touch()
+    assert sorted(destinations.noted(destination, "verdicts/a")) == ["1.json", "2.json"]
+
+
+def test_objects_that_stand_for_folders_are_no_files(s3, saved_model, tmp_path):
+    bucket_push.push(saved_model("one"), ADDRESS, ServedState("", 0))
+    s3.put_object(Bucket="models", Key="fruit/1/1/variables/", Body=b"")
+    destinations.copy_model(ADDRESS, "1", tmp_path / "copy")
+    assert (tmp_path / "copy" / "saved_model.pb").read_text() == "one"
+
+
+def test_only_commands_on_a_folder_refuse_a_bucket():
+    destinations.refuse_bucket("serving", "graft serve", "use KServe")
+    says = r"^push\.destination: graft serve wants a folder, not s3://models/fruit: use KServe$"
+    with pytest.raises(UserError, match=says):
+        destinations.refuse_bucket(ADDRESS, "graft serve", "use KServe")

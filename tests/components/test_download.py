@@ -3,7 +3,9 @@
 import errno
 import hashlib
 import http.server
+import io
 import os
+import urllib.request
 
 import pytest
 
@@ -158,3 +160,24 @@ def test_a_page_that_says_no(server, path):
 def test_no_server(server, path):
     with pytest.raises(OSError, match="refused"):
         download("http://127.0.0.1:1/pets.zip", path, SHA256)
+
+
+def test_from_https_nobody_is_led_to_http(path, monkeypatch):
+    class Answer(io.BytesIO):
+        url, headers = "http://mirror.example.com/pets.zip", {}
+
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: Answer(CONTENT))
+    with pytest.raises(OSError, match=r"it leads to http://mirror\.example\.com/pets\.zip, which"):
+        download("https://example.com/pets.zip", path, SHA256)
+    assert not path.exists()
+    Answer.url = "https://mirror.example.com/pets.zip"
+    download("https://example.com/pets.zip", path, SHA256)
+    assert path.read_bytes() == CONTENT
+
+
+def test_it_is_told_how_much_has_arrived_and_of_how_much(server, path):
+    path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
+    seen = []
+    with progress.watched_by(seen.append):
+        download(server.url, path, SHA256)
+    assert (seen[-1].done, seen[-1].total) == (300_000, 300_000)

@@ -9,6 +9,10 @@ class ResourceExhaustedError(Exception):
     """By the name of TensorFlow's own."""
 
 
+class OutOfGpuMemoryError(ResourceExhaustedError):
+    """One of its kinds."""
+
+
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
@@ -21,7 +25,9 @@ class ResourceExhaustedError(Exception):
         (RuntimeError("UNKNOWN: x.tmp; No space left on device"), Fault.SURROUNDINGS),
         (RuntimeError("UNKNOWN: x.data-00000; File too large"), Fault.SURROUNDINGS),
         (RuntimeError("sqlite: disk I/O error"), Fault.SURROUNDINGS),
+        (RuntimeError("UNKNOWN: x; Read-only file system"), Fault.SURROUNDINGS),
         (ResourceExhaustedError("OOM when allocating"), Fault.SURROUNDINGS),
+        (OutOfGpuMemoryError("OOM when allocating"), Fault.SURROUNDINGS),
     ],
 )
 def test_whose_fault_it_is(error, fault):

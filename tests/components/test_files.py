@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from components.files import write_atomically
+from components.files import cache_folder, write_atomically
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
@@ -31,3 +31,16 @@ def test_a_file_has_the_mode_that_the_umask_gives(tmp_path):
         os.umask(umask)
     assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "shared").read_bytes() == b"\0bytes"
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [("/mnt/cache", "/mnt/cache"), ("~/c", "/home/me/c"), ("", "/home/me/.cache/graft"),
+     (None, "/home/me/.cache/graft")],
+)  # fmt: skip
+def test_downloads_are_kept_where_the_environment_says(monkeypatch, given, folder):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("GRAFT_CACHE", raising=False)
+    if given is not None:
+        monkeypatch.setenv("GRAFT_CACHE", given)
+    assert str(cache_folder()) == folder

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.gates import GATES_FILE, Gate, failed, read_gates, verdict, write_gates
+from components.gates import GATES_FILE, Gate, failed, read_gates, verdict, worst, write_gates
 
 ROWS = [
     Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted"),
@@ -31,3 +31,18 @@ def test_a_verdict_of_another_name_is_a_bug():
 def test_a_gate_that_did_not_finish_has_no_rows(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_gates(tmp_path)
+
+
+def test_who_asked_is_told_by_the_reader_and_makes_no_other_answer(tmp_path):
+    proved = Gate("accuracy", "pass", 0.9, 0.8, "", (0.85, 0.95), 100)
+    write_gates(tmp_path, [proved])
+    (read,) = read_gates(tmp_path, "Evaluator")
+    assert read.node == "Evaluator" and read == proved
+    assert read.interval == (0.85, 0.95), "a tuple, as it was"
+    assert "node" not in read.as_row()
+
+
+def test_the_worst_verdict_counts_and_of_none_nothing_is_wrong():
+    assert worst(["pass", "fail", "warn"]) == "fail"
+    assert worst(["warn", "pass"]) == "warn"
+    assert worst([]) == "pass"

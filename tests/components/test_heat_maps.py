@@ -26,3 +26,12 @@ def test_a_map_that_is_not_finite_is_a_grey_picture():
     heat = np.full((2, 2), np.nan)
     heat[0, 0] = np.inf
     assert np.all(np.asarray(overlay(picture, heat)) == 100)
+
+
+def test_between_the_points_of_a_map_nothing_is_hotter_than_the_hottest():
+    """Bicubic interpolation shoots over; a byte would then begin anew at 0."""
+    picture = Image.new("L", (64, 64), 255)
+    heat = np.zeros((4, 4), np.float32)
+    heat[:, 2:] = 1.0
+    over = np.asarray(overlay(picture, heat), int)
+    assert over.min() >= 80, "white and the brightest colour make nothing dark"

@@ -75,6 +75,11 @@ def test_the_served_model_s_answers_are_there_too(write):
     np.testing.assert_array_equal(found.served, [[0, 1]] * 3)
 
 
+def test_answers_to_some_of_the_pictures_are_none(write):
+    rows = [{**row, "served": [0.0, 1.0] if number else None} for number, row in enumerate(ROWS)]
+    assert read_predictions(write(rows)).served is None
+
+
 def test_an_empty_split_has_no_rows(write):
     found = read_predictions(write([]))
     assert len(found.labels) == len(found.groups) == 0 and found.candidate.shape == (0, 2)
@@ -125,3 +130,6 @@ def test_groups_are_those_of_the_table_of_pictures(tmp_path):
     pq.write_table(pa.table({"image_id": ["b", "a"], "group": ["g", "g"]}),
                    tmp_path / "pictures.parquet")  # fmt: skip
     assert duplicate_groups(["a", "b"], tmp_path) == ["g", "g"]
+    pq.write_table(pa.table({"image_id": ["b", "c", "a"], "group": ["1", "2", "3"]}),
+                   tmp_path / "pictures.parquet")  # fmt: skip
+    assert duplicate_groups(["a", "b", "a"], tmp_path) == ["3", "1", "3"]

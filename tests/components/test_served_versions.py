@@ -72,6 +72,8 @@ def test_the_state_and_the_fingerprint_follow_what_is_served(tmp_path):
     seen.append(served_versions.fingerprint(tmp_path))
     (tmp_path / "2" / "saved_model.pb").write_text("other")
     seen.append(served_versions.fingerprint(tmp_path))
+    (tmp_path / "evidence" / "3").mkdir(parents=True)  # of a version that was removed
+    seen.append(served_versions.fingerprint(tmp_path))
     assert len(set(seen)) == len(seen)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.text import did_you_mean, one_line, printable
+from components.text import did_you_mean, lines, one_line, printable
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,7 @@ from components.text import did_you_mean, one_line, printable
         ("größe 大きい", "größe 大きい"),
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("newer than this Unicode: \ud7fc", "newer than this Unicode: \ud7fc"),
+        ("👩\u200d🚀", "👩\u200d🚀"),
         ("a\x1b[31mred", "a\\x1b[31mred"),
         ("two\nlines", "two\\nlines"),
         ("exe\u202egpj.", "exe\\u202egpj."),
@@ -25,6 +26,11 @@ def test_one_line_has_no_breaks_and_an_end():
     assert one_line(ValueError("a\n  b")) == "a b"
     assert one_line("x" * 500) == "x" * 298 + " …"
     assert len(one_line("x" * 500, 40)) == 40
+    assert one_line("x" * 40, 40) == "x" * 40
+
+
+def test_every_line_that_says_something_is_one():
+    assert lines("a \n\n  b\tc\x1b\n" + "x" * 50, 40) == ["a", "b c\\x1b", "x" * 38 + " …"]
 
 
 def test_the_nearest_word_is_offered_if_there_is_one():

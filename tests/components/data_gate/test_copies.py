@@ -54,3 +54,20 @@ def test_a_path_cannot_steer_the_terminal(with_copies):
     table = with_copies("split", "train", "test")
     table["path"] = "\x1b[31m" + table["path"]
     assert "\x1b" not in check_leakage(table, False).message
+
+
+def test_of_three_copies_two_that_differ_are_named(pictures):
+    table = pictures()
+    for row, split in enumerate(("test", "test", "train")):
+        table.loc[row, ["group", "label", "split"]] = ["trio", "cat", split]
+    gate = check_leakage(table, False)
+    assert gate.message.startswith(
+        "3 pictures have copies in another split, as cat/1.jpg and dog/2"
+    )
+
+
+def test_a_group_is_as_many_pictures_as_it_has(pictures):
+    table = pictures(100)
+    table.loc[:9, "group"] = "ten copies of one"
+    gate = check_contradictions(table, 0.1)
+    assert (gate.verdict, gate.value) == ("warn", 0.1)

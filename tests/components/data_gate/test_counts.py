@@ -53,3 +53,15 @@ def test_a_damaged_summary_is_told(pictures, examples, text):
     (folder / "summary.json").write_text(text)
     gate = check_quarantine(folder, 0.05)
     assert gate.verdict == "fail" and f"{folder / 'summary.json'} cannot be read" in gate.message
+
+
+def test_all_that_is_absent_is_named(pictures):
+    table = pictures(500, label=["cat", "dog", "fox", "owl"] * 125)
+    table = table[(table["split"] != "test") | (table["label"] == "cat")]
+    gate = check_counts(table, MinimumSettings())
+    assert gate.message == "no pictures of 'dog' in test; 'fox' in test; 'owl' in test"
+
+
+def test_a_share_that_is_what_is_allowed_is_allowed(pictures, examples):
+    gate = check_quarantine(examples(pictures(90), quarantined=10), 0.1)
+    assert (gate.verdict, gate.value) == ("pass", 0.1)

@@ -7,9 +7,10 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import Channel, standard_artifacts
 
+from components.data_gate.checks import check_data
 from components.data_gate.component import DataGate
 from components.data_gate.config import DataGateSettings
-from components.data_gate.evidence import write_evidence
+from components.data_gate.evidence import Served, write_evidence
 from components.data_gate.executor import Executor
 from components.data_gate.figures import describe
 from components.gates import read_gates
@@ -148,3 +149,47 @@ def test_the_node_is_named_data_gate_and_its_properties_are_strings():
     assert node.id == "DataGate"
     assert all(isinstance(value, str) for value in node.exec_properties.values())
     assert list(node.outputs) == ["data_blessing"]
+
+
+def test_the_overview_of_the_examples_stays_with_the_blessing(node, pictures, tmp_path, examples):
+    folder = examples(pictures())
+    (folder / "quarantine.jsonl").write_text("{}\n")
+    node(pictures())
+    assert (tmp_path / "blessing" / "quarantine.jsonl").read_text() == "{}\n"
+    summary = json.loads((tmp_path / "blessing" / "summary.json").read_text())
+    assert summary == {"total": 500, "quarantined": 0}
+
+
+def test_a_warning_does_not_keep_data_from_being_blessed(node, pictures):
+    blessing = node(pictures(), served=pictures(seed=1))
+    assert verdicts(blessing)["test split"] == "warn"
+    assert blessing.get_int_custom_property("blessed") == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "row"),
+    [
+        ({"max_quarantined": 1.0}, "quarantine"),
+        ({"max_contradicting": 1.0}, "contradicting labels"),
+        ({"allow_leakage": True}, "leakage"),
+        ({"skew": {"warn": 1.0, "fail": 1.0}}, "split skew"),
+        ({"drift": {"warn": 1.0, "fail": 1.0}}, "fact drift"),
+    ],
+)
+def test_each_setting_is_for_its_own_check(pictures, examples, tmp_path, setting, row):
+    table = pictures()
+    table.loc[table["split"] == "test", "width"] += 300
+    table.loc[:99, "group"] = "many copies"
+    served = pictures(brightness=np.zeros(500))
+    folder = examples(table, quarantined=500)
+    (tmp_path / "Split-train").mkdir()
+    diff = anomalies_pb2.Anomalies().SerializeToString()
+    (tmp_path / "Split-train" / "SchemaDiff.pb").write_bytes(diff)
+
+    def failed(**settings):
+        gates = check_data(
+            folder, tmp_path, table, Served("3", served, ""), DataGateSettings(**settings)
+        )
+        return {gate.name for gate in gates if gate.verdict == "fail"}
+
+    assert failed() - failed(**setting) == {row}

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.evaluator.absolute import absolute_gates
+from components.bounds import lower_bound, upper_bound
+from components.evaluator.absolute import absolute_gates, chance_levels, share
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.slices import Slice
 
@@ -56,6 +57,64 @@ def test_what_is_proved_to_be_bad_fails_however_few_pictures_there_are(gate, ans
     assert row.verdict == "fail"
 
 
+def test_what_is_short_of_a_threshold_but_not_proved_to_be_is_for_want_of_pictures(gate, answers):
+    row = gate("accuracy", *answers(27, 3), thresholds={"accuracy": 0.95}, too_few="warn")
+    assert row.verdict == "warn" and row.value < 0.95 < row.interval[1]
+
+
+def test_of_copies_that_differ_the_worse_bounds_below_and_the_better_above():
+    found = share(np.array([True, False, True, False]), np.array([0, 0, 1, 2]), 0.95)
+    assert found.interval == (lower_bound(1, 3, 0.95), upper_bound(2, 3, 0.95))
+    assert (found.value, found.pictures, found.groups) == (0.5, 4, 3)
+    assert found.best == lower_bound(3, 3, 0.95)
+
+
+def test_what_knowing_nothing_reaches():
+    levels = chance_levels(np.array([10, 60, 30, 0]), EvaluationSettings(top_k=2))
+    assert levels == {
+        "accuracy": 0.6,
+        "top_k_accuracy": pytest.approx(0.9),
+        "auc": 0.5,
+        "macro_recall": 0.25,
+        "macro_precision": 0.25,
+        "recall of every class": 0.25,
+        "accuracy when sure": 0.6,
+    }
+
+
+@pytest.mark.parametrize(("wanted", "verdict"), [(0.34, "warn"), (0.35, "pass")])
+def test_a_threshold_at_chance_says_as_little_as_one_below(gate, answers, wanted, verdict):
+    row = gate("accuracy", *answers(90, 10), thresholds={"accuracy": wanted})
+    assert row.verdict == verdict and ("knowing nothing" in row.message) == (verdict == "warn")
+
+
+def test_what_fails_at_chance_fails_all_the_same(gate, answers):
+    row = gate("accuracy", *answers(10, 90), thresholds={"accuracy": 0.3})
+    assert row.verdict == "fail" and "knowing nothing" in row.message
+
+
+def test_the_row_of_all_slices_tells_of_one_that_has_its_verdict(gate, answers):
+    labels, given = answers(60, 60)  # the first half is right
+    rows = np.arange(120)
+    few, bad = Slice("few", rows < 3), Slice("bad", rows >= 30)
+    settings = {"slices": ["x"], "min_slice_accuracy": 0.5, "too_few": "warn"}
+    row = gate("accuracy of every slice", labels, given, parts=[few], **settings)
+    assert row.verdict == "warn" and row.message.startswith("lowest: few with 1.0000 of 3 pict")
+    low = Slice("bad", (rows >= 10) & (rows < 100))  # 50 of 90: neither proved nor for want of some
+    row = gate("accuracy of every slice", labels, given, parts=[few, low, bad], **settings)
+    assert row.verdict == "fail" and row.message.startswith("lowest: bad with 0.3333 of 90")
+    row = gate("accuracy of every slice", labels, given, parts=[few, low], **settings)
+    assert row.verdict == "fail" and row.message.startswith("lowest: bad with 0.5556 of 90")
+    assert row.message.endswith("; not proved either: few")
+
+
+def test_five_of_many_slices_are_named(gate, answers):
+    slices = [Slice(f"s{number}", np.arange(80) % 8 == number) for number in range(8)]
+    settings = {"slices": ["x"], "min_slice_accuracy": 0.9}
+    row = gate("accuracy of every slice", *answers(80, 0), parts=slices, **settings)
+    assert row.message.endswith("; not proved either: s1, s2, s3, s4, s5 and 2 more")
+
+
 def test_no_number_of_pictures_proves_perfection(gate, answers):
     row = gate("accuracy", *answers(300, 0), thresholds={"accuracy": 1.0}, too_few="warn")
     assert row.verdict == "warn" and row.message.endswith("which no number of pictures proves")
@@ -87,6 +146,9 @@ def test_an_average_over_too_few_pictures_is_said(gate, answers):
     assert row.message.endswith("0.6 wanted: too few pictures, at least 30 are needed")
     row = gate("macro_recall", *answers(33, 0), thresholds={"macro_recall": 0.95})
     assert "too few pictures, faultless they would prove 0.8" in row.message
+    best = row.message.rpartition(" ")[2]
+    row = gate("macro_recall", *answers(25, 8), thresholds={"macro_recall": 0.95})
+    assert row.message.endswith(f"faultless they would prove {best}"), "whatever they do prove"
 
 
 def test_calibration(gate, answers):
@@ -221,6 +283,16 @@ def hedged(predict, answers):
 def test_accuracy_when_sure(hedged, right, wrong, unsure, verdict, message):
     row = hedged("accuracy when sure", right, wrong, unsure, min_accuracy_when_sure=0.95)
     assert (row.verdict, row.message) == (verdict, message)
+
+
+def test_copies_among_the_sure_pictures_are_no_further_proof(predict, answers):
+    groups = np.where(np.arange(60) >= 30, 99, np.arange(60))
+    predictions = dataclasses.replace(
+        predict(*answers(60, 0), groups=groups), unsure=np.arange(60) < 20
+    )
+    rows = absolute_gates(predictions, EvaluationSettings(min_accuracy_when_sure=0.5), [])
+    (row,) = [row for row in rows if row.name == "accuracy when sure"]
+    assert row.message.startswith("1.0000 of 40 pictures (29 of them copies)")
 
 
 @pytest.mark.parametrize(

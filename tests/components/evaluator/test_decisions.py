@@ -71,3 +71,27 @@ def test_a_manifest_s_column_is_found_by_its_own_name():
 def test_an_empty_test_split_blesses_nothing(predict):
     decision = decide(predict([], [], served=[]), EvaluationSettings(), "", FairPlay())
     assert {row.name: row.verdict for row in decision.gates}["accuracy"] == "fail"
+
+
+def test_numbers_of_up_to_four_values_are_slices_by_value():
+    assert [one.name for one in cut("x", pd.Series([4, 1, 3, 2]))] == ["x=1", "x=2", "x=3", "x=4"]
+    assert next(one.name for one in cut("x", pd.Series([1, 2, 3, 4, 5]))) == "x 1..2"
+
+
+def test_a_value_between_two_ranges_is_of_the_upper_one():
+    rows = [np.flatnonzero(one.rows).tolist() for one in cut("x", pd.Series(range(9)))]
+    assert rows == [[0, 1], [2, 3], [4, 5], [6, 7, 8]]
+
+
+def test_thirty_texts_are_kinds_of_pictures_still():
+    assert len(cut("camera", pd.Series([f"camera {number}" for number in range(30)]))) == 30
+
+
+def test_a_fact_comes_before_a_column_of_its_name():
+    assert find_column("width", {"column_width", "width"}) == "width"
+
+
+def test_what_the_served_model_has_learnt_is_no_change(predict):
+    predictions = predict([0, 1, 2], [1, 2, 2], served=[0, 1, 2])
+    decision = decide(predictions, EvaluationSettings(), "", FairPlay({"id0"}))
+    assert [change.image_id for change in decision.changes] == ["id1"]

@@ -20,6 +20,7 @@ from components.evaluator.config import EvaluationSettings
 from components.evaluator.executor import Executor, _why_no_baseline
 from components.evaluator.figures import describe
 from components.evaluator.thumbnails import THUMBNAILS_FILE
+from components.fingerprints import labels_fingerprint
 from components.gates import GATES_FILE, read_gates
 from components.predictions import PREDICTIONS_FILE, read_predictions
 from pipeline.beam_config import BeamSettings
@@ -161,6 +162,8 @@ def test_figures_are_those_of_the_most_probable_class(first_run):
         "green": {"precision": 0.0, "recall": 0.0, "count": 14},
         "red": {"precision": 14 / (14 + red_for_green), "recall": 1.0, "count": 14},
     }
+    evidence = results.read_metrics(Path(first_run[0].uri, "evidence"))
+    assert vars(evidence) | {"confusion": 0} == vars(metrics) | {"confusion": 0}
     precisions = [row["precision"] for row in metrics.per_class.values()]
     assert metrics.overall["macro_precision"] == pytest.approx(np.mean(precisions))
     assert metrics.overall["macro_recall"] == pytest.approx(2 / 3)
@@ -256,6 +259,13 @@ def test_each_model_is_loaded_once_for_its_answers_and_heat_maps(evaluate, monke
     assert loaded == ["dull", "good"]
 
 
+def test_beside_a_served_model_of_other_classes_it_is_judged_alone(evaluate):
+    blessing, evaluation = evaluate("good", "other", EvaluationSettings())
+    assert is_blessed(blessing)
+    assert "other classes" in blessing.get_string_custom_property("baseline_note")
+    assert read_predictions(evaluation.uri).served is None
+
+
 def test_auc_and_loss_are_those_of_scikit_learn(worse_run, models, examples):
     overall = results.read_metrics(worse_run[1].uri).overall
     records = tf.data.TFRecordDataset(str(next(examples.glob("Split-*/*"))), features.COMPRESSION)
@@ -273,7 +283,9 @@ def test_only_whole_files_are_left(worse_run):
     left = {path.name for path in Path(worse_run[1].uri).iterdir()}
     assert {PREDICTIONS_FILE, results.CHANGES_FILE, "metrics.json", THUMBNAILS_FILE} < left
     assert not [name for name in left if name.startswith(".")]
-    assert len(worse_run[0].get_string_custom_property("test_split")) == 64
+    pictures = read_predictions(worse_run[1].uri).pictures
+    known = labels_fingerprint(zip(pictures["image_id"], pictures["label"], strict=True))
+    assert worse_run[0].get_string_custom_property("test_split") == known
 
 
 def test_a_served_model_of_other_classes_is_not_compared_with(models):

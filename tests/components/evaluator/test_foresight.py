@@ -30,6 +30,11 @@ def test_what_cannot_be_proved_is_said():
     ]
 
 
+def test_one_picture_of_a_class_is_not_none():
+    _, notes = foresee(EvaluationSettings(thresholds={"macro_recall": 0.6}), {"a": 80, "b": 1})
+    assert notes == []
+
+
 def test_a_threshold_at_chance_and_an_empty_class_are_said():
     _, notes = foresee(EvaluationSettings(thresholds={"accuracy": 0.5, "auc": 0.4}),
                        {"a": 80, "b": 0})  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from components.evaluator import found_slices
 from components.evaluator.found_slices import find_slices, found_slices_gate
 
 pytestmark = pytest.mark.one_line
@@ -70,3 +71,28 @@ def test_few_pictures_are_no_reason_to_stumble(wrong):
     pictures = pd.DataFrame({"width": np.arange(len(wrong))})
     groups = np.arange(len(wrong))
     assert find_slices(pictures, np.array(wrong, bool), groups, 0.95) == []
+
+
+def _slice(name: str, p_value: float, rows: slice) -> found_slices.FoundSlice:
+    inside = np.zeros(100, bool)
+    inside[rows] = True
+    return found_slices.FoundSlice(name, 3, 10, 0.01, p_value, inside)
+
+
+def test_the_most_certain_comes_first_and_parts_of_it_are_left_out(monkeypatch):
+    _, pictures = made_up(0, 100)
+    halves = iter([
+        [_slice("second", 1e-4, slice(50, 70)), _slice("first", 1e-6, slice(0, 40))],
+        [_slice("part", 1e-5, slice(0, 10)), _slice("chance", 0.06, slice(80, 100))],
+    ])  # fmt: skip
+    monkeypatch.setattr(found_slices, "_candidates", lambda *_: next(halves))
+    assert [one.name for one in found(pictures, np.arange(100) < 9)] == ["first", "second"]
+
+
+def test_three_of_those_that_were_found_are_shown(predict, monkeypatch):
+    four = [_slice(name, 0.001, slice(0, 9)) for name in "abcd"]
+    monkeypatch.setattr(found_slices, "find_slices", lambda *_: four)
+    row = found_slices_gate(predict([0] * 100, [1] * 100, width=np.arange(100)), 0.95)
+    assert row.value == 4
+    told = [f"{name}: 0.3 wrong of 10, elsewhere 0.01 (p 0.001)" for name in "abc"]
+    assert row.message == f"worse than elsewhere: {'; '.join(told)}"

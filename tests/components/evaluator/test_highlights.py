@@ -60,6 +60,20 @@ def test_what_got_worse_and_better(predictions, predict):
     assert highlights.changed(predict([0], [1]), 4).tolist() == []
 
 
+def test_as_many_that_got_worse_are_shown_as_got_better(predict):
+    labels, wrong = np.zeros(20, int), np.ones(20, int)
+    first = np.arange(20) < 10
+    made = predict(labels, np.where(first, wrong, 0), served=np.where(first, 0, wrong))
+    assert highlights.changed(made, 6).tolist() == [0, 1, 2, 10, 11, 12]
+
+
+def test_what_got_better_needs_no_explanation(predict):
+    # Thirty right ones of the same sureness, of which the last got better and the first worse.
+    labels = np.zeros(30, int)
+    made = predict(labels, np.arange(30) == 0, served=np.arange(30) == 29)
+    assert 0 in highlights.to_explain(made) and 29 not in highlights.to_explain(made)
+
+
 def test_each_is_kept_once_and_no_more_than_asked_for(predictions):
     assert sorted(highlights.to_keep(predictions)) == [0, 1, 2, 3, 4, 5]
     assert highlights.to_keep(predictions, 3).tolist()[0] == 1

@@ -54,6 +54,16 @@ def test_one_class_that_is_proved_worse_is_enough(predict):
     assert row.message.endswith(": proved worse in dog")
 
 
+def test_the_class_that_is_told_of_is_the_most_certain_and_not_the_one_that_lost_most(predict):
+    # Of ten cats five got worse (p 0.031), of forty dogs nine (p 0.002).
+    labels = np.array([0] * 10 + [1] * 40)
+    given = labels.copy()
+    given[:5], given[10:19] = 2, 2
+    row = gates(predict(labels, given, served=labels))["not proved worse, by class"]
+    assert row.message == "dog: 0 better, 9 worse of 40 (p 0.002): proved worse in dog"
+    assert row.value == pytest.approx(-9 / 40)
+
+
 def test_many_rows_do_not_make_a_chance_find_a_proof(predict):
     """5 worse of 5 are p 0.03: proof in a single test, none among four."""
     row = gates(predict(LABELS, np.where((LABELS == 0) & (np.arange(120) < 15), WRONG, LABELS),

@@ -43,6 +43,19 @@ def test_they_are_upright_and_small():
     assert len(made[1]) < 4_000
 
 
+@pytest.mark.parametrize(
+    ("size", "media", "small"),
+    [
+        ((56, 56), "image/png", (56, 56)),
+        ((57, 40), "image/jpeg", (57, 40)),
+        ((40, 224), "image/jpeg", (20, 112)),
+    ],
+)
+def test_only_what_is_small_on_both_sides_keeps_its_pixels(size, media, small):
+    made = thumbnails.make_thumbnail(encoded(size))
+    assert made[0] == media and opened(made).size == small
+
+
 def test_a_damaged_picture_has_none(tmp_path, monkeypatch, caplog):
     data = {"whole": encoded((9, 9)), "damaged": b"\xff\xd8\xff no picture"}
     monkeypatch.setattr(thumbnails, "_pictures", lambda examples, wanted: data.items())

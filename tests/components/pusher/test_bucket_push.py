@@ -156,6 +156,24 @@ def test_a_model_that_was_taken_back_is_not_pushed_again(s3, found, node):
         node("bad", found("3"))
     with pytest.raises(UserError, match=f"version 3 is what {ADDRESS} serves already"):
         bucket_push.republish(ADDRESS, "3", "")
+    node("other", found("4"))
+    with pytest.raises(UserError, match="a rollback took this very model back"):
+        node("bad", found("5"))
+
+
+def test_a_damaged_version_is_not_gone_back_to(s3, saved_model):
+    for name in ("one", "two"):
+        bucket_push.push(saved_model(name), ADDRESS, destinations.served_state(ADDRESS))
+    s3.put_object(Bucket="models", Key="fruit/1/1/saved_model.pb", Body=b"six")
+    says = f"{ADDRESS}/1 is damaged: saved_model.pb is not what was pushed"
+    with pytest.raises(UserError, match=says):
+        bucket_push.republish(ADDRESS, "1", "")
+    assert destinations.served_state(ADDRESS) == ServedState("2", 2)
+
+
+def test_where_what_was_compared_with_is_gone_nothing_is_pushed(s3, saved_model):
+    with pytest.raises(StaleComparisonError, match="then version 1, now no version"):
+        bucket_push.push(saved_model("one"), ADDRESS, ServedState("1", 1))
 
 
 def test_what_is_pushed_is_signed_and_what_is_not_is_not_signed_again(
@@ -174,6 +192,12 @@ def test_what_is_pushed_is_signed_and_what_is_not_is_not_signed_again(
         bucket_push.republish(ADDRESS, "1", "", str(key))
     node("three", found("3"), signing_key=key)
     assert bucket_push.republish(ADDRESS, "2", "", str(key)) == f"{ADDRESS}/4"
+    version = destinations.champion(ADDRESS)
+    with (
+        destinations.open_version(ADDRESS, version) as copy,
+        destinations.open_evidence(ADDRESS, "4") as evidence,
+    ):
+        signing.check_signatures(copy.path, evidence, public)
 
 
 def test_a_damaged_champion_stops_the_run_with_advice(s3, found, saved_model):

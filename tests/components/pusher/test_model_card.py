@@ -92,3 +92,37 @@ def test_metrics_and_counts_come_from_the_evidence(tmp_path):
         "train": {"cat": 1, "dog": 1},
         "test": {"cat": 1},
     }
+
+
+def test_classes_are_listed_by_recall_and_up_to_two_hundred():
+    names = [f"class {number:03d}" for number in range(202)]
+    recalls = [number / 1000 for number in range(1, 202)] + [NAN]
+    per_class = {
+        name: {"precision": 0.5, "recall": recall, "count": 10}
+        for name, recall in zip(names, recalls, strict=True)
+    }
+    counts = {"train": dict.fromkeys(names, 3), "test": dict.fromkeys(names[1:], 1)}
+    metrics = {**METRICS, "classes": names, "per_class": per_class}
+    card = model_card.make_card(PROVENANCE, [], metrics, counts, "0f")
+    assert "It knows 202 classes" in card and "class 199 and 2 more." in card
+    rows = [line for line in card.splitlines() if line.startswith("| class ")]
+    of_data = [row for row in rows if row.count("|") == 4]
+    of_classes = [row for row in rows if row.count("|") == 6 and "| 10 |" in row]
+    assert of_data[1:] == [
+        "| class 000 | 3 | 0 |",
+        *(f"| {name} | 3 | 1 |" for name in names[1:200]),
+    ]
+    assert "| all | 606 | 201 |" in card
+    assert (
+        [row.split(" | ")[0].removeprefix("| ") for row in of_classes]
+        == [
+            "class 201",  # nothing is known of it
+            *names[:199],
+        ]
+    )
+
+
+def test_a_clean_revision_is_told_without_a_word():
+    clean = {**PROVENANCE, "git": {"revision": "abc123", "dirty": False}}
+    card = model_card.make_card(clean, [], {}, {}, "0f")
+    assert "- Git revision `abc123`\n" in card and "- tfx 1.21.0" in card

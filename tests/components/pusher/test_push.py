@@ -141,6 +141,7 @@ def test_of_two_pushes_with_one_number_the_second_fails_without_any_lock(
         push(model, destination, NOTHING)
     assert (destination / "1" / "saved_model.pb").read_bytes() == b"first"
     assert left(destination) == {"1"}
+    assert {path.name for path in (destination / "evidence").iterdir()} == {"push.lock"}
 
 
 def test_a_version_that_is_not_the_highest_after_its_push_is_withdrawn(
@@ -157,6 +158,7 @@ def test_a_version_that_is_not_the_highest_after_its_push_is_withdrawn(
     with pytest.raises(StaleComparisonError, match="now version 5"):
         push(model, destination, NOTHING)
     assert left(destination) == {"5"}
+    assert {path.name for path in (destination / "evidence").iterdir()} == {"push.lock"}
 
 
 def test_after_the_newest_was_removed_its_number_is_not_given_again(model, destination):
@@ -211,6 +213,20 @@ def test_nothing_is_seen_while_the_copy_is_under_way(model, destination, monkeyp
     monkeypatch.setattr(push_module.shutil, "copyfile", copy_and_look)
     push(model, destination, NOTHING)
     assert seen == [NOTHING] * 2
+
+
+def test_every_file_is_on_the_disk_before_it_is_shown(model, destination, evidence, monkeypatch):
+    synced, fsync = set(), os.fsync
+
+    def note(descriptor):
+        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        assert left(destination).isdisjoint({"1"})
+        fsync(descriptor)
+
+    monkeypatch.setattr(staging.os, "fsync", note)
+    push(model, destination, NOTHING, [evidence])
+    files = [*(destination / "1").rglob("*"), *(destination / "evidence" / "1").rglob("*")]
+    assert {path.name for path in files if path.is_file()} <= synced
 
 
 def test_what_a_killed_push_left_is_ignored_and_removed_by_the_next(model, destination):

@@ -1,14 +1,18 @@
 """The Pusher node, driven as TFX drives it."""
 
 import json
+import shutil
+from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tfx.types import Channel, standard_artifacts
 
 from components import served_versions
 from components.errors import UserError
 from components.gates import Gate, read_gates, write_gates
-from components.pusher import signing
+from components.pusher import figures, signing
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.push import republish
@@ -81,6 +85,17 @@ def test_a_blessed_model_becomes_the_champion(node, tmp_path):
         version.path
     )
     assert pushed.get_string_custom_property("pushed_destination") == str(version.path)
+    assert pushed.get_string_custom_property("compared_version") == ""
+    assert node("second").get_string_custom_property("compared_version") == "1"
+
+
+def test_the_number_of_a_version_that_was_removed_stays_taken(node, tmp_path):
+    for content in ("one", "two"):
+        node(content)
+    shutil.rmtree(tmp_path / "serving" / "2")
+    pushed = node("three")
+    assert pushed.get_string_custom_property("pushed_version") == "3"
+    assert pushed.get_string_custom_property("compared_version") == "1"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +131,29 @@ def test_what_gates_and_trainer_left_as_evidence_stays_with_the_version(node, tm
     record = served_versions.read_push_record(tmp_path / "serving", version)
     assert record.evidence == served_versions.evidence_digests(evidence)
     assert set(record.evidence) == files - {"pushed.json"}
+
+
+def test_of_a_gate_s_evidence_nothing_takes_the_place_of_the_pusher_s_own(node, tmp_path):
+    for key in ("model_blessing", "infra_blessing", "data_blessing", "model"):
+        (tmp_path / key / "evidence").mkdir(parents=True)
+        for name in ("gates.json", "provenance.json", "README.md"):
+            (tmp_path / key / "evidence" / name).write_text("from elsewhere")
+    node("model")
+    evidence = served_versions.evidence_folder(tmp_path / "serving", "1")
+    assert not [path for path in evidence.iterdir() if "from elsewhere" in path.read_text()]
+
+
+def test_the_card_tells_of_the_data_and_of_the_metrics(node, tmp_path):
+    data, model = (tmp_path / f"{key}_blessing" / "evidence" for key in ("data", "model"))
+    for folder in (data, model):
+        folder.mkdir(parents=True)
+    table = pa.table({"split": ["train", "train", "test"], "label": ["cat", "dog", "cat"]})
+    pq.write_table(table, data / "pictures.parquet")
+    metrics = {"classes": [], "overall": {"accuracy": 0.25}, "served": {}, "per_class": {}}
+    (model / "metrics.json").write_text(json.dumps(metrics))
+    node("model")
+    card = (tmp_path / "serving" / "evidence" / "1" / "README.md").read_text()
+    assert "| accuracy | 0.25 |" in card and "| cat | 1 | 1 |" in card and "| all | 2 | 1 |" in card
 
 
 def test_a_model_that_was_taken_back_is_not_pushed_again_unless_told(node, tmp_path):
@@ -212,3 +250,16 @@ def test_the_node_is_named_pusher_and_has_its_properties():
         "code_digest": "abc",
     }
     assert list(node.outputs) == ["pushed_model"]
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ({"pushed_version": "7"}, "version 7"),
+        ({"already_served": "6"}, "served already: 6"),
+        ({}, "not pushed"),
+    ],
+)
+def test_the_line_that_it_ends_with(told, line):
+    artifact = SimpleNamespace(get_string_custom_property=lambda name: told.get(name, ""))
+    assert figures.describe({"pushed_model": [artifact]}) == line

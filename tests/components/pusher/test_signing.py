@@ -103,6 +103,7 @@ def test_without_a_signature_nothing_is_signed(check, destination, name):
     (destination / "evidence" / "2" / name).unlink()
     with pytest.raises(UserError, match=rf"is not signed: there is no .*evidence/2/{name}$"):
         check()
+    assert not signing.is_signed(destination / "evidence" / "2")
 
 
 def test_signatures_of_another_version_prove_nothing_of_this_one(check, destination):

@@ -57,6 +57,49 @@ def test_probabilities_below_0_are_refused_although_they_add_up_to_1():
         check_probabilities(make_client(lambda _: answers([1.2, -0.2])))
 
 
+def test_one_picture_of_many_is_enough_to_break_a_promise():
+    """The largest difference counts, not the mean."""
+    pictures = [b"good", b"bad", *[b"good"] * 98]
+    off = {b"good": [0.75, 0.25], b"bad": [0.75, 0.2]}
+    asked = make_client(lambda picture: answers(off[picture]), pictures)
+    value, bound, message = check_probabilities(asked)
+    assert value == pytest.approx(0.05) and value > bound
+    assert message == "100 pictures: sums off 1 by 5.0e-02 at most"
+
+    class Model:
+        signatures = {
+            features.SERVING_SIGNATURE: lambda image_bytes: answers([0.75, 0.25]),
+            features.EXAMPLES_SIGNATURE: lambda examples: answers(off[examples.numpy()[0]]),
+        }
+
+    asked = dataclasses.replace(asked, model=Model(), records=pictures)
+    value, bound, _ = contract.check_parity(asked)
+    assert value == pytest.approx(0.05) and bound == 1e-4
+
+
+@pytest.mark.parametrize(("taken", "what"), [(b"", "empty bytes"), (b"not a picture", "a text")])
+def test_every_kind_of_malformed_bytes_must_be_refused(taken, what):
+    def serve(picture):
+        if picture not in (taken, b"a good picture"):
+            raise REFUSAL
+        return answers([0.8, 0.2])
+
+    with pytest.raises(ContractError, match=f"{what} got an answer instead of an error"):
+        check_malformed(make_client(serve))
+
+
+def test_every_label_must_be_in_its_own_set():
+    told = {features.IN_LABEL_SET: tf.constant([[True, False], [False, True]])}
+    both = {name: tf.repeat(value, 2, axis=0) for name, value in answers([0.8, 0.2]).items()}
+
+    class Model:
+        signatures = {features.SERVING_SIGNATURE: lambda image_bytes: {**both, **told}}
+
+    asked = Client(Model(), CLASSES, [], [b"a good picture"], {"batch": 2})
+    with pytest.raises(ContractError, match="label is not in its own label set"):
+        contract.check_batch(asked)
+
+
 def test_a_model_that_answers_otherwise_after_malformed_bytes_is_refused():
     refused = []
 
@@ -93,12 +136,12 @@ def test_a_picture_that_is_whole_in_its_first_half_proves_nothing():
 class Function:
     """A signature as TensorFlow shows it, with the names and types of the contract."""
 
-    def __init__(self, signature, batch=None, more=()):
+    def __init__(self, signature, batch=None, more=(), rank_of=()):
         name, outputs = contract._CONTRACT[signature]
         taken = {key: tf.TensorSpec([batch], tf.string) for key in (name, *more)}
         self.structured_input_signature = ((), taken)
         self.structured_outputs = {
-            key: tf.TensorSpec([batch, *[2] * (rank - 1)], dtype)
+            key: tf.TensorSpec([batch, *[2] * (dict(rank_of).get(key, rank) - 1)], dtype)
             for key, (dtype, rank) in outputs.items()
         }
 
@@ -109,6 +152,10 @@ class Function:
         ({}, None),
         ({"more": ["threshold"]}, "serving_default asks for more than image_bytes: threshold"),
         ({"batch": 8}, "input of serving_default: image_bytes takes batches of 8 only"),
+        (
+            {"rank_of": {"probability": 2}},
+            "output of serving_default: probability has 2 dimensions, not 1",
+        ),
     ],
 )
 def test_a_signature_that_clients_cannot_call_is_refused(change, message):
@@ -157,13 +204,13 @@ def test_a_jpeg_may_be_decoded_at_a_fraction_of_its_size():
 
 def test_the_first_requests_do_not_count_for_latency(monkeypatch):
     """TensorFlow traces then."""
-    clock = itertools.accumulate([0.0, 9.0] * 3 + [0.0, 0.001] * 2)
+    clock = itertools.accumulate([0.0, 9.0] * 3 + [0.0, 0.001] * 4 + [0.0, 0.011])
     monkeypatch.setattr(contract.time, "perf_counter", lambda: next(clock))
     asked = make_client(lambda _: answers([0.8, 0.2]))
-    asked.settings.update(latency_requests=2, max_latency_ms=10.0)
+    asked.settings.update(latency_requests=5, max_latency_ms=10.0)
     value, bound, message = contract.check_latency(asked)
     assert value == pytest.approx(1.0) and bound == 10.0
-    assert message == "median 1.0 ms, p95 1.0 ms"
+    assert message == "median 1.0 ms, p95 9.0 ms"
 
 
 def test_a_value_equal_to_its_bound_passes():

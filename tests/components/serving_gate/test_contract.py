@@ -48,6 +48,8 @@ def test_a_sound_model_passes_every_check(run, model):
     assert failed(gates) == set()
     assert gates["warm-up"].message == "4 requests replayed, as a server does"
     assert gates["batch"].message == "64 in, 64 names out"
+    assert gates["original files"].message.startswith("2 files differ from")
+    assert "refused, as agreed: 1 TEXT" in gates["original files"].message
     assert 0 < gates["latency"].value < gates["latency"].bound == 1000
     assert gates["parity"].value <= gates["parity"].bound == 1e-4
 

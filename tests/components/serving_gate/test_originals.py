@@ -97,6 +97,17 @@ def test_a_large_jpeg_is_held_to_the_fraction_that_it_is_decoded_at():
     assert check_originals(client)[0] <= 1e-5
 
 
+def test_a_fraction_with_a_side_below_the_smallest_network_s_is_not_tried():
+    data = encoded(photo(600, 400), "JPEG")
+    references = [Image.open(io.BytesIO(one)).size for one in originals._references(data)]
+    assert references == [(600, 400), (300, 200), (150, 100)]
+
+
+def test_a_graph_that_forgets_the_orientation_of_one_format_is_stopped(monkeypatch):
+    monkeypatch.setattr(exif, "_png_exif", lambda image: tf.constant(b""))
+    assert _found("", check_orientations(make_client())).verdict == "fail"
+
+
 def test_sixteen_files_of_two_formats_get_one_answer():
     value, _, message = check_orientations(make_client())
     assert value < 1e-5

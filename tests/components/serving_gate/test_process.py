@@ -46,7 +46,9 @@ def test_a_crash_is_a_failed_check_and_earlier_answers_are_kept(end, message):
 
 
 def test_a_process_that_hangs_is_ended_and_fails():
+    before = children(os.getpid())
     load, process = ask_script(ANSWER + "import time; time.sleep(60)", timeout_seconds=1)
+    assert children(os.getpid()) == before, "nothing of it is left"
     assert load.verdict == "pass"
     assert process.verdict == "fail"
     assert process.message == "not done after 1 s, ended"

@@ -59,6 +59,11 @@ def test_a_frame_ends_behind_its_own_colour_table():
         assert one.n_frames == 1
 
 
+def test_half_is_half():
+    picture = encode("PNG")
+    assert first_half(picture) == picture[: len(picture) // 2]
+
+
 @pytest.mark.parametrize("length", [0, 4, 10, 13, 20, 100, 800, 900])
 def test_a_gif_that_is_cut_off_already_has_a_half_too(length):
     assert len(first_half(encode("GIF")[:length])) <= length // 2

@@ -250,3 +250,9 @@ def test_shares_of_a_shift_are_those_of_its_own_side():
         for view in range(1, 21)
     ]
     assert 0.7 * 40 < max(np.abs(change).max() for change in moved) <= 40 + 1e-3
+
+
+def test_ways_to_share_and_to_fill_views_change_no_pixel():
+    assert not AugmentationSettings(views=8, fill_mode="wrap").changes_pixels
+    for name, value in {**EVERYTHING, "vertical_flip": True}.items():
+        assert AugmentationSettings(**{name: value}).changes_pixels, name

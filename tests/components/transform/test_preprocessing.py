@@ -9,6 +9,7 @@ import tensorflow_transform as tft
 from PIL import Image
 
 from components.transform import preprocessing
+from components.transform.config import TransformSettings
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,31 @@ def test_decoding_is_traced_once_however_often_the_graph_is_made():
         graph = tf.function(lambda image: preprocessing._decoder(48)(image), autograph=False)
         graph.get_concrete_function(tf.TensorSpec([], tf.string))
     assert preprocessing._decoder(48).experimental_get_tracing_count() == 1
+
+
+def test_pictures_are_augmented_by_the_seed_of_the_recipe(monkeypatch):
+    asked = []
+
+    def augment(pixels, image_hash, view, settings, seed):
+        asked.append((image_hash.numpy().tolist(), view.numpy().tolist(), settings.rotation, seed))
+        return pixels
+
+    monkeypatch.setattr(preprocessing, "augment", augment)
+    monkeypatch.setattr(tft, "compute_and_apply_vocabulary", lambda labels, **_: labels)
+    settings = TransformSettings(image_size=8, augmentation={"rotation": 0.25}, seed=7)
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+    inputs = {
+        "image": tf.constant([file.getvalue()] * 3),
+        "image_id": tf.constant(["a", "a", "b"]),
+        "view": tf.constant([1, 2, 1], tf.int64),
+        "label": tf.constant(["cat"] * 3),
+    }
+    config = {"settings": settings.model_dump_json()}
+    outputs = preprocessing.preprocessing_fn(inputs, config)
+    assert outputs["image_xf"].shape == (3, 8, 8, 3)
+    (((one, again, other), *rest),) = asked
+    assert one == again != other and rest == [[1, 2, 1], 0.25, 7]
 
 
 def test_view_0_is_the_plain_path(analyzed, pixels_of):

@@ -201,9 +201,10 @@ def test_max_pixels_counts_every_frame_of_a_gif(smooth_image, encode):
         check_picture(data, 3 * 40 * 30 - 1)
 
 
-def test_32_bit_brightness_has_no_known_range(smooth_image, encode):
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_32_bit_brightness_has_no_known_range(smooth_image, encode, mode):
     with pytest.raises(BadPictureError, match="store 8 or 16 bits"):
-        check_picture(encode(smooth_image(1).convert("F"), "TIFF"), MAX_PIXELS)
+        check_picture(encode(smooth_image(1).convert("L").convert(mode), "TIFF"), MAX_PIXELS)
 
 
 def test_heic_is_stored_upright(smooth_image, encode):

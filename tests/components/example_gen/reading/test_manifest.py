@@ -78,6 +78,7 @@ def test_splits_and_further_columns(write):
         "column_Camera",
         "column_site_no",
     ]
+    assert features.column_feature("größe 2") == "column_gr__e_2"
 
 
 @pytest.mark.parametrize(
