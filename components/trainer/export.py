@@ -58,7 +58,11 @@ class ServingModule(tf.Module):
         self._scorer = scorer  # one trace of the network serves all signatures
         # Under this name a later training finds them, see `initial_weights`.
         self._weights = scorer.weights
-        self._layer = tft_output.transform_features_layer()
+        layer = tft_output.transform_features_layer()
+        # What it has loaded is tracked, it itself is not: saving a layer of tf_keras traces its
+        # call once more, through AutoGraph, which takes longer than all the rest.
+        self._loaded_transform = layer._saved_model_loader._imported
+        self._transformed = lambda raw: layer(raw)
         self._spec = tft_output.raw_feature_spec()
         self._classes = tf.constant(list(classes))
         self._calibration = calibration
@@ -87,7 +91,7 @@ class ServingModule(tf.Module):
             features.IMAGE_ID: tf.zeros_like(image_bytes),
             features.VIEW: tf.zeros(tf.shape(image_bytes), tf.int64),
         }
-        return self._layer(raw)[features.transformed_name(features.IMAGE)]
+        return self._transformed(raw)[features.transformed_name(features.IMAGE)]
 
     @_served(features.IMAGE_BYTES)
     def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -105,7 +109,7 @@ class ServingModule(tf.Module):
     def transform(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `transform_features`: serialized examples to `label_xf` int64 [batch]."""
         spec = {features.LABEL: self._spec[features.LABEL]}
-        return dict(self._layer(tf.io.parse_example(examples, spec)))
+        return dict(self._transformed(tf.io.parse_example(examples, spec)))
 
     def signatures(self) -> dict[str, Callable]:
         """The functions that are exported, by name."""

@@ -1,8 +1,14 @@
-"""Keras' optimizers, with a rate of its own for the backbone and with weight decay."""
+"""Keras' optimizers, with a rate of its own for the backbone and with weight decay.
+
+Adam and RMSprop take one operation of TensorFlow per variable, where Keras' own take a dozen, each
+of which goes through memory: of a step that fine-tunes MobileNetV2 from layer 100 on, on a CPU, RMSprop
+was a seventh, and tracing Adam took longer than tracing the network.
+"""
 
 from collections.abc import Iterable
 
 import keras
+import tensorflow as tf
 
 from components.trainer.fitting.schedules import learning_rate
 from components.trainer.settings.trainer import PhaseSettings
@@ -50,11 +56,49 @@ class _PerVariable:
         super().update_step(gradient, variable, learning_rate)
 
 
-class _Adam(_PerVariable, keras.optimizers.Adam):
+class _FusedAdam(keras.optimizers.Adam):
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+class _FusedRMSprop(keras.optimizers.RMSprop):
+    def build(self, variables):
+        super().build(variables)
+        # The operation knows RMSprop with momentum alone; without it this is each step again.
+        self._momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=variable.handle,
+            ms=self._velocities[index].value.handle,
+            mom=self._momentums[index].value.handle,
+            lr=learning_rate,
+            rho=self.rho,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+class _Adam(_PerVariable, _FusedAdam):
     pass
 
 
-class _RMSprop(_PerVariable, keras.optimizers.RMSprop):
+class _RMSprop(_PerVariable, _FusedRMSprop):
     pass
 
 

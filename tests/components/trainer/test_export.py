@@ -1,6 +1,7 @@
 """The SavedModel: its contract, and that it sees the very pixels that training saw."""
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow.core.protobuf import saved_model_pb2
 
 from components.classes import read_classes
 from components.errors import UserError
@@ -130,6 +132,14 @@ def test_the_network_is_traced_before_the_export_alone(analyzed, network, tmp_pa
     monkeypatch.setattr(exporting, "write_requests", lambda path, size: sizes.append((path, size)))
     export(scorer, tft.TFTransformOutput(analyzed.folder), CLASSES, str(tmp_path / "m"))
     assert sizes == [(str(tmp_path / "m"), 32)], "requests to warm up with are of its size"
+
+
+def test_no_layer_of_keras_is_saved_with_it(exported):
+    saved = saved_model_pb2.SavedModel.FromString(Path(exported, "saved_model.pb").read_bytes())
+    nodes = saved.meta_graphs[0].object_graph_def.nodes
+    kinds = {node.user_object.identifier for node in nodes if node.HasField("user_object")}
+    assert "_generic_user_object" in kinds
+    assert not [kind for kind in kinds if "keras" in kind], "its call is traced again for each"
 
 
 def test_one_logit_becomes_two_probabilities(analyzed, tmp_path):
