@@ -1,8 +1,8 @@
 """Keras' optimizers, with a rate of its own for the backbone and with weight decay.
 
 Adam and RMSprop take one operation of TensorFlow per variable, where Keras' own take a dozen, each
-of which goes through memory: of a step that fine-tunes MobileNetV2 from layer 100 on, on a CPU, RMSprop
-was a seventh, and tracing Adam took longer than tracing the network.
+of which goes through memory: of a CPU's step that fine-tunes MobileNetV2 from layer 100 on, RMSprop
+was a ninth, and tracing Adam took longer than tracing the network.
 """
 
 from collections.abc import Iterable
