@@ -33,6 +33,10 @@ _PLAIN = Summary(
         ({"quarantined": 3}, ", 3 set aside"),
         ({"duplicates": Duplicates(5, 4, 2, 1)}, "; 5 of them are copies; 2 are in several classes"
          "; LEAKAGE: 1 lie in several splits with their copies"),
+        (
+            {"duplicates": Duplicates(2, 0, 0, 1)},
+            "; 2 of them are copies; LEAKAGE: 1 lie in several splits with their copies",
+        ),
         ({"duplicates": Duplicates(5, 5, 0, 0)}, "; 5 of them are copies"),
         ({"converted": {"WEBP": 1, "BMP": 2000}},
          "; 2,000 BMP, 1 WEBP became PNG: a served model refuses such files"),
