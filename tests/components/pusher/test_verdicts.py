@@ -29,6 +29,7 @@ def test_models_are_counted_once_on_each_test_split(tmp_path):
 def test_a_test_split_is_worn_out_by_more_models_than_are_allowed(tmp_path):
     rows = [verdict_row(tmp_path, "s", f"m{number}", [GOOD], 2) for number in range(3)]
     assert [(row.verdict, row.value) for row in rows] == [("pass", 1), ("pass", 2), ("warn", 3)]
+    assert rows[1].message == "2 model(s) judged on these test pictures"
     assert rows[2].message.startswith("3 model(s) judged on these test pictures, more than 2: ")
 
 
