@@ -47,3 +47,26 @@ def test_an_artifact_is_reported_until_it_is_forgotten(tmp_path, artifact):
     assert find_damaged(tmp_path, "ImageExampleGen")
     forget(tmp_path, str(artifact))
     assert find_damaged(tmp_path, "ImageExampleGen") == {}
+
+
+def test_what_was_noted_first_is_not_noted_again_and_the_others_are(tmp_path, artifact):
+    (artifact / "Split-test" / "data.gz").unlink()
+    other = artifact.parent / "2"
+    other.mkdir()
+    (other / "data").write_bytes(b"x")
+    write_missing(tmp_path, [str(artifact), str(other)])
+    (other / "data").unlink()
+    assert find_damaged(tmp_path, "ImageExampleGen") == {
+        str(artifact): "Split-test/data.gz is missing",
+        str(other): "data is missing",
+    }
+
+
+def test_behind_a_manifest_that_cannot_be_read_the_next_one_is(tmp_path, artifact):
+    other = artifact.parent / "2"
+    other.mkdir()
+    (other / "data").write_bytes(b"x")
+    write_missing(tmp_path, [str(other)])
+    (other / "data").unlink()
+    (tmp_path / "manifests" / "ImageExampleGen" / "examples" / "1.json").write_text("{")
+    assert list(find_damaged(tmp_path, "ImageExampleGen")) == [str(artifact), str(other)]

@@ -203,3 +203,47 @@ def test_a_run_whose_workers_could_not_read_its_files_does_not_start():
         ValueError, match=r"^beam\.dask\.shared_folder: .* name a folder on a claim"
     ):
         alone.check_reach(in_cluster=True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (
+            ["beam.runner=spark", "beam.spark.job_endpoint=jobs:8099"],
+            "in beam.spark set either worker_pool (host:port) or worker_image",
+        ),
+        (
+            ["beam.runner=spark", "beam.spark={job_endpoint: jobs:8099, worker_image: graft:1, "
+             "worker_pool: localhost:50000}"],
+            "in beam.spark set either worker_pool (host:port) or worker_image",
+        ),
+        (["beam.extra=[--direct_num_workers=2]"], "--direct_num_workers is what beam.runner and"),
+        (["beam.extra=[--direct_running_mode=x]"], "--direct_running_mode is what beam.runner"),
+        (["beam.extra=['--two words=x']"], "write --option=value or --option, not '--two words=x'"),
+        (["beam.extra=[--parallelism=2, --my_passwd]"], "--my_passwd would put a secret into"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_second_place_is_found_too(overrides, says):
+    with pytest.raises(RecipeError) as error:
+        load_recipe("digits", overrides)
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("choice", ["direct", "spark"])
+def test_every_further_option_is_looked_at_whoever_runs(choice):
+    extra = ("--parallelism=2", "--paralelism=2")
+    beam = BeamSettings(extra=extra, **CHOICES[choice])
+    with pytest.raises(ValueError, match="has no option --paralelism"):
+        beam.pipeline_args("Transform")
+
+
+def test_the_value_of_an_option_is_no_part_of_its_name():
+    assert BeamSettings(extra=("--experiments=my_password",)).extra
+
+
+def test_a_shared_folder_that_depends_on_where_one_stands_is_not_shared():
+    dask = BeamSettings(
+        runner="dask", dask={"scheduler": "tcp://dask:8786", "shared_folder": "shared"}
+    )
+    with pytest.raises(ValueError, match=r"^beam\.dask\.shared_folder: "):
+        dask.check_reach(in_cluster=True)

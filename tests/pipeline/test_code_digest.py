@@ -134,3 +134,35 @@ def test_the_libraries_are_those_that_a_run_needs_and_no_tools():
     versions = library_versions()
     assert {"tfx", "tensorflow", "keras", "apache-beam", "numpy", "pillow"} <= versions.keys()
     assert not versions.keys() & {"pytest", "ruff", "import-linter", "pre-commit"}
+
+
+def test_a_schema_is_code_and_an_import_out_of_a_package_is_of_it(tmp_path):
+    for name, text in {
+        "components/a.py": "from schemas.b import thing\n",
+        "schemas/__init__.py": "",
+        "schemas/b.py": "thing = 1\n",
+        "others/c.py": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = import_closure("components.a", root=tmp_path)
+    assert {file.relative_to(tmp_path).as_posix() for file in found} == {
+        "components/a.py", "schemas/__init__.py", "schemas/b.py"
+    }  # fmt: skip
+
+
+def test_versions_found_in_another_order_are_the_same(monkeypatch):
+    before = code_digest(TRANSFORM)
+    turned = dict(reversed(library_versions().items()))
+    monkeypatch.setattr(module, "library_versions", lambda: turned)
+    assert code_digest(TRANSFORM) == before
+
+
+def test_what_the_gpu_needs_is_a_library_too(monkeypatch):
+    needs = {"graft-pipeline": ["cuda; extra == 'gpu'", "pytest; extra == 'dev'"]}
+    monkeypatch.setattr(
+        module.importlib.metadata,
+        "distribution",
+        lambda name: SimpleNamespace(version="1", requires=needs.get(name)),
+    )
+    assert library_versions.__wrapped__().keys() == {"graft-pipeline", "cuda"}

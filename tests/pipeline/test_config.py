@@ -277,3 +277,33 @@ def test_views_of_pictures_that_nothing_changes_are_one():
 def test_how_many_views_there_are_does_not_make_another_transform_graph():
     two, four = (Recipe(name="a", augmentation={"views": n, "zoom": 0.1}) for n in (2, 4))
     assert two.transform == four.transform and two.transform.augmentation.zoom == 0.1
+
+
+def test_one_seed_is_for_pictures_and_training_and_has_a_bound():
+    recipe = load_recipe("digits", [f"seed={2**31 - 1}"])
+    assert recipe.transform.seed == recipe.trainer.seed == 2**31 - 1
+    with pytest.raises(RecipeError, match="seed: input should be less than 2147483648"):
+        load_recipe("digits", [f"seed={2**31}"])
+
+
+def test_a_name_is_as_long_as_a_label_of_kubernetes_may_be():
+    assert load_recipe("digits", [f"name={'a' * 63}"]).folder.name == "a" * 63
+    with pytest.raises(RecipeError, match="name: string should have at most 63"):
+        load_recipe("digits", [f"name={'a' * 64}"])
+
+
+def test_the_value_of_an_override_may_hold_what_parts_it_from_its_key():
+    assert load_recipe("digits", ["data.source=a=b"]).data.source == "a=b"
+    with pytest.raises(RecipeError, match="--set =3: write key=value"):
+        load_recipe("digits", ["=3"])
+
+
+def test_a_recipe_of_graft_goes_before_a_file_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").write_text("name: mine")
+    assert load_recipe("digits").name == "digits" and load_recipe("./digits").name == "mine"
+
+
+def test_a_gate_that_asks_for_nothing_asks_all_the_same():
+    with pytest.raises(RecipeError, match="min_share_sure needs a model that says so"):
+        load_recipe("digits", ["evaluation.min_share_sure=0"])

@@ -3,10 +3,12 @@
 import io
 import logging
 import os
+import re
+from pathlib import Path
 
 import pytest
 
-from pipeline.console import make_console, redirect_output, say
+from pipeline.console import log_path, make_console, redirect_output, say
 
 
 def test_noise_of_python_and_of_c_goes_to_the_file_and_the_console_to_the_terminal(tmp_path, capfd):
@@ -57,3 +59,34 @@ def test_the_log_shows_them_as_escapes_and_keeps_its_lines(tmp_path):
     text = log.read_text()
     assert "\x1b" not in text and "\u202e" not in text and "a\\x1b[2Jb" in text
     assert "\nTraceback (most recent call last):\n" in text
+
+
+def test_what_was_logged_before_stays_in_the_file(tmp_path):
+    log = tmp_path / "run.log"
+    log.write_text("of a run that began in the same second\n")
+    with redirect_output(log):
+        print("of this one")
+    assert log.read_text().splitlines() == ["of a run that began in the same second", "of this one"]
+
+
+@pytest.mark.parametrize("to_file", [True, False])
+def test_the_log_and_its_level_are_as_they_were(tmp_path, to_file):
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    with redirect_output(tmp_path / "run.log" if to_file else None):
+        assert root.level == logging.INFO and root.handlers != before[0]
+    assert (root.handlers, root.level) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors, "none stays open"
+
+
+def test_each_log_is_named_by_the_second_in_which_it_begins(tmp_path):
+    path = log_path(tmp_path)
+    assert path.parent == tmp_path / "logs"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.log", path.name)
+
+
+def test_a_line_that_is_wider_than_the_terminal_is_not_broken():
+    file = io.StringIO()
+    say(make_console(file=file, width=20), "one word after another, and no end")
+    assert file.getvalue() == "one word after another, and no end\n"

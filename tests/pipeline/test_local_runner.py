@@ -1,14 +1,20 @@
 """What a run depends on, and what is made of its outputs."""
 
+import contextlib
 import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ml_metadata import MetadataStore, proto
 from tensorflow.core.protobuf import saved_model_pb2
 from tfx.types import standard_artifacts
 
 from components.gates import Gate, write_gates
 from pipeline import local_runner, preflight
-from pipeline.config import Recipe
+from pipeline.beam_config import BeamSettings
+from pipeline.config import Recipe, load_recipe
+from pipeline.metadata_database import FAILURE
 from pipeline.run_result import RunError, RunResult
 
 PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
@@ -171,3 +177,96 @@ def test_a_run_ends_with_a_look_at_what_is_served(outputs, monkeypatch, tmp_path
         local_runner.run_local(recipe, None, preflight.Inspection())
     write_model(serving / "7")
     assert local_runner.run_local(recipe, None, preflight.Inspection()).succeeded
+
+
+@pytest.fixture
+def handed_on(tmp_path, pictures, monkeypatch):
+    """`handed_on(*overrides)`: what a run hands the pipeline, and what it notices."""
+    made, noticed = [], []
+    monkeypatch.setattr(local_runner, "create_pipeline", lambda recipe, **given: made.append(given))
+    monkeypatch.setattr(local_runner._Runner, "run", lambda *_: None)
+    monkeypatch.setattr(preflight, "check_network", lambda _: None)
+
+    def handed_on(*overrides: str):
+        own = [f"workspace={tmp_path / 'runs'}", f"data.source={pictures}"]
+        recipe = load_recipe("digits", [*own, *overrides])
+        found = preflight.inspect(recipe, preflight.Scope.MACHINE)
+        listener = SimpleNamespace(noticed=noticed.append)
+        local_runner.run_up_to("Transform", recipe, listener, found)
+        return made[-1], noticed
+
+    return handed_on
+
+
+def test_a_database_that_was_damaged_is_told_of(handed_on, tmp_path):
+    assert handed_on()[1] == []
+    (tmp_path / "runs" / "digits" / "metadata.sqlite").write_bytes(b"garbage" * 1000)
+    (noticed,) = handed_on()[1]
+    assert "metadata.sqlite is damaged" in noticed and "every node runs again" in noticed
+
+
+def test_nodes_that_run_here_whoever_was_chosen_are_told_of(handed_on):
+    _, noticed = handed_on("beam.runner=dask", "beam.dask.scheduler=tcp://dask:8786")
+    assert noticed == [
+        "beam.runner is dask, which cannot carry StatisticsGen, Transform, Evaluator: they run here"
+    ]
+
+
+def test_further_columns_are_in_the_schema(handed_on, pictures):
+    rows = [f"{path.relative_to(pictures)},{path.parent.name},x" for path in pictures.glob("*/*")]
+    (pictures / "labels.csv").write_text("\n".join(["path,label,Site", *rows]))
+    given, _ = handed_on(f"data.source={pictures / 'labels.csv'}")
+    assert "column_Site" in Path(given["schema_file"]).read_text()
+    assert "column_Site" not in Path(handed_on()[0]["schema_file"]).read_text()
+
+
+def test_the_ledger_of_splits_is_keyed_by_pictures_and_settings(handed_on, monkeypatch, tmp_path):
+    asked = []
+    ledger = local_runner.split_ledger
+    monkeypatch.setattr(ledger, "ledger_inputs", lambda *given: asked.append(given) or "inputs")
+    monkeypatch.setattr(ledger, "ledger_fingerprint", lambda *given: " ".join(given))
+    given, _ = handed_on(f"data.split_ledger={tmp_path}/ledger.csv")
+    assert given["ledger_fingerprint"] == f"{tmp_path}/ledger.csv inputs"
+    ((pictures_of, settings),) = asked
+    assert pictures_of == given["input_fingerprint"] and "ledger.csv" in settings
+
+
+@pytest.mark.parametrize(
+    ("node_id", "on_dask"), [("ImageExampleGen", True), ("Transform", False), ("Evaluator", False)]
+)
+def test_each_node_gets_the_runner_that_can_carry_it(monkeypatch, node_id, on_dask):
+    used = []
+
+    @contextlib.contextmanager
+    def cluster():
+        used.append(node_id)
+        yield
+
+    settings = BeamSettings(runner="dask", dask={"scheduler": "tcp://dask:8786"})
+    operator = object.__new__(local_runner._BeamOperator)
+    operator._settings = settings
+    monkeypatch.setattr(
+        local_runner.BeamExecutorOperator, "run_executor", lambda self, info, make: make()
+    )
+    monkeypatch.setattr("apache_beam.Pipeline", lambda argv: argv)
+    monkeypatch.setattr(local_runner.dask_cluster, "used", cluster)
+    info = SimpleNamespace(pipeline_node=SimpleNamespace(node_info=SimpleNamespace(id=node_id)))
+    assert operator.run_executor(info) == settings.pipeline_args(node_id)
+    assert used == [node_id] * on_dask
+
+
+@pytest.mark.parametrize("state", ["FAILED", "COMPLETE"])
+def test_why_the_last_execution_failed_is_kept_with_it(tmp_path, state):
+    sqlite = proto.SqliteMetadataSourceConfig(
+        filename_uri=str(tmp_path / "metadata.sqlite"),
+        connection_mode=proto.SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
+    )
+    database = proto.ConnectionConfig(sqlite=sqlite)
+    store = MetadataStore(database)
+    kind = store.put_execution_type(proto.ExecutionType(name="node"))
+    states = [proto.Execution.FAILED, getattr(proto.Execution, state)]
+    store.put_executions([proto.Execution(type_id=kind, last_known_state=one) for one in states])
+    runner = local_runner._Runner(None, tmp_path, database, BeamSettings())
+    runner._note_failure("the loss is nan")
+    told = [e.custom_properties[FAILURE].string_value for e in store.get_executions()]
+    assert told == ["", "the loss is nan" if state == "FAILED" else ""]

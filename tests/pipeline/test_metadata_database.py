@@ -67,3 +67,16 @@ def test_a_damaged_database_is_set_aside_and_said(folder, spoil, words):
     assert {path.name for path in folder.iterdir()} == {"damaged"}
     assert {"artifacts", "manifests"} <= {path.name for path in aside.iterdir()}
     assert set_aside_if_damaged(folder) == "", "the next run begins anew"
+
+
+def test_an_unfinished_transaction_goes_with_its_database(folder):
+    (folder / f"{DATABASE}-journal").write_bytes(b"half of it")
+    (folder / DATABASE).unlink()
+    set_aside_if_damaged(folder)
+    (aside,) = (folder / "damaged").iterdir()
+    assert (aside / f"{DATABASE}-journal").read_bytes() == b"half of it"
+
+
+def test_an_empty_folder_of_artifacts_is_no_sign_of_a_database_that_is_gone(tmp_path):
+    (tmp_path / "artifacts").mkdir()
+    assert set_aside_if_damaged(tmp_path) == ""

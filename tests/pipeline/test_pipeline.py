@@ -7,7 +7,9 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration.portable import partial_run_utils
 
 from components import features
+from components.settings import SETTINGS_KEY
 from pipeline import node_ids
+from pipeline import pipeline as module
 from pipeline.config import load_recipe
 from pipeline.pipeline import create_pipeline
 
@@ -95,3 +97,112 @@ def test_a_partial_run_takes_a_node_and_all_that_it_needs():
         node_ids.IMPORT_SCHEMA_GEN,
         node_ids.TRANSFORM,
     }
+
+
+GIVEN = {
+    name: f"the {name}"
+    for name in ("input_fingerprint", "ledger_fingerprint", "served_fingerprint",
+                 "weights_fingerprint", "teacher_fingerprint", "provenance", "report")
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """The pipeline of a recipe in which nothing is as it is by default."""
+    folder = tmp_path_factory.mktemp("given")
+    recipe = load_recipe(
+        "digits",
+        [
+            f"pseudo_labels.source={folder}",
+            "data_gate.max_quarantined=0.77",
+            "evaluation.most_candidates=77",
+            "serving_gate.samples=77",
+            "push.sign.key=own.pem",
+            "push.allow_taken_back=true",
+            "seed=77",
+        ],
+    )
+    pipeline = create_pipeline(
+        recipe,
+        pipeline_root="the root",
+        push_destination="the destination",
+        schema_file="the schema",
+        beam_pipeline_args=["--of_all"],
+        image_beam_args=["--of_pictures"],
+        **GIVEN,
+    )
+    return pipeline, {node.id: node.exec_properties for node in pipeline.components}, folder
+
+
+@pytest.mark.parametrize(
+    ("node_id", "key", "value"),
+    [
+        (node_ids.IMAGE_EXAMPLE_GEN, "input_fingerprint", "the input_fingerprint"),
+        (node_ids.IMAGE_EXAMPLE_GEN, "ledger_fingerprint", "the ledger_fingerprint"),
+        (node_ids.IMPORT_SCHEMA_GEN, "schema_file", "the schema"),
+        (node_ids.BASELINE_FINDER, "push_destination", "the destination"),
+        (node_ids.BASELINE_FINDER, "served_fingerprint", "the served_fingerprint"),
+        (node_ids.PUSHER, "push_destination", "the destination"),
+        (node_ids.PUSHER, "signing_key", "own.pem"),
+        (node_ids.PUSHER, "allow_taken_back", True),
+        (node_ids.PUSHER, "provenance", "the provenance"),
+        (node_ids.PUSHER, "most_candidates", "77"),
+        (node_ids.REPORT, "make", "the report"),
+        (node_ids.REPORT, "provenance", "the provenance"),
+    ],
+)
+def test_each_node_gets_what_is_meant_for_it(given, node_id, key, value):
+    assert given[1][node_id][key] == value
+
+
+@pytest.mark.parametrize(
+    ("node_id", "settings"),
+    [
+        (node_ids.DATA_GATE, {"max_quarantined": 0.77}),
+        (node_ids.EVALUATOR, {"most_candidates": 77}),
+        (node_ids.SERVING_GATE, {"samples": 77}),
+    ],
+)
+def test_each_gate_gets_its_block_of_the_recipe(given, node_id, settings):
+    assert json.loads(given[1][node_id]["settings"]).items() >= settings.items()
+
+
+def test_what_the_code_in_nodes_of_tfx_gets(given):
+    _, properties, folder = given
+    assert properties[node_ids.IMAGE_EXAMPLE_GEN]["unlabelled"] == str(folder)
+    trainer = json.loads(properties[node_ids.TRAINER]["custom_config"])
+    for name in ("weights_fingerprint", "teacher_fingerprint"):
+        assert trainer[name] == f"the {name}"
+    transform = json.loads(properties[node_ids.TRANSFORM]["custom_config"])
+    for config in (trainer, transform):
+        assert json.loads(config[SETTINGS_KEY])["seed"] == 77
+
+
+def test_a_change_in_who_asks_the_server_changes_the_serving_gate(monkeypatch):
+    monkeypatch.setattr(module, "code_digest", lambda *names: " ".join(names))
+    digest = wired()[node_ids.SERVING_GATE].exec_properties["code_digest"]
+    assert digest == "components.serving_gate.executor components.serving_gate.__main__"
+
+
+def test_beam_has_one_set_of_options_and_pictures_their_own_before_it(given):
+    pipeline, _, _ = given
+    (images,) = [node for node in pipeline.components if node.id == node_ids.IMAGE_EXAMPLE_GEN]
+    assert pipeline.beam_pipeline_args == ["--of_all"] and pipeline.enable_cache
+    assert images.executor_spec.beam_pipeline_args == ["--of_all", "--of_pictures"] or (
+        images.executor_spec.beam_pipeline_args == ["--of_pictures", "--of_all"]
+    )
+    assert pipeline.pipeline_info.pipeline_root == "the root"
+
+
+def test_the_page_is_made_of_what_each_node_left(given, nodes):
+    (page,) = [node for node in given[0].components if node.id == node_ids.REPORT]
+    wired = {key: (c.producer_component_id, c.output_key) for key, c in page.inputs.items()}
+    assert wired == {
+        "data_blessing": (node_ids.DATA_GATE, "data_blessing"),
+        "model_run": (node_ids.TRAINER, "model_run"),
+        "evaluation": (node_ids.EVALUATOR, "evaluation"),
+        "model_blessing": (node_ids.EVALUATOR, "blessing"),
+        "infra_blessing": (node_ids.SERVING_GATE, "infra_blessing"),
+        "pushed_model": (node_ids.PUSHER, "pushed_model"),
+    }
+    assert node_ids.REPORT not in nodes, "on this machine the page is made when all has ended"

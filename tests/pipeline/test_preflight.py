@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -208,3 +209,45 @@ def test_a_download_is_announced_once(loopback_folder, tmp_path, monkeypatch, ca
     assert capsys.readouterr().err.startswith(f"Downloading {address}/pets.zip to {tmp_path}/cache")
     assert preflight.inspect(recipe, preflight.Scope.MACHINE).fingerprint == found.fingerprint
     assert capsys.readouterr().err == ""
+
+
+def test_fixes_in_another_order_are_the_same():
+    fixes = {"a" * 64: Fix(DROP, "", "a.jpg"), "b" * 64: Fix(DROP, "", "b.jpg")}
+    turned = dict(reversed(fixes.items()))
+    assert preflight.Inspection(fixes=fixes).fingerprint == (
+        preflight.Inspection(fixes=turned).fingerprint
+    )
+
+
+def test_what_must_be_written_to_be_listed_goes_where_it_was_told(tmp_path):
+    recipe = load_recipe("digits", [f"workspace={tmp_path / 'runs'}"])
+    preflight.inspect(recipe, Scope.MACHINE, tmp_path / "scratch")
+    assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
+
+
+def test_every_slice_is_a_fact_or_a_column_of_the_manifest(recipe, tmp_path):
+    rows = [f"{kind}/00{n}.jpg,{kind},here" for kind in ("bar", "disc") for n in (0, 1)]
+    manifest = tmp_path / "pictures" / "labels.csv"
+    manifest.write_text("\n".join(["path,label,Site", *rows]))
+    source = f"data.source={manifest}"
+    preflight.inspect(recipe(source, "evaluation.slices=[width, column_Site]"), Scope.MACHINE)
+    for second in ("column_Side", "widht"):
+        with pytest.raises(UserError, match=rf"no column {second}\b"):
+            preflight.inspect(recipe(source, f"evaluation.slices=[width, {second}]"), Scope.MACHINE)
+
+
+def test_pictures_with_and_without_a_split_are_counted_together():
+    counts = {None: {"a": 10, "b": 0}, "test": {"a": 3, "b": 4}}
+    source = SimpleNamespace(classes=("a", "b"), splits=frozenset({"test"}), counts=lambda: counts)
+    recipe = load_recipe("digits", ["data.split={train: 0.5, validation: 0.3, test: 0.2}"])
+    assert preflight._split_counts(recipe, source, "test") == {"a": 5, "b": 4}
+    assert preflight._split_counts(recipe, source, "validation") == {"a": 3, "b": 0}
+
+
+@pytest.mark.parametrize("runner", ["dask", "direct"])
+def test_a_cluster_that_is_wanted_is_looked_for(recipe, monkeypatch, runner):
+    asked = []
+    monkeypatch.setattr(preflight.dask_cluster, "check", asked.append)
+    monkeypatch.setattr(preflight.checks, "check_network", lambda _: None)
+    preflight.check_network(recipe(f"beam.runner={runner}", "beam.dask.scheduler=tcp://dask:8786"))
+    assert asked == ["tcp://dask:8786"] * (runner == "dask")

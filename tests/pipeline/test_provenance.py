@@ -1,6 +1,7 @@
 """Where a model comes from."""
 
 import json
+import platform
 import shutil
 import subprocess
 
@@ -57,3 +58,20 @@ def test_the_revision_of_the_working_directory_and_whether_it_has_changes(facts,
     assert len(clean["revision"]) == 40 and not clean["dirty"]
     (tmp_path / "pets.yaml").write_text("name: cats")
     assert facts()["git"] == clean | {"dirty": True}
+
+
+def test_each_version_is_that_of_its_library(facts, monkeypatch):
+    versions = module.library_versions() | {"tfx": "a", "tensorflow": "b"}
+    monkeypatch.setattr(module, "library_versions", lambda: versions)
+    told = facts()["versions"]
+    assert (told["tfx"], told["tensorflow"]) == ("a", "b")
+    assert told["python"] == platform.python_version()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="skipped: git is not installed")
+def test_a_file_that_git_does_not_know_is_no_change(facts, tmp_path):
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+    for words in (["init"], [*identity, "commit", "--allow-empty", "-m", "begin"]):
+        subprocess.run(["git", *words], check=True, capture_output=True)
+    (tmp_path / "runs").touch()
+    assert facts()["git"]["dirty"] is False

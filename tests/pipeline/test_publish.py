@@ -29,3 +29,18 @@ def test_a_served_version_becomes_current(s3, saved_model, tmp_path, capsys):
 def test_what_lies_in_a_store_is_published_already():
     with pytest.raises(ValueError, match="graft publish wants a folder, not s3://models/other"):
         publish_version(ADDRESS, "digits", ["push.destination=s3://models/other"])
+
+
+def test_the_version_that_is_named_goes_with_its_own_evidence(s3, saved_model, tmp_path, capsys):
+    served = tmp_path / "serving"
+    for version in ("4", "5"):
+        evidence = served / "evidence" / version
+        evidence.mkdir(parents=True)
+        (evidence / "gates.json").write_text(f"[] {version}")
+        saved_model(version).rename(served / version)
+    publish_version(f"{ADDRESS}/", "digits", [f"push.destination={served}"], version="4")
+    assert capsys.readouterr().out == (
+        f"Version 4 of {served}: published as version 1\nFor KServe: storageUri: {ADDRESS}/1\n"
+    )
+    key = "team/fruit/evidence/1/gates.json"
+    assert s3.get_object(Bucket="models", Key=key)["Body"].read() == b"[] 4"

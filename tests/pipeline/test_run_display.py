@@ -13,7 +13,8 @@ from components.gates import Gate
 from components.progress import Epoch, Progress
 from pipeline import node_ids
 from pipeline.console import make_console, redirect_output
-from pipeline.run_display import RunDisplay
+from pipeline.gates_table import gates_table
+from pipeline.run_display import RunDisplay, epochs_table, time_left
 from pipeline.run_result import NodeReport, RunResult
 
 HOSTILE = "[red]:cat: a\x1b[2Jb\u202ec"
@@ -193,3 +194,53 @@ def test_names_of_steps_and_phases_are_printable_on_a_terminal_too():
         time.sleep(0.3)  # the bar is drawn ten times a second
     shown = file.getvalue()
     assert "\x1b[2Jb" not in shown and "\u202e" not in shown and "[red]:cat:" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"), [(0.0, "0:00:00"), (0.2, "0:00:01"), (83.0, "0:01:23"), (83.2, "0:01:24")]
+)
+def test_the_time_left_is_rounded_up(seconds, says):
+    assert time_left(seconds) == says
+
+
+def test_each_step_of_a_node_has_one_bar_which_goes_with_it():
+    display = RunDisplay(Console(file=io.StringIO(), force_terminal=True, width=120))
+    display.run_started(["Trainer"])
+    display.node_started("Trainer")
+
+    def bars() -> list[tuple]:
+        tasks = display._progress.tasks
+        return [(t.description, t.completed, t.total, t.fields["detail"]) for t in tasks[1:]]
+
+    display.step(Progress("frozen", 1, 4))
+    display.step(Progress("frozen", 3, 4, "loss 1", 0.0))
+    assert bars() == [("frozen", 3, 4, "loss 1, 0:00:00 left")]
+    display.step(Progress("unfrozen", 1, 8))
+    assert bars() == [("unfrozen", 1, 8, "")]
+    display.node_finished(NodeReport("Trainer", 1.0, False, ""))
+    assert display._progress.tasks == []
+
+
+def test_a_figure_that_one_epoch_has_is_a_column_for_all():
+    table = epochs_table(
+        [Epoch("frozen", 1, 3, {"loss": 0.5}), Epoch("frozen", 2, 3, {"loss": 0.25, "val_loss": 1})]
+    )
+    file = io.StringIO()
+    Console(file=file, width=80).print(table)
+    assert [line.split() for line in file.getvalue().splitlines()] == [
+        ["epoch", "loss", "validation", "loss"],
+        ["frozen", "1", "of", "3", "0.5000", "nan"],
+        ["frozen", "2", "of", "3", "0.2500", "1.0000"],
+    ]
+
+
+def test_gates_of_nobody_have_a_name_too():
+    gates = [Gate(name, "pass", 1, 1, "fine") for name in "ab"]
+    file = io.StringIO()
+    Console(file=file, width=80).print(gates_table(gates, unfold=False))
+    assert (
+        "gates" in file.getvalue().split("finding")[1] and "all 2 passed: a, b" in file.getvalue()
+    )
+    file = io.StringIO()
+    Console(file=file, width=80).print(gates_table(gates))
+    assert "passed" not in file.getvalue(), "unless asked, every gate has its row"

@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from components.gates import Gate
@@ -89,3 +89,26 @@ def test_the_end_tells_every_gate_with_who_asked():
          "gates": [{"node": "Evaluator", "name": "accuracy", "verdict": "fail", "value": None,
                     "bound": 0.9, "message": "no", "interval": [0.1, 0.2], "pictures": 7}]},
     ]  # fmt: skip
+
+
+def test_after_its_end_a_node_is_not_told_of_any_more():
+    def show(display):
+        display.node_started("Trainer")
+        display.node_finished(NodeReport("Trainer", 1.0, False, ""))
+        display.step(Progress("between two nodes", 1, 2))
+
+    assert events(show)[-1]["node"] is None
+
+
+def test_lists_hold_no_number_that_is_none_either():
+    gate = Gate("accuracy", "fail", 0.5, 0.9, "no", (0.1, float("inf")), 7, node="Evaluator")
+    (event,) = events(lambda display: display.run_ended(RunResult([gate], "", ""), Path("/x")))
+    assert event["gates"][0]["interval"] == [0.1, None]
+
+
+def test_a_program_gets_an_event_at_once_and_its_time_in_utc(tmp_path):
+    with (tmp_path / "events").open("w") as file:
+        RunEvents(make_console(file=file)).say("now")
+        event = json.loads((tmp_path / "events").read_text())
+    told = datetime.fromisoformat(event["time"])
+    assert told.utcoffset() == timedelta(0) and told.tzinfo

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -75,3 +76,23 @@ def test_folders_of_two_recipes_do_not_wait_for_each_other(tmp_path, holder):
     holder(60)
     with hold(tmp_path / "others", False, never) as waited:
         assert not waited
+
+
+def test_who_holds_it_says_since_when_with_the_zone_and_leaves_nothing(tmp_path):
+    with hold(tmp_path / "runs", False, never):
+        said = json.loads((tmp_path / "runs" / ".lock.json").read_text())
+        assert datetime.fromisoformat(said["since"]).tzinfo
+    assert not (tmp_path / "runs" / ".lock.json").exists()
+    with hold(tmp_path / "runs", False, never) as waited:
+        assert not waited, "it was given back"
+
+
+@pytest.mark.parametrize("said", ["{", "[]", '{"pid": 7}'])
+def test_a_holder_that_cannot_be_read_is_another_process(tmp_path, holder, said):
+    holder(60)
+    (tmp_path / "runs" / ".lock.json").write_text(said)
+    with (
+        pytest.raises(BusyError, match="is in use by a run of another process, and"),
+        hold(tmp_path / "runs", False, never),
+    ):
+        pass

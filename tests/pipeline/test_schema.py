@@ -103,3 +103,10 @@ def test_what_is_no_schema_is_refused(content, says, tmp_path):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=f"x.pbtxt.*{re.escape(says)}|{re.escape(says)}.*x.pbtxt"):
         read_schema(path)
+
+
+def test_the_path_follows_the_columns_too_and_each_of_them_is_a_feature(tmp_path):
+    none, one, two = (write_schema(["a"], tmp_path, c) for c in ([], ["Site"], ["Site", "Day"]))
+    assert len({none, one, two}) == 3
+    names = {feature.name for feature in read(two).feature}
+    assert names >= {"column_Site", "column_Day"} and "column_Day" not in read(one).feature

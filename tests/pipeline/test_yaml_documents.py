@@ -69,3 +69,19 @@ def test_what_is_refused_gets_one_short_line_at_once(text, says):
         read_document(text)
     assert len(str(error.value)) < 400 and "\n" not in str(error.value)
     assert time.monotonic() - start < 2
+
+
+def test_the_bounds_are_the_last_that_is_allowed():
+    assert read_documents("word", 4) == ["word"]
+    with pytest.raises(UserError, match="it has 4 bytes; 3 are the most"):
+        read_documents("wör", 3)
+    assert read_document("[" * 50 + "]" * 50) == read_document("[" * 49 + "[]" + "]" * 49)
+    with pytest.raises(UserError, match="nested more than 50 deep"):
+        read_document("[" * 51 + "]" * 51)
+    assert read_documents("[1,2,3,4]  ", 11) == [[1, 2, 3, 4]], "the list and what is in it"
+    with pytest.raises(UserError, match=r"more than 5 values \(line 1, column 1\)"):
+        read_documents("[1,2,3,4,5]", 11)
+
+
+def test_a_number_and_the_same_digits_in_quotes_are_two_keys():
+    assert read_document("1: a\n'1': b") == {1: "a", "1": "b"}

@@ -181,3 +181,14 @@ def pushed(run) -> Run:
     run.gates(PASS)
     run.serve("1", "2")
     return run
+
+
+@pytest.fixture
+def shown():
+    """`shown(section, told)`: what a section's template makes of facts, on one line."""
+
+    def shown(section, told) -> str:
+        template = page._environment().from_string(page._IMPORT + section.TEMPLATE)
+        return " ".join(template.render(told, chart=lambda *_: "CHART").split())
+
+    return shown

@@ -8,6 +8,7 @@ import pytest
 
 from components.gates import write_gates
 from pipeline.config import load_recipe
+from pipeline.report import page
 from pipeline.report.step import make_report
 
 PUSHED = {
@@ -77,3 +78,35 @@ def test_what_is_missing_was_not_pruned(made, pushed):
     page, _ = made(PUSHED)
     assert "<li>Training: what Trainer left did not come to this step.</li>" in page
     assert "graft runs prune" not in page
+
+
+@pytest.fixture
+def facts(made, monkeypatch):
+    """The facts alone, of which no page is made."""
+    monkeypatch.setattr(page, "make_page", lambda _: "")
+    return lambda told: made(told)[1]
+
+
+def test_a_model_that_is_served_already_is_told_by_its_version(facts):
+    told = facts({**dict.fromkeys(PUSHED, ""), "already_served": "7", "compared_version": "7"})[
+        "verdict"
+    ]
+    assert told["sentence"] == "Served as version 7: no gate said no."
+    assert (told["served_now"], told["roll_back"]) == ("version 7", "")
+
+
+def test_the_commands_are_about_the_version_where_it_was_pushed(facts):
+    place = "--recipe tiny --set push.destination=/mnt/serving/tiny"
+    assert facts(PUSHED)["lineage"]["commands"] == [
+        f"graft verify 8 {place}",
+        f"graft versions show 8 {place}",
+        f"graft reproduce 8 {place}",
+    ]
+
+
+def test_the_origin_is_that_beside_the_pushed_model(facts, pushed):
+    origin = {"inputs": {}, "code": "c", "libraries": "l", "versions": {"tfx": "1"}, "git": None}
+    evidence = pushed.artifacts["Pusher", "pushed_model"] / "evidence"
+    evidence.mkdir()
+    (evidence / "provenance.json").write_text(json.dumps(origin))
+    assert facts(PUSHED)["lineage"]["origin"]["tfx version"] == "1"
