@@ -50,6 +50,27 @@ def test_the_user_is_numeric_and_not_root(stages):
     assert not {"RUN", "COPY"} & {i.name for i in after}
 
 
+def test_it_starts_graft_in_the_home_of_the_user_that_it_makes(reader, stages):
+    last = stages[-1]
+    assert of(last, "ENTRYPOINT") == ['["graft"]'] and of(last, "CMD") == ['["--help"]']
+    runs, (user,) = " ".join(of(last, "RUN")), of(last, "USER")
+    (uid,) = re.findall(r"--uid (\d+)", runs)
+    (owner,) = re.findall(r"--owner=(\d+)", runs)
+    assert uid == owner == user.partition(":")[0]
+    env = reader.pairs(next(i for i in last.instructions if i.name == "ENV"), {})
+    assert env["PATH"].startswith("/opt/graft/bin:/usr/local/bin:")
+    assert [env["HOME"]] == of(last, "WORKDIR") == re.findall(r"--home-dir (\S+)", runs)
+    assert env["USER"] in runs.split() and env["PYTHONUNBUFFERED"] == "1"
+
+
+def test_every_package_is_copied(stages):
+    text = (REPOSITORY / "pyproject.toml").read_text()
+    (line,) = re.findall(r"^include = \[(.+)\]$", text, re.MULTILINE)
+    packages = re.findall(r'"(\w+)\*"', line)
+    assert len(packages) >= 3
+    assert {f"{name} {name}" for name in packages} < set(of(stages[0], "COPY"))
+
+
 def test_any_user_of_group_0_can_write_the_home(stages):
     """Some clusters give a container a UID of their own choice, always in that group."""
     (made,) = re.findall(r"install --directory (.+) /home/graft", " ".join(of(stages[-1], "RUN")))

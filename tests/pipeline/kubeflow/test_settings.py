@@ -143,6 +143,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("steps.Trainer.env.HF_TOKEN=abc", "the value of HF_TOKEN would be readable"),
         ("pvcs.data=mnt", "kubeflow.pvcs.data: not a folder to mount at: mnt. Write an absolute"),
         ("pvcs.data=/mnt/../x", "not a folder to mount at"),
+        ("pvcs.data=/mnt/data/", "not a folder to mount at: /mnt/data/"),
         ("pvcs.data=/", "not a folder to mount at"),
         ("pvcs.data=/minio", "kubeflow.pvcs.data: /minio is where Kubeflow Pipelines or the conta"),
         ("pvcs.data=/tmp/data", "kubeflow.pvcs.data: /tmp/data is where Kubeflow Pipelines or the"),
@@ -157,6 +158,10 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("{env: {K: x}, secret_env: {a: {K: y}}}", "the environment variable K is set twice"),
         ("secret_env={a: {K: x}, b: {K: y}}", "the environment variable K is set twice"),
         ("security_context.run_as_user=0", "run_as_user: input should be greater than or equal"),
+        (
+            "security_context={run_as_user: 1, run_as_group: 0}",
+            "run_as_group: input should be greater than or equal to 1",
+        ),
         ("security_context.run_as_user=graft", "run_as_user: input should be a valid integer"),
         ("tolerations=[{operator: Exists, value: x}]", "operator Exists takes no value"),
         ("tolerations=[{value: x}]", "operator Equal needs a key"),
@@ -168,6 +173,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ),
         ("retries={count: 1, backoff: 720h}", "1 retries would wait 30 days, and none is"),
         ("training_state=/mnt/../x", "not an absolute path: /mnt/../x"),
+        ("training_state=/mnt/./x", "not an absolute path: /mnt/./x"),
         ("training_state=state", "kubeflow.training_state: not an absolute path: state. Write one"),
         ("retries.count=11", "kubeflow.retries.count: input should be less than or equal to 10"),
     ],
@@ -229,3 +235,8 @@ def test_one_step_that_is_cached_by_it_is_enough_for_a_probe():
         assert settings(f"steps.{one}.cache=false").has_probe
     both = ("steps.ImageExampleGen.cache=false", "steps.BaselineFinder.cache=false")
     assert not settings(*both).has_probe
+
+
+def test_a_step_may_put_up_with_every_taint():
+    (toleration,) = settings("tolerations=[{operator: Exists}]").step("Trainer").tolerations
+    assert (toleration.key, toleration.effect) == ("", "")

@@ -180,9 +180,16 @@ class KfpStub:
         if extra := set(body.get("runtime_config", {})) - {"parameters", "pipeline_root"}:
             self.problems.append(f"unknown fields {extra} in runtime_config")
 
+    def _wanted(self, query) -> str:
+        """The name that a list is asked for; other filters find what they should not."""
+        (predicate,) = json.loads(query["filter"])["predicates"]
+        if predicate["operation"] != "EQUALS" or predicate["key"] not in ("name", "display_name"):
+            self.problems.append(f"filter {predicate}")
+        return predicate["stringValue"]
+
     def _list_experiments(self, query, body):
         self._check_namespace(query.get("namespace"))
-        name = json.loads(query["filter"])["predicates"][0]["stringValue"]
+        name = self._wanted(query)
         return 200, {"experiments": [self.experiments[name]]} if name in self.experiments else {}
 
     def _create_experiment(self, query, body):
@@ -202,8 +209,12 @@ class KfpStub:
         return 200, {**run, "run_details": {"task_details": details}} if details else run
 
     def _list_schedules(self, query, body):
-        name = json.loads(query["filter"])["predicates"][0]["stringValue"]
-        same = [s for s in self.schedules.values() if s["display_name"] == name]
+        wanted = query["experiment_id"], self._wanted(query)
+        same = [
+            schedule
+            for schedule in self.schedules.values()
+            if (schedule["experiment_id"], schedule["display_name"]) == wanted
+        ]
         return 200, {"recurringRuns": same, "total_size": len(same)}
 
     def _create_schedule(self, query, body):
@@ -218,7 +229,7 @@ class KfpStub:
 
     def _list_pipelines(self, query, body):
         self._check_namespace(query.get("namespace"))
-        name = json.loads(query["filter"])["predicates"][0]["stringValue"]
+        name = self._wanted(query)
         same = [p for p in self.pipelines.values() if p["display_name"] == name]
         return 200, {"pipelines": same} if same else {}
 
@@ -229,7 +240,7 @@ class KfpStub:
         return 200, pipeline
 
     def _list_versions(self, query, body, pipeline_id):
-        name = json.loads(query["filter"])["predicates"][0]["stringValue"]
+        name = self._wanted(query)
         same = [
             v
             for v in self.versions.values()

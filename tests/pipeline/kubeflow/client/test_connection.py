@@ -155,8 +155,10 @@ def test_a_host_that_takes_calls_and_says_nothing(kfp, submit, monkeypatch):
         submit()
 
 
-def test_what_only_reads_is_asked_again_while_a_server_restarts(kfp, submit):
-    kfp.failures = [("GET", "/healthz", 503, "starting")] * 2
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_what_only_reads_is_asked_again_while_a_server_restarts(kfp, submit, monkeypatch, status):
+    monkeypatch.setattr(connection, "_RETRIES", connection._RETRIES.new(backoff_factor=0.01))
+    kfp.failures = [("GET", "/healthz", status, "starting")] * 3
     assert submit()[0] == 0
     kfp.failures = [("POST", "/runs", 503, "starting")]
     with pytest.raises(ApiError, match="answers 503: starting"):

@@ -46,3 +46,8 @@ def test_the_variable_is_named_when_it_is_wrong(monkeypatch):
     monkeypatch.setenv("KFP_TOKEN", "two words")
     with pytest.raises(ValueError, match=r"^KFP_TOKEN holds more than one word"):
         credentials.find_token(None)
+
+
+def test_a_token_file_that_cannot_be_read_is_told_at_once(tmp_path):
+    with pytest.raises(UserError, match=rf"^token file {tmp_path}/nowhere: No such file"):
+        credentials.find_token(tmp_path / "nowhere")

@@ -90,6 +90,12 @@ def test_every_parameter_has_a_default(compiled):
     form = spec["root"]["inputDefinitions"]["parameters"]
     assert form["frozen_learning_rate"]["parameterType"] == "NUMBER_DOUBLE"
     assert all("defaultValue" in parameter for parameter in form.values())
+    assert form["push_destination"] == {
+        "parameterType": "STRING",
+        "defaultValue": "/mnt/serving/digits",
+        "description": "folder of the served versions, on a mounted volume, or s3://bucket/folder",
+        "isOptional": True,
+    }
 
 
 def test_only_the_step_that_is_named_has_a_gpu(compiled):
@@ -109,7 +115,7 @@ def test_resources_environment_and_retries(compiled):
         compiled,
         "resources.limits.memory=3Gi",
         "env={OMP_NUM_THREADS: 2}",
-        "retries={count: 2, backoff: 5m}",
+        "retries={count: 2, backoff: 5m, factor: 3}",
     )
     spec, _ = read(text)
     trainer = spec["deploymentSpec"]["executors"]["Trainer_executor"]["container"]
@@ -124,7 +130,7 @@ def test_resources_environment_and_retries(compiled):
     assert tasks["Trainer"]["retryPolicy"] == {
         "maxRetryCount": 2,
         "backoffDuration": "300s",
-        "backoffFactor": 2.0,
+        "backoffFactor": 3.0,
         "backoffMaxDuration": "2592000s",
     }
     assert "retryPolicy" not in tasks["Pusher"]
@@ -156,6 +162,14 @@ def test_the_trainer_keeps_its_state_on_a_claim(compiled):
     assert {name for name, step in steps.items() if step.env} == {"Trainer"}
     bare = arguments(process(compiled))
     assert arguments(text) == bare, "where it lies changes no result, and so no cache key"
+    assert process(compiled, "training_state=/mnt/serving/state/") == text
+    own = process(
+        compiled,
+        "training_state=/mnt/serving/state",
+        "steps.Trainer.env={GRAFT_TRAINING_STATE: /mnt/serving/own}",
+    )
+    (trainer,) = (step for step in parse_package(own).steps if step.name == "Trainer")
+    assert trainer.env == {"GRAFT_TRAINING_STATE": "/mnt/serving/own"}
 
 
 def test_limits_that_are_not_the_requests(compiled):
@@ -225,6 +239,9 @@ def test_what_the_probe_finds_is_part_of_the_keys_that_depend_on_it(compiled):
         ("Pusher", "weights_fingerprint"),
         ("Pusher", "teacher_fingerprint"),
     }
+    for task, content in compiled["root"]["dag"]["tasks"].items():
+        before = set(content.get("dependentTasks", ()))
+        assert before <= set(tasks[task].get("dependentTasks", ())), f"{task} still waits for them"
     assert {task for task, _ in found} == {
         task for task, content in tasks.items() if "Probe" in content.get("dependentTasks", ())
     }

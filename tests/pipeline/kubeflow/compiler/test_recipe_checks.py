@@ -280,3 +280,9 @@ def test_a_gpu_for_another_step_is_none_for_the_trainer():
     with pytest.raises(ValueError, match=r"set kubeflow\.steps\.Trainer\.gpu to 1"):
         recipe_checks.check_recipe(recipe(**overrides))
     recipe_checks.check_recipe(recipe(training__device="gpu", kubeflow__steps__Trainer__gpu=1))
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "none"])
+def test_weights_without_a_file_need_no_volume(weights):
+    scratch = {"training__frozen__epochs": 0, "training__unfrozen__fine_tune_at": "all"}
+    recipe_checks.check_recipe(recipe(backbone__weights=weights, **scratch))

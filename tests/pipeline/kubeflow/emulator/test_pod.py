@@ -116,6 +116,11 @@ def test_a_step_can_import_graft_with_this_python(run):
     assert (code, log.strip()) == (0, sys.executable)
 
 
+def test_a_step_has_a_folder_for_temporary_files_and_nobody_to_ask(run, pod):
+    code, log = run("import sys, tempfile; print(tempfile.gettempdir(), repr(sys.stdin.read()))")
+    assert (code, log) == (0, f"{pod.folder}/tmp ''\n")
+
+
 def test_the_exit_code_and_the_termination_message_are_told(run, pod):
     code, log = run(
         "import os, sys\n"

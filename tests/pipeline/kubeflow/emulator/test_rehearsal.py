@@ -23,6 +23,7 @@ def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, recor
     assert recorder.started.index("BaselineFinder") < recorder.started.index("Evaluator")
     assert result.succeeded and not result.message
     assert [gate.name for gate in result.gates] == ["accuracy", "load", "test split"]
+    assert [gate.node for gate in result.gates] == ["Evaluator", "ServingGate", "Pusher"]
     assert result.pushed_path == str(tmp_path / "work" / "pvc" / "graft" / "serving" / "7")
     assert Path(result.pushed_path).is_dir()
     assert rehearsal.destination == Path(result.pushed_path).parent

@@ -112,6 +112,8 @@ def test_a_task_without_executor_is_refused(spec):
 def test_parameters_of_a_run_have_the_packages_defaults(spec):
     values = backend_rules.run_parameter_values(spec, {"epochs": 3, "source": "5"})
     assert values == {"epochs": 3, "rate": 0.1, "source": "5"}
+    nothing = {"epochs": 0, "rate": 0.0, "source": ""}
+    assert backend_rules.run_parameter_values(spec, nothing) == nothing
 
 
 def test_a_parameter_that_the_package_does_not_have_is_refused(spec):
@@ -222,6 +224,16 @@ def test_the_cache_key_is_that_of_what_a_step_is_handed(spec):
         key(spec, "Trainer", epochs=2),
     ]
     assert len({same, *others}) == 7
+
+
+def test_the_cache_key_is_that_of_the_whole_command_line(spec):
+    known = {("Trainer", "model"): {"name": "1", "uri": "minio://b/m", "metadata": {}}}
+    given = backend_rules.executor_input(spec, "Pusher", {}, known, "minio://b/1")
+    keys = {
+        backend_rules.cache_key(spec, "Pusher", given, container, ())
+        for container in ({}, {"command": ["a"]}, {"command": ["b"]}, {"args": ["b", "a"]})
+    }
+    assert len(keys) == 4
 
 
 def test_the_cache_is_that_of_one_pipeline(spec):

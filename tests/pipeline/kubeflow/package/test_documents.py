@@ -6,7 +6,7 @@ import yaml
 from pipeline.config import load_recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
 from pipeline.kubeflow.compiler.post_process import post_process
-from pipeline.kubeflow.package.documents import load_package, parse_package
+from pipeline.kubeflow.package.documents import is_package, load_package, parse_package
 
 TRAINER = ("deploymentSpec", "executors", "Trainer_executor", "container")
 KUBERNETES = ("platforms", "kubernetes", "deploymentSpec", "executors", "Trainer_executor")
@@ -239,3 +239,35 @@ def test_the_file_is_named(tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match=r"broken\.yaml cannot be read"):
         load_package(path)
+
+
+def test_the_order_of_the_steps_is_not_that_in_which_they_are_written(documents):
+    before = [step.name for step in parse_package(yaml.safe_dump_all(documents)).steps]
+    tasks = documents[0]["root"]["dag"]["tasks"]
+    documents[0]["root"]["dag"]["tasks"] = dict(reversed(tasks.items()))
+    text = yaml.safe_dump_all(documents, sort_keys=False)
+    assert [step.name for step in parse_package(text).steps] == before
+
+
+def test_a_whole_number_is_a_number(documents):
+    form = documents[0]["root"]["inputDefinitions"]["parameters"]
+    form["rate"] = {"parameterType": "NUMBER_DOUBLE", "defaultValue": 1}
+    parameters = {p.name: p for p in parse_package(yaml.safe_dump_all(documents)).parameters}
+    assert (parameters["rate"].type, parameters["rate"].default) == ("NUMBER_DOUBLE", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("a.yaml", "x: 1\npipelineInfo: {name: a}\n", True),
+        ("a.yml", "schemaVersion: 2.1.0\n", True),
+        ("a.yaml", "name: fruit\nkubeflow: {image: a}\n", False),
+        ("a.txt", "name: fruit\n", False),
+    ],
+)
+def test_a_package_is_told_from_a_recipe(name, text, found, tmp_path):
+    path = tmp_path / name
+    path.write_text(text)
+    assert is_package(path) is found
+    path.write_bytes(b"\xff\xfe")
+    assert not is_package(path) and not is_package(tmp_path) and not is_package(path / "x")

@@ -142,10 +142,20 @@ def test_an_archive_is_not_unpacked(tmp_path):
     assert probe.data_fingerprint(str(archive), DataSettings()) != before
 
 
+def test_a_folder_of_records_is_not_read(tmp_path):
+    records = tmp_path / "a.tfrecord"
+    records.write_bytes(b"no records")
+    before = probe.data_fingerprint(str(tmp_path), DataSettings())
+    records.write_bytes(b"no records either")
+    assert probe.data_fingerprint(str(tmp_path), DataSettings()) != before
+
+
 def test_an_address_is_not_downloaded():
     address = "https://example.invalid/pictures.zip"
     one, two = (DataSettings(source=address, sha256=digit * 64) for digit in "12")
     assert probe.data_fingerprint(address, one) != probe.data_fingerprint(address, two)
+    elsewhere = "https://example.invalid/others.zip"
+    assert probe.data_fingerprint(elsewhere, one) != probe.data_fingerprint(address, one)
     with pytest.raises(ValueError, match="sha256"):
         probe.data_fingerprint(address, DataSettings())
 

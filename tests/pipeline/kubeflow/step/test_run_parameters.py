@@ -114,7 +114,7 @@ def test_a_destination_must_outlive_the_pod():
 
 def test_the_record_of_a_push_says_what_the_model_was_made_from():
     handed = {
-        "provenance": json.dumps({"code": "abc", "inputs": {}}),
+        "provenance": json.dumps({"code": "abc", "inputs": {"asked": "kept"}}),
         "input_fingerprint": "pictures",
         "ledger_fingerprint": NOTHING,
         "weights_fingerprint": "weights",
@@ -125,6 +125,7 @@ def test_the_record_of_a_push_says_what_the_model_was_made_from():
     assert json.loads(values["provenance"]) == {
         "code": "abc",
         "inputs": {
+            "asked": "kept",
             "input_fingerprint": "pictures",
             "ledger_fingerprint": "",
             "weights_fingerprint": "weights",
