@@ -215,7 +215,7 @@ def _text(text: str) -> str:
 def _figure(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{int(value):,}" if value == int(value) and abs(value) > 1 else f"{value:.4g}"
+    return f"{int(value):,}" if value == int(value) else f"{value:.4g}"
 
 
 def _interval(recall: float, count: int) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.bounds import lower_bound, upper_bound
-from components.evaluator.absolute import absolute_gates, chance_levels, share
+from components.evaluator.absolute import Finding, absolute_gates, chance_levels, share
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.slices import Slice
 
@@ -60,6 +60,12 @@ def test_what_is_proved_to_be_bad_fails_however_few_pictures_there_are(gate, ans
 def test_what_is_short_of_a_threshold_but_not_proved_to_be_is_for_want_of_pictures(gate, answers):
     row = gate("accuracy", *answers(27, 3), thresholds={"accuracy": 0.95}, too_few="warn")
     assert row.verdict == "warn" and row.value < 0.95 < row.interval[1]
+
+
+def test_what_faultless_pictures_would_just_prove_is_not_for_want_of_them():
+    found = Finding(0.6, (0.4, 0.9), 10, 10, best=0.75)
+    assert (found.verdict(0.75, "warn"), found.verdict(0.76, "warn")) == ("fail", "warn")
+    assert (found.verdict(0.4, "warn"), found.verdict(0.9, "warn")) == ("pass", "warn")
 
 
 def test_of_copies_that_differ_the_worse_bounds_below_and_the_better_above():
