@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import fisher_exact
 
 from components.evaluator import found_slices
 from components.evaluator.found_slices import find_slices, found_slices_gate
@@ -81,12 +82,35 @@ def _slice(name: str, p_value: float, rows: slice) -> found_slices.FoundSlice:
 
 def test_the_most_certain_comes_first_and_parts_of_it_are_left_out(monkeypatch):
     _, pictures = made_up(0, 100)
-    halves = iter([
+    candidates = iter([
         [_slice("second", 1e-4, slice(50, 70)), _slice("first", 1e-6, slice(0, 40))],
         [_slice("part", 1e-5, slice(0, 10)), _slice("chance", 0.06, slice(80, 100))],
     ])  # fmt: skip
-    monkeypatch.setattr(found_slices, "_candidates", lambda *_: next(halves))
+    halves = []
+
+    def look(features, wrong, learn):
+        halves.append(learn)
+        return next(candidates)
+
+    monkeypatch.setattr(found_slices, "_candidates", look)
     assert [one.name for one in found(pictures, np.arange(100) < 9)] == ["first", "second"]
+    one, other = halves
+    assert np.array_equal(one, ~other) and 30 < one.sum() < 70
+
+
+def test_it_is_tested_by_fisher_on_the_half_that_it_was_not_found_in():
+    random, pictures = made_up(0)
+    planted = (pictures.column_camera == "c").to_numpy()
+    wrong = random.random(1000) < np.where(planted, 0.25, 0.03)
+    first = found(pictures, wrong)[0]
+    half = np.random.default_rng(0).random(1000) < 0.5
+    tested = []
+    for test in (half, ~half):
+        inside, outside = first.rows & test, ~first.rows & test
+        if (wrong[inside].sum(), inside.sum()) == (first.wrong, first.pictures):
+            table = [[wrong[part].sum(), (~wrong[part]).sum()] for part in (inside, outside)]
+            tested.append((fisher_exact(table, "greater").pvalue, wrong[outside].mean()))
+    assert tested == [(pytest.approx(first.p_value), first.elsewhere)]
 
 
 def test_three_of_those_that_were_found_are_shown(predict, monkeypatch):
