@@ -250,7 +250,8 @@ def train(backbone, pictures: np.ndarray, labels: np.ndarray, *, epochs, batch_s
 
 def save_weights(backbone, path: Path) -> None:
     """Writes every weight as float16 under its Keras path, whole or not at all."""
-    arrays = {weight.path: weight.numpy().astype(np.float16) for weight in backbone.weights}
+    with np.errstate(over="ignore"):  # what is too large is told below, by its name
+        arrays = {weight.path: weight.numpy().astype(np.float16) for weight in backbone.weights}
     assert len(arrays) == len(backbone.weights), "two weights share a path"
     for name, array in arrays.items():
         if not np.isfinite(array).all():

@@ -95,3 +95,31 @@ def test_the_last_pattern_that_matches_decides(dockerfile, patterns, kept, ignor
     ignores = dockerfile.Ignore("\n".join(patterns))
     assert [ignores(path) for path in kept] == [False] * len(kept)
     assert [ignores(path) for path in ignored] == [True] * len(ignored)
+
+
+def test_a_name_may_be_small_and_a_comment_may_follow_another(dockerfile):
+    text = "from x\nrun one \\\n# a\n  # b\n two\n"
+    assert [(i.line, i.name, i.text) for i in dockerfile.read_instructions(text)] == [
+        (1, "FROM", "x"), (2, "RUN", "one two")
+    ]  # fmt: skip
+
+
+def test_a_variable_that_is_escaped_stays_and_a_default_may_have_one(dockerfile):
+    line = read(dockerfile, r"ENV A=\$V B=$V C=${V}x")
+    assert dockerfile.replace_variables(line, {"V": "1", "Vx": "2"}) == "A=$V B=1 C=1x"
+    assert dockerfile.argument(read(dockerfile, "ARG X=$V-1"), {}, {"V": "a"}) == {"X": "a-1"}
+    text = "ARG A=1\nARG B=${A}2\nFROM x:${B}\n"
+    assert dockerfile.read_stages(text, {})[0].base == "x:12"
+
+
+@pytest.mark.parametrize("line", ["FROM --platform=x y z", "FROM x AS", "FROM x y"])
+def test_a_form_of_from_that_is_not_known_is_an_error(dockerfile, line):
+    with pytest.raises(ValueError, match=r"line 1: FROM .* has no base"):
+        dockerfile.read_stages(f"{line}\n", {})
+
+
+def test_a_sign_for_one_letter_is_no_folder(dockerfile):
+    ignores = dockerfile.Ignore("a?c\n/top/\n")
+    assert [ignores(path) for path in ("abc", "a/c", "abbc", "top/x", "in/top/x")] == [
+        True, False, False, True, False
+    ]  # fmt: skip

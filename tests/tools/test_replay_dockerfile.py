@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -110,3 +111,70 @@ def test_what_is_there_is_not_built_over(replay):
     replay("FROM base\n")
     with pytest.raises(ValueError, match="is there already"):
         replay("FROM base\n")
+
+
+@pytest.fixture
+def module(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    return importlib.import_module("replay_dockerfile")
+
+
+def test_a_command_runs_as_the_user_in_the_folder_with_the_environment(module, monkeypatch):
+    ran = []
+
+    def run(words, env, check):
+        ran.append((words[1:], env["AS"], env["IN"]))
+        return SimpleNamespace(returncode=3)
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    image = module.Image(Path("/r"), {"A": "1", "B": "2"}, "7:8", "/home")
+    assert image.run(["graft", "run"], {"B": "3"}) == 3
+    assert ran == [(["run", "/r", "env", "A=1", "B=3", "graft", "run"], "7:8", "/home")]
+
+
+@pytest.mark.parametrize(
+    ("fails", "code", "ran"),
+    [
+        ("", 0, ["health", "entry --help", "graft run"]),
+        ("health", 4, ["health"]),
+        ("entry --help", 4, ["health", "entry --help"]),
+        ("graft run", 4, ["health", "entry --help", "graft run"]),
+    ],
+)
+def test_the_first_command_that_fails_says_how_it_ends(
+    module, monkeypatch, tmp_path, fails, code, ran
+):
+    commands, given = [], []
+
+    def run(image, words, extra=None):
+        commands.append(" ".join(words))
+        return 4 if commands[-1] == fails else 0
+
+    words = {"HEALTHCHECK": ["health"], "ENTRYPOINT": ["entry"], "CMD": ["--help"]}
+    image = module.Image(tmp_path, commands=words)
+
+    def replay(folder, build_args):
+        given.append((folder, build_args))
+        return SimpleNamespace(build=lambda: [module.Image(tmp_path), image])
+
+    monkeypatch.setattr(module, "Replay", replay)
+    monkeypatch.setattr(module.Image, "run", run)
+    arguments = ["x", str(tmp_path), "--build-arg", "VARIANT=gpu", "--build-arg", "A=b=c"]
+    monkeypatch.setattr(module.sys, "argv", [*arguments, "--", "graft", "run"])
+    assert module.main() == code and commands == ran
+    assert given == [(tmp_path, {"VARIANT": "gpu", "A": "b=c"})]
+
+
+def test_what_cannot_be_built_is_one_line(module, monkeypatch, tmp_path, capsys):
+    def build():
+        raise ValueError("line 2: USER is not numeric")
+
+    monkeypatch.setattr(module, "Replay", lambda *_: SimpleNamespace(build=build))
+    monkeypatch.setattr(module.sys, "argv", ["x", str(tmp_path)])
+    assert module.main() == 1
+    assert capsys.readouterr().err == "kubeflow/Dockerfile: line 2: USER is not numeric\n"
+
+
+def test_several_files_go_into_a_folder_and_one_may_get_another_name(replay):
+    (image,), _ = replay("FROM base\nCOPY one.txt locks/lock-cpu.txt /in/\nCOPY one.txt /two.txt\n")
+    assert set(files(image.root)) == {"os-release", "in/one.txt", "in/lock-cpu.txt", "two.txt"}

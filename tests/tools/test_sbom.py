@@ -95,3 +95,20 @@ def test_what_is_printed_names_what_the_dockerfile_takes():
 def test_a_mistake_is_one_line(argument, message):
     failed = image(argument)
     assert failed.returncode and failed.stderr.startswith(message)
+
+
+def test_who_needs_what_is_told_from_the_user_to_the_used():
+    lock = LOCK.replace(" ; python_full_version < '3.12'", "")
+    document = sbom.make_sbom(lock, "7.0")
+    graft, one, two = (f"pkg:pypi/{name}" for name in ("graft-pipeline@7.0", "one@1.0", "two@2.0"))
+    assert document["dependencies"] == [
+        {"ref": graft, "dependsOn": [one, two]},
+        {"ref": one, "dependsOn": []},
+        {"ref": two, "dependsOn": [one]},
+    ]
+    own = document["metadata"]["component"]
+    assert (own["type"], own["name"], own["version"]) == ("application", "graft-pipeline", "7.0")
+    assert [(c["type"], c["purl"]) for c in document["components"]] == [
+        ("library", one), ("library", two)
+    ]  # fmt: skip
+    assert document["serialNumber"] != sbom.make_sbom(f"{lock}\n", "7.0")["serialNumber"]
