@@ -57,6 +57,11 @@ def test_what_the_search_for_wrong_labels_writes_is_taken(decide, pets):
     assert decide(text) == {content_id(pets, "cats/1.png"): Fix(RELABEL, "dogs", "cats/1.png")}
 
 
+def test_spaces_in_the_head_and_empty_lines_do_not_matter(decide, pets):
+    text = " path , label\n\ncats/1.png,dogs\n\ncats/2.png,dogs\n"
+    assert {fix.path for fix in decide(text).values()} == {"cats/1.png", "cats/2.png"}
+
+
 def test_odd_names_are_found(decide, pets):
     assert decide(f'path,label\n"{ODD}",cats\n') == {
         content_id(pets, ODD): Fix(RELABEL, "cats", ODD)

@@ -202,6 +202,23 @@ def test_a_jpeg_may_be_decoded_at_a_fraction_of_its_size():
     assert originals.check_originals(asked)[0] == 0.0
 
 
+def test_where_no_fraction_agrees_the_nearest_is_told():
+    file = io.BytesIO()
+    Image.new("RGB", (256, 256)).save(file, "JPEG")
+    cat = {("JPEG", 256): 0.8, ("PNG", 256): 0.3, ("PNG", 128): 0.7, ("PNG", 64): 0.4}
+
+    def serve(picture):
+        with Image.open(io.BytesIO(picture)) as image:
+            sure = cat[image.format, image.width]
+        return answers([sure, 1 - sure])
+
+    asked = make_client(serve)
+    asked.settings["original_tolerance"] = 0.01
+    asked = dataclasses.replace(asked, originals={"1.jpg": file.getvalue()})
+    value, _, message = originals.check_originals(asked)
+    assert value == pytest.approx(0.1) and message.endswith(" (1.jpg)")
+
+
 def test_the_first_requests_do_not_count_for_latency(monkeypatch):
     """TensorFlow traces then."""
     clock = itertools.accumulate([0.0, 9.0] * 3 + [0.0, 0.001] * 4 + [0.0, 0.011])

@@ -54,6 +54,12 @@ def test_layouts(tmp_path, kind, top):
     ]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_name_of_an_archive_may_be_in_capitals(tmp_path, kind):
+    path = _write(tmp_path / f"pets{kind}", GOOD)
+    assert len(_open(path.rename(tmp_path / path.name.upper())).items) == 3
+
+
 @pytest.mark.parametrize("top", ["", "pets/"])
 def test_splits(tmp_path, top):
     names = [f"{top}{split}/{label}/1.jpg" for split in ("train", "Val") for label in "ab"]

@@ -148,6 +148,14 @@ def test_what_is_not_there_is_one_clear_error(bucket, tmp_path, cache, path, mes
 
 
 @pytest.mark.parametrize(
+    ("source", "is_one"),
+    [("s3://a/b", True), ("gs://a", True), ("s3", False), ("gs", False), ("https://s3/a", False)],
+)
+def test_what_is_an_address_in_an_object_store(source, is_one):
+    assert buckets.is_in_bucket(source) is is_one
+
+
+@pytest.mark.parametrize(
     ("address", "message"),
     [
         ("s3://pictures/pets", "no credentials were found: set AWS_ACCESS_KEY_ID"),

@@ -53,6 +53,11 @@ def test_two_files_of_one_name_are_kept_apart():
     assert one != other and one.name == other.name == "pets.zip"
 
 
+def test_an_address_may_be_in_any_letter_case():
+    remote.check_address("HTTPS://example.com/pets.zip", "0" * 64)
+    assert remote.file_name("https://example.com/a%20b/My%20Pets.ZIP?raw=1#top") == "My Pets.ZIP"
+
+
 def test_a_download_anew_gives_the_same_cache_key(archive, cache, tmp_path):
     before = sources.fingerprint(_open(*archive, tmp_path))
     next(cache.rglob("my pets.zip")).unlink()
