@@ -129,3 +129,18 @@ def test_programs_from_elsewhere_are_told():
         "distillation.teacher",
     ]
     assert all("is a program" in notice for notice in notices)
+
+
+def test_what_is_loaded_may_only_compute(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(checks, "require_computing", lambda *given: asked.append(given))
+    for name in ("theirs", "teacher"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    frozen = {"unfrozen": {"epochs": 0}}
+    taught = {"distillation": {"teacher": str(tmp_path / "teacher")}, "training": frozen}
+    theirs = {"name": "saved_model", "weights": str(tmp_path / "theirs")}
+    checks.check_network(settings(**taught))
+    assert asked == [("distillation.teacher", tmp_path / "teacher")]
+    checks.check_network(settings(backbone=theirs, **taught))
+    assert asked[1:] == [asked[0], ("backbone.weights", tmp_path / "theirs")]

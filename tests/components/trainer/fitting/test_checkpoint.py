@@ -200,3 +200,17 @@ def test_of_equal_epochs_the_first_is_best_and_the_others_are_waited_for(patienc
     model.set_weights = found.append
     checkpoint.end_with_best(model)
     assert found[-1] == [np.array(0)]
+
+
+def test_what_was_best_before_a_kill_is_what_the_phase_ends_with(tmp_path):
+    model, again = make_model(), make_model()
+    checkpoint = Checkpoint(tmp_path / "state.npz", epochs=9, patience=0)
+    checkpoint.set_model(model)
+    for epoch, accuracy in enumerate((0.9, 0.1)):
+        model.set_weights([np.full_like(w, epoch + 1) for w in model.get_weights()])
+        checkpoint.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": 1.0})
+    resumed = Checkpoint(tmp_path / "state.npz", epochs=9, patience=0)
+    resumed.restore(again)
+    assert all((weight == 2).all() for weight in again.get_weights()), "it goes on from the last"
+    resumed.end_with_best(again)
+    assert all((weight == 1).all() for weight in again.get_weights())

@@ -125,13 +125,20 @@ def of_two_outputs(pixels):
     return [x, keras.layers.BatchNormalization()(x)]
 
 
+def of_two_branches(pixels):
+    layers = keras.layers
+    x = layers.Conv2D(4, 1)(pixels)
+    return layers.Add()([layers.BatchNormalization()(x), layers.ReLU()(layers.ReLU(3.0)(x))])
+
+
 @pytest.mark.parametrize(
     "layers",
     [
         of_two_outputs,
+        of_two_branches,
         lambda x: keras.layers.BatchNormalization(axis=1)(keras.layers.Conv2D(4, 1)(x)),
     ],
-    ids=["the convolution is an output too", "rows are normalized"],
+    ids=["an output too", "another branch takes it too", "rows are normalized"],
 )
 def test_what_cannot_be_folded_stays_as_it_is(layers):
     pixels = keras.Input((16, 16, 3))

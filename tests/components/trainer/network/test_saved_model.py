@@ -202,3 +202,12 @@ def test_no_gradient_goes_through_it(vector):
         tape.watch(pixels)
         features = network(pixels)
     assert tape.gradient(features, pixels) is None
+
+
+def test_a_signature_that_takes_more_than_pictures_is_refused(tmp_path):
+    module = tf.Module()
+    specs = [tf.TensorSpec([None, 8, 8, 3], name="x"), tf.TensorSpec([None], name="y")]
+    module.answer = tf.function(lambda x, y: {"z": x}, input_signature=specs)
+    tf.saved_model.save(module, str(tmp_path), signatures={"default": module.answer})
+    with pytest.raises(ValueError, match="has a signature default of 2 inputs, not of pictures"):
+        saved_model.as_network(tmp_path, 8)

@@ -91,3 +91,13 @@ def test_accuracy_goes_by_the_label(outputs, with_teacher):
     right = {1: [1, 1, 0], 3: [0, 1, 0]}[outputs]
     assert float(metric.result()) == pytest.approx(np.mean(right))
     assert np.asarray(labels_of(targets)).tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize("with_teacher", [True, False])
+def test_of_two_classes_each_picture_has_a_loss_of_its_own(with_teacher):
+    labels, logits = np.array([0, 1, 1], np.int64), np.array([[0.4], [-1.0], [2.0]], np.float32)
+    targets = as_targets(labels, np.log(TEACHER[[0, 1, 0], 1:])) if with_teacher else labels
+    loss, weights = make(1), np.array([3.0, 0.5, 0.0])
+    each = [float(loss(targets[i : i + 1], logits[i : i + 1])) for i in range(3)]
+    weighted = float(loss(targets, logits, sample_weight=weights))
+    assert weighted == pytest.approx(np.dot(each, weights) / 3, rel=1e-5)

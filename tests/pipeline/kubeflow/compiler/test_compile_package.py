@@ -170,6 +170,47 @@ def test_a_name_with_underscores():
     assert parse_package(text).name == "cats-and-dogs"
 
 
+class StopError(Exception):
+    """Ends the compiler where a test has seen enough."""
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    """`handed(*overrides)`: the recipe and the options of which a pipeline would be made."""
+
+    def stop(recipe, **options):
+        raise StopError(recipe, options)
+
+    def handed(*overrides):
+        monkeypatch.setattr(compiler, "create_pipeline", stop)
+        with pytest.raises(StopError) as stopped:
+            compiler.compile_package(load_recipe("digits", [*READY, *overrides]))
+        return stopped.value.args
+
+    return handed
+
+
+def test_the_pipeline_is_that_of_the_cluster(handed):
+    recipe, options = handed("data.source=/home/me", "kubeflow.data_source=/mnt/serving/p")
+    assert (recipe.name, recipe.data.source) == ("digits", "/mnt/serving/p")
+    assert options["push_destination"] == "/mnt/serving/digits"
+    assert options["pipeline_root"] == options["schema_file"] == "", "each run has its own"
+    assert options["beam_pipeline_args"] == recipe.beam.pipeline_args()
+    assert options["image_beam_args"] == ()
+
+
+def test_only_pictures_are_read_by_the_workers_of_dask(handed):
+    recipe, options = handed(
+        "beam.runner=dask",
+        "beam.dask.scheduler=tcp://dask:8786",
+        "beam.dask.shared_folder=/mnt/serving/shared",
+    )
+    assert options["image_beam_args"] == recipe.beam.pipeline_args()
+    assert options["beam_pipeline_args"] == recipe.beam.pipeline_args("StatisticsGen")
+    assert any("dask" in option for option in options["image_beam_args"])
+    assert not any("dask" in option for option in options["beam_pipeline_args"])
+
+
 def test_a_node_with_an_underscore_is_told(monkeypatch):
     make = compiler.create_pipeline
 
