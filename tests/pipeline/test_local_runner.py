@@ -183,7 +183,11 @@ def test_a_run_ends_with_a_look_at_what_is_served(outputs, monkeypatch, tmp_path
 def handed_on(tmp_path, pictures, monkeypatch):
     """`handed_on(*overrides)`: what a run hands the pipeline, and what it notices."""
     made, noticed = [], []
-    monkeypatch.setattr(local_runner, "create_pipeline", lambda recipe, **given: made.append(given))
+    monkeypatch.setattr(
+        local_runner,
+        "create_pipeline",
+        lambda recipe, **given: made.append(given | {"data": recipe.data}),
+    )
     monkeypatch.setattr(local_runner._Runner, "run", lambda *_: None)
     monkeypatch.setattr(preflight, "check_network", lambda _: None)
 
@@ -270,3 +274,14 @@ def test_why_the_last_execution_failed_is_kept_with_it(tmp_path, state):
     runner._note_failure("the loss is nan")
     told = [e.custom_properties[FAILURE].string_value for e in store.get_executions()]
     assert told == ["", "the loss is nan" if state == "FAILED" else ""]
+
+
+def test_where_the_command_was_typed_is_not_part_of_a_cache_key(handed_on, pictures, monkeypatch):
+    monkeypatch.chdir(pictures.parent)
+    assert handed_on("data.source=pictures")[0]["data"].source == str(pictures)
+
+
+def test_another_served_model_has_another_fingerprint(handed_on, tmp_path):
+    before = handed_on()[0]["served_fingerprint"]
+    write_model(tmp_path / "runs" / "digits" / "serving" / "7")
+    assert handed_on()[0]["served_fingerprint"] != before

@@ -3,6 +3,8 @@
 import pytest
 import tensorflow as tf
 
+from components.classes import write_classes
+from components.errors import UserError
 from pipeline.commands import predict_model
 
 
@@ -51,3 +53,16 @@ def test_what_is_no_picture_is_not_read(files, tmp_path, monkeypatch):
 )
 def test_why_a_model_refuses_a_file_is_told(data, error, says):
     assert predict_model._refusal(data, error(None, None, "no memory left")) == says
+
+
+def test_a_model_that_answers_something_else_is_none_of_graft(tmp_path):
+    class Other(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        def serve(self, image_bytes):
+            return {"label": image_bytes}
+
+    module = Other()
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.serve})
+    write_classes(tmp_path, ["cat", "dog"])
+    with pytest.raises(UserError, match=r"no model of Graft: TensorFlow cannot load it .*probab"):
+        predict_model.Model(tmp_path, explain=False)

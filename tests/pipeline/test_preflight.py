@@ -251,3 +251,8 @@ def test_a_cluster_that_is_wanted_is_looked_for(recipe, monkeypatch, runner):
     monkeypatch.setattr(preflight.checks, "check_network", lambda _: None)
     preflight.check_network(recipe(f"beam.runner={runner}", "beam.dask.scheduler=tcp://dask:8786"))
     assert asked == ["tcp://dask:8786"] * (runner == "dask")
+
+
+def test_what_is_read_in_place_is_not_said_to_be_downloaded(capsys):
+    preflight._announce_download(load_recipe("digits", ["data.source=s3://pets/pictures"]).data)
+    assert capsys.readouterr().err == ""

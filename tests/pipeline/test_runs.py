@@ -229,7 +229,8 @@ def test_each_node_that_failed_says_why_and_the_others_their_seconds(graft, hist
 
 def test_programs_get_all_that_is_known_of_a_run(graft, history):
     found = json.loads(graft(show_run, "2026-11-24T11", True))
-    assert datetime.fromisoformat(found.pop("started")).tzinfo and "T" in json.dumps(found["run"])
+    started = found.pop("started")
+    assert "T" in started and datetime.fromisoformat(started).tzinfo
     seconds = {node: told.pop("seconds") for node, told in found["nodes"].items()}
     assert all(0 <= second < 60 for second in seconds.values())
     folder = history.folder / "artifacts"
@@ -286,3 +287,13 @@ def test_runs_are_in_the_order_in_which_they_began(graft, history):
     time.sleep(0.002)
     history.run("2020-01-01T00:00:00")  # the clock was set back
     assert rows(graft(list_runs, False))[0][0] == "2020-01-01T00:00:00"
+
+
+def test_what_a_killed_node_left_half_done_is_removed_too(graft, history):
+    left = history.folder / "artifacts" / "Trainer" / "model" / "99"
+    left.mkdir(parents=True)
+    (left / "data").write_bytes(b"x" * 500)
+    kind = history.store.get_artifact_type("thing").id
+    pending = proto.Artifact(type_id=kind, uri=str(left), state=proto.Artifact.PENDING)
+    history.store.put_artifacts([pending])
+    assert "removed 1 artifact(s), 500 bytes" in graft(prune_runs, 9) and not left.exists()

@@ -1,6 +1,8 @@
 """`graft schema`: what is inferred, and which anomalies are told."""
 
 import dataclasses
+import io
+from types import SimpleNamespace
 
 import pytest
 import tensorflow_data_validation as tfdv
@@ -10,8 +12,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from components import features
 from components.errors import UserError
 from components.example_gen.inspection.facts import Facts
-from pipeline import schema
+from pipeline import local_runner, schema
 from pipeline.commands import schema as command
+from pipeline.console import make_console
 
 
 def statistics(classes, brightness, number=200) -> statistics_pb2.DatasetFeatureStatisticsList:
@@ -122,3 +125,85 @@ def test_tfdv_infers_what_the_code_reads():
     inferred = tfdv.infer_schema(statistics(["cat", "dog"], (0, 255)))
     (brightness,) = [feature for feature in inferred.feature if feature.name == "brightness"]
     assert brightness.WhichOneof("domain_info") is None
+
+
+def test_what_is_wrong_with_a_split_as_a_whole_is_told_without_a_feature(splits):
+    text = schema.schema_text(["bird", "cat", "dog"]) + "dataset_constraints {\n"
+    few = {"train": splits["train"], "test": statistics(["cat", "dog"], (0, 200), number=99)}
+    ((split, feature, what),) = command.find_anomalies(
+        few, f"{text}  min_examples_count: 100\n}}\n"
+    )
+    assert (split, feature) == ("test", "") and what
+
+
+@pytest.fixture
+def alone(monkeypatch, splits, tmp_path):
+    """`alone(function, …)` runs a command on these statistics; gives its exit code and words."""
+    console = make_console(file=io.StringIO(), width=200)
+    found = SimpleNamespace(source=SimpleNamespace(classes=["bird", "cat", "dog"], columns=[]))
+    titles = []
+
+    def run_locally(recipe, title, work, **_):
+        titles.append(title)
+        return work(console, found, None)
+
+    monkeypatch.setattr(command, "run_locally", run_locally)
+    monkeypatch.setattr(command, "_statistics", lambda *_: splits)
+
+    def alone(function, *arguments):
+        code = function("digits", [], *arguments, False, False)
+        return code, console.file.getvalue(), titles[-1]
+
+    return alone
+
+
+def test_an_inferred_schema_is_printed_or_written_to_a_file_that_is_not_there(alone, tmp_path):
+    code, said, title = alone(command.infer_schema, None, False)
+    assert code == 0 and title == "digits: schema of digits"
+    assert said.startswith("# What the pictures of digits happen to be.\n") and "brightness" in said
+    path = tmp_path / "new" / "schema.pbtxt"
+    code, said, _ = alone(command.infer_schema, path, False)
+    assert code == 0 and f"{path}: compare it with {schema.CURATED}" in said
+    assert path.read_text().startswith("# What the pictures") and schema.read_schema(path)
+    path.write_text("mine")
+    assert alone(command.infer_schema, path, True)[0] == 0
+    assert path.read_text() != "mine"
+
+
+def test_a_file_that_came_while_the_nodes_ran_is_not_written_over(alone, monkeypatch, tmp_path):
+    path = tmp_path / "schema.pbtxt"
+    monkeypatch.setattr(command, "inferred_text", lambda *_: path.write_text("of another") or "")
+    with pytest.raises(UserError, match="is there already"):
+        alone(command.infer_schema, path, False)
+    assert path.read_text() == "of another"
+
+
+def test_anomalies_are_exit_code_1_with_a_row_each(alone, tmp_path):
+    code, said, title = alone(command.check_schema, None)
+    assert code == 0 and f"No anomalies: the pictures are as {schema.CURATED} says" in said
+    assert title == f"digits: digits against {schema.CURATED}"
+    narrow = tmp_path / "narrow.pbtxt"
+    text = schema.CURATED.read_text()
+    domain = 'string_domain { name: "classes" }'
+    narrow.write_text(text.replace(domain, 'string_domain { name: "classes" value: "cat" }'))
+    code, said, title = alone(command.check_schema, narrow)
+    assert code == 1 and title == f"digits: digits against {narrow}"
+    rows = [line.split("│") for line in said.splitlines() if line.startswith("│")]
+    assert [(row[1].strip(), row[2].strip()) for row in rows if row[1].strip()] == [
+        ("train", "label"), ("test", "label")
+    ]  # fmt: skip
+
+
+def test_a_schema_that_cannot_be_read_is_told_before_any_node_runs(alone, monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "run_locally", lambda *_, **__: pytest.fail("too late"))
+    with pytest.raises(UserError, match="there is no schema"):
+        alone(command.check_schema, tmp_path / "none.pbtxt")
+
+
+def test_statistics_are_those_of_every_split(monkeypatch, tmp_path):
+    made = {"StatisticsGen": {"statistics": [SimpleNamespace(uri=str(tmp_path))]}}
+    monkeypatch.setattr(local_runner, "run_up_to", lambda node_id, *_: {node_id: made[node_id]})
+    monkeypatch.setattr(tfdv, "load_stats_binary", lambda path: path)
+    assert command._statistics(None, None, None) == {
+        split: f"{tmp_path}/Split-{split}/FeatureStats.pb" for split in features.SPLITS
+    }
