@@ -41,10 +41,7 @@ class DistillationLoss(keras.losses.Loss):
         self._weight = settings.weight
 
     def call(self, y_true, y_pred):
-        labels = labels_of(y_true)
-        if y_pred.shape[-1] == 1:
-            labels = labels[:, None]
-        hard = self._of_labels.call(labels, y_pred)
+        hard = self._of_labels.call(labels_of(y_true), y_pred)
         if len(y_true.shape) < 2 or y_true.shape[-1] == 1:
             return hard
         teacher = ops.log_softmax(y_true[:, 1:] / self._temperature)
