@@ -18,7 +18,7 @@ def describe(outputs: dict[str, list]) -> str:
     text = Path(outputs["examples"][0].uri, SUMMARY_FILE).read_text(encoding="utf-8")
     summary = Summary.from_json(text)
     counts = ", ".join(f"{sum(c.values()):,} {split}" for split, c in summary.counts.items())
-    aside = f", {summary.quarantined} set aside" if summary.quarantined else ""
+    aside = f", {summary.quarantined:,} set aside" if summary.quarantined else ""
     text = f"{summary.total:,} pictures of {len(summary.classes)} classes ({counts}){aside}"
     found = summary.duplicates
     if found.copies:

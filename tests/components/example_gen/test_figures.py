@@ -30,7 +30,7 @@ _PLAIN = Summary(
     ("change", "more"),
     [
         ({}, ""),
-        ({"quarantined": 3}, ", 3 set aside"),
+        ({"quarantined": 1003}, ", 1,003 set aside"),
         ({"duplicates": Duplicates(5, 4, 2, 1)}, "; 5 of them are copies; 2 are in several classes"
          "; LEAKAGE: 1 lie in several splits with their copies"),
         (
