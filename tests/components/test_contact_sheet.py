@@ -104,12 +104,11 @@ def test_sections_stand_one_below_the_other():
     red, lower = (np.flatnonzero(has(sheet, colour).any(axis=1)) for colour in (RED, BLUE))
     assert red.max() < lower.min() < sheet.height
     assert has(sheet, RED).sum() == 4 * 128 * 64 and has(sheet, BLUE).sum() == 128 * 64
-    # Two rows of two are as high as a row and another.
-    one, two, three = (
+    heights = [
         contact_sheet.draw("", [Section("", tiles(number))], columns=2).height
-        for number in (2, 4, 6)
-    )
-    assert two - one == three - two == 128 + 10
+        for number in range(1, 7)
+    ]
+    assert np.diff(heights).tolist() == [0, 138, 0, 138, 0], "a row is begun where one is full"
 
 
 def test_of_a_marked_picture_the_first_line_alone_is_red():

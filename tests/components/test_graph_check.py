@@ -99,6 +99,68 @@ def test_a_table_of_another_file_is_found(tampered):
         assert found.endswith(", on a file that is no asset)")
 
 
+@pytest.fixture
+def by_variable(tmp_path):
+    """`by_variable(change)` is what is found where a variable tells a table its asset's path."""
+
+    def check(change=lambda graph: None) -> list[str]:
+        model = saved_model_pb2.SavedModel()
+        graph = model.meta_graphs.add()
+        asset = graph.asset_file_def.add(filename="words.txt")
+        asset.tensor_info.name = "path:0"
+        for name, op, inputs in [
+            ("path", "Const", []),
+            ("variable", "VarHandleOp", []),
+            ("assign", "AssignVariableOp", ["variable", "path"]),
+            ("read", "ReadVariableOp", ["variable"]),
+            ("table", "HashTableV2", []),
+            ("initialize", "InitializeTableFromTextFileV2", ["table", "read"]),
+        ]:
+            graph.graph_def.node.add(name=name, op=op, input=inputs)
+        change(graph.graph_def)
+        (tmp_path / "saved_model.pb").write_bytes(model.SerializeToString())
+        return forbidden_operations(tmp_path)
+
+    return check
+
+
+def test_a_variable_that_holds_nothing_but_an_asset_is_sound(by_variable):
+    assert by_variable() == []
+
+
+def test_a_variable_that_may_hold_another_path_is_found(by_variable):
+    def another_value(graph):
+        graph.node.add(name="other", op="Const")
+        graph.node.add(name="more", op="AssignVariableOp", input=["variable", "other"])
+
+    def no_value(graph):
+        (assign,) = (node for node in graph.node if node.name == "assign")
+        graph.node.remove(assign)
+
+    def handed_on(graph):
+        graph.node.add(name="handle", op="Identity", input=["variable"])
+
+    def another_handle(graph):
+        node = graph.node.add(name="twin", op="VarHandleOp")
+        node.attr["shared_name"].s = b"variable"
+
+    def handle_in_a_function(graph):
+        node = graph.library.function.add().node_def.add(name="variable", op="VarHandleOp")
+        node.attr["shared_name"].s = b"variable"
+
+    def another_container(graph):
+        node = graph.node.add(name="twin", op="VarHandleOp")
+        node.attr["shared_name"].s = b"variable"
+        node.attr["container"].s = b"elsewhere"
+
+    changes = (another_value, no_value, handed_on, another_handle, handle_in_a_function)
+    for change in changes:
+        (found,) = by_variable(change)
+        assert found.startswith("InitializeTableFromTextFileV2 (the node initialize"), change
+        assert found.endswith(", on a file that is no asset)")
+    assert by_variable(another_container) == [], "that is another variable"
+
+
 def test_a_saver_that_a_signature_reaches_is_found(tampered):
     def output(graph):
         outputs = graph.signature_def["serving_default"].outputs
@@ -119,7 +181,10 @@ def test_a_saver_that_a_signature_reaches_is_found(tampered):
         saver, _ = function_with(graph, "SaveV2")
         graph.object_graph_def.concrete_functions[saver.signature.name].SetInParent()
 
-    for change in (output, call, control, concrete):
+    def collection(graph):
+        graph.collection_def["more"].node_list.value.append(graph.saver_def.save_tensor_name)
+
+    for change in (output, call, control, concrete, collection):
         found = tampered(change)
         assert [line.partition(" ")[0] for line in found] == [
             "MergeV2Checkpoints",

@@ -52,6 +52,8 @@ def test_a_block_is_named_before_its_keys_and_is_no_key_of_the_model():
     assert explain(error, Recipe, "training") == (
         "training.phase.epoch: unknown key (did you mean `epochs`?)"
     )
+    error = refused(Recipe, {"nmae": "x"})
+    assert explain(error, Recipe, "phase") == "phase.nmae: unknown key (did you mean `name`?)"
 
 
 @pytest.mark.parametrize(("number", "more"), [(20, None), (23, "and 3 more")])
