@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.trainer.linear_probe import fit, out_of_fold_probabilities
+from components.trainer.linear_probe import PATH, fit, fit_path, out_of_fold_probabilities
 
 
 @pytest.fixture
@@ -100,3 +100,30 @@ def test_the_same_seed_gives_the_same(blobs):
         for seed in (5, 5, 6)
     )
     assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_the_path_goes_from_large_penalties_to_small_ones_through_that_of_one_fit(blobs):
+    features, labels = blobs(30, 20, 25, spread=4.0)
+    found = [head.probabilities(features) for head in fit_path(features.copy(), labels, 3)]
+    assert len(found) == len(PATH)
+    sureness = [one.max(axis=1).mean() for one in found]
+    assert sureness == sorted(sureness)
+    middle = fit(features, labels, 3).probabilities(features)
+    distances = [np.abs(one - middle).max() for one in found]
+    assert np.argmin(distances) == PATH.index(2.0) and min(distances) < 0.01
+
+
+def test_a_picture_that_counts_twice_is_as_one_that_is_there_twice(blobs):
+    features, labels = blobs(30, 20, spread=4.0)
+    features -= features.mean(axis=0)
+    features /= features.std(axis=0)
+    # The rows in pairs, so that mean and deviation of the features stay what they are.
+    features = np.concatenate([features, -features])
+    labels = np.concatenate([labels, labels[::-1]])
+    twice = np.concatenate([features, features])
+    weighted = list(fit_path(features.copy(), labels, 2, np.full(100, 2.0)))[4]
+    doubled = list(fit_path(twice.copy(), np.tile(labels, 2), 2))[4]
+    plain = list(fit_path(features.copy(), labels, 2))[4]
+    answers = [head.probabilities(features) for head in (weighted, doubled, plain)]
+    np.testing.assert_allclose(answers[0], answers[1], atol=2e-3)
+    assert np.abs(answers[0] - answers[2]).max() > 0.01
