@@ -1,9 +1,13 @@
 """The pictures of a recipe as the commands read them."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
-from pipeline.commands.dataset import Dataset
+from pipeline import local_runner
+from pipeline.commands.dataset import Dataset, read_dataset
 
 
 @pytest.fixture
@@ -27,3 +31,13 @@ def test_files_are_those_of_every_split_that_is_named(dataset):
     names = [f"{split}/{number}" for split, number in (("test", 0), ("train", 0), ("train", 1))]
     assert dataset.files("train", "test") == [f"{dataset.folder}/Split-{name}" for name in names]
     assert dataset.files("test") == [f"{dataset.folder}/Split-test/0"]
+
+
+def test_it_is_what_the_nodes_up_to_transform_left(monkeypatch):
+    def run_up_to(node_id, *given):
+        found = {"examples": "/examples", "transform_graph": "/graph"}
+        made = {key: [SimpleNamespace(uri=uri)] for key, uri in found.items()}
+        return {"ImageExampleGen": made, node_id: made}
+
+    monkeypatch.setattr(local_runner, "run_up_to", run_up_to)
+    assert read_dataset(None, None, None) == Dataset(Path("/examples"), "/graph")

@@ -92,3 +92,12 @@ def test_what_the_recipe_needs_is_looked_at_to_the_last(monkeypatch, mistake):
     monkeypatch.setattr(doctor.preflight, "check_network", check_network)
     passes = not (mistake.inspect or mistake.network)
     assert doctor._recipe(load_recipe("digits")) == (passes, "The recipe's needs", mistake.says)
+
+
+def test_what_is_missing_is_marked(monkeypatch, capfd):
+    for check in ("_python", "_tfx", "_tensorflow", "_gpus", "_beam", "_recipe"):
+        monkeypatch.setattr(doctor, check, lambda *_: (True, "what", "found"))
+    monkeypatch.setattr(doctor, "_disk", lambda _: (False, "Free disk", "too little"))
+    assert doctor.examine("digits", [], verbose=False) == 1
+    rows = [line.split("│")[1:3] for line in capfd.readouterr().out.splitlines() if "│" in line]
+    assert [mark.strip() for mark, _ in rows] == ["✓"] * 5 + ["✗", "✓"]

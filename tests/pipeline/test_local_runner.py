@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfx.types import standard_artifacts
 
 from components.gates import Gate, write_gates
-from pipeline import local_runner, preflight
+from pipeline import artifact_manifests, local_runner, preflight
 from pipeline.beam_config import BeamSettings
 from pipeline.config import Recipe, load_recipe
 from pipeline.metadata_database import FAILURE
@@ -259,14 +259,20 @@ def test_each_node_gets_the_runner_that_can_carry_it(monkeypatch, node_id, on_da
     assert used == [node_id] * on_dask
 
 
-@pytest.mark.parametrize("state", ["FAILED", "COMPLETE"])
-def test_why_the_last_execution_failed_is_kept_with_it(tmp_path, state):
+@pytest.fixture
+def metadata(tmp_path):
+    """An empty database of ML Metadata: how to reach it, and its store."""
     sqlite = proto.SqliteMetadataSourceConfig(
         filename_uri=str(tmp_path / "metadata.sqlite"),
         connection_mode=proto.SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
     )
     database = proto.ConnectionConfig(sqlite=sqlite)
-    store = MetadataStore(database)
+    return database, MetadataStore(database)
+
+
+@pytest.mark.parametrize("state", ["FAILED", "COMPLETE"])
+def test_why_the_last_execution_failed_is_kept_with_it(metadata, tmp_path, state):
+    database, store = metadata
     kind = store.put_execution_type(proto.ExecutionType(name="node"))
     states = [proto.Execution.FAILED, getattr(proto.Execution, state)]
     store.put_executions([proto.Execution(type_id=kind, last_known_state=one) for one in states])
@@ -285,3 +291,23 @@ def test_another_served_model_has_another_fingerprint(handed_on, tmp_path):
     before = handed_on()[0]["served_fingerprint"]
     write_model(tmp_path / "runs" / "digits" / "serving" / "7")
     assert handed_on()[0]["served_fingerprint"] != before
+
+
+def test_the_cache_does_not_hand_out_what_is_damaged(metadata, tmp_path):
+    database, store = metadata
+    folder = tmp_path / "artifacts" / "Trainer" / "model" / "1"
+    folder.mkdir(parents=True)
+    (folder / "weights").write_bytes(b"x")
+    kind = store.put_artifact_type(proto.ArtifactType(name="thing"))
+    made = proto.Artifact(type_id=kind, uri=str(folder), state=proto.Artifact.LIVE)
+    store.put_artifacts([made])
+    artifact_manifests.write_missing(tmp_path, [str(folder)])
+    (folder / "weights").unlink()
+    noticed = []
+    listener = SimpleNamespace(noticed=noticed.append)
+    runner = local_runner._Runner(listener, tmp_path, database, BeamSettings())
+    for _ in range(2):  # it is told and forgotten once
+        runner._forget_damaged_artifacts("Trainer")
+    says = f"Trainer: {folder} is damaged, it is not used: weights is missing"
+    assert noticed == [says]
+    assert [one.state for one in store.get_artifacts()] == [proto.Artifact.DELETED]

@@ -90,7 +90,7 @@ def test_of_other_weights_it_is_said_what_else_is_other(config, train, tmp_path)
     file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
     facts = json.loads(file.read_text())
     file.write_text(json.dumps(facts | {"code": "0" * 64, "processor": "an abacus"}))
-    code, said, _ = train(config, "others", label="disc")
+    code, said, _ = train(config, "WEIGHTS", label="disc")
     assert code == 1
     assert said == (
         "The weights of version 1 differ; other than then: pictures, labels or splits, Graft's "
@@ -99,7 +99,7 @@ def test_of_other_weights_it_is_said_what_else_is_other(config, train, tmp_path)
 
 
 def test_where_nothing_else_is_known_to_differ_that_is_said(config, train):
-    code, said, _ = train(config, "others")
+    code, said, _ = train(config, "WEIGHTS")
     assert (code, said) == (1, "The weights of version 1 differ; nothing else is known to")
 
 
@@ -134,7 +134,7 @@ def test_what_a_version_was_made_of_is_compared_one_by_one(
         monkeypatch.setattr(f"components.trainer.{module}.fingerprint", lambda _: "")
     file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
-    code, said, _ = train(config, "others")
+    code, said, _ = train(config, "WEIGHTS")
     assert code == 1 and said.endswith(f"differ; other than then: {says}")
 
 
@@ -143,7 +143,7 @@ def test_a_version_of_a_release_that_did_not_note_the_processor(config, train, t
     facts = json.loads(file.read_text())
     del facts["processor"]
     file.write_text(json.dumps(facts))
-    assert train(config, "others")[1].endswith("other than then: the processor")
+    assert train(config, "WEIGHTS")[1].endswith("other than then: the processor")
 
 
 def test_pictures_are_the_same_in_any_order_and_others_in_another_split(tmp_path):

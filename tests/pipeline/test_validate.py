@@ -72,3 +72,18 @@ def test_each_split_that_the_source_brings_has_its_column():
     cells = [[word for word in line if word != "│"] for line in lines if "│" in line]
     assert cells == [["class", "train", "test"], ["a", "1,200", "3"], ["b", "2", "0"]]
     assert "[red]" in console.file.getvalue()
+
+
+def test_what_a_manifest_holds_beside_paths_and_labels_is_told(shown, tmp_path):
+    assert "say again" not in shown() and "Further columns" not in shown()
+    manifest = tmp_path / "pictures" / "labels.csv"
+    rows = ["bar/000.jpg,bar,me", "disc/000.jpg,disc,me", "bar/000.jpg,bar,me"]
+    manifest.write_text("\n".join(["path,label,Taken by", *rows]))
+    said = shown(f"data.source={manifest}")
+    assert "Further columns, as features of the examples: Taken by as column_Taken_by\n" in said
+    assert "1 row(s) say again what an earlier one said\n" in said
+
+
+def test_pictures_that_no_served_model_takes_are_told_by_their_kind(shown, tmp_path):
+    (tmp_path / "pictures" / "bar" / "phone.webp").touch()
+    assert "Note: 1 WebP: they become PNG for training" in shown()
