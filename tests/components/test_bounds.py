@@ -71,3 +71,8 @@ def test_a_drop_as_large_as_the_margin_is_passed_at_most_as_often_as_promised(lo
     draws = random.multinomial(count, [gained, lost, 1 - gained - lost], 2000)
     bounds = [largest_drop(int(better), int(worse), count, 0.95) for better, worse, _ in draws]
     assert np.mean(np.array(bounds) <= lost - gained + 1e-12) <= 0.05
+
+
+def test_each_half_of_a_drop_gets_half_of_the_error():
+    proved = upper_bound(7, 200, 0.975) - lower_bound(4, 200, 0.975)
+    assert largest_drop(4, 7, 200, 0.95) == pytest.approx(proved)
