@@ -93,6 +93,7 @@ def test_who_followed_one_that_joins_another_is_put_to_the_test_again():
     groups.join(1, 4)
     groups.join(0, 4)
     assert groups.firsts == {2: {1}, 3: {1}, 4: {0, 1}}
+    assert groups.first_of.tolist() == [0, 1, 1, 1, 0], "of two groups it belongs to the earlier"
     is_alike[0, 4] = False  # found already, by another of its forms
     groups.join(0, 1)
     assert groups.firsts == {1: {0}, 2: {0}, 4: {0}}
@@ -130,3 +131,11 @@ def test_equal_hashes_do_not_make_different_pixels_alike():
 
 def test_a_negative_is_no_copy():
     assert duplicates.near_groups(_EQUAL_HASHES[:2], _thumbnails([1, 0, 0], [-1, 0, 0])) == {}
+
+
+@pytest.mark.parametrize(("differing", "is_copy"), [(0x3FF, True), (0x7FF, False)])
+def test_hashes_may_differ_in_ten_bits(differing, is_copy):
+    hashes = _EQUAL_HASHES[:2].copy()
+    hashes[1] ^= np.uint64(differing)
+    found = duplicates.near_groups(hashes, _thumbnails([1, 0, 0], [1, 0, 0]))
+    assert found == ({1: {0}} if is_copy else {})
