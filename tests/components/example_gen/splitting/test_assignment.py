@@ -133,6 +133,19 @@ def test_most_pictures_are_where_they_would_be_without_a_ledger():
     assert sum(a != b for a, b in zip(by_hash, splits, strict=True)) < 50
 
 
+def test_where_the_draws_fill_the_ratios_nothing_moves():
+    wanted = {"train": 7, "validation": 2, "test": 1}
+    ids = []
+    for image_id in map(_id, range(200)):
+        (split,) = assign_by_hash(_rows("a", [image_id]), [image_id], NONE_GIVEN, FRACTIONS).splits
+        if wanted[split]:
+            wanted[split] -= 1
+            ids.append(image_id)
+    pictures = _rows("a" * 10, ids)
+    by_hash = assign_by_hash(pictures, ids, NONE_GIVEN, FRACTIONS).splits
+    assert assign_by_ledger(pictures, _alone(pictures), NONE_GIVEN, FRACTIONS, {}).splits == by_hash
+
+
 def test_a_copy_joins_its_group_and_one_of_two_groups_is_set_aside():
     pictures = _rows("aaaaaa")
     one, two, copy, bridge, other, again = pictures.ids
