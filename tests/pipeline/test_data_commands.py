@@ -140,7 +140,9 @@ def test_an_overlay_that_is_named_goes_before_that_of_the_recipe(recipe, tmp_pat
     data_relabel.relabel(second, str(recipe), [f"data.fixes={old}"], new)
     assert [fix.path for fix in read_fixes(str(old)).values()] == ["bar/000.jpg"]
     assert [fix.path for fix in read_fixes(str(new)).values()] == ["bar/001.jpg"]
-    assert f"--set data.fixes={new}" in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"{new}: 0 to relabel and 1 to drop were added; it holds 1" in shown
+    assert f"--set data.fixes={new}" in shown
 
 
 def test_an_overlay_by_another_path_is_not_written_over_either(recipe, tmp_path):

@@ -244,3 +244,11 @@ def test_gates_of_nobody_have_a_name_too():
     file = io.StringIO()
     Console(file=file, width=80).print(gates_table(gates))
     assert "passed" not in file.getvalue(), "unless asked, every gate has its row"
+
+
+def test_what_is_noticed_and_what_failed_have_lines_of_their_own():
+    file = io.StringIO()
+    display = RunDisplay(Console(file=file, width=20))
+    display.noticed("the database was damaged")
+    display.run_failed("Trainer: the loss is nan")
+    assert file.getvalue() == "! the database was damaged\n✗ Trainer: the loss is nan\n"
