@@ -12,6 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow
+# Beam makes a parser of options some thousand times in a run. Of every word of it argparse asks
+# whether there is a translation, and looks for files, unless the language is this one.
+os.environ.setdefault("LANGUAGE", "C")
 
 import hypothesis
 import numpy as np
@@ -30,6 +33,7 @@ hypothesis.settings.load_profile("graft")
 
 pytest_plugins = [
     "tests.fixtures.object_store",
+    "tests.fixtures.serving_client",
     "tests.fixtures.signing",
     "tests.fixtures.transform_graph",
 ]

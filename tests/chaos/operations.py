@@ -254,6 +254,9 @@ def _check_predictions(folder: Path, done: bool) -> list[str]:
     return [] if count == _ANSWERS else [f"{count} of {_ANSWERS} rows"]
 
 
+_THUMBNAILS = 300
+
+
 def _keep_thumbnails(folder: Path) -> None:
     import io
 
@@ -263,7 +266,7 @@ def _keep_thumbnails(folder: Path) -> None:
 
     file = io.BytesIO()
     Image.new("RGB", (300, 300), "red").save(file, "JPEG")
-    pictures = [(f"{number}", file.getvalue()) for number in range(_ANSWERS)]
+    pictures = [(f"{number}", file.getvalue()) for number in range(_THUMBNAILS)]
     thumbnails._pictures = lambda examples, wanted: pictures
     thumbnails.write_thumbnails(folder, [], [])
 
@@ -278,7 +281,7 @@ def _check_thumbnails(folder: Path, done: bool) -> list[str]:
         count = len(read_thumbnails(folder)[0])
     except UserError as error:
         return [str(error)]
-    return [] if count == _ANSWERS else [f"{count} of {_ANSWERS} thumbnails"]
+    return [] if count == _THUMBNAILS else [f"{count} of {_THUMBNAILS} thumbnails"]
 
 
 def _note_verdict(folder: Path) -> None:

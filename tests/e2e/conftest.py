@@ -1,5 +1,6 @@
 """The whole pipeline on tiny pictures, run once and looked at by many tests."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -61,12 +62,13 @@ def recipe(tmp_path_factory, write_pictures) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def run(new_recorder) -> Callable[[Recipe], Run]:
-    """Runs a recipe in this process."""
+def run(new_recorder, forked_client) -> Callable[..., Run]:
+    """`run(recipe)` runs a recipe in this process; `client` is around what ServingGate starts."""
 
-    def run(recipe: Recipe) -> Run:
+    def run(recipe: Recipe, client=forked_client) -> Run:
         recorder = new_recorder()
-        result = run_local(recipe, recorder)
+        with client():
+            result = run_local(recipe, recorder)
         assert list(recorder.reports) == recorder.node_ids
         versions = [version.name for version in destinations.list_versions(recipe.push_destination)]
         return Run(result, recorder.reports, versions, recorder.notices)
@@ -76,8 +78,8 @@ def run(new_recorder) -> Callable[[Recipe], Run]:
 
 @pytest.fixture(scope="session")
 def first(recipe, run) -> Run:
-    """The first run: nothing is served yet."""
-    return run(recipe)
+    """The first run: nothing is served yet. ServingGate's client is a new process, as always."""
+    return run(recipe, contextlib.nullcontext)
 
 
 @pytest.fixture(scope="session")

@@ -30,8 +30,8 @@ def _artifact(title):
     return {"artifactType": {"instanceSchema": f"title: tfx.{title}\ntype: object\n"}}
 
 
-@pytest.fixture
-def compiled():
+@pytest.fixture(scope="session")
+def compiled_json() -> str:
     """A PipelineSpec as TFX compiles it, of five steps."""
     tasks, components, executors = {}, {}, {}
     for name, properties in _STEPS.items():
@@ -73,7 +73,7 @@ def compiled():
                 "lifecycle": {"preCacheCheck": {"command": ["driver"]}},
             }
         }
-    return {
+    spec = {
         "pipelineInfo": {"name": "digits"},
         "schemaVersion": "2.1.0",
         "sdkVersion": "tfx-1.16.0",
@@ -81,6 +81,13 @@ def compiled():
         "components": components,
         "deploymentSpec": {"executors": executors},
     }
+    return json.dumps(spec)
+
+
+@pytest.fixture
+def compiled(compiled_json) -> dict:
+    """The same, to be changed."""
+    return json.loads(compiled_json)
 
 
 @pytest.fixture(scope="session")

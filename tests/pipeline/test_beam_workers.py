@@ -2,13 +2,16 @@
 
 import os
 import re
-import subprocess
+import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from apache_beam.runners.portability import local_job_service
 
 from components.example_gen import shards
 from pipeline.beam_config import BeamSettings
@@ -45,12 +48,16 @@ def test_this_process_cannot_do_it(ingest, expected, tmp_path):
         ingest(tmp_path / "found", BeamSettings().pipeline_args())
 
 
-def test_worker_processes(ingest, elsewhere, expected, tmp_path):
+def test_worker_processes(ingest, elsewhere, expected, forked, tmp_path, monkeypatch):
+    def popen(command, env, **_):
+        return forked.Popen(shlex.split(command), env=env)
+
+    monkeypatch.setattr(local_job_service, "subprocess", SimpleNamespace(Popen=popen))
     beam = BeamSettings(direct={"mode": "multi_processing", "workers": 2})
     assert ingest(tmp_path / "found", beam.pipeline_args()) == expected
 
 
-def _started(process: subprocess.Popen, log: Path, pattern: str) -> str:
+def _started(process, log: Path, pattern: str) -> str:
     """What a server says of its port."""
     for _ in range(600):
         found = re.search(pattern, log.read_text())
@@ -65,15 +72,18 @@ def _started(process: subprocess.Popen, log: Path, pattern: str) -> str:
 # which the pool ends its workers.
 _LOGGED = """
 import logging, runpy, signal, sys
-logging.basicConfig(level=logging.INFO)
+logging.basicConfig(level=logging.INFO, force=True)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 runpy.run_module("{module}", run_name="__main__", alter_sys=True)
 """
 
 
 @pytest.fixture
-def cluster(elsewhere, tmp_path) -> Iterator[tuple[str, str]]:
-    """A Beam job server and a worker pool; gives their addresses."""
+def cluster(elsewhere, forked, tmp_path) -> Iterator[tuple[str, str]]:
+    """A Beam job server and a worker pool; gives their addresses.
+
+    Both are forked. The workers that the pool starts are new processes.
+    """
     servers = {
         "portability.local_job_service_main": (["--port=0"], r"Listening .* on port (\d+)"),
         "worker.worker_pool_main": (["--service_port=0"], r"servicer at port: \S+:(\d+)"),
@@ -86,7 +96,7 @@ def cluster(elsewhere, tmp_path) -> Iterator[tuple[str, str]]:
             log = tmp_path / f"{module}.log"
             program = _LOGGED.format(module=f"apache_beam.runners.{module}")
             with log.open("wb") as output:
-                process = subprocess.Popen(
+                process = forked.Popen(
                     [sys.executable, "-c", program, *args],
                     cwd=elsewhere,
                     env=environment,
@@ -98,7 +108,7 @@ def cluster(elsewhere, tmp_path) -> Iterator[tuple[str, str]]:
         yield tuple(addresses)
     finally:
         for process in processes:
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
             process.wait(timeout=30)
 
 

@@ -1,5 +1,8 @@
 """A package that was edited by hand: what is wrong is told with its place."""
 
+import copy
+import json
+
 import pytest
 import yaml
 
@@ -15,14 +18,21 @@ FORM = ("root", "inputDefinitions", "parameters")
 GONE = object()
 
 
-@pytest.fixture
-def documents(compiled):
+@pytest.fixture(scope="module")
+def processed(compiled_json):
+    """The two documents of a package, of which tests get copies."""
     recipe = load_recipe(
         "digits",
         ["kubeflow.image=graft:1", "kubeflow.pvcs.serving=/mnt/serving", "kubeflow.retries=2"],
     )
     parameters = exposed_settings(recipe, "digits", "/mnt/serving/digits")
-    return list(yaml.safe_load_all(post_process(compiled, recipe.kubeflow, parameters, "")))
+    text = post_process(json.loads(compiled_json), recipe.kubeflow, parameters, "")
+    return list(yaml.safe_load_all(text))
+
+
+@pytest.fixture
+def documents(processed):
+    return copy.deepcopy(processed)
 
 
 def edited(documents, number, path, value):
