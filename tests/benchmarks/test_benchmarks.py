@@ -118,6 +118,7 @@ def test_events_of_a_run_have_their_time_since_its_start(module):
 @pytest.mark.skipif(
     not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from /proc"
 )
+@pytest.mark.slow
 def test_what_a_process_and_its_children_share_counts_once(module, tmp_path, monkeypatch):
     monkeypatch.setattr(module("measure"), "_PAUSE_ALL_S", 0.1)
     code = """
