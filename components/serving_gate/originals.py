@@ -6,6 +6,7 @@ only what the graph makes of format, colour mode, size and Exif orientation can 
 
 import io
 import itertools
+import math
 import struct
 from collections import Counter
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ _SQUARE = 8
 _SQUARES = 40  # along a side: 320 pixels, more than most networks look at
 # What libjpeg can divide width and height by, and twice the side of the smallest network.
 _JPEG_FRACTIONS, _LEAST_SIDE = (1, 2, 4, 8), 64
+# What a network's graph is likely to decode; more takes longer and is tried later.
+_LIKELY_PIXELS = 512 * 512
 # Nothing is gained by compressing what is sent once.
 _PNG = {"format": "PNG", "compress_level": 0}
 _JPEG = {"format": "JPEG", "quality": 100, "subsampling": 0}
@@ -101,23 +104,30 @@ def _answers(client: Client, name: str, data: bytes, reference: bytes) -> np.nda
 def _references(data: bytes) -> Iterator[bytes]:
     """PNGs of the picture that Pillow shows; none where it cannot tell.
 
-    The first is that of all its pixels. A graph may decode a large JPEG at a fraction of its size,
-    which moves a probability by 0.03 where the model is unsure: those follow.
+    Of a JPEG there is one for each fraction of its size that a graph may decode it at, which moves
+    a probability by 0.03 where the model is unsure.
     """
-    for fraction in _JPEG_FRACTIONS if format_of(data) == "JPEG" else (1,):
-        try:
+    try:
+        for fraction in _fractions(data):
             with open_picture(data) as image:
                 # Of a GIF whose first frame is smaller TensorFlow takes the frame alone.
                 if image.format == "GIF" and tuple(image.tile[0][1]) != (0, 0, *image.size):
                     return
-                size = [side // fraction for side in image.size]
                 if fraction > 1:
-                    if min(size) < _LEAST_SIDE:
-                        return
-                    image.draft(None, size)
+                    image.draft(None, [side // fraction for side in image.size])
                 yield _encoded(upright_rgb(image), _PNG)
-        except Exception:  # Pillow may raise nearly anything where TensorFlow reads on
-            return
+    except Exception:  # Pillow may raise nearly anything where TensorFlow reads on
+        return
+
+
+def _fractions(data: bytes) -> list[int]:
+    """What a graph may divide the sides by while it decodes, the most likely first."""
+    if format_of(data) != "JPEG":
+        return [1]
+    with open_picture(data) as image:
+        width, height = image.size
+    fractions = [f for f in _JPEG_FRACTIONS if f == 1 or min(width, height) // f >= _LEAST_SIDE]
+    return sorted(fractions, key=lambda f: abs(math.log(width * height / f**2 / _LIKELY_PIXELS)))
 
 
 def _mosaic(data: bytes) -> Image.Image | None:
