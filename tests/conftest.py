@@ -21,6 +21,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+# No test outlives a loss of power, and a disk takes milliseconds for every file.
+os.fsync = lambda file: None
+
 # Where the checkout cannot be written (in the image it belongs to root), hypothesis' database of
 # failed examples is a warning, and warnings are errors here. A failure prints its own example.
 # The examples are the same in every run, so that nobody's change fails by another's bad luck;

@@ -44,6 +44,9 @@ def main() -> None:
 
     # Before the first import of TensorFlow, which reads it once.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # Beam makes a parser of options thousands of times in a run, and for every word of each of them
+    # argparse looks for files with a translation. Graft has none.
+    os.environ.setdefault("LANGUAGE", "C")
     collect_seldom()
     stop_on_signals()
     try:
