@@ -52,6 +52,11 @@ def test_a_block_is_named_before_its_keys_and_is_no_key_of_the_model():
     assert explain(error, Recipe, "training") == (
         "training.phase.epoch: unknown key (did you mean `epochs`?)"
     )
+
+
+def test_a_block_that_is_named_as_a_key_of_the_model_does_not_lead_into_it():
+    told = explain(refused(Recipe, {"zzz": 1}), Recipe, "phase")
+    assert told == "phase.zzz: unknown key. Known: name, phase, phases, shares"
     error = refused(Recipe, {"nmae": "x"})
     assert explain(error, Recipe, "phase") == "phase.nmae: unknown key (did you mean `name`?)"
 

@@ -70,6 +70,7 @@ def test_what_each_runner_gets():
     processes = options("direct, processes", pipeline_options.DirectOptions)
     assert processes.direct_running_mode == "multi_processing"
     assert processes.direct_num_workers == 4
+    assert BeamSettings(direct={"workers": 1}).pipeline_args() == BeamSettings().pipeline_args()
     per_core = options("direct, a process per core", pipeline_options.DirectOptions)
     assert per_core.direct_num_workers == 0, "to Beam, one per core"
 

@@ -61,6 +61,11 @@ def test_a_network_of_random_weights_is_not_asked():
         )
 
 
+def test_a_sheet_that_is_no_png_is_refused_before_the_search(review):
+    with pytest.raises(UserError, match=r"--output sheet\.jpg: what is drawn is a picture"):
+        data_labels.review_labels("digits", [], 5, Path("sheet.jpg"), verbose=False, wait=False)
+
+
 def test_copies_are_judged_together_and_the_suspects_are_counted(monkeypatch):
     asked, reports = [], []
 

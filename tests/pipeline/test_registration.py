@@ -280,7 +280,9 @@ def test_a_registry_that_fails_half_way_is_told_and_made_up_for(registry, destin
     assert "model registry" in of_a_run(destination, registry)
     registry.refuse.clear()
     register()
-    assert len(registry.versions) == len(registry.artifacts) == 1
+    (artifact,) = registry.artifacts.values()
+    assert len(registry.versions) == 1 and artifact["name"] == "digits"
+    assert (artifact["modelFormatName"], artifact["modelFormatVersion"]) == ("tensorflow", "2")
 
 
 def test_what_the_command_line_says_goes_before_the_recipe(registry, register):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import datetime
 
+import filelock
 import pytest
 
 from pipeline.run_lock import BusyError, hold
@@ -85,6 +86,21 @@ def test_who_holds_it_says_since_when_with_the_zone_and_leaves_nothing(tmp_path)
     assert not (tmp_path / "runs" / ".lock.json").exists()
     with hold(tmp_path / "runs", False, never) as waited:
         assert not waited, "it was given back"
+
+
+def test_what_the_next_holder_says_is_left_alone(tmp_path, monkeypatch):
+    class NextInLine(filelock.FileLock):
+        """Given back, it is taken at once, by somebody who says so."""
+
+        def release(self, force: bool = False) -> None:
+            if self.is_locked:
+                super().release(force)
+                (tmp_path / ".lock.json").write_text("next")
+
+    monkeypatch.setattr(filelock, "FileLock", NextInLine)
+    with hold(tmp_path, False, never):
+        pass
+    assert (tmp_path / ".lock.json").read_text() == "next"
 
 
 @pytest.mark.parametrize("said", ["{", "[]", '{"pid": 7}'])

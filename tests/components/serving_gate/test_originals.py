@@ -177,6 +177,15 @@ def test_a_gif_whose_first_frame_is_a_part_is_not_compared():
     assert check_originals(make_client({"part.gif": part}))[2].startswith("0 files")
 
 
+@pytest.mark.parametrize("check", [check_originals, check_orientations])
+def test_what_is_no_number_agrees_with_nothing(monkeypatch, check):
+    monkeypatch.setattr(
+        Client, "probabilities", lambda self, signature, inputs: np.full((len(inputs), 2), np.nan)
+    )
+    gate = _found("", check(make_client({"photo.jpeg": ORIGINALS["photo.jpeg"]})))
+    assert (gate.verdict, gate.value) == ("fail", np.inf)
+
+
 def test_without_originals_nothing_is_proved():
     with pytest.raises(ContractError, match="no original file of the test split"):
         check_originals(make_client())
