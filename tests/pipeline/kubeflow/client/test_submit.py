@@ -287,8 +287,12 @@ def test_a_token_that_others_can_read_is_told(submit, monkeypatch, token, in_cle
 def test_every_schedule_of_the_same_name_is_told_and_replaced(kfp, submit):
     for number, trigger in enumerate(({"cron_schedule": {"cron": "0 0 7 * * *"}}, {})):
         name = f"old-{number}"
-        old = {"display_name": "digits", "recurring_run_id": name, "trigger": trigger}
-        kfp.schedules[name] = old
+        kfp.schedules[name] = {
+            "display_name": "digits",
+            "experiment_id": "exp-1",
+            "recurring_run_id": name,
+            "trigger": trigger,
+        }
     with pytest.raises(UserError, match=r"already \(0 0 7 \* \* \*, not by cron\): --replace"):
         submit(cron="0 5 * * *")
     _, out = submit(cron="0 5 * * *", replace=True)
