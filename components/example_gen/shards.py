@@ -1,12 +1,15 @@
 """Turns a share of the pictures into files of records; runs inside Beam workers.
 
-A shard reads its pictures one by one, appends each to a file of records and a row to a table, so
-memory holds one picture, and the same source always gives the same files, whatever the runner does.
+A shard reads its pictures one by one, looks at two large ones at once, and appends each to a file
+of records and a row to a table, in their order: memory holds the pixels of two pictures, and the
+same source always gives the same files, whatever the runner does.
 Which split a picture belongs to is decided when all have been read (`components.example_gen.deal`).
 """
 
+import collections
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import itertools
 import math
@@ -14,9 +17,11 @@ import os
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import apache_beam as beam
+import numpy as np
 import tensorflow as tf
 
 from components import features, progress
@@ -34,6 +39,10 @@ _SHARD_BYTES = 32_000_000
 
 # A tf.train.Example ends at 2 GB; no photograph comes near this.
 _MAX_BYTES = 500_000_000
+
+# Large pictures looked at, by as many threads: decoding leaves Python's lock to the others. Small
+# ones, in bytes, would wait for the lock and for one another.
+_AT_ONCE, _LARGE = 2, 200_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,44 +133,40 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
     with (
         tf.io.TFRecordWriter(files["records"]) as records,
         StagedWriter(files["rows"], columns) as rows,
+        ThreadPoolExecutor(_AT_ONCE) as threads,
     ):
-        for item in shard.items:
-            picture = None
-            try:
-                _check_size(item)
-                data = read(item)
-                image_id = hashlib.sha256(data).hexdigest()
-                fix = plan.fixes.get(image_id)
-                if fix:
-                    fixed.append(image_id)
-                if fix and fix.action == DROP:
-                    dropped += 1
+
+        def begin(item: Item) -> _Begun:
+            return _begin(item, plan, read, threads)
+
+        for item, begun in _ahead(begin, shard.items):
+            if begun.fix:
+                fixed.append(begun.image_id)
+            if begun.is_dropped:
+                dropped += 1
+            else:
+                try:
+                    seen = begun.look()
+                except pictures.BadPictureError as error:
+                    quarantined.append(Quarantined(to_utf8(item.path), str(error)))
                 else:
-                    picture = pictures.check_picture(data, plan.max_pixels)
-            except pictures.BadPictureError as error:
-                quarantined.append(Quarantined(to_utf8(item.path), str(error)))
-            if picture:
-                label = fix.label if fix else item.label
-                image = facts.reduced(picture)
-                measured = facts.measure(image, picture, len(data))
-                hashed, thumbnail = perceptual_hash.thumbnails(image)
-                hashes = perceptual_hash.hashes(hashed)
-                path = to_utf8(item.path)
-                # Unlabelled pictures come from elsewhere and have nothing in the columns.
-                values = itertools.zip_longest(columns, item.columns, fillvalue="")
-                more = {**dataclasses.asdict(measured), **dict(values)}
-                records.write(_example(picture.stored, image_id, path, label, more))
-                rows.write(
-                    image_id,
-                    path,
-                    label,
-                    item.split,
-                    picture.mode,
-                    more,
-                    hashes,
-                    thumbnail,
-                )
-                converted[picture.format] += picture.is_converted
+                    label = begun.fix.label if begun.fix else item.label
+                    path = to_utf8(item.path)
+                    # Unlabelled pictures come from elsewhere and have nothing in the columns.
+                    values = itertools.zip_longest(columns, item.columns, fillvalue="")
+                    more = {**dataclasses.asdict(seen.measured), **dict(values)}
+                    records.write(_example(seen.stored, begun.image_id, path, label, more))
+                    rows.write(
+                        begun.image_id,
+                        path,
+                        label,
+                        item.split,
+                        seen.mode,
+                        more,
+                        seen.hashes,
+                        seen.thumbnail,
+                    )
+                    converted[seen.measured.format] += seen.is_converted
             _done.step(plan.total)
     report = ShardReport(
         **files,
@@ -172,6 +177,85 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
         dropped=dropped,
     )
     artifact_folder.write_text(report_path(plan.staging, shard.index), report.to_json())
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """What is kept of a picture: its pixels are not."""
+
+    stored: bytes
+    mode: str
+    is_converted: bool
+    measured: facts.Facts
+    hashes: np.ndarray
+    thumbnail: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class _Begun:
+    """An item that was read, or could not be.
+
+    Attributes:
+        look: gives what was seen of it, or raises a `BadPictureError`.
+        image_id: its content id.
+        fix: what the user has decided about it.
+    """
+
+    look: Callable[[], _Seen]
+    image_id: str = ""
+    fix: Fix | None = None
+
+    @property
+    def is_dropped(self) -> bool:
+        return self.fix is not None and self.fix.action == DROP
+
+
+def _begin(item: Item, plan: Plan, read: readers.Read, threads: ThreadPoolExecutor) -> _Begun:
+    """Reads an item, here, as readers have one place in a file; a thread looks at a large one."""
+    try:
+        _check_size(item)
+        data = read(item)
+    except pictures.BadPictureError as error:
+        return _Begun(functools.partial(_fail, error))
+    look = functools.partial(_look_at, data, plan.max_pixels)
+    image_id = hashlib.sha256(data).hexdigest()
+    begun = _Begun(look, image_id, plan.fixes.get(image_id))
+    if len(data) < _LARGE or begun.is_dropped:
+        return begun
+    return dataclasses.replace(begun, look=threads.submit(look).result)
+
+
+def _fail(error: pictures.BadPictureError) -> _Seen:
+    raise error
+
+
+def _look_at(data: bytes, max_pixels: int) -> _Seen:
+    """Decodes and measures a picture.
+
+    Raises:
+        BadPictureError: see `check_picture`.
+    """
+    picture = pictures.check_picture(data, max_pixels)
+    image = facts.reduced(picture)
+    hashed, thumbnail = perceptual_hash.thumbnails(image)
+    return _Seen(
+        picture.stored,
+        picture.mode,
+        picture.is_converted,
+        facts.measure(image, picture, len(data)),
+        perceptual_hash.hashes(hashed),
+        thumbnail,
+    )
+
+
+def _ahead(begin: Callable[[Item], _Begun], items: Iterable[Item]) -> Iterator[tuple[Item, _Begun]]:
+    """Each item and what was begun of it, in their order, while the next ones are begun."""
+    waiting = collections.deque()
+    for item in items:
+        waiting.append((item, begin(item)))
+        if len(waiting) > _AT_ONCE:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def start_count() -> None:

@@ -1,3 +1,7 @@
+import threading
+from pathlib import Path
+
+import pyarrow.parquet as pq
 import pytest
 
 from components import progress
@@ -66,3 +70,27 @@ def test_progress_is_told_about_a_hundred_times_and_at_the_end():
         shards._done.step(1)
     assert [one.done for one in seen] == [*range(3, 306, 3), 305, 1]
     assert {one.total for one in seen} == {305, 1}
+
+
+def test_large_pictures_are_looked_at_by_threads_and_written_in_their_order(
+    fill, tmp_path, monkeypatch
+):
+    source = sources.list_folder(fill(tmp_path / "source", {"a": 30, "b": 30}))
+    damaged = source.items[7]
+    Path(source.root, damaged.path).write_bytes(b"no picture")
+    monkeypatch.setattr(shards, "_LARGE", 10**9)
+    alone = _write(source, tmp_path)
+    seen_by, look_at = set(), shards._look_at
+
+    def note(*args):
+        seen_by.add(threading.get_ident())
+        return look_at(*args)
+
+    monkeypatch.setattr(shards, "_look_at", note)
+    monkeypatch.setattr(shards, "_LARGE", 0)
+    together = _write(source, tmp_path)
+    assert seen_by and threading.get_ident() not in seen_by
+    assert Path(together.records).read_bytes() == Path(alone.records).read_bytes()
+    assert pq.read_table(together.rows) == pq.read_table(alone.rows)
+    assert [entry.path for entry in together.quarantined] == [damaged.path]
+    assert together.quarantined == alone.quarantined
