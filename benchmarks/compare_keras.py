@@ -80,7 +80,7 @@ def run_graft(args: argparse.Namespace, seed: int, folder: Path) -> Result:
     """Runs the script's recipe in Graft."""
     phases = ("frozen", "unfrozen")
     epochs = [f"training.{phase}.epochs={args.epochs}" for phase in phases]
-    return _run_recipe(RECIPE, args, seed, folder / GRAFT, epochs)
+    return _run_recipe(RECIPE, args, seed, folder / GRAFT, [*epochs, *args.set])
 
 
 def run_photos(args: argparse.Namespace, seed: int, folder: Path) -> Result:
@@ -99,7 +99,6 @@ def _run_recipe(
         f"backbone.weights={args.weights}",
         f"seed={seed}",
         *overrides,
-        *args.set,
     ]
     run = measure.run_graft(recipe, overrides, folder)
     training = TrainingReport.read(measure.only(run.artifacts, "Trainer/model_run/[0-9]*"))
@@ -191,7 +190,11 @@ def _arguments() -> argparse.Namespace:
         "--photos", action="store_true", help="also runs the recipe `photos`, with its own epochs"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="for Graft; repeatable"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="for the script's recipe; repeatable",
     )
     parser.add_argument("--out", type=Path, help="JSON file for all results")
     args = parser.parse_args()
