@@ -17,7 +17,7 @@ import os
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import apache_beam as beam
@@ -135,11 +135,9 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
         StagedWriter(files["rows"], columns) as rows,
         ThreadPoolExecutor(_AT_ONCE) as threads,
     ):
-
-        def begin(item: Item) -> _Begun:
-            return _begin(item, plan, read, threads)
-
-        for item, begun in _ahead(begin, shard.items):
+        begun_items = ((item, _begin(item, plan, read, threads)) for item in shard.items)
+        for item, begun in _ahead(begun_items):
+            seen = None
             if begun.fix:
                 fixed.append(begun.image_id)
             if begun.is_dropped:
@@ -149,24 +147,24 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
                     seen = begun.look()
                 except pictures.BadPictureError as error:
                     quarantined.append(Quarantined(to_utf8(item.path), str(error)))
-                else:
-                    label = begun.fix.label if begun.fix else item.label
-                    path = to_utf8(item.path)
-                    # Unlabelled pictures come from elsewhere and have nothing in the columns.
-                    values = itertools.zip_longest(columns, item.columns, fillvalue="")
-                    more = {**dataclasses.asdict(seen.measured), **dict(values)}
-                    records.write(_example(seen.stored, begun.image_id, path, label, more))
-                    rows.write(
-                        begun.image_id,
-                        path,
-                        label,
-                        item.split,
-                        seen.mode,
-                        more,
-                        seen.hashes,
-                        seen.thumbnail,
-                    )
-                    converted[seen.measured.format] += seen.is_converted
+            if seen:
+                label = begun.fix.label if begun.fix else item.label
+                path = to_utf8(item.path)
+                # Unlabelled pictures come from elsewhere and have nothing in the columns.
+                values = itertools.zip_longest(columns, item.columns, fillvalue="")
+                more = {**dataclasses.asdict(seen.measured), **dict(values)}
+                records.write(_example(seen.stored, begun.image_id, path, label, more))
+                rows.write(
+                    begun.image_id,
+                    path,
+                    label,
+                    item.split,
+                    seen.mode,
+                    more,
+                    seen.hashes,
+                    seen.thumbnail,
+                )
+                converted[seen.measured.format] += seen.is_converted
             _done.step(plan.total)
     report = ShardReport(
         **files,
@@ -248,11 +246,11 @@ def _look_at(data: bytes, max_pixels: int) -> _Seen:
     )
 
 
-def _ahead(begin: Callable[[Item], _Begun], items: Iterable[Item]) -> Iterator[tuple[Item, _Begun]]:
-    """Each item and what was begun of it, in their order, while the next ones are begun."""
+def _ahead(begun_items: Iterator[tuple[Item, _Begun]]) -> Iterator[tuple[Item, _Begun]]:
+    """The same in the same order, each after the next ones have been begun."""
     waiting = collections.deque()
-    for item in items:
-        waiting.append((item, begin(item)))
+    for one in begun_items:
+        waiting.append(one)
         if len(waiting) > _AT_ONCE:
             yield waiting.popleft()
     yield from waiting
