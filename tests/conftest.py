@@ -21,6 +21,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from components.garbage import collect_seldom
+
+collect_seldom()
+
 # No test outlives a loss of power, and a disk takes milliseconds for every file.
 os.fsync = lambda file: None
 
