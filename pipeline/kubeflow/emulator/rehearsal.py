@@ -294,11 +294,12 @@ class Rehearsal:
         """Where the served versions are, which must outlive the pods."""
         steps = {step.name: step for step in self._package.steps}
         given = self._parameters.get("push_destination")
-        for name in (BASELINE_FINDER, PUSHER):
-            if name not in steps or given is None:
-                raise UserError(f"{self._package.name} is no package of `graft compile`")
-            if destinations.is_bucket(given):
-                return given
+        wanted = (BASELINE_FINDER, PUSHER)
+        if given is None or not steps.keys() >= {*wanted}:
+            raise UserError(f"{self._package.name} is no package of `graft compile`")
+        if destinations.is_bucket(given):
+            return given
+        for name in wanted:
             folder = translate(given, claim_mounts(steps[name].platform, self._claims))
             if folder == given:
                 raise UserError(

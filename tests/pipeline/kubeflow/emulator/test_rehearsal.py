@@ -209,7 +209,8 @@ def test_a_bucket_is_a_destination_as_it_is(write, tmp_path):
     assert Rehearsal(package, tmp_path, given).destination == "s3://models/digits"
 
 
-def test_a_package_that_pushes_nothing_is_none_of_grafts(write, spec, tmp_path):
+@pytest.mark.parametrize("given", [{}, {"push_destination": "s3://models/digits"}])
+def test_a_package_that_pushes_nothing_is_none_of_grafts(given, write, spec, tmp_path):
     for name in ("Pusher", "Verdict"):
         del spec["root"]["dag"]["tasks"][name]
     mount = {"constant": "graft", "mountPath": "/mnt/graft"}
@@ -218,7 +219,7 @@ def test_a_package_that_pushes_nothing_is_none_of_grafts(write, spec, tmp_path):
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
     package = load_package(write(spec, platform))
     with pytest.raises(ValueError, match="is no package of `graft compile`"):
-        Rehearsal(package, tmp_path, {})
+        Rehearsal(package, tmp_path, given)
 
 
 def test_of_a_log_the_last_twenty_lines_are_shown(tmp_path):
