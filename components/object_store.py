@@ -4,6 +4,7 @@ A store has no rename, and no lock. What it has is a write of one object on a co
 object is still the one that was read (If-Match), or that there is none (If-None-Match).
 """
 
+import contextlib
 import functools
 import os
 from pathlib import Path
@@ -130,10 +131,11 @@ class ObjectStore:
         """Removes an object, or all objects of a folder, as far as the store still answers."""
         try:
             for relative in ("", *(f"/{path}" for path in self.sizes(name))):
-                with self._told():
+                # Of an object that is not there some stores say so, and others nothing.
+                with contextlib.suppress(_MissingError), self._told():
                     key = self._key(f"{name}{relative}")
                     self._client.delete_object(Bucket=self._bucket, Key=key)
-        except (StoreError, _MissingError):
+        except StoreError:
             pass
 
     def _key(self, name: str) -> str:

@@ -91,6 +91,33 @@ def test_what_a_store_refuses_is_one_line(s3):
         Bucket(ADDRESS, refusing("AccessDenied")).current()
 
 
+@pytest.mark.parametrize("missing", ["NoSuchKey", "404"])
+def test_a_store_that_tells_of_missing_objects_is_rid_of_a_whole_folder(s3, monkeypatch, missing):
+    """Amazon's says nothing, Google's answers 404: a folder is no object of its own."""
+    from botocore.exceptions import ClientError
+
+    for name in ("3/3/a", "3/3/b/c", "30/30/a"):
+        s3.put_object(Bucket="models", Key=f"team/fruit/{name}", Body=b"")
+    delete = s3.delete_object
+
+    def strict(**asked):
+        if asked["Key"] not in s3_keys(s3):
+            raise ClientError({"Error": {"Code": missing, "Message": "no"}}, "DeleteObject")
+        return delete(**asked)
+
+    monkeypatch.setattr(s3, "delete_object", strict)
+    ObjectStore(ADDRESS, s3).remove("3")
+    assert s3_keys(s3) == ["team/fruit/30/30/a"]
+
+
+def test_a_folder_is_removed_as_far_as_the_store_answers(s3, monkeypatch):
+    s3.put_object(Bucket="models", Key="team/fruit/3/3/a", Body=b"")
+    ObjectStore("s3://absent/fruit").remove("3")
+    monkeypatch.setattr(s3, "delete_object", refusing("AccessDenied").get_object)
+    ObjectStore(ADDRESS, s3).remove("3")
+    assert s3_keys(s3) == ["team/fruit/3/3/a"]
+
+
 def test_without_a_key_nothing_is_sent(s3, monkeypatch, tmp_path):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -35,11 +35,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
     slices = [
         one for name in settings.slices for one in cut(name, pictures[find_column(name, known)])
     ]
-    found = (
-        find_slices(pictures[known], ~right, predictions.groups, settings.confidence)
-        if known and len(right)
-        else []
-    )
+    found = find_slices(pictures[known], ~right, predictions.groups, settings.confidence)
     return {
         "configured": [
             {

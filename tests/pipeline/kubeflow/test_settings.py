@@ -223,6 +223,13 @@ def test_the_probe_mounts_what_the_steps_after_it_look_at_and_no_more():
     }
 
 
+def test_what_is_said_for_the_probe_goes_before_where_other_steps_mount_it():
+    block = settings(
+        "pvcs.pictures=/mnt/p", "steps.ImageExampleGen.pvcs.more=/mnt/m", "steps.Probe.pvcs.more=/x"
+    )
+    assert block.step("Probe").pvcs == {"pictures": "/mnt/p", "more": "/x"}
+
+
 def test_a_claim_at_two_paths_cannot_be_probed():
     block = settings("steps.ImageExampleGen.pvcs.one=/mnt/x", "steps.Trainer.pvcs.one=/mnt/y")
     with pytest.raises(ValueError, match=r"has the claim one at /mnt/x and Trainer the claim one"):

@@ -1,5 +1,7 @@
 """What is drawn where."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,40 @@ def test_small_shares_are_brought_out(drawn):
     pictures = drawn("imshow")
     charts.confusion(np.array([[0.04, 0.25], [0.0, 1.0]]))
     assert pictures == [([[0.2, 0.5], [0.0, 1.0]], None)]
+
+
+@pytest.mark.parametrize(
+    ("draw", "across", "up"),
+    [
+        (lambda: charts.curves({"loss": [1.0], "accuracy": [1.0]}, 0), ["epoch"] * 2, []),
+        (
+            lambda: charts.risk_coverage([1.0], [0.1]),
+            ["share of pictures answered"],
+            ["share wrong"],
+        ),
+        (lambda: charts.confusion(np.eye(2)), ["answer"], ["true class"]),
+        (
+            lambda: charts.calibration(np.ones(1), np.ones(1), np.ones(1)),
+            ["probability given"],
+            ["share right"],
+        ),
+    ],
+)
+def test_an_axis_says_what_is_along_it(drawn, draw, across, up):
+    labels = [drawn(f"set_{axis}label") for axis in "xy"]
+    draw()
+    assert [[text for text, _ in of_axis if text] for of_axis in labels] == [across, up]
+
+
+def test_every_chart_has_a_name_for_those_who_cannot_see_it():
+    text = charts.curves(HISTORY | {"learning_rate": [1.0, 1.0]}, 0)
+    text += charts.calibration(np.ones(1), np.ones(1), np.ones(1), "as served")
+    assert re.findall('aria-label="([^"]*)"', text) == [
+        "loss of train and validation by epoch",
+        "accuracy of train and validation by epoch",
+        "learning rate by epoch",
+        "Share of right answers against the probability that was given, as served",
+    ]
 
 
 def test_the_ink_is_that_of_the_text_and_no_time_is_in_it():

@@ -87,6 +87,16 @@ def test_of_very_many_classes_those_that_are_mixed_up_are_drawn(run):
     assert np.shape(told["matrix"]) == (4, 4)
 
 
+def test_a_share_is_of_all_pictures_of_a_class_also_of_those_with_an_answer_that_is_not_drawn(run):
+    answers = [0] * 20 + [1] * 20 + [7, 8]  # these two are too few for the group
+    run.evaluation([f"class {number:03}" for number in range(301)], one_hot(301, *answers),
+                   places=[0] * 42)  # fmt: skip
+    told = test_split.facts(run.files())
+    first = told["order"].index("class 000")
+    assert sorted(told["order"]) == ["class 000", "class 001"]
+    assert told["matrix"][first] == pytest.approx([20 / 42, 20 / 42])
+
+
 # Time and training
 
 

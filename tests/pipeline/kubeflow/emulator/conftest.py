@@ -87,7 +87,11 @@ STEPS = {
     "BaselineFinder": ([], {"baseline": "Model"}),
     "Evaluator": (
         [("baseline_model", "BaselineFinder", "baseline")],
-        {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
+        {
+            "evaluation": "ModelEvaluation",
+            "blessing": "ModelBlessing",
+            "metrics": "system.Metrics",  # the backend's own, which TFX does not know
+        },
     ),
     "ServingGate": ([], {"infra_blessing": "InfraBlessing"}),
     "Pusher": (
@@ -103,6 +107,8 @@ PARAMETERS = {"mode": "", "where": "", "push_destination": "/mnt/graft/serving"}
 
 
 def artifact_type(name: str) -> dict:
+    if name.startswith("system."):
+        return {"artifactType": {"schemaTitle": name, "schemaVersion": "0.0.1"}}
     return {"artifactType": {"instanceSchema": f"title: tfx.{name}\ntype: object\n"}}
 
 

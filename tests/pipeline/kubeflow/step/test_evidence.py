@@ -77,13 +77,17 @@ def step(tmp_path):
             }
             table = pa.table(rows).replace_schema_metadata({"classes": json.dumps(made.classes)})
             pq.write_table(table, evaluation / "predictions.parquet")
-        return evidence.fill({"artifacts": {"report": {}}}, local, given, str(tmp_path))
+        left = {"artifacts": {"report": {}}, "parameterValues": {"word": "kept"}}
+        return evidence.fill(left, local, given, str(tmp_path))
 
     return fill
 
 
 def test_the_page_is_a_file_and_the_metrics_are_kept_by_the_store(step, tmp_path):
-    filled = step(predictions(3))["artifacts"]
+    left = step(predictions(3))
+    filled = left["artifacts"]
+    assert filled.keys() == {"report", *report_outputs.TYPES} and filled["report"] == {}
+    assert left["parameterValues"] == {"word": "kept"}
     json_format.ParseDict({"artifacts": {k: filled[k] for k in report_outputs.TYPES}},
                           pipeline_spec_pb2.ExecutorOutput())  # fmt: skip
     page = tmp_path / "minio" / "b" / "Report" / "1" / "page"

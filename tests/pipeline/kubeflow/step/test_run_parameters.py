@@ -78,6 +78,11 @@ def test_a_run_that_chooses_nothing_trains_what_the_recipe_says():
         ),
         ({"frozen_epochs": 2.5}, "run parameter frozen_epochs: input should be a valid integer"),
         (
+            {"frozen_epochs": -1, "frozen_learning_rate": 0.0},
+            "run parameter frozen_epochs: input should be greater than or equal to 0, not -1; "
+            "run parameter frozen_learning_rate: input should be greater than 0, not 0",
+        ),
+        (
             {"frozen_epochs": 0, "unfrozen_epochs": 0},
             "run parameters frozen_epochs=0, unfrozen_epochs=0, frozen_learning_rate=0.0003: "
             "frozen.epochs and unfrozen.epochs are both 0",
@@ -114,7 +119,9 @@ def test_a_destination_must_outlive_the_pod():
 
 def test_the_record_of_a_push_says_what_the_model_was_made_from():
     handed = {
-        "provenance": json.dumps({"code": "abc", "inputs": {"asked": "kept"}}),
+        "provenance": json.dumps(
+            {"code": "abc", "inputs": {"asked": "kept", "input_fingerprint": "of the compilation"}}
+        ),
         "input_fingerprint": "pictures",
         "ledger_fingerprint": NOTHING,
         "weights_fingerprint": "weights",
