@@ -98,7 +98,7 @@ def warnings_for(recipe: Recipe) -> list[str]:
     if destinations.is_bucket(destination):
         without = [
             step
-            for step in (PROBE, BASELINE_FINDER, PUSHER)
+            for step in (*((PROBE,) if settings.has_probe else ()), BASELINE_FINDER, PUSHER)
             if not any(_KEY in names for names in settings.step(step).secret_env.values())
         ]
         if without:

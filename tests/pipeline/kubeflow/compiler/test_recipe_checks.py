@@ -273,6 +273,11 @@ def test_of_the_steps_that_use_a_bucket_those_without_keys_are_named():
     }
     (warning,) = recipe_checks.warnings_for(recipe(**overrides))
     assert "kubeflow.secret_env: Probe, BaselineFinder use s3://models/digits and have" in warning
+    overrides |= {
+        f"kubeflow__steps__{step}__cache": False for step in ("ImageExampleGen", "BaselineFinder")
+    }
+    (warning,) = recipe_checks.warnings_for(recipe(**overrides))
+    assert "kubeflow.secret_env: BaselineFinder use s3://" in warning, "then there is no Probe"
 
 
 def test_a_gpu_for_another_step_is_none_for_the_trainer():
