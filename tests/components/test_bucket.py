@@ -74,6 +74,28 @@ def test_a_store_that_goes_away_in_the_middle_leaves_what_is_current(
     assert Bucket(ADDRESS).publish(tmp_path / "models" / "two", tmp_path / "none", now).version == 3
 
 
+def test_nothing_is_asked_for_that_stores_other_than_amazons_do_not_know(s3, tmp_path):
+    """The newer checksums: without a word boto3 sends and wants one with every object."""
+    store, sent = ObjectStore(ADDRESS), []
+    events = store._client.meta.events
+
+    def note(request, **_):
+        sent.append((request.method, [name.lower() for name in request.headers]))
+
+    (tmp_path / "file").write_bytes(b"x")
+    events.register("before-send.s3", note)
+    try:
+        store.write("one", b"x")
+        store.upload(tmp_path, "folder")
+        store.read("one")
+        store.download("folder", tmp_path / "copy")
+    finally:
+        events.unregister("before-send.s3", note)
+    assert {method for method, _ in sent} >= {"PUT", "GET"}
+    names = {name for _, of_one in sent for name in of_one}
+    assert not [name for name in names if "checksum" in name or "trailer" in name]
+
+
 def refusing(code):
     """A client whose every answer is that error."""
     from botocore.exceptions import ClientError

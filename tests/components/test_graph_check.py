@@ -184,7 +184,22 @@ def test_a_saver_that_a_signature_reaches_is_found(tampered):
     def collection(graph):
         graph.collection_def["more"].node_list.value.append(graph.saver_def.save_tensor_name)
 
-    for change in (output, call, control, concrete, collection):
+    def sparse(part):
+        def change(graph):
+            info = graph.signature_def["serving_default"].outputs["more"].coo_sparse
+            setattr(info, part, graph.saver_def.save_tensor_name)
+
+        return change
+
+    def composite(graph):
+        outer = graph.signature_def["serving_default"].outputs["more"].composite_tensor
+        inner = outer.components.add().composite_tensor.components
+        inner.add().name = graph.signature_def["serving_default"].outputs["number"].name
+        inner.add().name = graph.saver_def.save_tensor_name
+
+    parts = ("values_tensor_name", "indices_tensor_name", "dense_shape_tensor_name")
+    changes = (output, call, control, concrete, collection, composite, *map(sparse, parts))
+    for change in changes:
         found = tampered(change)
         assert [line.partition(" ")[0] for line in found] == [
             "MergeV2Checkpoints",

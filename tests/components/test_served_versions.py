@@ -83,10 +83,21 @@ def test_a_removed_version_is_known_by_its_evidence(tmp_path):
     assert served_versions.served_state(tmp_path) == ServedState("3", 4)
 
 
-def test_a_damaged_record_of_a_push_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"pushed_at": ',
+        "[]",
+        "{}",
+        '{"pushed_at": 3}',
+        '{"pushed_at": "yesterday"}',
+        '{"pushed_at": "2026-11-24T10:00:00+00:00", "unheard_of": 1}',
+    ],
+)
+def test_a_damaged_record_of_a_push_is_named(tmp_path, content):
     make_version(tmp_path, "3")
     (tmp_path / "evidence" / "3").mkdir(parents=True)
-    (tmp_path / "evidence" / "3" / "pushed.json").write_text('{"pushed_at": ')
+    (tmp_path / "evidence" / "3" / "pushed.json").write_text(content)
     with pytest.raises(ValueError, match=r"evidence/3/pushed\.json is damaged: remove it"):
         served_versions.list_versions(tmp_path)
 

@@ -1,6 +1,7 @@
 """The model card of a version."""
 
 import json
+import math
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +39,16 @@ PROVENANCE = {
     "versions": {"graft": "0.1.0", "tfx": "1.21.0"},
     "git": {"revision": "abc123", "dirty": True},
 }
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (NAN, "–"), (math.inf, "–"), (-math.inf, "–"), (3, "3"), (1234.0, "1,234"),
+     (0.95549, "0.9555"), (1e-7, "1e-07")],
+)  # fmt: skip
+def test_a_figure_is_short_and_one_that_is_none_is_a_dash(value, shown):
+    card = model_card.make_card({}, [Gate("loss", "fail", value, 1.0, "")], {}, {}, "0f")
+    assert f"| no | loss | {shown} |  | 1 |  |" in card
 
 
 @pytest.fixture

@@ -162,8 +162,14 @@ def test_a_model_that_was_taken_back_is_not_pushed_again_unless_told(node, tmp_p
         node(content)
     republish(serving, "1", "cats became dogs")
     assert served_versions.champion(serving).name == "3"
-    says = r"a rollback took this very model back on 20\d\d-.*\(cats became dogs\); push\.allow_"
+    record = served_versions.evidence_folder(serving, "3") / served_versions.PUSH_FILE
+    fields = json.loads(record.read_text())
+    record.write_text(json.dumps({**fields, "pushed_at": "2026-11-24T10:00:00+00:00"}))
+    says = r"a rollback took this very model back on 2026-11-24 \(cats became dogs\); push\.allow_"
     with pytest.raises(UserError, match=says):
+        node("bad")
+    record.write_text(json.dumps({**fields, "reason": ""}))
+    with pytest.raises(UserError, match=r"took this very model back on 20[\d-]*; push\.allow_"):
         node("bad")
     assert node("other").get_int_custom_property("pushed") == 1
     assert node("bad", allow=1).get_int_custom_property("pushed") == 1

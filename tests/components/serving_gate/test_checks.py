@@ -141,15 +141,20 @@ class Function:
         taken = {key: tf.TensorSpec([batch], tf.string) for key in (name, *more)}
         self.structured_input_signature = ((), taken)
         self.structured_outputs = {
-            key: tf.TensorSpec([batch, *[2] * (dict(rank_of).get(key, rank) - 1)], dtype)
+            key: tf.TensorSpec(self._shape(batch, dict(rank_of).get(key, rank)), dtype)
             for key, (dtype, rank) in outputs.items()
         }
+
+    @staticmethod
+    def _shape(batch, rank):
+        return None if rank is None else [batch, *[2] * (rank - 1)]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({}, None),
+        ({"rank_of": {"probability": None}}, None),  # it is known when the model is asked
         ({"more": ["threshold"]}, "serving_default asks for more than image_bytes: threshold"),
         ({"batch": 8}, "input of serving_default: image_bytes takes batches of 8 only"),
         (

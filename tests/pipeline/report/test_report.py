@@ -225,7 +225,7 @@ def test_a_page_that_cannot_be_written_is_the_users_to_mend(command, pushed):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(None, "–"), (float("nan"), "–"), (3, "3"), (0.95549, "0.9555"), (1.192e-07, "1.192e-07"),
-     (43970.2, "43,970"), (-1051.0, "-1,051"), (float("inf"), "inf")],
+     (43970.2, "43,970"), (1000.0, "1,000"), (-1051.0, "-1,051"), (float("inf"), "inf")],
 )  # fmt: skip
 def test_figures_are_short(value, shown):
     assert page._figure(value) == shown

@@ -51,3 +51,6 @@ def test_the_variable_is_named_when_it_is_wrong(monkeypatch):
 def test_a_token_file_that_cannot_be_read_is_told_at_once(tmp_path):
     with pytest.raises(UserError, match=rf"^token file {tmp_path}/nowhere: No such file"):
         credentials.find_token(tmp_path / "nowhere")
+    (tmp_path / "picture").write_bytes(b"\xff\xd8s3cr3t")
+    with pytest.raises(UserError, match=rf"^token file {tmp_path}/picture: not text$"):
+        credentials.find_token(tmp_path / "picture")

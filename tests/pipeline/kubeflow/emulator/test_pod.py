@@ -40,8 +40,8 @@ def pod(tmp_path):
 def run(pod, tmp_path):
     """Runs Python code in the pod; gives exit code and log."""
 
-    def run(code: str, env=None, timeout_s=60):
-        exit_code = pod.run(["python", "-c", code], env or {}, tmp_path / "log", timeout_s)
+    def run(code: str, env=None, timeout_s=60, program="python"):
+        exit_code = pod.run([program, "-c", code], env or {}, tmp_path / "log", timeout_s)
         return exit_code, (tmp_path / "log").read_text()
 
     return run
@@ -71,6 +71,11 @@ def test_a_volume_outlives_its_pod_and_a_second_pod_sees_it(pod, tmp_path):
 def test_a_step_has_what_its_node_would_give_it(name, run, monkeypatch):
     monkeypatch.setenv(name, "of the machine")
     assert run(f"import os; print(os.environ.get('{name}'))") == (0, "of the machine\n")
+
+
+@pytest.mark.parametrize("program", ["python", "python3"])
+def test_the_python_of_an_image_is_this_one_which_has_graft(program, run):
+    assert run("import sys; print(sys.executable)", program=program) == (0, f"{sys.executable}\n")
 
 
 def test_options_that_name_a_folder_on_a_claim_name_it_here(pod):

@@ -48,6 +48,9 @@ def test_only_a_step_that_asks_for_a_gpu_sees_one(rehearse, write, monkeypatch, 
         "resourceType": gpu,
         "resourceCount": "1",
     }
+    # Nor does one whose environment says so, and which a cluster would give none.
+    of_gate = spec["deploymentSpec"]["executors"]["ServingGate_executor"]["container"]
+    of_gate["env"] = [{"name": "CUDA_VISIBLE_DEVICES", "value": "0"}]
     rehearsal, _ = rehearse(package=write(spec))
     logs = {log.stem[3:]: log.read_text() for log in rehearsal.folder.glob("logs/*")}
     assert {name for name, log in logs.items() if "on GPU 0" in log} == {"Evaluator"}

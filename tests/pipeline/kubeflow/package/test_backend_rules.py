@@ -181,6 +181,7 @@ def test_a_consumer_gets_an_artifact_without_type_and_with_the_stores_metadata(s
         "counts": {"struct": {"a": 1}},
         "rate": 0.5,
     }
+    assert type(got["metadata"]["blessed"]) is int, "the store has no kind for yes and no"
 
 
 def test_what_a_step_wrote_goes_before_what_the_driver_laid_out(spec):
