@@ -1,6 +1,7 @@
 """Files that a training keeps for the attempt after a kill; damaged ones are made again."""
 
 import logging
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,8 +10,12 @@ import numpy as np
 
 from components.text import one_line
 
-# What NumPy, zipfile and json raise of a file that was cut off or overwritten.
-DAMAGE = (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+# What NumPy, zipfile and json raise of a file that was cut off or overwritten; a RuntimeError where
+# a flipped bit says that it is encrypted, or compressed in a way that zipfile does not know.
+DAMAGE = (
+    *(ValueError, KeyError, EOFError, OSError, RuntimeError),
+    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
 
 
 def read_array(path: Path) -> np.ndarray | None:

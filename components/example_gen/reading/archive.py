@@ -66,7 +66,10 @@ def list_archive(path: Path, workspace: Path) -> Source:
     kind = ZIP if path.suffix.lower() == ".zip" else SLICES
     try:
         entries = _zip_entries(path, shown) if kind == ZIP else _tar_entries(path)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError) as error:
+    except (
+        *(zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError),
+        NotImplementedError,  # it claims a version of the format that there is not
+    ) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(
@@ -99,6 +102,8 @@ def _zip_entries(path: Path, shown: str) -> list[_Entry]:
         entries = archive.infolist()
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise UserError(f"data.source {shown} is encrypted: expected an archive without password")
+    if any(not entry.filename or entry.header_offset < 0 for entry in entries):
+        raise zipfile.BadZipFile("an entry has no name, or lies before the beginning")
     if sum(entry.compress_size for entry in entries) > path.stat().st_size:
         raise UserError(
             f"data.source {shown} is a zip bomb: its entries share the same bytes of the archive"

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import lzma
 import os
 import zipfile
 import zlib
@@ -15,6 +16,9 @@ from components.example_gen.reading.source import FILES, SLICES, ZIP, Item
 from components.text import one_line
 
 Read = Callable[[Item], bytes]
+
+# What zipfile and what it decompresses with raise of damaged bytes.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError)
 
 
 @contextlib.contextmanager
@@ -58,7 +62,9 @@ def _zip(root: str) -> Iterator[Read]:
         def read(item: Item) -> bytes:
             try:
                 return archive.read(entries[item.position])
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            except _DAMAGE as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # of the disk; that of damaged bzip2 has no number
                 raise BadPictureError(f"damaged in the archive: {one_line(error)}") from error
 
         yield read

@@ -1,7 +1,6 @@
 """Where a backbone's initial weights come from."""
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from components.errors import UserError
 from components.fingerprints import files_fingerprint
 from components.served_versions import SAVED_MODEL_FILE
 from components.text import one_line
+from components.trainer.kept_files import DAMAGE
 from components.trainer.network import keras_applications
 from components.trainer.settings.trainer import BackboneSettings
 
@@ -162,10 +162,10 @@ def _load_file(network, settings: BackboneSettings) -> None:
 
 def _load_glyphs(network) -> None:
     try:
-        with np.load(GLYPHS, allow_pickle=False) as arrays:
+        with GLYPHS.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             for weight in network.weights:
                 weight.assign(arrays[weight.path].astype(np.float32))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise UserError(
-            f"backbone.weights: glyphs: {GLYPHS} is damaged; reinstall Graft ({error})"
+            f"backbone.weights: glyphs: {GLYPHS} is damaged; reinstall Graft ({one_line(error)})"
         ) from error

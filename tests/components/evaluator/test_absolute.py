@@ -88,6 +88,12 @@ def test_what_knowing_nothing_reaches():
     }
 
 
+def test_a_class_without_a_test_picture_is_one_that_chance_may_draw(gate, answers):
+    labels = np.arange(100) % 2  # of three classes: the last has no picture
+    row = gate("recall of every class", labels, labels, min_class_recall=0.33)
+    assert "knowing nothing gets 0.3333" in row.message
+
+
 @pytest.mark.parametrize(("wanted", "verdict"), [(0.34, "warn"), (0.35, "pass")])
 def test_a_threshold_at_chance_says_as_little_as_one_below(gate, answers, wanted, verdict):
     row = gate("accuracy", *answers(90, 10), thresholds={"accuracy": wanted})

@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from components.errors import UserError
+from components.evaluator import decisions
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.decisions import decide, make_slices
 from components.evaluator.paired import FairPlay
 from components.evaluator.slices import cut, find_column
+from components.gates import Gate
 
 pytestmark = pytest.mark.one_line
 
@@ -95,3 +97,19 @@ def test_what_the_served_model_has_learnt_is_no_change(predict):
     predictions = predict([0, 1, 2], [1, 2, 2], served=[0, 1, 2])
     decision = decide(predictions, EvaluationSettings(), "", FairPlay({"id0"}))
     assert [change.image_id for change in decision.changes] == ["id1"]
+
+
+def test_slices_that_nobody_named_come_last_and_with_the_confidence_of_the_gates(
+    predict, answers, monkeypatch
+):
+    asked = []
+    found = Gate("slices found", "pass", 0, None, "none")
+    monkeypatch.setattr(
+        decisions, "found_slices_gate", lambda _, confidence: asked.append(confidence) or found
+    )
+    labels, given = answers(90, 10)
+    predictions = predict(labels, given, served=labels, column_camera="a")
+    settings = EvaluationSettings(slices=["camera"], confidence=0.9)
+    names = [row.name for row in decide(predictions, settings, "", FairPlay()).gates]
+    assert names[0] == "every class measured" and "not proved worse" in names[1:-2]
+    assert names[-2:] == ["slices by camera", "slices found"] and asked == [0.9]

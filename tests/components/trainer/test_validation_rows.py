@@ -86,13 +86,14 @@ def test_what_cannot_be_had_is_said_aloud(validated, caplog):
     assert line.endswith("so the model is unsure of every picture")
 
 
-def test_answers_that_are_not_finite_stop_it(monkeypatch):
+@pytest.mark.parametrize("logit", [float("nan"), float("inf"), float("-inf")])
+def test_answers_that_are_not_finite_stop_it(monkeypatch, logit):
     monkeypatch.setattr(
         validation_rows, "text_features", lambda files, names: {name: ["x"] for name in names}
     )
     pixels = tf.zeros([1, 4, 4, 3])
     reader = SimpleNamespace(view_batches=lambda files, count: [(pixels, tf.constant([0]))])
-    scorer = SimpleNamespace(logits=lambda pixels: tf.constant([[float("nan"), 0.0]]))
+    scorer = SimpleNamespace(logits=lambda pixels: tf.constant([[logit, 0.0]]))
     with pytest.raises(UserError, match=r"answers for validation pictures are not all finite$"):
         validation_rows.ask(scorer, reader, ["/examples/Split-validation/a.gz"], 2)
 

@@ -1,5 +1,6 @@
 """Archives: their layouts, and those that are meant to do harm."""
 
+import errno
 import io
 import os
 import stat
@@ -190,6 +191,47 @@ def test_a_damaged_entry_is_set_aside(tmp_path):
         with pytest.raises(readers.BadPictureError, match="damaged in the archive: Bad CRC"):
             read(source.items[0])
         assert read(source.items[1]) == content
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_whichever_byte_is_wrong_a_zip_is_refused_or_its_pictures_are_set_aside(
+    tmp_path, compression
+):
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name in ("a/1.jpg", "b/1.jpg"):
+            archive.writestr(name, name)
+    good = path.read_bytes()
+    # What comes behind the compressed pictures is the same for all.
+    end = None if compression == zipfile.ZIP_STORED else good.index(b"PK\x01\x02")
+    refused = set_aside = 0
+    for place, byte in enumerate(good[:end]):
+        for wrong in {0, byte ^ 0xFF} - {byte}:
+            path.write_bytes(good[:place] + bytes([wrong]) + good[place + 1 :])
+            try:
+                source = _open(path)
+            except UserError:
+                refused += 1
+                continue
+            with readers.open_reader(source.kind, source.root) as read:
+                for item in source.items:
+                    try:
+                        read(item)
+                    except readers.BadPictureError:
+                        set_aside += 1
+    assert set_aside > 50 and (refused > 50) == (end is None)
+
+
+def test_a_disk_that_fails_is_no_damaged_picture(tmp_path, monkeypatch):
+    source = _open(_write(tmp_path / "pets.zip", GOOD))
+
+    def fail(archive, entry):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with readers.open_reader(source.kind, source.root) as read:
+        monkeypatch.setattr(zipfile.ZipFile, "read", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            read(source.items[0])
 
 
 def test_names_that_macos_and_windows_write(tmp_path, monkeypatch):

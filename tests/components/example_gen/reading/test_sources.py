@@ -52,6 +52,12 @@ def test_split_folders(tmp_path, validation):
     assert source.counts() == {"train": {"a": 1, "b": 1}, "validation": {"a": 1, "b": 0}}
 
 
+def test_files_that_are_no_pictures_are_counted_wherever_they_lie(tmp_path):
+    _touch(tmp_path, "README.md", "train/notes.txt", "train/a/1.jpg", "train/a/notes.txt")
+    _touch(tmp_path, "train/b/1.jpg", "test/a/1.jpg", "test/a/more/notes.txt")
+    assert sources.list_folder(tmp_path).ignored == 4
+
+
 def test_a_class_may_be_called_train(tmp_path):
     _touch(tmp_path, "train/1.jpg", "bus/1.jpg")
     assert sources.list_folder(tmp_path).classes == ("bus", "train")
@@ -207,6 +213,7 @@ def test_folders_and_pipes_with_picture_names(tmp_path):
             "validation/ has the class 'zebra' that train/ lacks; train/ has a, b",
         ),
         (["val/a/1.jpg", "test/b/1.jpg"], "has test and validation but no train"),
+        (["test/a/1.jpg", "test/b/1.jpg"], "has test but no train: expected one folder"),
         (["train/a/1.jpg", "val/a/1.jpg", "extra/b/1.jpg"], r"beside others \(extra\)"),
         (["a\nb/1.jpg", "c/1.jpg"], r"'a\\nb' has a control character"),
         (["a\u202eb/1.jpg", "c/1.jpg"], r"'a\\u202eb' has a control character"),

@@ -56,8 +56,11 @@ def test_known_pictures_come_first(rows):
     assert group_pictures(pictures, near=True, known={"c"}).groups == ["c", "c", "c"]
 
 
-def test_unlabelled_pictures_name_no_group_of_labelled_ones(rows):
-    assert group_pictures(rows("b x cats", "a x -"), near=True).groups == ["b", "b"]
+def test_unlabelled_pictures_name_no_group_of_labelled_ones_unless_they_are_known(rows):
+    pictures = rows("b x cats", "a x -")
+    assert group_pictures(pictures, near=True).groups == ["b", "b"]
+    # It had a label in an earlier run, and a split with it.
+    assert group_pictures(pictures, near=True, known={"a"}).groups == ["a", "a"]
 
 
 @pytest.mark.parametrize(("near", "side"), [(False, 64), (True, 31)])

@@ -1,6 +1,7 @@
 import hashlib
 from collections import Counter
 
+import pydantic
 import pytest
 
 from components.example_gen.config import SplitSettings
@@ -56,3 +57,18 @@ def test_known_values_never_change():
     # A change here moves pictures between the splits of every existing project.
     splits = [_split(i, None, ())[:2] for i in IDS[:10]]
     assert " ".join(splits) == "tr tr va tr tr te te tr tr tr"
+
+
+@pytest.mark.parametrize(
+    ("shares", "says"),
+    [
+        ((0.8, 0.1, 0.11), r"train \+ validation \+ test must be 1, not 1\.01"),
+        ((0.8, 0.1, 0.09), r"train \+ validation \+ test must be 1, not 0\.99"),
+        ((0.0, 0.5, 0.5), "must each be more than 0"),
+        ((0.5, 0.0, 0.5), "must each be more than 0"),
+        ((0.5, 0.5, 0.0), "must each be more than 0"),
+    ],
+)
+def test_shares_make_a_whole_and_leave_no_split_empty(shares, says):
+    with pytest.raises(pydantic.ValidationError, match=says):
+        SplitSettings(**dict(zip(("train", "validation", "test"), shares, strict=True)))

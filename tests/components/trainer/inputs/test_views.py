@@ -1,11 +1,12 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 from PIL import Image
 
-from components.pixels import decode
+from components.pixels import decode, rescale
 from components.trainer.inputs.examples import ExampleReader, encoded_picture, records
 from components.trainer.inputs.views import shown_views, write_views
 
@@ -38,3 +39,10 @@ def test_what_augmentation_made_brighter_than_white_is_white():
     reader = SimpleNamespace(views=lambda record, views: levels)
     shown = shown_views(reader, b"", range(2), "tf")
     assert (shown[0] == 0).all() and (shown[1] == 255).all()
+
+
+@pytest.mark.parametrize("value_range", ["tf", "torch", "caffe", "unit", "raw"])
+def test_every_level_is_shown_as_itself(value_range):
+    levels = np.arange(256 * 3, dtype=np.float32).reshape(1, 16, 16, 3) % 256
+    reader = SimpleNamespace(views=lambda record, views: rescale(levels, value_range))
+    np.testing.assert_array_equal(shown_views(reader, b"", [0], value_range), levels)

@@ -88,13 +88,29 @@ def test_bf16_is_what_dense_convolutions_multiply_in_and_nothing_else():
         assert np.abs(gradient - expected).max() < 0.2 * np.abs(expected).max()
 
 
+def small_classifier(network: keras.Model, train_normalization: bool) -> keras.Model:
+    pixels = keras.Input((16, 16, 3))
+    layer = BackboneLayer(network, train_normalization, name="backbone")
+    features = keras.layers.GlobalAveragePooling2D(name="pooling")(layer(pixels))
+    return keras.Model(pixels, keras.layers.Dense(1)(features))
+
+
+def test_the_rest_of_a_classifier_multiplies_in_what_is_asked_for():
+    network = small_network()
+    model = small_classifier(network, train_normalization=False)
+    plain, in_bf16 = (
+        np.asarray(tail_from(model, network.input, precision)(PIXELS))
+        for precision in ("float32", "bf16")
+    )
+    np.testing.assert_allclose(plain, model(PIXELS), rtol=1e-4, atol=1e-5)
+    assert 1e-5 < np.abs(in_bf16 - plain).max() < 0.1 * np.abs(plain).max()
+
+
 def test_where_statistics_are_learned_nothing_is_folded():
     network = small_network()
     assert folded(network, folds=False) is network
-    pixels = keras.Input((16, 16, 3))
-    layer = BackboneLayer(network, train_normalization=True, name="backbone")
-    features = keras.layers.GlobalAveragePooling2D(name="pooling")(layer(pixels))
-    rest = tail_from(keras.Model(pixels, keras.layers.Dense(1)(features)), network.input)
+    model = small_classifier(network, train_normalization=True)
+    rest = tail_from(model, network.input)
     moving = network.get_layer("after_dense").moving_mean
     before = np.asarray(moving)
     rest(PIXELS, training=True)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import tarfile
 import warnings
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -130,6 +131,38 @@ def test_glyphs_are_other_than_random_and_the_same_each_time():
     np.testing.assert_array_equal(kernel, second.get_layer("Conv1").kernel.numpy())
     variance = first.get_layer("bn_Conv1").moving_variance.numpy()
     assert (variance > 0).all() and not np.allclose(variance, 1.0)
+
+
+def changed(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        None,
+        changed,
+        lambda content: content[:-100],
+        lambda content: b"",
+        lambda content: content.replace(b"kernel", b"nucleo"),
+    ],
+    ids=["gone", "a byte is wrong", "cut off", "empty", "of another network"],
+)
+def test_damaged_glyphs_are_told_in_one_line(damage, tmp_path, monkeypatch):
+    path = tmp_path / "glyphs.npz"
+    np.savez_compressed(path, kernel=np.arange(500, dtype=np.float16))
+    weight = SimpleNamespace(path="kernel", assign=lambda value: None)
+    monkeypatch.setattr(initial_weights, "GLYPHS", path)
+    initial_weights._load_glyphs(SimpleNamespace(weights=[weight]))
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    else:
+        path.unlink()
+    with pytest.raises(
+        UserError, match=r"glyphs: .*/glyphs\.npz is damaged; reinstall Graft \(.+\)$"
+    ):
+        initial_weights._load_glyphs(SimpleNamespace(weights=[weight]))
 
 
 @pytest.fixture(scope="module")
