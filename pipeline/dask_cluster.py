@@ -38,7 +38,7 @@ def check(scheduler: str) -> int:
     try:
         with distributed.Client(scheduler, timeout=_TIMEOUT_S, set_as_default=False) as client:
             workers = len(client.scheduler_info(n_workers=-1)["workers"])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # the last: tls:// without certificates
         raise ClusterError(
             f"beam.dask.scheduler: nobody answers as a Dask scheduler at {scheduler} "
             f"({one_line(error, 120)})"

@@ -20,6 +20,7 @@ from pipeline.console import say
 from pipeline.preflight import Inspection
 from pipeline.run_display import Display
 from pipeline.run_result import NodeReport
+from pipeline.shell_lines import shell_line
 
 COLUMNS = ("path", "given", "suggested", "score")
 _NODE = "Labels"
@@ -69,7 +70,8 @@ def review_labels(
             f"{recipe.name}: labels that seem wrong",
             sheet,
         )
-        say(console, advice(len(suspects), min(top, len(suspects)), sheet, table, config))
+        add = shell_line("data", "relabel", str(table), "--recipe", config, overrides=overrides)
+        say(console, advice(len(suspects), min(top, len(suspects)), sheet, table, add))
         return 0
 
     title = f"{recipe.name}: labels of {recipe.data.source}"
@@ -122,7 +124,7 @@ def to_csv(suspects: Sequence) -> str:
     return file.getvalue()
 
 
-def advice(found: int, drawn: int, sheet: Path, table: Path, config: str) -> str:
+def advice(found: int, drawn: int, sheet: Path, table: Path, add: str) -> str:
     """What to do with the suspects.
 
     Args:
@@ -130,11 +132,11 @@ def advice(found: int, drawn: int, sheet: Path, table: Path, config: str) -> str
         drawn: how many are on the sheet.
         sheet: the picture.
         table: the CSV file.
-        config: the recipe as it was named.
+        add: the command that takes it in.
     """
     return (
         f"Contact sheet of the first {drawn:,}: {sheet}\n"
         f"All {found:,}, the likeliest first: {table}\n"
         "Keep the rows of those that are wrong, correct `suggested` where it is wrong too, and "
-        f"run: graft data relabel {printable(str(table))} --recipe {printable(config)}"
+        f"run: {printable(add)}"
     )

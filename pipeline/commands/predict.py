@@ -15,6 +15,7 @@ from pipeline.commands.png_output import check_png
 from pipeline.commands.predict_files import expand
 from pipeline.config import load_recipe
 from pipeline.console import make_console, redirect_output, say
+from pipeline.shell_lines import shell_line
 
 OutputFormat = Literal["table", "json", "csv"]
 
@@ -140,8 +141,9 @@ def _champion(config: str, overrides: list[str]) -> Path:
     recipe = load_recipe(config, overrides)
     champion = destinations.local_champion(recipe.push_destination)
     if champion is None:
+        run = shell_line("run", config, overrides=overrides)
         raise UserError(
-            f"nothing is served at {recipe.push_destination} yet: `graft run {config}` first, "
-            "or name another recipe with --recipe or a model with --model"
+            f"nothing is served at {recipe.push_destination} yet: `{run}` first, or "
+            "name another recipe with --recipe or a model with --model"
         )
     return champion

@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import json
 import logging
-import shlex
 from collections.abc import Sequence
 from datetime import timezone
 from pathlib import Path
@@ -32,6 +31,7 @@ from pipeline.config import Recipe
 from pipeline.evidence import read_evidence
 from pipeline.node_ids import BLESSINGS
 from pipeline.run_history import NodeRecord, RunRecord
+from pipeline.shell_lines import shell_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,15 +54,11 @@ class RunFiles:
 
     def command(self, *words: str) -> str:
         """A command of Graft about this recipe, as one types it into a shell."""
-        return shlex.join(["graft", *words, "--recipe", self.config, *self._overrides])
+        return self.recipe_command(*words, "--recipe")
 
     def recipe_command(self, *words: str) -> str:
         """The same of a command whose argument is the recipe."""
-        return shlex.join(["graft", *words, self.config, *self._overrides])
-
-    @property
-    def _overrides(self) -> list[str]:
-        return [word for override in self.overrides for word in ("--set", override)]
+        return shell_line(*words, self.config, overrides=self.overrides)
 
     @functools.cached_property
     def gates(self) -> list[Gate]:

@@ -3,11 +3,13 @@
 import importlib
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.commands.submit import Options
 
 pytestmark = pytest.mark.one_line
 
@@ -138,28 +140,99 @@ COMMANDS = [
 ]
 
 
+# Two that do not begin with a recipe that nobody named.
+ASKED = ("validate.validate_recipe", "compile.compile_recipe")
+SUBMIT = {
+    "--host http://h": {"host": "http://h"},
+    "--token-file t": {"token_file": Path("t")},
+    "--ca-cert c.pem": {"ca_cert": Path("c.pem")},
+    "-n team": {"namespace": "team"},
+    "--experiment e --run-name r": {"experiment": "e", "run_name": "r"},
+    "--param a=1 --param b=2": {"params": ("a=1", "b=2")},
+    "--pipeline-root s3://b/r": {"pipeline_root": "s3://b/r"},
+    "--service-account s": {"service_account": "s"},
+    "--no-cache": {"use_cache": False},
+    "--pipeline p --pipeline-version v": {"pipeline": "p", "pipeline_version": "v"},
+    "--wait --timeout 60 --poll 2": {"wait": True, "timeout_seconds": 60, "poll_seconds": 2},
+    "--replace --cron x": {"replace": True, "cron": "x"},
+    "--verbose": {"verbose": True},
+    "": {},
+}
+REHEARSE = {
+    "--param a=1 --set b=2": {"overrides": ["a=1", "b=2"]},
+    "--work w": {"work": Path("w")},
+    "--pipeline-root s3://b/r": {"pipeline_root": "s3://b/r"},
+    "--keep": {"keep": True},
+    "--no-cache": {"use_cache": False},
+    "--order 3": {"order": 3},
+    "--verbose": {"verbose": True},
+    "": {},
+}
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """`called(words, place)`: what the function gets that a command calls."""
+
+    def called(words: list[str], place: str) -> dict[str, Any]:
+        module, name = place.split(".")
+        command = importlib.import_module(f"pipeline.commands.{module}")
+        signature, calls = inspect.signature(getattr(command, name)), []
+
+        def stand_in(*args, **kwargs):
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            calls.append(bound.arguments)
+            return 0
+
+        monkeypatch.setattr(command, name, stand_in)
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+        (given,) = calls
+        return given
+
+    return called
+
+
 @pytest.mark.parametrize(
     ("line", "place", "arguments"), COMMANDS, ids=[line for line, *_ in COMMANDS]
 )
-def test_what_is_typed_is_what_the_function_gets(line, place, arguments, monkeypatch):
-    module, name = place.split(".")
-    command = importlib.import_module(f"pipeline.commands.{module}")
-    signature, calls = inspect.signature(getattr(command, name)), []
-
-    def stand_in(*args, **kwargs):
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        calls.append(bound.arguments)
-        return 0
-
-    monkeypatch.setattr(command, name, stand_in)
+def test_what_is_typed_is_what_the_function_gets(line, place, arguments, called):
     settings = ["a.b=1", "a.c=2"]
     words = [*line.split(), *(word for one in settings for word in ("--set", one))]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.output
+    given = called(words, place)
     expected = {"config": CONFIG, "overrides": settings, **arguments}
-    if name == "predict_pictures":
+    if place == "predict.predict_pictures":
         expected["pictures"] = ["a.jpg", "b.jpg"]
     # What is not typed is off.
-    (given,) = calls
     assert {key: value for key, value in given.items() if value not in (None, False)} == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    sorted({place: (line, place) for line, place, _ in COMMANDS if place not in ASKED}.values()),
+)
+def test_the_recipe_that_comes_first_is_that_of_digits(line, place, called):
+    words = [word for word in line.split() if word not in ("-r", CONFIG)]
+    assert called(words, place)["config"] == "digits"
+
+
+@pytest.mark.parametrize("line", SUBMIT)
+def test_each_option_of_a_submission_is_what_it_says(line, called):
+    words = ["submit", "a.yaml", *line.split(), "--set", "a.b=1"]
+    given = called(words, "submit.submit_package")
+    assert (given["target"], given["overrides"]) == ("a.yaml", ["a.b=1"])
+    assert given["options"] == Options(**SUBMIT[line])
+
+
+@pytest.mark.parametrize("line", REHEARSE)
+def test_each_option_of_a_rehearsal_is_what_it_says(line, called):
+    none = {"work": None, "overrides": [], "pipeline_root": "", "keep": False, "verbose": False}
+    expected = none | {"path": Path("a.yaml"), "use_cache": True, "order": None} | REHEARSE[line]
+    words = ["rehearse", "a.yaml", *line.split()]
+    assert called(words, "rehearse.rehearse_package") == expected
+
+
+def test_one_thing_is_printed_in_one_way():
+    done = CliRunner().invoke(app, ["predict", "a.jpg", "--json", "--csv"])
+    assert done.exit_code == 1 and "--json and --csv are two ways" in str(done.exception)

@@ -9,6 +9,8 @@ from pipeline.console import make_console
 from pipeline.kubeflow.package.documents import Package, RunParameter, Step
 from pipeline.kubeflow.package.retries import RetryPolicy
 
+READY = ("kubeflow.pvcs.serving=/mnt/serving", "kubeflow.push_destination=/mnt/serving/digits")
+
 
 def test_a_package_is_shown_step_by_step():
     def step(name, image="g:1", cached=False, retries=0, **resources):
@@ -47,6 +49,21 @@ def test_a_recipe_that_no_cluster_can_run_is_refused_before_tfx_is_started(tmp_p
     monkeypatch.setattr(command, "_compile", lambda *_: pytest.fail("too late"))
     with pytest.raises(ValueError, match=r"kubeflow\.image is not set"):
         command.compile_recipe("digits", [], None, verbose=False)
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "-"])
+def test_a_warning_stays_out_of_what_is_printed(tmp_path, monkeypatch, capsys, compiled_json, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "_compile", lambda *_: compiled_json)
+    settings = ["kubeflow.image=graft:latest", *READY]
+    command.compile_recipe("digits", settings, command.Path(name), verbose=False)
+    out, err = capsys.readouterr()
+    assert err.count("Warning: kubeflow.image: graft:latest") == 1 and "Warning" not in out
+    if name == "-":
+        assert out == compiled_json and "Trainer" in err and list(tmp_path.iterdir()) == []
+    else:
+        assert "Trainer" in out and "a.yaml: " in out
+        assert command.Path(name).read_text() == compiled_json
 
 
 def test_a_link_to_the_recipe_is_the_recipe(tmp_path):

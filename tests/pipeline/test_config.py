@@ -196,6 +196,9 @@ def test_places_for_anchors_are_no_settings(tmp_path):
     path.write_text("name: mine\nxphase: 1\n")
     with pytest.raises(RecipeError, match="xphase: unknown key"):
         load_recipe(str(path))
+    path.write_text("name: mine\n1: 2\n")
+    with pytest.raises(RecipeError, match=r"^1: "):
+        load_recipe(str(path))
 
 
 def test_of_many_mistakes_the_first_twenty_are_told():

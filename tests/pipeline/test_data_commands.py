@@ -34,10 +34,10 @@ def test_suspects_are_rows_that_any_reader_of_csv_takes_back():
     ]
 
 
-def test_the_advice_can_be_followed(tmp_path):
-    text = data_labels.advice(120, 90, tmp_path / "labels.png", tmp_path / "labels.csv", "f.yaml")
-    assert "first 90" in text and "All 120" in text
-    assert text.endswith(f"graft data relabel {tmp_path}/labels.csv --recipe f.yaml")
+def test_the_advice_tells_what_is_where(tmp_path):
+    text = data_labels.advice(120, 90, tmp_path / "a.png", tmp_path / "b.csv", "graft it\x1b")
+    assert f"first 90: {tmp_path}/a.png\n" in text and f"first: {tmp_path}/b.csv\n" in text
+    assert "All 120, " in text and text.endswith("run: graft it\\x1b")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,10 +33,10 @@ def review(tmp_path, monkeypatch):
     }.items():
         monkeypatch.setattr(data_labels, name, stand_in)
 
-    def review(suspects, top=9):
+    def review(suspects, top=9, overrides=(), sheet=tmp_path / "new" / "sheet.png"):
         monkeypatch.setattr(data_labels, "_search", lambda *_: suspects)
-        sheet = tmp_path / "new" / "sheet.png"
-        assert data_labels.review_labels("digits", [], top, sheet, verbose=False, wait=False) == 0
+        settings = list(overrides)
+        assert data_labels.review_labels("digits", settings, top, sheet, False, False) == 0
         return console.file.getvalue(), drawn
 
     return review
@@ -45,6 +46,16 @@ def review(tmp_path, monkeypatch):
 def test_what_is_said_to_be_drawn_is(review, top, drawn):
     said, shown = review(SUSPECTS, top)
     assert shown == SUSPECTS[:drawn] and f"the first {drawn}: " in said and "All 3, " in said
+
+
+def test_the_advice_can_be_typed_into_a_shell(review, tmp_path):
+    settings = ["data.near_duplicates=false", "data.source=my pictures"]
+    said, _ = review(SUSPECTS, overrides=settings, sheet=tmp_path / "my sheet.png")
+    *_, line = said.strip().splitlines()
+    assert shlex.split(line.partition("run: ")[2]) == [
+        *("graft", "data", "relabel", str(tmp_path / "my sheet.csv"), "--recipe", "digits"),
+        *(word for one in settings for word in ("--set", one)),
+    ]
 
 
 def test_where_nothing_is_suspected_the_file_says_so(review, tmp_path):

@@ -202,6 +202,24 @@ def handed_on(tmp_path, pictures, monkeypatch):
     return handed_on
 
 
+def test_one_node_runs_with_those_that_it_needs_and_no_other(
+    tmp_path, pictures, monkeypatch, recorder
+):
+    monkeypatch.setattr(preflight, "check_network", lambda _: None)
+    ended = SimpleNamespace(execution_id=1, execution_output_uri=None)
+    stand_in = SimpleNamespace(launch=lambda: ended)
+    monkeypatch.setattr(local_runner.launcher, "Launcher", lambda **_: stand_in)
+    monkeypatch.setattr(local_runner.execution_lib, "get_output_artifacts", lambda *_: {})
+    monkeypatch.setattr(local_runner, "summarize", lambda *_: "")
+    own = [f"workspace={tmp_path / 'runs'}", f"data.source={pictures}"]
+    recipe = load_recipe("digits", own)
+    found = preflight.inspect(recipe, preflight.Scope.MACHINE)
+    outputs = local_runner.run_up_to("Transform", recipe, recorder, found)
+    needed = ["ImageExampleGen", "ImportSchemaGen", "Transform"]
+    assert recorder.node_ids == recorder.started == list(recorder.reports) == needed
+    assert list(outputs) == needed
+
+
 def test_a_database_that_was_damaged_is_told_of(handed_on, tmp_path):
     assert handed_on()[1] == []
     (tmp_path / "runs" / "digits" / "metadata.sqlite").write_bytes(b"garbage" * 1000)

@@ -116,6 +116,11 @@ def test_of_a_batch_only_those_are_refused_that_the_model_refuses(model, tmp_pat
     assert {(r["label"], r["probability"]) for r in rows if not r["error"]} == {("cat", "0.800000")}
 
 
+def test_where_no_file_can_be_read_the_model_is_not_asked(model, tmp_path, capfd):
+    assert ask(model, [tmp_path / "a.jpg", tmp_path / "b.jpg"]) == 1
+    assert "2 of 2 could not be classified" in capfd.readouterr().out
+
+
 def test_json_is_an_object_per_picture_and_nothing_else(full_model, pictures, capfd):
     assert ask(full_model, pictures, "json") == 1
     out, err = capfd.readouterr()
@@ -132,6 +137,20 @@ def test_json_is_an_object_per_picture_and_nothing_else(full_model, pictures, ca
     assert torn["unsure"] and torn["label_set"] == ["cat", other]
     assert empty["error"] == "empty file" and missing["error"] == "No such file or directory"
     assert "2 of 4 could not be classified" in err and "1 unsure" in err
+
+
+def test_of_what_a_model_does_not_say_nothing_is_made_up(model, pictures, capfd):
+    assert ask(model, pictures[:1], "json") == 0
+    out, err = capfd.readouterr()
+    assert list(json.loads(out)) == ["path", "label", "probability", "probabilities"]
+    assert "unsure" not in err
+    assert ask(model, pictures[:1], "csv") == 0
+    (row,) = csv.DictReader(io.StringIO(capfd.readouterr().out))
+    assert row["unsure"] == row["label_set"] == ""
+    assert ask(model, pictures[:1]) == 0
+    assert capfd.readouterr().out.splitlines()[1].split() == [
+        *("class", "probability", "next", "picture")
+    ]
 
 
 def test_csv_says_what_the_model_is_unsure_of_and_holds_no_control_characters(
@@ -271,6 +290,16 @@ def test_files_folders_patterns_and_lists(arguments, listed, found):
     assert predict_files.expand(arguments, io.BytesIO(listed)) == found
 
 
+def test_pictures_have_an_order_that_is_not_that_of_the_disk(tmp_path, monkeypatch):
+    names = [str(tmp_path / f"{number:02}.jpg") for number in range(30)]
+    for name in reversed(names):
+        predict.Path(name).touch()
+    real = predict_files.glob.glob
+    monkeypatch.setattr(predict_files.glob, "glob", lambda *given, **how: real(*given, **how)[::-1])
+    assert predict_files.expand([str(tmp_path / "*.jpg")], io.BytesIO()) == names
+    assert predict_files.expand([str(tmp_path)], io.BytesIO()) == names
+
+
 @pytest.mark.usefixtures("tree")
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
     (tmp_path / "a[1].jpg").touch()
@@ -323,10 +352,12 @@ def test_a_table_for_a_program_never_cuts_a_path():
 def test_columns_line_up_under_wide_characters():
     from rich.cells import cell_len
 
-    table = Table(["猫", "a\u202eb"], False, False, None)
-    lines = [table.heading(), table.row(Answer("PATH", np.array([0.7, 0.3], np.float32)))]
-    assert len({cell_len(line[: line.index(word)]) for line, word in
-                zip(lines, ("picture", "PATH"), strict=True)}) == 1  # fmt: skip
+    for first in ("猫", "猫" * 7):
+        table = Table([first, "a\u202eb"], False, False, None)
+        lines = [table.heading(), table.row(Answer("PATH", np.array([0.7, 0.3], np.float32)))]
+        ends = [line.index(word) for line, word in zip(lines, ("picture", "PATH"), strict=True)]
+        assert cell_len(lines[0][: ends[0]]) == cell_len(lines[1][: ends[1]])
+        assert lines[1].startswith(f"{first} ")
 
 
 def test_of_a_label_set_the_most_probable_class_stands_first():
@@ -385,5 +416,6 @@ def test_a_model_that_could_reach_out_is_not_loaded(model, monkeypatch):
 
 def test_without_a_served_model_the_command_that_makes_one_is_told(tmp_path):
     settings = [f"workspace={tmp_path}"]
-    with pytest.raises(UserError, match=r"digits/serving yet: `graft run digits` first"):
+    again = f"`graft run digits --set workspace={tmp_path}`"
+    with pytest.raises(UserError, match=rf"digits/serving yet: {again} first, or name another"):
         predict_pictures(["x.jpg"], "digits", settings, None, False)

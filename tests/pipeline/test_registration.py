@@ -8,6 +8,7 @@ import asyncio
 import http.server
 import json
 import shutil
+import socket
 import threading
 import urllib.parse
 from datetime import datetime, timezone
@@ -272,6 +273,14 @@ def test_a_registry_that_is_down_fails_no_run_that_has_pushed(destination):
     line = of_a_run(destination, stub)
     assert line.startswith(f"Pushed, but not registered: model registry {stub.url}: ")
     assert line.endswith("; graft register makes up for it (--version 3)") and "\n" not in line
+
+
+def test_a_registry_that_does_not_answer_is_not_waited_for(destination, monkeypatch):
+    monkeypatch.setattr(registration, "_TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(registration.RegistryError, match=rf"{url}: no answer in 0\.1 seconds"):
+            registration.register(url, None, "digits", "3", "s3://m/3", {})
 
 
 def test_a_registry_that_fails_half_way_is_told_and_made_up_for(registry, destination, register):
