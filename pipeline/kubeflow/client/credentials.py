@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -99,7 +100,7 @@ def crosses_network_in_clear(host: str) -> bool:
     """Whether what is sent to the host can be read on the way: http to another machine."""
     parts = urllib.parse.urlsplit(host)
     name = parts.hostname or ""
-    nearby = name in ("localhost", "::1") or name.startswith("127.")
+    nearby = name in ("localhost", "::1") or re.fullmatch(r"127(\.\d+)+", name) is not None
     in_cluster = name.endswith((".svc", ".svc.cluster.local")) or not {".", ":"} & set(name)
     return parts.scheme == "http" and not nearby and not in_cluster
 

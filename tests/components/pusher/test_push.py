@@ -188,6 +188,25 @@ def test_a_push_killed_between_evidence_and_version_costs_a_number_alone(
     assert push(model, destination, state).name == "2"
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(28, "No space left on device", "/a/file", None, "/b"), "No space left on device"),
+        (
+            shutil.Error([("/a/1", "/b/1", "the first"), ("/a/2", "/b/2", "the second")]),
+            "the first",
+        ),
+        (OSError("in other words"), "in other words"),
+    ],
+)
+def test_why_nothing_was_pushed_is_told_without_the_names_of_passing_files(
+    destination, error, says
+):
+    with pytest.raises(OSError) as told, staging.staging_folder(destination):
+        raise error
+    assert str(told.value) == f"cannot push to {destination}: {says}"
+
+
 def test_a_copy_that_fails_half_way_leaves_nothing(model, destination, monkeypatch):
     copy_file, copied = shutil.copyfile, []
 

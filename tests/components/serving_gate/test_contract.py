@@ -52,6 +52,7 @@ def test_a_sound_model_passes_every_check(run, model):
     assert "refused, as agreed: 1 TEXT" in gates["original files"].message
     assert 0 < gates["latency"].value < gates["latency"].bound == 1000
     assert gates["parity"].value <= gates["parity"].bound == 1e-4
+    assert (gates["operations"].value, gates["operations"].bound) == (0, 0)
 
 
 def test_a_model_that_says_how_sure_it_is_passes_too(run, save_model, tmp_path):
@@ -104,6 +105,19 @@ def test_a_model_that_loads_slowly_fails(run, model):
     assert failed(run(model / "Format-Serving", max_load_seconds=0.0001)) == {"load"}
 
 
+def test_the_seconds_of_loading_are_those_that_the_model_takes(run, model, monkeypatch):
+    now, load = [0.0], tf.saved_model.load
+
+    def slow(path):
+        now[0] += 7.0
+        return load(path)
+
+    monkeypatch.setattr(tf.saved_model, "load", slow)
+    monkeypatch.setattr(client.time, "perf_counter", lambda: now[0])
+    gate = run(model / "Format-Serving", max_load_seconds=8.0)["load"]
+    assert gate.value == 7.0 and gate.message == "loaded in 7.0 s, at most 8 allowed"
+
+
 @pytest.mark.parametrize(
     ("spoil", "check", "message"),
     [
@@ -132,6 +146,7 @@ def test_a_model_that_writes_files_is_not_even_loaded(run, save_model, tmp_path,
     monkeypatch.setattr(tf.saved_model, "load", None)
     gates = run(save_model(tmp_path / "model", fault="writes"))
     assert list(gates) == ["operations"] and failed(gates) == {"operations"}
+    assert (gates["operations"].value, gates["operations"].bound) == (1, 0)
     assert "by WriteFile (in the function" in gates["operations"].message
 
 

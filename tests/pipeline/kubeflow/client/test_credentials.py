@@ -12,6 +12,8 @@ from pipeline.kubeflow.client import credentials
         ("https://kfp.example.com", False),
         ("http://localhost:8888", False),
         ("http://127.0.0.1:8888", False),
+        ("http://127.0.0.1.example.com", True),
+        ("http://127.example.com", True),
         ("http://[::1]:8888", False),
         ("http://ml-pipeline:8888", False),
         ("http://ml-pipeline.kubeflow.svc.cluster.local:8888", False),
