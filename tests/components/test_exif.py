@@ -101,6 +101,12 @@ def test_the_segment_is_found_wherever_it_stands(data):
     assert orientation(data).numpy() == 6
 
 
+@pytest.mark.parametrize(("before", "value"), [(63, 6), (64, exif.UPRIGHT)])
+def test_after_64_segments_a_file_is_read_no_further(before, value):
+    data = jpeg(*[segment(0xFFE2, b"part of a profile")] * before, exif_segment(6))
+    assert orientation(data).numpy() == value
+
+
 @pytest.mark.parametrize(
     "data",
     [

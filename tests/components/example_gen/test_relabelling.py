@@ -57,6 +57,12 @@ def test_what_the_search_for_wrong_labels_writes_is_taken(decide, pets):
     assert decide(text) == {content_id(pets, "cats/1.png"): Fix(RELABEL, "dogs", "cats/1.png")}
 
 
+def test_pictures_may_be_dropped_without_a_word_about_classes(decide, pets):
+    assert decide("path,action\ncats/1.png,DROP\n") == {
+        content_id(pets, "cats/1.png"): Fix(DROP, "", "cats/1.png")
+    }
+
+
 def test_spaces_in_the_head_and_empty_lines_do_not_matter(decide, pets):
     text = " path , label\n\ncats/1.png,dogs\n\ncats/2.png,dogs\n"
     assert {fix.path for fix in decide(text).values()} == {"cats/1.png", "cats/2.png"}
@@ -84,6 +90,7 @@ def test_a_row_twice_is_one_fix(decide):
         ("path,label\ncats/1.png,dog\n", "line 2: there is no class 'dog' (did you mean `dogs`?)"),
         ("path,label\ncats/1.png,\n", "line 2: there is no class ''"),
         ("path,label,suggested\ncats/1.png,,dogs\n", "line 2: there is no class ''"),
+        ("path,action\ncats/1.png,relabel\n", "line 2: there is no class ''"),
         ("path,label\ncats/1.png,<i>\x1b[2J\n", r"line 2: there is no class '<i>\x1b[2J'"),
         ("path,label,action\ncats/1.png,dogs,delete\n", "the action is 'delete': expected relabel"),
         ("path,label\n,dogs\n", "line 2: no path"),

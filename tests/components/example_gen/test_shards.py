@@ -1,3 +1,4 @@
+import hashlib
 import threading
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from components import progress
 from components.example_gen import shards
+from components.example_gen.fixes import DROP, Fix
 from components.example_gen.inspection import picture_table
 from components.example_gen.reading import readers, sources
 from components.example_gen.summary import ShardReport
@@ -16,10 +18,11 @@ def source(tmp_path_factory, fill):
     return sources.list_folder(fill(tmp_path_factory.mktemp("source"), {"a": 30, "b": 30}))
 
 
-def _write(source, staging) -> ShardReport:
+def _write(source, staging, fixes=None) -> ShardReport:
     """Writes the whole source as one shard."""
     (shard,) = shards.plan_shards(source)
-    plan = shards.Plan(source.root, str(staging), 10**6, len(source.items))
+    total = len(source.items)
+    plan = shards.Plan(source.root, str(staging), 10**6, total, fixes=fixes or {})
     with readers.open_reader(plan.kind, plan.root) as read:
         shards.write_shard(shard, plan, read)
     with open(shards.report_path(str(staging), shard.index)) as file:
@@ -94,3 +97,20 @@ def test_large_pictures_are_looked_at_by_threads_and_written_in_their_order(
     assert pq.read_table(together.rows) == pq.read_table(alone.rows)
     assert [entry.path for entry in together.quarantined] == [damaged.path]
     assert together.quarantined == alone.quarantined
+
+
+@pytest.mark.parametrize("large", [0, 10**9])
+def test_a_picture_that_is_dropped_is_not_looked_at(source, tmp_path, monkeypatch, large):
+    contents = [Path(source.root, item.path).read_bytes() for item in source.items]
+    dropped = [hashlib.sha256(content).hexdigest() for content in contents[:2]]
+    seen, look_at = [], shards._look_at
+
+    def note(data, max_pixels):
+        seen.append(data)
+        return look_at(data, max_pixels)
+
+    monkeypatch.setattr(shards, "_look_at", note)
+    monkeypatch.setattr(shards, "_LARGE", large)
+    report = _write(source, tmp_path, {one: Fix(DROP, "", "") for one in dropped})
+    assert sorted(seen) == sorted(contents[2:])
+    assert (report.pictures, report.dropped, sorted(report.fixed)) == (58, 2, sorted(dropped))

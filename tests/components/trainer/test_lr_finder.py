@@ -102,6 +102,13 @@ def test_losses_after_the_divergence_do_not_drown_those_before():
     curve = valley()
     curve.losses[-5:] = 1e6
     assert suggest(curve) == suggest(valley())
+    assert 3 < curve.smoothed.max() <= 4, "one counts as four times that of an untrained network"
+
+
+def test_smoothed_losses_are_losses_still():
+    untrained = np.array([1.0, 2.0, 3.0, 2.0])
+    curve = Curve(np.geomspace(1e-6, 1e-3, 4), 1.5 * untrained, untrained)
+    np.testing.assert_allclose(curve.smoothed, 1.5 * untrained.mean())
 
 
 def test_no_rate_is_suggested_where_the_loss_never_fell():

@@ -70,9 +70,21 @@ def test_what_tensorflow_decodes_is_kept_as_it_is(smooth_image, encode, kind, mo
 def test_the_rest_becomes_a_png_of_the_same_pixels(smooth_image, encode, kind, mode):
     image = smooth_image(2).convert(mode)
     data = encode(image, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
-    stored = check_picture(data, MAX_PIXELS).stored
-    assert stored.startswith(b"\x89PNG")
-    np.testing.assert_array_equal(_decode(stored), np.asarray(image.convert("RGB")))
+    picture = check_picture(data, MAX_PIXELS)
+    assert picture.stored.startswith(b"\x89PNG") and picture.is_converted
+    with Image.open(io.BytesIO(data)) as file:  # of the file, and not of the PNG
+        assert (picture.format, picture.mode) == (kind, file.mode)
+    np.testing.assert_array_equal(_decode(picture.stored), np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize(("value", "told"), [*((n, n) for n in range(1, 9)), (0, 1), (9, 1)])
+def test_the_orientation_of_what_is_converted_is_told_as_the_file_has_it(
+    smooth_image, encode, value, told
+):
+    exif = Image.Exif()
+    exif[0x0112] = value
+    picture = check_picture(encode(smooth_image(1), "TIFF", exif=exif.tobytes()), MAX_PIXELS)
+    assert (picture.orientation, picture.stored_orientation) == (told, 1)
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "WEBP"])

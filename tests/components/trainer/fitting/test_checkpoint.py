@@ -211,6 +211,8 @@ def test_what_was_best_before_a_kill_is_what_the_phase_ends_with(tmp_path):
         checkpoint.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": 1.0})
     resumed = Checkpoint(tmp_path / "state.npz", epochs=9, patience=0)
     resumed.restore(again)
+    assert (resumed.best_epoch, resumed.next_epoch) == (0, 2)
+    assert resumed.history == checkpoint.history
     assert all((weight == 2).all() for weight in again.get_weights()), "it goes on from the last"
     resumed.end_with_best(again)
     assert all((weight == 1).all() for weight in again.get_weights())
