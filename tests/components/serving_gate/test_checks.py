@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import itertools
+import json
 import types
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from components import features
+from components.gates import Gate
 from components.serving_gate import client, contract, originals
 from components.serving_gate.client import _found
 from components.serving_gate.contract import (
@@ -55,6 +57,10 @@ def test_a_label_that_is_not_the_most_probable_is_refused():
 def test_probabilities_below_0_are_refused_although_they_add_up_to_1():
     with pytest.raises(ContractError, match="at least 0"):
         check_probabilities(make_client(lambda _: answers([1.2, -0.2])))
+
+
+def test_a_probability_of_0_is_one():
+    assert check_probabilities(make_client(lambda _: answers([1.0, 0.0])))[0] == 0.0
 
 
 def test_one_picture_of_many_is_enough_to_break_a_promise():
@@ -239,6 +245,33 @@ def test_a_value_equal_to_its_bound_passes():
     assert _found("latency", (5.0, 5.0, "5 ms")).verdict == "pass"
     assert _found("latency", (5.1, 5.0, "5 ms")).verdict == "fail"
     assert _found("latency", (float("nan"), 5.0, "5 ms")).verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("while it ran:\n  no picture \n\t [[{{node decode}}]]\n"), "no picture"),
+        (ValueError("[[decode]]"), "ValueError"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_of_an_error_the_last_line_that_says_why_is_told(error, message):
+    gate = client._failed("batch", error)
+    assert (gate.name, gate.verdict, gate.message) == ("batch", "fail", message)
+
+
+def test_every_answer_is_on_the_disk_before_the_next_check(tmp_path, monkeypatch):
+    """A model that takes the process down takes no earlier answer with it."""
+    file, there = tmp_path / "answers", []
+
+    def run(request):
+        for name in ("one", "two"):
+            yield Gate(name, "pass", None, None, request["model"])
+            there.append(file.read_text().count("\n"))
+
+    monkeypatch.setattr(client, "run", run)
+    client.main(json.dumps({"answers": str(file), "model": "m"}))
+    assert there == [1, 2]
 
 
 def test_as_many_pictures_are_read_as_there_are_samples(examples):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import components
 from components.serving_gate import process as serving_process
 from components.serving_gate.config import ServingGateSettings
 from components.serving_gate.process import ask, started_early
@@ -36,6 +37,10 @@ def test_answers_are_read_and_the_process_is_the_last_of_them():
     [
         ("import os; os.abort()", "ended with code -6: no message"),
         ("raise RuntimeError('out of memory')", "ended with code 1: RuntimeError: out of memory"),
+        (
+            r"import os; os.write(2, b'\xff no text'); os._exit(3)",
+            "ended with code 3: \ufffd no text",
+        ),
     ],
 )
 def test_a_crash_is_a_failed_check_and_earlier_answers_are_kept(end, message):
@@ -76,6 +81,15 @@ def test_a_process_that_nobody_asks_ends_with_the_block(monkeypatch):
 
 def test_the_process_sees_no_gpu_and_finds_the_code():
     script = "import os, components.gates; assert os.environ['CUDA_VISIBLE_DEVICES'] == '-1'"
+    assert [check.message for check in ask_script(script) if check.verdict != "pass"] == []
+
+
+@pytest.mark.parametrize("theirs", [[], ["/a", "/b"]])
+def test_the_process_looks_for_code_where_its_parent_does(theirs, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(theirs))
+    # An empty entry would be the folder that it happens to be in.
+    wanted = [str(Path(components.__file__).parents[1]), *theirs]
+    script = f"import os; assert os.environ['PYTHONPATH'].split(os.pathsep) == {wanted}"
     assert [check.message for check in ask_script(script) if check.verdict != "pass"] == []
 
 

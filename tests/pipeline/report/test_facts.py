@@ -266,7 +266,8 @@ def test_every_kind_of_picture_is_the_one_that_its_title_says(run, monkeypatch, 
     }
     (worst,) = told["worst"]
     assert (worst["label"], worst["answer"], worst["note"]) == ("dog", "cat", "probability 0.700")
-    assert worst["heat"] and told["suspects"][0]["heat"] and not told["right"][0]["heat"]
+    kinds = ("worst", "least_sure", "suspects", "right")
+    assert [bool(told[kind][0]["heat"]) for kind in kinds] == [True, True, True, False]
     assert told["find_more"] == f"graft data labels {run.config}"
     text = shown(pictures, told)
     assert "<b>dog</b> → <b>cat</b><br>" in text and "<b>cat</b><br> probability 0.900" in text

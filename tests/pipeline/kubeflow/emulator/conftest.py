@@ -78,6 +78,8 @@ if mode == "fail once":
 if mode == "fail":
     print("something is wrong", file=sys.stderr)
     sys.exit(2)
+if name == "Verdict":
+    sys.exit()  # it is no component of TFX, and leaves nothing
 path = pathlib.Path(root + given["outputs"]["outputFile"])
 path.write_text(json.dumps({"artifacts": written}))
 """

@@ -171,9 +171,10 @@ def test_a_destination_on_no_volume_is_refused_before_anything_runs(rehearse, re
     assert not recorder.started
 
 
-def test_another_artifact_store_is_refused_before_anything_runs(rehearse):
-    with pytest.raises(ValueError, match="hdfs://cluster"):
+def test_another_artifact_store_is_refused_before_anything_runs(rehearse, recorder, tmp_path):
+    with pytest.raises(ValueError, match="artifact store of hdfs://cluster: the pipeline root"):
         rehearse(pipeline_root="hdfs://cluster")
+    assert not recorder.started and not (tmp_path / "work").exists()
 
 
 def test_the_log_of_an_artifact_store_is_not_an_output(rehearse, tmp_path):

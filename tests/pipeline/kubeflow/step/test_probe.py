@@ -6,6 +6,7 @@ import os
 import pytest
 
 from components import served_versions
+from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.trainer.settings.trainer import TrainerSettings
 from pipeline.config import load_recipe
@@ -193,6 +194,26 @@ def test_what_cannot_be_looked_at_is_one_line(
     left = (tmp_path / "root" / "dev" / "termination-log").read_text()
     assert f"graft: {left}\n" == said
     assert not (tmp_path / "root" / "kfp").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "last", "traced"),
+    [
+        (UserError("one mistake\nand another"), "one mistake; and another", False),
+        (RuntimeError("of our own"), "RuntimeError: of our own", True),
+    ],
+)
+def test_the_last_line_is_the_message_whole_and_a_bug_has_its_traceback(
+    parameters, tmp_path, monkeypatch, capfd, error, last, traced
+):
+    def fail(_):
+        raise error
+
+    monkeypatch.setattr(probe, "fingerprints", fail)
+    assert run(parameters, tmp_path / "root", monkeypatch) == 1
+    said = capfd.readouterr().err
+    assert said.splitlines()[-1] == f"graft: {last}" and ("Traceback" in said) == traced
+    assert (tmp_path / "root" / "dev" / "termination-log").read_text() == last
 
 
 def test_a_bucket_is_listed(serve_s3, monkeypatch):
