@@ -207,7 +207,8 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 def _named(blocks: list[Any], name: str, shown: str) -> Any:
     """The block of a list that has a name."""
-    named = {str(block.get("name")): block for block in blocks if isinstance(block, dict)}
+    with_names = (block for block in blocks if isinstance(block, dict) and "name" in block)
+    named = {str(block["name"]): block for block in with_names}
     if name not in named:
         known = one_line(", ".join(named)) or "nothing with a name"
         raise RecipeError(f"{shown}: the list holds no {name}; it holds {known}")

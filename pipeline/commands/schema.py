@@ -103,8 +103,10 @@ def check_free(output: Path | None, force: bool) -> None:
     """Refuses to write over a file.
 
     Raises:
-        UserError: it is there, and nobody said that it may go.
+        UserError: it is there, and nobody said that it may go, or it is a folder.
     """
+    if output and output.is_dir():
+        raise UserError(f"--output {printable(str(output))} is a folder: name a file")
     if output and output.exists() and not force:
         raise UserError(
             f"--output {printable(str(output))} is there already: name another file, or --force "

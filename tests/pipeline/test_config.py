@@ -58,6 +58,15 @@ def test_a_mistake_in_a_list_of_phases_is_told(override, says):
 
 
 @pytest.mark.parametrize(
+    ("phases", "holds"),
+    [("[{epochs: 2}, 3]", "nothing with a name"), ("[{name: 1}, {epochs: 2}, {name: b}]", "1, b")],
+)
+def test_what_a_list_holds_is_told_by_the_names_that_there_are(phases, holds):
+    with pytest.raises(RecipeError, match=rf"the list holds no None; it holds {holds}$"):
+        load_recipe("digits", [f"training={{phases: {phases}}}", "training.phases.None.epochs=3"])
+
+
+@pytest.mark.parametrize(
     ("key", "says"),
     [
         ("min_label_set_coverage", "set serving.label_set: 0.95"),

@@ -247,10 +247,12 @@ def test_the_ledger_of_splits_is_keyed_by_pictures_and_settings(handed_on, monke
     ledger = local_runner.split_ledger
     monkeypatch.setattr(ledger, "ledger_inputs", lambda *given: asked.append(given) or "inputs")
     monkeypatch.setattr(ledger, "ledger_fingerprint", lambda *given: " ".join(given))
-    given, _ = handed_on(f"data.split_ledger={tmp_path}/ledger.csv")
+    monkeypatch.chdir(tmp_path)
+    given, _ = handed_on(f"data.split_ledger={tmp_path}/ledger.csv", "data.source=pictures")
     assert given["ledger_fingerprint"] == f"{tmp_path}/ledger.csv inputs"
     ((pictures_of, settings),) = asked
-    assert pictures_of == given["input_fingerprint"] and "ledger.csv" in settings
+    assert pictures_of == given["input_fingerprint"]
+    assert settings == given["data"].model_dump_json(), "as ImageExampleGen writes it down"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,14 @@ def test_a_row_tells_the_class_the_runner_up_and_whether_it_is_unsure():
     assert "unsure" not in table.row(answer(0.3, 0.7, unsure=False))
 
 
+def test_next_to_the_answer_stands_the_second_of_all_classes():
+    table = Table(["a", "b", "c"], abstains=False, has_label_sets=False, width=None)
+    assert table.row(answer(0.3, 0.1, 0.6)).split() == ["c", "0.600", "a", "0.300", "p.png"]
+    assert Csv(["a", "b", "c"]).row(answer(0.3, 0.1, 0.6)).split(",")[1:5] == [
+        *("c", "0.600000", "a", "0.300000")
+    ]
+
+
 def test_a_label_set_of_no_class_is_said_to_be_none():
     table = Table(["cat", "dog"], abstains=False, has_label_sets=True, width=None)
     row = table.row(answer(0.3, 0.7, label_set=np.array([False, False])))

@@ -120,6 +120,12 @@ def test_a_file_is_not_written_over_unasked(tmp_path):
         command.check_free(path, False)
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_is_no_file_to_write(tmp_path, force):
+    with pytest.raises(UserError, match=rf"--output {tmp_path} is a folder: name a file"):
+        command.check_free(tmp_path, force)
+
+
 def test_tfdv_infers_what_the_code_reads():
     """The fields that `inferred_text` fills in are those that TFDV leaves open."""
     inferred = tfdv.infer_schema(statistics(["cat", "dog"], (0, 255)))

@@ -53,6 +53,15 @@ def test_the_newest_is_first_with_the_time_of_its_push(shown):
     assert "served" not in rows[1] + rows[2]
 
 
+def test_a_version_of_an_earlier_release_is_served_as_any_other(graft, destination):
+    shutil.rmtree(destination / "2")
+    shutil.rmtree(destination / "3")
+    (row,) = [line for line in graft(list_versions, False).splitlines() if "not known" in line]
+    assert row.strip("│ ").endswith("served")
+    (told,) = json.loads(graft(list_versions, True))
+    assert (told["version"], told["served"], told["pushed_at"]) == ("1", True, None)
+
+
 def test_a_folder_that_servers_cannot_read_is_told(shown):
     (line,) = [line for line in shown("99999999999999999999") if "9999" in line]
     assert line.endswith("99999999999999999999 is no version: servers cannot read its number")

@@ -9,6 +9,7 @@ import sys
 import pytest
 import yaml
 
+from components.errors import UserError
 from pipeline.kubeflow.client import connection, run_watch
 from pipeline.node_ids import ALL, DATA_GATE, TRANSFORM
 
@@ -112,6 +113,16 @@ def test_a_token_that_expires_while_waiting_leaves_the_run_alone(kfp, submit, ca
     kfp.failures = [("GET", "/runs/run-1", 401, "Jwt is expired")]
     with pytest.raises(connection.ApiError, match="refuses the token"):
         submit(wait=True)
+    assert f"The run goes on: {kfp.host}/#/runs/details/run-1" in capfd.readouterr().out
+
+
+def test_a_token_whose_file_goes_while_waiting_leaves_the_run_alone(kfp, submit, capfd, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(_SECRET)
+    kfp.play(("RUNNING", {"done": 1, "now": "RUNNING"}))
+    kfp.on_get_run = lambda: file.unlink(missing_ok=True)
+    with pytest.raises(UserError, match=f"token file {file}: No such file"):
+        submit(wait=True, token_file=file)
     assert f"The run goes on: {kfp.host}/#/runs/details/run-1" in capfd.readouterr().out
 
 
