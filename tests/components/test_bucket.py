@@ -178,6 +178,22 @@ def test_a_connection_that_is_lost_for_good_leaves_no_part_of_a_version(
     assert s3_keys(s3) == ["team/fruit/evidence/1/claimed"]
 
 
+def test_a_publication_that_its_user_ends_leaves_no_part_of_a_version(
+    s3, saved_model, tmp_path, monkeypatch
+):
+    bucket = Bucket(ADDRESS)
+    upload = bucket.store.upload
+
+    def upload_and_end(folder, name):
+        upload(folder, name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bucket.store, "upload", upload_and_end)
+    with pytest.raises(KeyboardInterrupt):
+        bucket.publish(saved_model("one"), tmp_path / "none", None)
+    assert s3_keys(s3) == ["team/fruit/evidence/1/claimed"]
+
+
 def test_a_commit_whose_answer_is_lost_is_no_conflict_with_itself(
     s3, saved_model, tmp_path, break_s3
 ):

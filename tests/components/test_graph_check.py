@@ -153,7 +153,13 @@ def test_a_variable_that_may_hold_another_path_is_found(by_variable):
         node.attr["shared_name"].s = b"variable"
         node.attr["container"].s = b"elsewhere"
 
-    changes = (another_value, no_value, handed_on, another_handle, handle_in_a_function)
+    def circle(graph):
+        for name, other in (("there", "back"), ("back", "there")):
+            graph.node.add(name=name, op="Identity", input=[other])
+        (initialize,) = (node for node in graph.node if node.name == "initialize")
+        initialize.input[1] = "there"
+
+    changes = (another_value, no_value, handed_on, another_handle, handle_in_a_function, circle)
     for change in changes:
         (found,) = by_variable(change)
         assert found.startswith("InitializeTableFromTextFileV2 (the node initialize"), change

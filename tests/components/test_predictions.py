@@ -85,6 +85,12 @@ def test_an_empty_split_has_no_rows(write):
     assert len(found.labels) == len(found.groups) == 0 and found.candidate.shape == (0, 2)
 
 
+def test_where_no_worker_had_a_picture_there_are_no_rows(tmp_path):
+    gather([], tmp_path, ["cat", "dog"], tmp_path / PREDICTIONS_FILE)
+    found = read_predictions(tmp_path)
+    assert found.classes == ["cat", "dog"] and found.candidate.shape == (0, 2)
+
+
 def test_what_is_damaged_is_said(write, tmp_path):
     path = write() / PREDICTIONS_FILE
     path.write_bytes(path.read_bytes()[:100])
@@ -93,6 +99,24 @@ def test_what_is_damaged_is_said(write, tmp_path):
     path.unlink()
     with pytest.raises(UserError, match=r"predictions\.parquet is missing or damaged: "):
         read_predictions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.replace_schema_metadata(None),
+        lambda table: table.replace_schema_metadata({"classes": "{"}),
+        lambda table: table.replace_schema_metadata({"classes": "3"}),
+        lambda table: table.replace_schema_metadata({"classes": '["cat"]'}),
+        lambda table: table.drop(["candidate"]),
+        lambda table: table.drop(["label"]),
+    ],
+)
+def test_a_table_that_is_none_of_answers_is_said(write, change):
+    path = write() / PREDICTIONS_FILE
+    pq.write_table(change(pq.read_table(path)), path)
+    with pytest.raises(UserError, match=rf"^{path} is missing or damaged: "):
+        read_predictions(path.parent)
 
 
 def test_what_a_served_model_has_learnt(tmp_path):

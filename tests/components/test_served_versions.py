@@ -102,6 +102,13 @@ def test_a_damaged_record_of_a_push_is_named(tmp_path, content):
         served_versions.list_versions(tmp_path)
 
 
+def test_a_record_that_cannot_be_read_is_not_taken_for_none(tmp_path):
+    assert served_versions.read_push_record(tmp_path, "3") is None
+    (tmp_path / "evidence" / "3" / "pushed.json").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        served_versions.read_push_record(tmp_path, "3")
+
+
 def test_nothing_is_served_from_a_missing_or_an_empty_folder(tmp_path):
     assert served_versions.champion(tmp_path / "missing") is None
     assert served_versions.champion(tmp_path) is None

@@ -86,7 +86,7 @@ def check_run_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> 
         }
         try:
             apply_run_parameters(handed)
-        except (LookupError, TypeError, json.JSONDecodeError):
+        except (LookupError, TypeError, AttributeError, json.JSONDecodeError):
             raise UserError(
                 f"{step}: the package's {SETTING_PATHS} do not fit its settings: compile it again"
             ) from None

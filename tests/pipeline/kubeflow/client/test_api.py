@@ -52,8 +52,10 @@ def test_a_version_is_named_by_both_documents_of_its_package(kfp, client, packag
     assert again.reference == first.reference != other.reference
 
 
-@pytest.mark.parametrize("answer", [{}, {"run_id": ""}])
-def test_what_gives_no_id_is_not_kubeflow_pipelines(kfp, client, package, answer):
+@pytest.mark.parametrize(
+    "answer", [{}, {"run_id": ""}, {"run_id": "run-1", "created_at": "some time ago"}]
+)
+def test_what_gives_no_id_or_no_time_is_not_kubeflow_pipelines(kfp, client, package, answer):
     kfp.failures = [("POST", "/runs", 200, answer)]
     with pytest.raises(NotKfpError, match=r"answers, but not as Kubeflow Pipelines"):
         client.create_run("exp-1", api.Job(package, "name", {}))
@@ -83,6 +85,8 @@ def test_of_a_long_log_the_end_is_kept(client):
     text = "".join(f"{number:07}\n" for number in range(10_000))
     found, asked = tail(client, text.encode())
     assert found == text[-65_536:] and len(asked) == 1
+    cut, _ = tail(client, ("\u00e4" * 40_000 + "x").encode())
+    assert cut == "\ufffd" + "\u00e4" * 32_767 + "x", "in the middle of a letter"
 
 
 @pytest.mark.parametrize(

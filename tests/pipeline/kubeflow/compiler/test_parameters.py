@@ -2,6 +2,7 @@
 
 import pytest
 
+from components.errors import UserError
 from pipeline.config import Recipe, load_recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
 
@@ -53,6 +54,13 @@ def test_a_recipe_may_add_settings_of_training_and_head():
     assert found["head_dropout"].default == 0.2
 
 
+def test_of_a_key_that_is_there_twice_it_is_told_which_need_no_listing():
+    always = "data_source, push_destination, frozen_epochs, unfrozen_epochs"
+    says = rf"frozen_epochs \(training\.frozen\.epochs\) is there twice; without .* are {always}$"
+    with pytest.raises(UserError, match=says):
+        parameters(with_names("training.batch_size", "training.frozen.epochs"))
+
+
 @pytest.mark.parametrize(
     ("key", "says"),
     [
@@ -65,7 +73,6 @@ def test_a_recipe_may_add_settings_of_training_and_head():
         ("training.batchsize", "there is no training.batchsize in this recipe; training has batch"),
         ("training.top.epochs", "there is no training.top.epochs in this recipe; training has"),
         ("augmentation.rotation", "augmentation.rotation is not below training or head"),
-        ("training.frozen.epochs", "frozen_epochs (training.frozen.epochs) is there twice"),
     ],
 )
 def test_what_cannot_be_a_parameter_is_told(key, says):

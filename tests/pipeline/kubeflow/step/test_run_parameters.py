@@ -179,9 +179,23 @@ def test_the_values_of_a_run_are_tried_out_on_every_step():
         check_run_parameters(spec, {**values, "frozen_epochs": -1})
     with pytest.raises(UserError, match="push_destination: /srv is on no volume"):
         check_run_parameters(spec, {**values, "push_destination": "/srv"})
-    trainer[SETTING_PATHS] = json.dumps({"frozen_epochs": ["training", "phase", "epochs"]})
-    with pytest.raises(UserError, match=r"Trainer: .* do not fit its settings: compile it again"):
-        check_run_parameters(spec_of(Trainer=trainer), values)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        '{"frozen_epochs": ["training", "phase", "epochs"]}',
+        '{"frozen_epochs": ["seed", "epochs"]}',  # which is a number
+        '{"unheard_of": ["seed"]}',
+        '["frozen_epochs"]',
+        "{",
+    ],
+)
+def test_a_package_that_contradicts_itself_is_to_be_compiled_again(paths):
+    trainer = {name: v for name, v in handed_over().items() if isinstance(v, str)}
+    trainer |= {"frozen_epochs": "<frozen_epochs>", SETTING_PATHS: paths}
+    with pytest.raises(UserError, match=r"^Trainer: the package's .* do not fit its settings: com"):
+        check_run_parameters(spec_of(Trainer=trainer), {"frozen_epochs": 1})
 
 
 @pytest.mark.slow
