@@ -66,10 +66,9 @@ def cut(name: str, values: pd.Series) -> list[Slice]:
     if is_numeric_dtype(values) and values.nunique() > _RANGES:
         edges = np.unique(values.quantile(np.linspace(0, 1, _RANGES + 1), interpolation="nearest"))
         numbers = np.clip(np.searchsorted(edges, values, side="right"), 1, len(edges) - 1)
-        return [
+        return [  # none is empty, as its lower edge is one of the values
             Slice(f"{name} {edges[number - 1]:.4g}..{edges[number]:.4g}", numbers == number)
             for number in range(1, len(edges))
-            if (numbers == number).any()
         ]
     different = sorted(values.fillna("").astype(str).unique())
     if len(different) > _MOST_VALUES:

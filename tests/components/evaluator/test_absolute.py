@@ -347,3 +347,21 @@ def test_a_model_that_does_not_say_how_sure_it_is_fails(gate, answers, setting, 
 def test_an_accuracy_when_sure_that_chance_keeps_is_a_warning(hedged):
     row = hedged("accuracy when sure", 90, 10, 10, min_accuracy_when_sure=0.3)
     assert row.verdict == "warn" and "knowing nothing gets 0.34" in row.message
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"thresholds": {"auc": 0.0}}, "auc"),
+        ({"max_calibration_error": 0.0}, "calibration error"),
+        ({"min_label_set_coverage": 0.0}, "label set coverage"),
+        ({"min_accuracy_when_sure": 0.0}, "accuracy when sure"),
+        ({"min_share_sure": 0.0}, "share sure"),
+        ({"min_class_recall": 0.0}, "recall of every class"),
+        ({"min_class_precision": 0.0}, "precision of every class"),
+        ({"slices": ["x"], "min_slice_accuracy": 0.0}, "accuracy of every slice"),
+    ],
+)
+def test_a_bound_of_0_is_a_bound(gate, answers, settings, name):
+    # Another row than where nothing is asked for, which would not be there.
+    assert gate(name, *answers(90, 10), **settings).bound == 0.0

@@ -34,8 +34,15 @@ def test_bad_settings_are_refused(settings, message):
         EvaluationSettings(**settings)
 
 
-def test_one_bound_is_enough():
-    assert EvaluationSettings(thresholds={}, min_class_recall=0.1).thresholds == {}
+@pytest.mark.parametrize("recall", [0.0, 0.1])
+def test_one_bound_is_enough(recall):
+    assert EvaluationSettings(thresholds={}, min_class_recall=recall).thresholds == {}
+
+
+@pytest.mark.parametrize("bound", [{"min_slice_accuracy": 0}, {"proved_as_good": {"per_slice": 0}}])
+def test_a_bound_of_0_on_every_slice_needs_slices_too(bound):
+    with pytest.raises(ValueError, match="slices must name at least one column"):
+        EvaluationSettings(**bound)
 
 
 def test_the_old_key_says_what_to_write_instead():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from components.bounds import lower_bound
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.foresight import foresee
 
@@ -54,3 +55,12 @@ def test_what_is_asked_of_a_sure_model_needs_pictures_too():
     )
     text = "accuracy when sure 0.99 cannot be proved with about 100 test pictures: it needs 299"
     assert text in notes
+
+
+@pytest.mark.parametrize(("total", "says"), [(59, []), (58, ["accuracy", "a recall"])])
+def test_as_many_pictures_as_a_proof_needs_are_enough(total, says):
+    wanted = lower_bound(59, 59, 0.95)
+    settings = EvaluationSettings(thresholds={"accuracy": wanted}, min_class_recall=wanted)
+    _, notes = foresee(settings, {"a": total})
+    impossible = [note for note in notes if "cannot be proved with" in note]
+    assert [note.partition(f" {wanted:g} ")[0].removesuffix(" of") for note in impossible] == says

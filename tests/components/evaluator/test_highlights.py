@@ -55,6 +55,14 @@ def test_right_ones_are_of_each_class_in_turn(predict):
     assert highlights.right_ones(many, 9).tolist() == [0, 5, 1, 2]
 
 
+def test_the_surest_right_one_of_a_class_comes_first(predict):
+    made = predict([0, 0, 0, 1], [0, 0, 0, 1])
+    sure = np.array([0.6, 0.8, 0.7, 0.3], np.float32)
+    scores = np.stack([sure, 1 - sure, np.zeros(4, np.float32)], axis=1)
+    made = dataclasses.replace(made, candidate=scores)
+    assert highlights.right_ones(made, 9).tolist() == [1, 3, 2, 0]
+
+
 def test_what_got_worse_and_better(predictions, predict):
     assert highlights.changed(predictions, 4).tolist() == [1, 2]
     assert highlights.changed(predict([0], [1]), 4).tolist() == []

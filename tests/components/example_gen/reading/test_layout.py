@@ -26,3 +26,9 @@ def test_a_word_for_a_split_may_have_space_around_it():
     assert [layout.split_name(word, "") for word in words] == [
         *("train", "validation", "validation", "validation", "test")
     ]
+
+
+def test_a_class_is_composed_and_no_letter_becomes_another():
+    assert layout.class_name("Ka\u0308tzchen", "label") == "K\u00e4tzchen"
+    for name in ("\ufb01sh", "m\u00b2", "\uff21"):  # which NFKC would make fish, m2 and A of
+        assert layout.class_name(name, "label") == name

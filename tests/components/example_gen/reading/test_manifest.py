@@ -158,7 +158,10 @@ HEADER = "path,label,split\n"
         ),
         ("path,label\nx.jpg,cat\ny.jpg,dog\n", "none of the 2 files .* there, the first is x.jpg"),
         ("path,label\ngs://b/1.jpg,cat\n", "line 2: gs://b/1.jpg is an address"),
-        ("path,label,a b,a_b\na/1.jpg,cat,,\n", "'a b' and 'a_b' would both become the feature"),
+        (
+            "path,label,a b,a_b\na/1.jpg,cat,,\n",
+            "'a b' and 'a_b' would both become the feature column_a_b: ",
+        ),
     ],
 )
 def test_tables_that_are_refused(write, content, message):

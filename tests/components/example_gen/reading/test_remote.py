@@ -1,5 +1,6 @@
 """Data sources at an address: downloaded once, kept, and refused when they are others."""
 
+import contextlib
 import hashlib
 import zipfile
 
@@ -80,9 +81,26 @@ def test_a_web_page(served, archive, tmp_path):
         _open(*archive, tmp_path)
 
 
-def test_a_file_that_is_not_there(served, tmp_path):
+def test_what_another_run_has_downloaded_while_this_one_waited_is_taken(archive, monkeypatch):
+    url, digest = archive
+    path = remote.kept_at(url, digest)
+
+    @contextlib.contextmanager
+    def wait(lock):
+        path.write_bytes(b"of the other run")
+        yield
+
+    monkeypatch.setattr(remote.filelock, "FileLock", wait)
+    assert remote.fetch(url, digest) == path
+    assert path.read_bytes() == b"of the other run"
+
+
+def test_a_file_that_is_not_there(served, cache, tmp_path):
     url = f"{served[1]}/gone.zip"
-    with pytest.raises(UserError, match=rf"data\.source {url} cannot be downloaded .*404"):
+    where = cache / "sources" / ("0" * 32)
+    with pytest.raises(
+        UserError, match=rf"data\.source {url} cannot be downloaded to {where} \(.*404"
+    ):
         _open(url, "0" * 64, tmp_path)
 
 

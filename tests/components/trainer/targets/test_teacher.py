@@ -1,5 +1,6 @@
 """The teacher: found, matched by the names of its classes, asked once, refused in one line."""
 
+import gc
 import shutil
 
 import numpy as np
@@ -19,9 +20,10 @@ PICTURES = tf.TensorSpec([None], tf.string, "pictures")
 PIXELS = tf.TensorSpec([None, 8, 8, 3], tf.float32, "pixels")
 
 
-def save(folder, answer, spec=PICTURES, classes=KNOWN, name="serving_default"):
+def save(folder, answer, spec=PICTURES, classes=KNOWN, name="serving_default", variable=None):
     """A SavedModel that answers with `answer(inputs)`."""
     module = tf.Module()
+    module.variable = variable
     module.answer = tf.function(answer, input_signature=[spec])
     tf.saved_model.save(module, str(folder), signatures={name: module.answer})
     if classes:
@@ -85,6 +87,18 @@ def test_one_number_is_that_of_the_second_of_two_classes(output, tmp_path):
     )
     ask = teacher.load_teacher(settings(folder), folder)
     np.testing.assert_allclose(np.exp(ask(tf.constant(["", ""]))), [[0.2, 0.8]] * 2, rtol=1e-5)
+
+
+def test_a_teacher_keeps_what_it_has_learnt_for_as_long_as_it_is_asked(tmp_path):
+    learnt = tf.Variable([PROBABILITIES])
+    folder = save(
+        tmp_path / "teacher",
+        lambda pictures: {"probabilities": tf.repeat(learnt, tf.size(pictures), axis=0)},
+        variable=learnt,
+    )
+    ask = teacher.load_teacher(settings(folder), folder)
+    gc.collect()
+    np.testing.assert_allclose(np.exp(ask(tf.constant(["", ""]))), [PROBABILITIES] * 2, rtol=1e-5)
 
 
 def test_of_served_versions_the_one_that_is_served_teaches(tmp_path):
