@@ -240,6 +240,7 @@ def test_every_further_option_is_looked_at_whoever_runs(choice):
 
 def test_the_value_of_an_option_is_no_part_of_its_name():
     assert BeamSettings(extra=("--experiments=my_password",)).extra
+    assert BeamSettings(extra=("--job_name=two words",)).extra
 
 
 def test_a_shared_folder_that_depends_on_where_one_stands_is_not_shared():

@@ -267,7 +267,8 @@ def test_files_that_must_not_be_written(tmp_path):
     ):
         with pytest.raises(ValueError, match=says):
             command.check_output(output, str(recipe))
-    command.check_output(tmp_path / "package.yaml", str(recipe))
+    for name in ("package.yaml", "package.yml"):
+        command.check_output(tmp_path / name, str(recipe))
 
 
 @pytest.mark.slow
