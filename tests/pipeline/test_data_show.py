@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from rich.console import Console
 
 from components import contact_sheet
+from components.errors import UserError
+from components.example_gen import overview
 from components.example_gen.overview import FactRange
 from components.trainer.inputs import examples, views
 from pipeline.commands import data_show
@@ -112,6 +115,54 @@ def said():
     return console, console.file.getvalue
 
 
+@pytest.fixture
+def show(said, monkeypatch, tmp_path):
+    """`show(sheet)` runs the command without its nodes; gives what it said and what it drew."""
+    console, text = said
+    reports, drawn = [], []
+    display = SimpleNamespace(node_started=lambda _: None, node_finished=reports.append)
+    facts = {"format": ["PNG", "JPEG", "PNG"], "orientation": ["1", "1", "6"]}
+    pictures = table(["cat", "cat", "dog"], **facts)
+    (tmp_path / "quarantine.jsonl").write_text("")
+    dataset = SimpleNamespace(pictures=lambda: pictures, folder=tmp_path)
+    for place, name, stand_in in (
+        (data_show, "run_locally", lambda recipe, title, work, **_: work(console, None, display)),
+        (data_show, "read_dataset", lambda *_: dataset),
+        (data_show, "_sections", lambda *_: ["a section"]),
+        (overview, "fact_ranges", lambda _: []),
+        (overview, "duplicate_groups", lambda _: []),
+        (contact_sheet, "draw", lambda *given: given),
+        (contact_sheet, "write", lambda sheet, path: drawn.append((sheet, path))),
+    ):
+        monkeypatch.setattr(place, name, stand_in)
+
+    def show(sheet):
+        code = data_show.show_data("digits", [f"workspace={tmp_path}"], sheet, False, False)
+        return code, text(), drawn, [report.node_id for report in reports]
+
+    return show
+
+
+def test_all_that_pictures_are_is_told_in_one_order(show, tmp_path):
+    code, told, drawn, nodes = show(tmp_path / "a.png")
+    parts = (
+        "Pictures ", "\nformat: 2 PNG, 1 JPEG\n", "orientation: 2 1, 1 6\n", "\nFacts ",
+        "No picture is a copy of another\n", "No file was set aside\n",
+        f"Contact sheet: {tmp_path}/a.png",
+    )  # fmt: skip
+    places = [told.find(part) for part in parts]
+    assert code == 0 and places == sorted(places) and places[0] == 0, told
+    assert drawn == [(("digits: 3 pictures of digits", ["a section"], 10), tmp_path / "a.png")]
+    assert nodes == ["Contact sheet"]
+
+
+def test_the_sheet_lies_in_the_folder_of_the_recipe_unless_told(show, tmp_path):
+    ((_, path),) = show(None)[2]
+    assert path == tmp_path / "digits" / "data.png"
+    with pytest.raises(UserError, match=r"--output a\.jpg: what is drawn is a picture"):
+        show(Path("a.jpg"))
+
+
 @pytest.mark.parametrize("groups", [10, 11])
 def test_of_many_copies_the_first_are_listed_and_the_rest_is_counted(said, groups):
     console, text = said
@@ -120,6 +171,12 @@ def test_of_many_copies_the_first_are_listed_and_the_rest_is_counted(said, group
     assert f"{groups} group(s) of copies" in text() and "and 2 more " in text()
     assert "9.jpg" in text() and "10.jpg" not in text()
     assert text().rstrip().endswith("and 1 more groups" if groups == 11 else "┘")
+
+
+def test_where_all_copies_of_a_picture_are_listed_none_is_counted(said):
+    console, text = said
+    data_show._show_copies(console, table(["cat"] * 10), [list(range(10))])
+    assert "9.jpg" in text() and "more" not in text()
 
 
 @pytest.mark.parametrize("count", [10, 12])
@@ -133,4 +190,4 @@ def test_of_many_files_set_aside_the_first_are_listed_and_the_rest_is_counted(
     assert f"{count} file(s) set aside" in " ".join(text().split())
     assert all(f"why {number}" in text() for number in range(10)) and "why 10" not in text()
     rest = f"and 2 more: {tmp_path / 'quarantine.jsonl'}"
-    assert (rest in text().replace("\n", "")) == (count == 12)
+    assert (rest in text().replace("\n", "")) == ("more" in text()) == (count == 12)
