@@ -233,6 +233,20 @@ def test_each_option_of_a_rehearsal_is_what_it_says(line, called):
     assert called(words, "rehearse.rehearse_package") == expected
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "data labels --top 0",
+        "data labels --top 1001",
+        "submit a.yaml --wait --timeout 0.5",
+        "submit a.yaml --wait --poll 0",
+    ],
+)
+def test_a_number_out_of_its_range_is_refused(line):
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 2 and line.split()[-2] in done.output
+
+
 def test_one_thing_is_printed_in_one_way():
     done = CliRunner().invoke(app, ["predict", "a.jpg", "--json", "--csv"])
     assert done.exit_code == 1 and "--json and --csv are two ways" in str(done.exception)

@@ -63,7 +63,9 @@ def test_gpus_are_told_by_name(monkeypatch, there):
 
 def test_the_runner_is_the_one_of_the_recipe():
     beam = BeamSettings(direct={"mode": "multi_processing", "workers": 3})
-    assert "--direct_num_workers=3" in doctor._beam(beam)[2]
+    found = doctor._beam(beam)[2]
+    assert "--direct_num_workers=3" in found
+    assert found.startswith(f"{importlib.metadata.version('apache-beam')}, ")
 
 
 Mistake = namedtuple("Mistake", "inspect network says")

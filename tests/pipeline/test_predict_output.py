@@ -1,6 +1,7 @@
 """What `graft predict` prints and draws of single answers."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from PIL import Image
 from rich.cells import cell_len
 
 from components import contact_sheet
+from components.errors import UserError
 from pipeline.commands import predict_sheet
+from pipeline.commands.png_output import check_png
 from pipeline.commands.predict_model import Answer
 from pipeline.commands.predict_output import Csv, JsonLines, Table, ranked
 from pipeline.commands.predict_sheet import Sheet
@@ -108,6 +111,29 @@ def drawn(monkeypatch, tmp_path):
 def test_a_sheet_holds_what_its_title_says(drawn, count, title):
     said, tiles = drawn(*[answer(0.9, 0.1)] * count)
     assert said == f"m: {title}" and tiles == [("cat 0.900", "p.png", False)] * min(count, 2)
+
+
+def test_a_picture_on_a_sheet_stands_upright_and_is_small(tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera lay on its side
+    Image.new("RGB", (800, 400)).save(tmp_path / "p.jpg", exif=turned)
+    assert predict_sheet._small_copy(str(tmp_path / "p.jpg")).size == (64, 128)
+
+
+@pytest.mark.parametrize("name", ["gone.png", "torn.png", "nul\0.png"])
+def test_in_the_place_of_what_cannot_be_shown_there_is_an_empty_square(tmp_path, name):
+    Image.new("RGB", (400, 300)).save(tmp_path / "torn.png")
+    whole = (tmp_path / "torn.png").read_bytes()
+    (tmp_path / "torn.png").write_bytes(whole[: len(whole) // 2])
+    shown = predict_sheet._small_copy(str(tmp_path / name))
+    assert shown.size == (128, 128) and shown.getcolors() == [(128 * 128, (0xEE, 0xEE, 0xEE))]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.PNG"])
+def test_a_picture_is_drawn_into_a_file_that_says_so(name):
+    check_png(Path(name))
+    with pytest.raises(UserError, match=r"^--sheet png: what is drawn is a picture"):
+        check_png(Path("png"), "--sheet")
 
 
 def test_what_is_unsure_or_has_no_answer_is_marked(drawn):
