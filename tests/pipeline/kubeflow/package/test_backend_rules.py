@@ -212,10 +212,20 @@ def key(
     return backend_rules.cache_key(spec, task, given, container, claims)
 
 
+def backwards(block):
+    """The same, with the keys of every block in the other order."""
+    if isinstance(block, dict):
+        return {key: backwards(value) for key, value in reversed(block.items())}
+    return block
+
+
 def test_the_cache_key_is_that_of_what_a_step_is_handed(spec):
     same = key(spec)
     assert key(spec) == same, "places of outputs, which are other ones in each run, do not matter"
     assert key(spec, claims=("one", "one")) == same
+    assert key(spec, claims=("one", "two")) == key(spec, claims=("two", "one"))
+    trainer = {"task": "Trainer", "source": "digits", "epochs": 8}
+    assert key(backwards(spec), **trainer) == key(spec, **trainer), "nor does the order of keys"
     others = [
         key(spec, number=18),  # the same files under another number are another artifact
         key(spec, image="graft:2"),
