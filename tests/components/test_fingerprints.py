@@ -1,5 +1,6 @@
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,12 @@ def test_that_of_files_knows_names_sizes_and_times(tmp_path):
         assert len(set(of_one_kind)) == 4
     file.with_name("b").rename(file)
     assert written("ab", 2) == seen[2]
+
+
+def test_the_order_in_which_a_folder_lists_its_files_does_not_matter(tmp_path, monkeypatch):
+    for name in "abc":
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, ns=(0, 0))
+    before, listed = files_fingerprint(tmp_path), Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda *given: reversed(list(listed(*given))))
+    assert files_fingerprint(tmp_path) == before
