@@ -103,10 +103,10 @@ def test_a_table_of_another_file_is_found(tampered):
 def by_variable(tmp_path):
     """`by_variable(change)` is what is found where a variable tells a table its asset's path."""
 
-    def check(change=lambda graph: None) -> list[str]:
+    def check(change=lambda graph: None, asset_file="words.txt") -> list[str]:
         model = saved_model_pb2.SavedModel()
         graph = model.meta_graphs.add()
-        asset = graph.asset_file_def.add(filename="words.txt")
+        asset = graph.asset_file_def.add(filename=asset_file)
         asset.tensor_info.name = "path:0"
         for name, op, inputs in [
             ("path", "Const", []),
@@ -126,6 +126,12 @@ def by_variable(tmp_path):
 
 def test_a_variable_that_holds_nothing_but_an_asset_is_sound(by_variable):
     assert by_variable() == []
+
+
+@pytest.mark.parametrize("asset_file", ["../words.txt", "/etc/passwd", "a/../../words.txt"])
+def test_a_variable_that_holds_an_asset_elsewhere_is_found(by_variable, asset_file):
+    (found,) = by_variable(asset_file=asset_file)
+    assert found.endswith(", on a file that is no asset)")
 
 
 def test_a_variable_that_may_hold_another_path_is_found(by_variable):
