@@ -122,10 +122,14 @@ def report(
     ] = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,
-    out: Annotated[
+    output: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="HTML file to write.", show_default="in the recipe's folder"
+            "--output",
+            "--out",  # as it was called once
+            "-o",
+            help="HTML file to write.",
+            show_default="in the recipe's folder",
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Shows the page in the browser.")] = False,
@@ -134,7 +138,7 @@ def report(
     """Makes the page of a run: verdict, gates, curves, mistakes with pictures, data, origin."""
     from pipeline.commands.report import report_run
 
-    report_run(recipe, set_ or [], run, out, open_, json)
+    report_run(recipe, set_ or [], run, output, open_, json)
 
 
 def doctor(

@@ -48,7 +48,7 @@ def report_run(
     try:
         page.write_page(files, path)
     except OSError as error:
-        raise UserError(f"--out {path} cannot be written: {error.strerror}") from error
+        raise UserError(f"--output {path} cannot be written: {error.strerror}") from error
     if not as_json:
         say(console, f"Report: {path}")
     if show and not webbrowser.open(path.absolute().as_uri()):

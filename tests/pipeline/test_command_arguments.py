@@ -45,6 +45,8 @@ COMMANDS = [
         "report.report_run",
         {"output": Path("a.html"), "show": True},
     ),
+    ("report -r fruit.yaml --output a.html", "report.report_run", {"output": Path("a.html")}),
+    ("report -r fruit.yaml --out a.html", "report.report_run", {"output": Path("a.html")}),
     ("doctor fruit.yaml", "doctor.examine", {}),
     ("doctor fruit.yaml --verbose", "doctor.examine", {"verbose": True}),
     ("runs list fruit.yaml", "runs.list_runs", {}),

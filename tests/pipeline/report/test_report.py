@@ -218,7 +218,7 @@ def test_the_command_writes_the_page_or_prints_the_facts(command, pushed):
 
 
 def test_a_page_that_cannot_be_written_is_the_users_to_mend(command, pushed):
-    with pytest.raises(UserError, match=r"--out .*source cannot be written: Is a directory"):
+    with pytest.raises(UserError, match=r"--output .*source cannot be written: Is a directory"):
         command(pushed.pictures)
 
 
