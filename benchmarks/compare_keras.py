@@ -1,6 +1,6 @@
 """Graft against the plain Keras script of the same recipe, in alternation on the same machine.
 
-python benchmarks/compare_keras.py --pictures PATH/cats_and_dogs_filtered --pairs 3
+python benchmarks/compare_keras.py --pictures PATH/cats_and_dogs_filtered --seeds 0 1 2
 """
 
 import argparse
@@ -30,8 +30,8 @@ def main() -> None:
     pairs: list[dict[str, Result]] = []
     with tempfile.TemporaryDirectory(prefix="graft-benchmark-") as scratch:
         args.pictures = pictures.prepared(args, Path(scratch))
-        for number in range(args.pairs):
-            folder = Path(scratch, str(number))
+        for number, seed in enumerate(args.seeds):
+            folder = Path(scratch, str(seed))
             folder.mkdir()
             runs = {SCRIPT: run_script, GRAFT: run_graft}
             if args.photos:
@@ -40,8 +40,8 @@ def main() -> None:
             order = list(runs) if number % 2 == 0 else list(runs)[::-1]
             pair = {}
             for name in order:
-                pair[name] = runs[name](args, seed=number, folder=folder)
-                print(f"pair {number + 1}  {describe(name, pair[name])}", flush=True)
+                pair[name] = runs[name](args, seed=seed, folder=folder)
+                print(f"seed {seed}  {describe(name, pair[name])}", flush=True)
             pairs.append(pair)
             if args.out:
                 args.out.write_text(json.dumps({"options": _options(args), "pairs": pairs}))
@@ -185,7 +185,7 @@ def _arguments() -> argparse.Namespace:
         "--weights", default="imagenet", help="`imagenet`, or a .weights.h5 file without the top"
     )
     parser.add_argument("--epochs", type=int, default=10, help="of each of the two phases")
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="a pair for each")
     parser.add_argument(
         "--photos", action="store_true", help="also runs the recipe `photos`, with its own epochs"
     )
