@@ -1,11 +1,13 @@
 """`beam.runner: dask`, on a scheduler and worker processes that are started in an empty folder."""
 
+import concurrent.futures
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,6 +39,27 @@ def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch, address):
         dask_cluster.check(address)
     assert str(error.value).startswith("beam.dask.scheduler: ") and address in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        distributed.KilledWorker("write", SimpleNamespace(address="tcp://w:1"), 3),
+        distributed.CancelledError("write"),
+        concurrent.futures.CancelledError("write"),
+        distributed.comm.CommClosedError("closed"),
+    ],
+    ids=lambda error: f"{type(error).__module__}.{type(error).__name__}",
+)
+def test_what_the_loss_of_a_cluster_means_is_told_in_a_line(error):
+    says = rf"^the Dask cluster could not do it \({type(error).__name__}: .*\): look at the logs"
+    with pytest.raises(ClusterError, match=says), dask_cluster.used():
+        raise error
+
+
+def test_what_is_not_of_the_cluster_is_told_as_it_is():
+    with pytest.raises(KeyError), dask_cluster.used():
+        raise KeyError("a bug")
 
 
 @pytest.fixture(scope="module")

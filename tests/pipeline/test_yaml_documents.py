@@ -83,5 +83,12 @@ def test_the_bounds_are_the_last_that_is_allowed():
         read_documents("[1,2,3,4,5]", 11)
 
 
+def test_behind_an_alias_keys_and_values_count_again():
+    text = "[&x {a: 1}, *x, *x, *x]"
+    assert read_documents(text, 26) == [[{"a": 1}] * 4], "a list, and four times three"
+    with pytest.raises(UserError, match=r"more than 12 values"):
+        read_documents(text, 25)
+
+
 def test_a_number_and_the_same_digits_in_quotes_are_two_keys():
     assert read_document("1: a\n'1': b") == {1: "a", "1": "b"}
