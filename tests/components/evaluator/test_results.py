@@ -62,6 +62,7 @@ def test_metrics_and_changes_are_read_as_they_were_written(predictions, tmp_path
     results.write_changes(tmp_path, changes)
     lines = (tmp_path / "changes.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [vars(change) for change in changes]
+    assert r'"süß\n.png"' in lines[0]
 
 
 def test_of_no_pictures_nothing_is_measured(predict):

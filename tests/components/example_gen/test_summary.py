@@ -71,6 +71,13 @@ def test_quarantine_is_sorted_by_path_and_keeps_the_names_as_they_are():
     assert entries[1].to_json() == '{"path": "b\\n.jpg", "reason": "bad"}'
 
 
+def test_what_people_read_has_their_letters():
+    counts = {"train": {"süß": 3}}
+    summary = Summary(["süß"], 3, counts, 0, {}, 0, Duplicates(0, 0, 0, 0))
+    assert summary.to_json().count('"süß"') == 2
+    assert Quarantined("süß/1.jpg", "bad").to_json() == '{"path": "süß/1.jpg", "reason": "bad"}'
+
+
 @pytest.mark.parametrize(
     ("copies", "hint"), [(0, "data.split.test$"), (7, r"\(7 of the pictures are copies of others")]
 )

@@ -56,6 +56,13 @@ def test_what_is_written_is_read_again(report, labels, tmp_path):
     assert (written["pseudo_labels"] is None) == (not labels)
 
 
+def test_a_report_from_before_precision_and_temperature_is_read(report, tmp_path):
+    report.write(str(tmp_path))
+    written = json.loads((tmp_path / TRAINING_FILE).read_text())
+    del written["precision"], written["temperature"]
+    assert TrainingReport.from_json(json.dumps(written)) == report
+
+
 def test_the_line_of_the_node(report, tmp_path):
     report.write(str(tmp_path))
     artifact = type("Artifact", (), {"uri": str(tmp_path)})

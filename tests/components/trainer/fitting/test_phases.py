@@ -15,6 +15,7 @@ from components.trainer.fitting.losses import make_loss
 from components.trainer.fitting.phases import run_phases
 from components.trainer.inputs.phase_inputs import PhaseInput
 from components.trainer.network.classifier import BackboneLayer, build_classifier
+from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
@@ -23,6 +24,7 @@ from components.trainer.settings.trainer import (
     UnfrozenPhaseSettings,
 )
 from components.trainer.targets.class_weights import class_weights
+from components.trainer.targets.distillation import DistillationLoss, as_targets
 
 pytestmark = pytest.mark.slow
 
@@ -203,6 +205,38 @@ def test_the_loss_of_the_settings_is_what_is_minimised(tmp_path):
     _, result = train_toy(tmp_path, {"epochs": 1, "learning_rate": 1e-9}, **settings)
     expected = float(make_loss(TrainingSettings(**settings), 1)(labels, logits))
     assert result.history["loss"] == [pytest.approx(expected, rel=1e-4)]
+
+
+def test_what_was_interrupted_goes_on_with_the_pictures_of_the_next_epoch(tmp_path):
+    asked = []
+
+    def training(first_epoch):
+        asked.append(first_epoch)
+        return bars().repeat()
+
+    for epochs in (1, 3):  # as if the first had been killed after one of three
+        model = small()
+        settings = TrainingSettings(
+            frozen=PhaseSettings(epochs=epochs), unfrozen=UnfrozenPhaseSettings(epochs=0)
+        )
+        inputs = {"frozen": PhaseInput(model, training, bars(1))}
+        (result,), _ = run_phases(model, inputs, settings, COUNT, str(tmp_path), tmp_path)
+        assert len(result.history["val_loss"]) == epochs
+    assert asked == [0, 1]
+
+
+def test_a_teacher_and_class_weights_go_together():
+    model, weights = small(), np.array([1.0, 2.0, 4.0])
+    teacher = DistillationSettings(teacher="a folder")
+    phases.compile_for_phase(model, PhaseSettings(), 1, TrainingSettings(), teacher, weights)
+    assert isinstance(model.loss, DistillationLoss)
+    pixels, labels = next(bars(batch=COUNT).as_numpy_iterator())
+    targets = as_targets(labels, np.log(np.full((COUNT, 3), 1 / 3, np.float32)))
+    found = model.evaluate(pixels, targets, verbose=0, return_dict=True)
+    right = model(pixels).numpy().argmax(axis=1) == labels
+    assert found["accuracy"] == pytest.approx(right.mean())
+    expected = np.average(right, weights=weights[labels])
+    assert found["weighted_accuracy"] == pytest.approx(expected) and 0 < expected < 1
 
 
 def test_a_batch_too_large_for_the_device_names_one_to_try(tmp_path, monkeypatch):

@@ -46,3 +46,8 @@ def test_one_cycle_rises_for_a_quarter_from_a_25th_and_ends_at_almost_nothing():
 def test_a_warm_up_that_cannot_be_is_refused(settings):
     with pytest.raises(pydantic.ValidationError, match="warmup_epochs"):
         PhaseSettings(warmup_epochs=2, **settings)
+
+
+def test_a_phase_that_is_left_out_may_keep_its_warm_up():
+    settings = PhaseSettings(epochs=0, schedule="cosine", warmup_epochs=2)
+    assert settings.warmup_epochs == 2

@@ -41,9 +41,10 @@ def test_a_width_where_there_is_none_is_refused():
         BackboneSettings(name="resnet50_v2", alpha=0.5)
 
 
-def test_the_frozen_phase_stays_frozen():
+@pytest.mark.parametrize("at", [0, 3, "all"])
+def test_the_frozen_phase_stays_frozen(at):
     with pytest.raises(pydantic.ValidationError, match=r"frozen\.fine_tune_at must be null"):
-        TrainingSettings(frozen=PhaseSettings(fine_tune_at=3))
+        TrainingSettings(frozen=PhaseSettings(fine_tune_at=at))
 
 
 def test_training_nothing_is_refused():
@@ -135,6 +136,9 @@ def test_a_saved_model_never_learns():
     TrainerSettings(backbone=backbone, training=frozen)
     with pytest.raises(pydantic.ValidationError, match=r"set training\.unfrozen\.epochs to 0"):
         TrainerSettings(backbone=backbone, training=TrainingSettings())
+    every_layer = TrainingSettings(unfrozen=UnfrozenPhaseSettings(fine_tune_at=0))
+    with pytest.raises(pydantic.ValidationError, match="which never learns"):
+        TrainerSettings(backbone=backbone, training=every_layer)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +167,7 @@ def test_a_value_out_of_its_range_is_refused(model, settings):
 
 def test_a_rate_for_the_backbone_needs_a_backbone_that_learns():
     UnfrozenPhaseSettings(backbone_multiplier=0.1)
+    PhaseSettings(backbone_multiplier=0.1, fine_tune_at=0)  # from the first layer on
     with pytest.raises(pydantic.ValidationError, match="phases in which the backbone learns"):
         PhaseSettings(backbone_multiplier=0.1)
 
@@ -318,6 +323,8 @@ def test_what_cannot_be_solved_is_said_in_one_line(settings, says):
         ({"schedule": "one_cycle"}, "leave out schedule"),
         ({"weight_decay": 0.1}, "leave out schedule and weight_decay"),
         ({"fine_tune_at": 100}, "leave out fine_tune_at"),
+        ({"fine_tune_at": 0}, "leave out fine_tune_at"),
+        ({"weight_decay": 0.0}, "leave out schedule and weight_decay"),
     ],
 )
 def test_a_solver_takes_no_steps(phase, says):
