@@ -163,6 +163,18 @@ def test_an_average_over_too_few_pictures_is_said(gate, answers):
     assert row.message.endswith(f"faultless they would prove {best}"), "whatever they do prove"
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("auc", {"thresholds": {"auc": 0.6}}), ("calibration error", {"max_calibration_error": 0.5})],
+)
+def test_thirty_pictures_that_are_no_copies_are_enough_to_draw_from(gate, name, settings):
+    for groups, enough in ((29, False), (30, True)):
+        twice = np.repeat(np.arange(groups), 2)
+        row = gate(name, twice % 3, twice % 3, twice, **settings)
+        assert (row.verdict == "pass") == enough == ("are needed" not in row.message)
+        assert row.pictures == 2 * groups and ("too few" in row.message) <= (not enough)
+
+
 def test_calibration(gate, answers):
     labels, given = answers(270, 30)  # they say 0.9, and are right nine times of ten
     row = gate("calibration error", labels, given, max_calibration_error=0.1)

@@ -38,6 +38,7 @@ def test_both_models_are_measured_on_the_same_pictures(predictions):
     assert overall["macro_recall"] == pytest.approx((2 / 3 + 0.5 + 1) / 3)
     # Of the two classes that are not given the first of the list is the second.
     assert overall["top_k_accuracy"] == pytest.approx(5 / 6)
+    assert metrics.served["top_k_accuracy"] == pytest.approx(4 / 6)
     assert overall["example_count"] == metrics.served["example_count"] == 6
     assert overall["loss"] < metrics.served["loss"]
 

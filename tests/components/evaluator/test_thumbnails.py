@@ -56,6 +56,11 @@ def test_only_what_is_small_on_both_sides_keeps_its_pixels(size, media, small):
     assert made[0] == media and opened(made).size == small
 
 
+def test_a_large_picture_that_was_let_through_is_no_warning(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200 * 200 - 1)
+    assert opened(thumbnails.make_thumbnail(encoded((200, 200)))).size == (112, 112)
+
+
 def test_a_damaged_picture_has_none(tmp_path, monkeypatch, caplog):
     data = {"whole": encoded((9, 9)), "damaged": b"\xff\xd8\xff no picture"}
     monkeypatch.setattr(thumbnails, "_pictures", lambda examples, wanted: data.items())
