@@ -230,9 +230,12 @@ def test_what_is_said_for_the_probe_goes_before_where_other_steps_mount_it():
     assert block.step("Probe").pvcs == {"pictures": "/mnt/p", "more": "/x"}
 
 
-def test_a_claim_at_two_paths_cannot_be_probed():
+def test_a_claim_at_two_paths_and_two_at_one_cannot_be_probed():
     block = settings("steps.ImageExampleGen.pvcs.one=/mnt/x", "steps.Trainer.pvcs.one=/mnt/y")
     with pytest.raises(ValueError, match=r"has the claim one at /mnt/x and Trainer the claim one"):
+        block.step("Probe")
+    block = settings("steps.ImageExampleGen.pvcs.one=/mnt/x", "steps.Trainer.pvcs.two=/mnt/x")
+    with pytest.raises(ValueError, match=r"the claim one at /mnt/x and Trainer the claim two at"):
         block.step("Probe")
 
 

@@ -210,6 +210,16 @@ def test_the_origin_of_a_version_is_told_name_by_name(of_version):
     assert lineage.facts(of_version(git=None))["origin"]["Git revision"] == "none"
 
 
+def test_the_recipe_is_shown_in_its_own_order_and_letters(of_version, shown):
+    told = lineage.facts(of_version(recipe={"name": "\u00e4pfel", "data": {"source": "b", "a": 1}}))
+    assert told["recipe"] == ["name: \u00e4pfel", "data:", "  source: b", "  a: 1"]
+    text = shown(lineage, told)
+    assert "<summary>Recipe of the version</summary>" in text and "name: \u00e4pfel data:" in text
+    assert f'<dt>SHA-256 of the model</dt><dd class="path">{"d" * 64}</dd>' in text
+    folder = told["artifacts"]["Trainer.model_run"]
+    assert f'<dt>Trainer.model_run</dt><dd class="path">{folder}</dd>' in text
+
+
 def test_without_a_version_the_recipe_is_that_of_today(pushed):
     told = lineage.facts(pushed.files())
     assert told["origin"] == {} and told["digest"] == ""

@@ -29,6 +29,8 @@ def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, recor
     assert rehearsal.destination == Path(result.pushed_path).parent
     assert recorder.reports["Pusher"].summary == "version 7"
     assert recorder.reports["Evaluator"].summary == "test accuracy 0.5000 of 8 pictures"
+    logs = sorted(path.stem for path in rehearsal.folder.glob("logs/*.log"))
+    assert logs == [f"{n:02d}-{name}" for n, name in enumerate(recorder.started, start=1)]
     log = next(rehearsal.folder.glob("logs/*-Evaluator.log")).read_text()
     assert log == "this is Evaluator on GPU -1\nbaseline_model has files: False\n"
 
