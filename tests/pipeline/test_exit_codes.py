@@ -1,10 +1,14 @@
 """What a command ends with is what the shell gets."""
 
 import importlib
+import os
+import tempfile
 
 import pytest
 from typer.testing import CliRunner
 
+from components.errors import UserError
+from pipeline import cli
 from pipeline.cli import app
 from pipeline.commands import doctor
 
@@ -31,6 +35,36 @@ def test_the_exit_code_of_a_command_reaches_the_shell(words, module, function, m
     command = importlib.import_module(f"pipeline.commands.{module}")
     monkeypatch.setattr(command, function, lambda *_, **__: 7)
     assert CliRunner().invoke(app, words).exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (UserError("one\ntwo"), 2, "graft: one\ntwo\n"),
+        (OSError(13, "Permission denied", "/srv"), 1, "graft: /srv: Permission denied\n"),
+        (KeyError("k"), 70, "graft: KeyError: 'k'\n"),
+    ],
+)
+def test_whatever_ends_a_command_is_a_line_and_a_bug_leaves_its_traceback(
+    error, code, says, monkeypatch, capsys, tmp_path
+):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr("pipeline.processes.stop_on_signals", lambda: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+    out, err = capsys.readouterr()
+    logs = list(tmp_path.iterdir())
+    if code == 70:
+        (log,) = logs
+        assert log.name.endswith(f"-{os.getpid()}.log"), "two that end at once have two files"
+        assert log.read_text().startswith("Traceback") and "KeyError: 'k'" in log.read_text()
+        says += f"graft: This is a bug in Graft: please report it, with the log {log}\n"
+    assert (out, err) == ("", says) and len(logs) == (code == 70)
 
 
 @pytest.mark.parametrize(("has_disk", "code"), [(True, 0), (False, 1)])
