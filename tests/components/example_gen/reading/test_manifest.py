@@ -51,6 +51,7 @@ PLAIN = [("a/1.jpg", "cat", None), ("b/1.jpg", "dog", None)]
         ),
         ("messy.csv", "path,label\nb/../b//1.jpg, dog\n./a/1.jpg,cat \na/1.jpg,cat\n"),
         ("split.csv", "path,label,split\na/1.jpg,cat,\nb/1.jpg,dog,\n"),
+        ("spaces.csv", "path,label,split\n a/1.jpg , cat , \n\tb/1.jpg,dog,\t\n"),
         ("gaps.csv", "path,label\n\na/1.jpg,cat\n,\nb/1.jpg,dog\n"),
     ],
 )

@@ -159,6 +159,7 @@ def test_something_else(tmp_path):
         ({"image": 3}, {}, "image holds no bytes: set data.tfrecord.image"),
         ({"label": [b"a", b"b"]}, {}, "label has 2 values, expected one"),
         ({"label": b"caf\xe9"}, {}, "label is not UTF-8"),
+        ({"image": b"caf\xe9"}, {"label": "image"}, r"record 1 of .*: image is not UTF-8"),
         ({"label": b"a\nb"}, {}, r"record 1 of .*: label 'a\\nb' has a control character"),
         ({"part": b"dev"}, {"split": "part"}, "unknown split 'dev': expected one of train"),
         ({"label": b"a"}, {}, r"has 1 class \(a\).*expected TFRecord files of tf.Example"),
