@@ -80,6 +80,20 @@ def test_99_percent_take_299_faultless_pictures(count, proved):
         ]
 
 
+def test_copies_are_not_among_the_pictures_that_a_note_counts():
+    found = Calibration(
+        abstention=Abstention(0.99, 0.95, None, 0, 0, 0.0),
+        label_sets=LabelSets(0.99, None, 3.0, 1.0),
+        pictures=90,
+        copies=7,
+        missing=("cat", "fox"),
+    )
+    missing, abstain, label_set = found.notes()
+    assert missing.startswith("serving: no validation picture of cat, fox, so")
+    assert "not proved by 90 validation pictures (it takes 299" in abstain
+    assert "takes 99 validation pictures and there are 90" in label_set
+
+
 def test_it_is_sure_of_as_many_as_are_proved_and_their_bound_is_kept():
     sure = np.linspace(9, 0.1, 400)
     right = np.arange(400) < 250  # the surest are right

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow.core.protobuf import saved_model_pb2
@@ -169,7 +170,7 @@ def test_the_classes_travel_with_the_model(exported):
 LEARNT = Calibration(
     temperature=2.5,
     abstention=Abstention(0.9, 0.95, sure_above=0.3, sure=30, right=30, proved=0.905),
-    label_sets=LabelSets(0.9, least_log_probability=-1.2, mean_size=2.0, validation_coverage=0.9),
+    label_sets=LabelSets(0.9, least_log_probability=-1.0, mean_size=2.0, validation_coverage=0.9),
 )
 
 
@@ -190,7 +191,8 @@ def test_the_graph_says_what_was_learnt(analyzed, network, tmp_path, learnt):
     export(scorer, graph, CLASSES, str(tmp_path / "m"), learnt)
     assert forbidden_operations(tmp_path / "m") == []
     ((pixels, _),) = ExampleReader(graph, batch_size=48).view_batches([analyzed.file], 48)
-    wanted = answer(scorer.logits(pixels).numpy(), learnt)
+    logits = scorer.logits(pixels).numpy()
+    wanted = answer(logits, learnt)
     loaded = tf.saved_model.load(str(tmp_path / "m"))
     images = tf.constant([image for image, _ in analyzed.pictures])
     for signature, batch in (
@@ -206,6 +208,8 @@ def test_the_graph_says_what_was_learnt(analyzed, network, tmp_path, learnt):
         assert [name.decode() for name in answers["label"].numpy()] == [CLASSES[b] for b in best]
     if learnt is LEARNT:
         assert 0 < wanted.unsure.sum() < 48 and 48 < wanted.in_label_set.sum() < 48 * 3
+        most_probable = scipy.special.log_softmax(logits, axis=1).max(axis=1)
+        assert most_probable.min() < -1.0, "a class may be in as the best alone"
     else:
         assert wanted.unsure.all() and wanted.in_label_set.all()
 
