@@ -44,6 +44,17 @@ def test_defaults_give_way_to_what_is_said():
     assert settings().step("Trainer").resources.requests.cpu == "2"
 
 
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        "{requests: {cpu: 2}, limits: {cpu: 2000m}}",
+        "{requests: {memory: 1Gi}, limits: {memory: 1024Mi}}",
+    ],
+)
+def test_a_step_may_be_promised_all_that_it_may_have(amounts):
+    assert settings(f"steps.Trainer.resources={amounts}").step("Trainer").resources
+
+
 def test_a_limit_below_what_is_asked_for_elsewhere_names_the_step():
     block = settings("resources.requests.cpu=4", "steps.Trainer.resources.limits.cpu=2")
     with pytest.raises(ValueError, match=r"kubeflow\.steps\.Trainer\.resources: requests\.cpu 4"):

@@ -150,6 +150,8 @@ def test_the_arguments_change_with_the_environment_as_the_cache_key_has_none(com
     of_trainer = {args["Trainer"] for args in (bare, one, two, secret, other_secret)}
     assert len(of_trainer) == 5
     assert arguments(process(compiled, "env={A: 1}")) == one
+    first = arguments(process(compiled, "env={A: 1, B: 2}"))
+    assert first == arguments(process(compiled, "env={B: 2, A: 1}")), "in whatever order"
     of_step = arguments(process(compiled, "steps.Trainer.env={A: 1}"))
     assert {name for name, args in of_step.items() if args != bare[name]} == {"Trainer"}
     assert one["Trainer"][:-1] == bare["Trainer"]

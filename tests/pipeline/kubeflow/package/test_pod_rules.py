@@ -34,6 +34,8 @@ def test_a_pod_that_kubernetes_makes():
         "emptyDirMounts": [{"volumeName": "shm", "mountPath": "/dev/shm"}],
     }
     check_pod(LABEL, container, platform)
+    container["resources"] |= {"resourceCpuLimit": "0.5", "resourceMemoryLimit": "1024Mi"}
+    check_pod(LABEL, container, platform)  # all that it may have is promised to it
 
 
 @pytest.mark.parametrize(
