@@ -154,5 +154,5 @@ class TrainingReport:
 
 def _phase(values: dict[str, Any]) -> PhaseResult:
     names = {field.name for field in dataclasses.fields(PhaseResult)}
-    given = {name: value for name, value in values.items() if name in names}
+    given = {name: values[name] for name in names if name in values}
     return PhaseResult(**given | {"parameters": ParameterCount(**given["parameters"])})

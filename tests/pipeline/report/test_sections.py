@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.errors import UserError
 from components.gates import Gate, write_gates
 from pipeline.config import load_recipe
 from pipeline.report.confusion import clusters
@@ -195,3 +196,24 @@ def test_pictures_are_shown_with_what_speaks_for_the_answer(run):
     assert 'alt="dog/0.jpg: what speaks for cat"' in text and "Grad-CAM" in text
     right = text.partition("Right ones")[2]
     assert "cat/0.jpg" in right and "what speaks" not in right
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "null",
+        "{}",
+        '{"pseudo_labels": null, "kept": "frozen", "phases": 3}',
+        '{"pseudo_labels": null, "kept": "frozen", "phases": [3]}',
+        '{"pseudo_labels": null, "kept": "frozen", "phases": [{"name": "frozen"}]}',
+        '{"pseudo_labels": [3], "kept": "frozen", "phases": []}',
+    ],
+)
+def test_a_damaged_report_of_the_training_is_named(run, content):
+    run.training()
+    file = run.artifacts["Trainer", "model_run"] / "training.json"
+    file.write_text(content)
+    with pytest.raises(UserError, match=rf"^{file} is damaged: "):
+        _ = run.files().training

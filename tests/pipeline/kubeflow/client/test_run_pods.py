@@ -20,7 +20,8 @@ def test_a_run_without_nodes_has_no_pods():
 def test_of_several_attempts_the_last_ones_pod_is_named():
     attempts = [f"run-1.root.Trainer.executor({number})" for number in range(3)]
     ids = [f"run-1-{run_pods._fnv1a(path)}" for path in attempts]
-    children = [types.SimpleNamespace(pod_name=node_id) for node_id in ids]
+    # The first is one that has no pod.
+    children = [types.SimpleNamespace(pod_name=node_id) for node_id in (None, *ids)]
     nodes = [types.SimpleNamespace(child_tasks=children)]
     run = types.SimpleNamespace(run_details=types.SimpleNamespace(task_details=nodes))
     task = {"componentRef": {"name": "comp-trainer"}, "retryPolicy": {"maxRetryCount": 2}}
