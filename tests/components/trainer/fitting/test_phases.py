@@ -14,7 +14,12 @@ from components.trainer.fitting import phases
 from components.trainer.fitting.losses import make_loss
 from components.trainer.fitting.phases import run_phases
 from components.trainer.inputs.phase_inputs import PhaseInput
-from components.trainer.network.classifier import BackboneLayer, build_classifier
+from components.trainer.network.classifier import (
+    BackboneLayer,
+    build_classifier,
+    count_parameters,
+    tail_from,
+)
 from components.trainer.settings.distillation import DistillationSettings
 from components.trainer.settings.trainer import (
     BackboneSettings,
@@ -205,6 +210,31 @@ def test_the_loss_of_the_settings_is_what_is_minimised(tmp_path):
     _, result = train_toy(tmp_path, {"epochs": 1, "learning_rate": 1e-9}, **settings)
     expected = float(make_loss(TrainingSettings(**settings), 1)(labels, logits))
     assert result.history["loss"] == [pytest.approx(expected, rel=1e-4)]
+
+
+def test_the_last_pictures_of_an_epoch_are_a_batch_too(tmp_path):
+    settings = TrainingSettings(
+        batch_size=BATCH, frozen=PhaseSettings(epochs=1), unfrozen=UnfrozenPhaseSettings(epochs=0)
+    )
+    count = 2 * BATCH + 1
+    inputs = {"frozen": PhaseInput(small(), lambda first: bars(count=count).repeat(), bars(1))}
+    steps = []
+    with progress.watched_by(steps.append):
+        run_phases(inputs["frozen"].model, inputs, settings, count, str(tmp_path), tmp_path)
+    assert [(step.done, step.total) for step in steps] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_parameters_are_those_of_the_whole_network_where_its_rest_is_trained(tmp_path):
+    model = small()
+    rest = tail_from(model, model.layers[-2].output)
+    features = np.zeros((COUNT, 4), np.float32), np.arange(COUNT) % 3
+    batches = tf.data.Dataset.from_tensor_slices(features).batch(BATCH)
+    settings = TrainingSettings(
+        frozen=PhaseSettings(epochs=1), unfrozen=UnfrozenPhaseSettings(epochs=0)
+    )
+    inputs = {"frozen": PhaseInput(rest, lambda first: batches.repeat(), batches)}
+    (result,), _ = run_phases(model, inputs, settings, COUNT, str(tmp_path), tmp_path)
+    assert result.parameters == count_parameters(model) != count_parameters(rest)
 
 
 def test_what_was_interrupted_goes_on_with_the_pictures_of_the_next_epoch(tmp_path):
