@@ -160,10 +160,17 @@ def test_the_overview_of_the_examples_stays_with_the_blessing(node, pictures, tm
     assert summary == {"total": 500, "quarantined": 0}
 
 
-def test_a_warning_does_not_keep_data_from_being_blessed(node, pictures):
-    blessing = node(pictures(), served=pictures(seed=1))
+def test_a_warning_does_not_keep_data_from_being_blessed_and_is_logged_as_one(
+    node, pictures, caplog
+):
+    with caplog.at_level("INFO"):
+        blessing = node(pictures(), served=pictures(seed=1))
     assert verdicts(blessing)["test split"] == "warn"
     assert blessing.get_int_custom_property("blessed") == 1
+    logged = {record.getMessage(): record.levelname for record in caplog.records}
+    for gate in read_gates(blessing.uri):
+        level = "INFO" if gate.verdict == "pass" else "WARNING"
+        assert logged[f"{gate.name}: {gate.message}"] == level
 
 
 @pytest.mark.parametrize(

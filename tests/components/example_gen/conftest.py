@@ -53,7 +53,7 @@ def fill():
 class Node:
     """ImageExampleGen's executor, and what reads the files that it leaves."""
 
-    def run(self, source, uri, unlabelled="", **settings):
+    def run(self, source, uri, unlabelled="", fingerprint="", **settings):
         """Fills an Examples artifact at `uri`, and gives it."""
         from tfx.types import standard_artifacts
 
@@ -70,7 +70,7 @@ class Node:
                 "source": str(source),
                 "settings": DataSettings(**settings).model_dump_json(),
                 "unlabelled": str(unlabelled),
-                "input_fingerprint": "",
+                "input_fingerprint": fingerprint,
                 "code_digest": "",
             },
         )

@@ -330,6 +330,25 @@ def test_workers_elsewhere_share_the_folder_that_was_named_last():
     assert of(["--x=1"]) is None
 
 
+def test_what_is_not_finished_lies_in_the_folder_that_is_shared(fill, tmp_path, monkeypatch):
+    pictures, shared, seen = fill(tmp_path / "pets", {"a": 1, "b": 1}), tmp_path / "not yet", []
+
+    def ingest(source, settings, uri, make_pipeline, unlabelled, inputs, staging):
+        assert staging is None or Path(staging).parent.parent == shared
+        assert staging is None or Path(staging).parent.is_dir()
+        seen.append(staging)
+
+    monkeypatch.setattr(executor, "ingest", ingest)
+    for args in ([], [f"--temp_location={shared}"]):
+        examples = standard_artifacts.Examples()
+        executor.Executor(executor.Executor.Context(beam_pipeline_args=args)).Do(
+            {},
+            {"examples": [examples]},
+            {"source": str(pictures), "settings": DataSettings().model_dump_json()},
+        )
+    assert seen[0] is None and seen[1] and not list(shared.iterdir())
+
+
 def test_component():
     source = data_types.RuntimeParameter(name="source", ptype=str, default="digits")
     node = ImageExampleGen(source=source, settings=DataSettings().model_dump_json())

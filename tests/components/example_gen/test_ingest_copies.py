@@ -112,7 +112,7 @@ def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(node, photos, fill,
     more = fill(tmp_path / "more", {"a": 0, "b": 0, "cats": 4})
     for path in more.rglob("*.png"):
         shutil.copy(path, photos / f"cats/new {path.name}")
-    second = node.run(photos, tmp_path / "second", **settings)
+    second = node.run(photos, tmp_path / "second", fingerprint="of these", **settings)
     after = {row["image_id"]: row["split"] for row in node.table(second.uri).values()}
     assert len(after) == len(before) + 4
     assert before.items() <= after.items()
@@ -123,7 +123,7 @@ def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(node, photos, fill,
     ledger = pq.read_table(tmp_path / "splits.parquet").to_pydict()
     assert dict(zip(ledger["id"], ledger["split"], strict=True)) == after
     # What the pipeline looks for in it to find this run's result again.
-    inputs = ledger_inputs("", DataSettings(**settings).model_dump_json())
+    inputs = ledger_inputs("of these", DataSettings(**settings).model_dump_json())
     assert read_ledger(settings["split_ledger"]).inputs == inputs
     third = node.run(photos, tmp_path / "third", **settings)
     assert node.table(third.uri) == node.table(second.uri)

@@ -7,8 +7,13 @@ from components.example_gen.inspection import picture_table
 from components.example_gen.inspection.facts import Facts
 
 
+def _kind(number: int) -> tuple[str, int, str]:
+    return ("PNG", "JPEG", "GIF")[number % 3], 1 + number % 8, ("L", "RGB")[number % 2]
+
+
 def _facts(number: int) -> Facts:
-    return Facts(40 + number, 30, 1000, "JPEG", 6, 1.5, 2.5, 3.5, 4 / 3, 5.5)
+    kind, orientation, _ = _kind(number)
+    return Facts(40 + number, 30, 1000, kind, orientation, 1.5, 2.5, 3.5, 4 / 3, 5.5)
 
 
 def _write(path, numbers) -> str:
@@ -18,7 +23,8 @@ def _write(path, numbers) -> str:
             thumbnail = np.full((16, 16), number % 256, np.uint8)
             given = "test" if number % 2 else None
             facts = dataclasses.asdict(_facts(number)) | {"column_site": f"site {number}"}
-            rows.write(f"id{number}", f"ä/{number}", "ä", given, "RGB", facts, hashes, thumbnail)
+            mode = _kind(number)[2]
+            rows.write(f"id{number}", f"ä/{number}", "ä", given, mode, facts, hashes, thumbnail)
     return str(path)
 
 
@@ -32,7 +38,7 @@ def test_rows_come_back(tmp_path):
     assert set(pictures.sides) == {30}
     assert pictures.hashes[2299].tolist() == [2**63 + 2299 + form for form in range(8)]
     assert (pictures.thumbnails[2299] == 2299 % 256).all()
-    assert picture_table.read_kinds(paths) == [("JPEG", 6, "RGB")] * 2300
+    assert picture_table.read_kinds(paths) == [_kind(number) for number in numbers]
 
 
 def test_published(tmp_path):
