@@ -104,6 +104,13 @@ def test_anomalies_name_split_feature_and_value(splits):
     assert (split, feature) == ("test", features.LABEL) and "bird" in what
 
 
+def test_anomalies_of_a_split_stand_in_the_order_of_their_features(splits):
+    columns = [f"missing{number}" for number in range(9)]
+    text = schema.schema_text(["cat", "dog", "bird"], columns)
+    found = [(split, name) for split, name, _ in command.find_anomalies(splits, text)]
+    assert found == [(split, f"column_{name}") for split in splits for name in columns]
+
+
 def test_a_fact_out_of_its_range_is_an_anomaly():
     dark = {"train": statistics(["cat", "dog"], (-3, 200))}
     ((_, feature, what),) = command.find_anomalies(dark, schema.schema_text(["cat", "dog"]))
