@@ -10,6 +10,7 @@ from ml_metadata import MetadataStore, proto
 from tensorflow.core.protobuf import saved_model_pb2
 from tfx.types import standard_artifacts
 
+from components.errors import UserError
 from components.gates import Gate, write_gates
 from pipeline import artifact_manifests, local_runner, preflight
 from pipeline.beam_config import BeamSettings
@@ -101,6 +102,17 @@ def test_a_destination_that_cannot_be_written_is_told_before_anything_runs(finge
     with pytest.raises(ValueError, match=r"push\.destination: .*/file cannot be made"):
         local_runner.run_local(recipe, None)
     assert not (tmp_path / "tiny").exists()
+
+
+def test_a_store_that_refuses_is_told_before_anything_runs(monkeypatch):
+    def refuse(address):
+        raise UserError(f"{address} is read-only")
+
+    monkeypatch.setattr(local_runner.destinations, "check_writable", refuse)
+    monkeypatch.setattr(local_runner, "_run", lambda *_: pytest.fail("too late"))
+    recipe = load_recipe("digits", ["push.destination=s3://models/fruit"])
+    with pytest.raises(UserError, match="s3://models/fruit is read-only"):
+        local_runner.run_local(recipe, None, preflight.Inspection())
 
 
 @pytest.fixture

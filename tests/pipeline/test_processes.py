@@ -1,11 +1,14 @@
 """Signals, and the processes that are ended with this one."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from pipeline import processes
 
 PROGRAM = """
 import sys, time
@@ -82,3 +85,23 @@ def test_children_and_theirs_end_also_those_that_will_not():
     assert int(code) == -signal.SIGKILL, done.stderr
     status = Path(f"/proc/{grandchild}/stat")
     assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_after_the_first_signal_neither_unwinds_the_program_again(number, raised, monkeypatch):
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, processes._stop) for each in both]
+    try:
+        with pytest.raises(raised):
+            processes._stop(number, None)
+        assert processes._stop not in map(signal.getsignal, both)
+        for each in both:
+            signal.getsignal(each)(each, None)
+    finally:
+        for each, handler in zip(both, before, strict=True):
+            signal.signal(each, handler)
+    assert ended == [130, 143]

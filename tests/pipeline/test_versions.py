@@ -140,6 +140,12 @@ def test_of_an_earlier_release_little_is_known_and_that_is_said(graft):
         graft(diff_versions, "1", "2", False)
 
 
+def test_where_its_origin_is_missing_that_is_said_too(graft, destination):
+    assert "nothing more is known" not in graft(show_version, "3", False)
+    (destination / "evidence" / "3" / "provenance.json").unlink()
+    assert "nothing more is known of it" in graft(show_version, "3", False)
+
+
 def test_a_difference_is_told_by_the_key_of_what_differs(graft):
     found = json.loads(graft(diff_versions, "2", "3", True))
     assert found.pop("digest")
