@@ -73,6 +73,10 @@ def test_as_many_that_got_worse_are_shown_as_got_better(predict):
     first = np.arange(20) < 10
     made = predict(labels, np.where(first, wrong, 0), served=np.where(first, 0, wrong))
     assert highlights.changed(made, 6).tolist() == [0, 1, 2, 10, 11, 12]
+    # Where one kind is rare the other gets no more room for it.
+    rare = predict(labels[9:], np.where(first, wrong, 0)[9:], served=np.where(first, 0, wrong)[9:])
+    assert highlights.changed(rare, 6).tolist() == [0, 1, 2, 3]
+    assert highlights.changed(predict([0] * 9, [1] * 9, served=[0] * 9), 6).tolist() == [0, 1, 2]
 
 
 def test_what_got_better_needs_no_explanation(predict):

@@ -76,7 +76,7 @@ def test_classes_are_told_apart_by_case():
 
 
 def test_fixes_of_pictures_that_are_gone_say_how_many_and_the_first():
-    fixes = {f"{n:064x}": Fix(DROP, "", f"cats/{n}.jpg") for n in range(9)}
+    fixes = {f"{n:064x}": Fix(DROP, "", f"cats/{n}.jpg") for n in reversed(range(9))}
     check_found(fixes, set(fixes), "f.csv", "/pets")
     with pytest.raises(UserError, match=r"f\.csv: 1 of its 9 pictures .* /pets, .* cats/0\.jpg: "):
         check_found(fixes, set(fixes) - {f"{0:064x}"}, "f.csv", "/pets")
