@@ -59,37 +59,43 @@ def test_small_shares_are_brought_out(drawn):
 
 
 @pytest.mark.parametrize(
-    ("draw", "across", "up"),
+    ("draw", "across", "up", "names"),
     [
-        (lambda: charts.curves({"loss": [1.0], "accuracy": [1.0]}, 0), ["epoch"] * 2, []),
+        (
+            lambda: charts.curves({"loss": [1.0], "accuracy": [1.0], "learning_rate": [1.0]}, 0),
+            "epoch",
+            None,
+            ["loss of train and validation by epoch", "accuracy of train and validation by epoch",
+             "learning rate by epoch"],
+        ),
         (
             lambda: charts.risk_coverage([1.0], [0.1]),
-            ["share of pictures answered"],
-            ["share wrong"],
+            "share of pictures answered",
+            "share wrong",
+            ["Share of mistakes by the share of pictures that are answered"],
         ),
-        (lambda: charts.confusion(np.eye(2)), ["answer"], ["true class"]),
         (
-            lambda: charts.calibration(np.ones(1), np.ones(1), np.ones(1)),
-            ["probability given"],
-            ["share right"],
+            lambda: charts.confusion(np.eye(2)),
+            "answer",
+            "true class",
+            ["Confusion matrix: share of each class that gets each answer"],
+        ),
+        (
+            lambda: charts.calibration(np.ones(1), np.ones(1), np.ones(1), "as served"),
+            "probability given",
+            "share right",
+            ["Share of right answers against the probability that was given, as served"],
         ),
     ],
-)
-def test_an_axis_says_what_is_along_it(drawn, draw, across, up):
+)  # fmt: skip
+def test_a_chart_says_what_is_along_its_axes_and_what_it_is_to_those_who_do_not_see_it(
+    drawn, draw, across, up, names
+):
     labels = [drawn(f"set_{axis}label") for axis in "xy"]
-    draw()
-    assert [[text for text, _ in of_axis if text] for of_axis in labels] == [across, up]
-
-
-def test_every_chart_has_a_name_for_those_who_cannot_see_it():
-    text = charts.curves(HISTORY | {"learning_rate": [1.0, 1.0]}, 0)
-    text += charts.calibration(np.ones(1), np.ones(1), np.ones(1), "as served")
-    assert re.findall('aria-label="([^"]*)"', text) == [
-        "loss of train and validation by epoch",
-        "accuracy of train and validation by epoch",
-        "learning rate by epoch",
-        "Share of right answers against the probability that was given, as served",
-    ]
+    text = draw()
+    assert re.findall('aria-label="([^"]*)"', text) == names
+    given = [{label for label, _ in of_axis if label} for of_axis in labels]
+    assert given == [{across}, {up} if up else set()]
 
 
 def test_the_ink_is_that_of_the_text_and_no_time_is_in_it():
