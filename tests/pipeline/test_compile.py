@@ -42,6 +42,8 @@ def test_a_package_is_shown_step_by_step():
     console = make_console(file=io.StringIO(), width=100)
     command.show_package(console, Package({}, {}, "tiny", "", steps[::2], ()))
     assert "\nImage of all steps: g:1\n" in console.file.getvalue()
+    images = command._images(Package({}, {}, "tiny", "", (*steps[1:], steps[0]), ()))
+    assert images == {"g:2": "Image of B", "g:1": "Image"}, "that of most steps, not of the first"
 
 
 def test_a_recipe_that_no_cluster_can_run_is_refused_before_tfx_is_started(tmp_path, monkeypatch):
