@@ -282,6 +282,7 @@ def tree(tmp_path, monkeypatch):
         (["**/*.gif"], b"", ["in/deep/d.gif"]),
         (["-"], b"b.PNG\r\nin/deep\n\na b.jpg\n", ["b.PNG", "in/deep/d.gif", "a b.jpg"]),
         (["-"], b"x\ny.jpg\0b.PNG\0", ["x\ny.jpg", "b.PNG"]),
+        (["-"], b"x\r\0y.jpg", ["x\r", "y.jpg"]),
         (["-"], b"\xff.jpg\n", ["\udcff.jpg"]),
     ],
 )

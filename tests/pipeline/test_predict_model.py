@@ -39,6 +39,7 @@ def test_what_is_no_picture_is_not_read(files, tmp_path, monkeypatch):
     assert len(predict_model._read(largest).data) == 1 << 20
     assert predict_model._read(larger).error == "larger than 1 MiB"
     assert predict_model._read(str(tmp_path)).error == "not a file"
+    assert predict_model._read("/dev/null").error == "not a file", "as reading one may never end"
     assert predict_model._read("a\0b.jpg").error and not predict_model._read("a\0b.jpg").data
 
 
