@@ -205,6 +205,16 @@ def test_max_pixels(monkeypatch):
         check_picture(data, 59_999)
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP", "BMP"])
+def test_max_pixels_holds_for_what_is_converted(smooth_image, encode, kind):
+    data = encode(smooth_image(1), kind)
+    assert check_picture(data, 40 * 30).is_converted
+    with pytest.raises(
+        BadPictureError, match=r"40 x 30 pixels, more than data\.max_pixels = 1,199"
+    ):
+        check_picture(data, 40 * 30 - 1)
+
+
 def test_max_pixels_counts_every_frame_of_a_gif(smooth_image, encode):
     # TensorFlow decodes them all to get the first.
     frames = [smooth_image(seed) for seed in (1, 2, 3)]

@@ -166,6 +166,15 @@ def test_a_zip_with_an_encrypted_entry(tmp_path, find):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_is_read_is_what_is_in_a_picture_and_not_what_is_said_of_it(tmp_path, kind):
+    # Elsewhere a picture holds its name, and so does the header in front of it.
+    content = os.urandom(50)
+    source = _open(_write(tmp_path / f"pets{kind}", GOOD, content))
+    with readers.open_reader(source.kind, source.root) as read:
+        assert [read(item) for item in source.items] == [content] * 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_cut_off(tmp_path, kind):
     path = _write(tmp_path / f"pets{kind}", GOOD, content=os.urandom(2000))
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 5 // 16])
