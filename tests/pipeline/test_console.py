@@ -71,8 +71,9 @@ def test_what_was_logged_before_stays_in_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("to_file", [True, False])
-def test_the_log_and_its_level_are_as_they_were(tmp_path, to_file):
+def test_the_log_and_its_level_are_as_they_were(tmp_path, to_file, monkeypatch):
     root = logging.getLogger()
+    monkeypatch.setattr(root, "level", logging.ERROR)
     before = root.handlers[:], root.level
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     with redirect_output(tmp_path / "run.log" if to_file else None):
