@@ -13,7 +13,7 @@ from components.gates import Gate
 from components.progress import Epoch, Progress
 from pipeline import node_ids
 from pipeline.console import make_console, redirect_output
-from pipeline.gates_table import gates_table
+from pipeline.gates_table import _folded, gates_table
 from pipeline.run_display import RunDisplay, epochs_table, time_left
 from pipeline.run_result import NodeReport, RunResult
 
@@ -244,6 +244,16 @@ def test_gates_of_nobody_have_a_name_too():
     file = io.StringIO()
     Console(file=file, width=80).print(gates_table(gates))
     assert "passed" not in file.getvalue(), "unless asked, every gate has its row"
+
+
+def test_of_gates_that_share_a_row_the_others_keep_theirs():
+    verdicts = ["pass", "warn", "pass", "fail"]
+    gates = [Gate(f"{verdict}{n}", verdict, 1, 1, "") for n, verdict in enumerate(verdicts)]
+    assert [(gate.verdict, gate.name, gate.message) for gate in _folded(gates)] == [
+        ("pass", "gates", "2 passed: pass0, pass2"),
+        ("warn", "warn1", ""),
+        ("fail", "fail3", ""),
+    ]
 
 
 def test_what_is_noticed_and_what_failed_have_lines_of_their_own():
