@@ -298,7 +298,11 @@ def test_pictures_have_an_order_that_is_not_that_of_the_disk(tmp_path, monkeypat
     real = predict_files.glob.glob
     monkeypatch.setattr(predict_files.glob, "glob", lambda *given, **how: real(*given, **how)[::-1])
     assert predict_files.expand([str(tmp_path / "*.jpg")], io.BytesIO()) == names
-    assert predict_files.expand([str(tmp_path)], io.BytesIO()) == names
+    inner = tmp_path / "10" / "a.jpg"
+    inner.parent.mkdir()
+    inner.touch()
+    names.insert(11, str(inner))
+    assert predict_files.expand([str(tmp_path)], io.BytesIO()) == names, "folders in between"
 
 
 @pytest.mark.usefixtures("tree")

@@ -246,6 +246,18 @@ def test_gates_of_nobody_have_a_name_too():
     assert "passed" not in file.getvalue(), "unless asked, every gate has its row"
 
 
+def test_what_nodes_did_stands_in_one_column_whichever_has_the_longest_name():
+    file = io.StringIO()
+    display = RunDisplay(Console(file=file, width=80))
+    nodes = ["Pusher", "BaselineFinder", "Trainer"]
+    display.run_started(nodes)
+    for node_id in nodes:
+        display.node_started(node_id)
+        display.node_finished(NodeReport(node_id, 1.0, False, ""))
+    ends = [line.index(" s  run") for line in file.getvalue().splitlines() if "✓" in line]
+    assert len(ends) == 3 and len(set(ends)) == 1
+
+
 def test_of_gates_that_share_a_row_the_others_keep_theirs():
     verdicts = ["pass", "warn", "pass", "fail"]
     gates = [Gate(f"{verdict}{n}", verdict, 1, 1, "") for n, verdict in enumerate(verdicts)]
