@@ -76,6 +76,14 @@ def test_a_marked_picture_has_a_frame():
     assert not has(plain, frame).any() and has(marked, frame).sum() == 128**2 - 122**2
 
 
+def test_rows_leave_room_for_all_lines_of_captions():
+    tall = [Tile(Image.new("RGB", (20, 40), RED), ("a", "b", "c")) for _ in range(2)]
+    sheet = contact_sheet.draw("", [Section("", tall)], columns=1)
+    rows = np.flatnonzero(has(sheet, RED).any(axis=1))
+    first, second = rows[:128], rows[128:]
+    assert len(rows) == 2 * 128 and second[0] - first[-1] > 3 * 15, "three lines are between them"
+
+
 def test_a_sheet_without_pictures_is_a_title():
     assert contact_sheet.draw("none", []).height < 100
 

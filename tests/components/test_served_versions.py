@@ -129,7 +129,12 @@ def test_content_digest_follows_names_and_bytes_and_nothing_else(tmp_path):
     digest = served_versions.content_digest(first)
     assert digest == served_versions.content_digest(make_version(tmp_path, "2"))
     assert digest != served_versions.content_digest(make_version(tmp_path, "3", "grape"))
-    (first / "variables" / "variables.index").rename(first / "variables" / "other")
+    variables = first / "variables"
+    variables.rename(first / "weights")
+    assert digest != served_versions.content_digest(first)
+    (first / "weights").rename(variables)
+    assert digest == served_versions.content_digest(first)
+    (variables / "variables.index").rename(variables / "other")
     assert digest != served_versions.content_digest(first)
 
 

@@ -87,6 +87,19 @@ def test_children_and_theirs_end_also_those_that_will_not():
     assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+def test_a_process_that_has_ended_keeps_no_other_from_its_signal(monkeypatch):
+    gone, sent = {2, 4}, []
+
+    def kill(pid, number):
+        if pid in gone:
+            raise ProcessLookupError
+        sent.append((pid, number))
+
+    monkeypatch.setattr(os, "kill", kill)
+    processes._send(signal.SIGTERM, {1, 2, 3, 4, 5})
+    assert sorted(sent) == [(pid, signal.SIGTERM) for pid in (1, 3, 5)]
+
+
 @pytest.mark.parametrize(
     ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
 )

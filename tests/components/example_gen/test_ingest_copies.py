@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from components.example_gen import figures
+from components.example_gen import figures, ingest
 from components.example_gen.config import DataSettings
 from components.example_gen.fixes import DROP, Fix, write_fixes
-from components.example_gen.splitting.grouping import Duplicates
+from components.example_gen.splitting.grouping import Duplicates, group_pictures
 from components.example_gen.splitting.split_ledger import (
     Entry,
     Ledger,
@@ -105,7 +105,16 @@ def test_unlabelled_pictures_that_look_like_labelled_ones_are_left_out(node, pho
     assert node.table(run.uri)["own.png"]["split"] == "unlabelled"
 
 
-def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(node, photos, fill, tmp_path):
+def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(
+    node, photos, fill, tmp_path, monkeypatch
+):
+    known_when_grouped = []
+
+    def group(pictures, near, known):
+        known_when_grouped.append(set(known))
+        return group_pictures(pictures, near, known)
+
+    monkeypatch.setattr(ingest, "group_pictures", group)
     settings = {"split_ledger": str(tmp_path / "splits.parquet")}
     first = node.run(photos, tmp_path / "first", **settings)
     before = {row["image_id"]: row["split"] for row in node.table(first.uri).values()}
@@ -114,6 +123,7 @@ def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(node, photos, fill,
         shutil.copy(path, photos / f"cats/new {path.name}")
     second = node.run(photos, tmp_path / "second", fingerprint="of these", **settings)
     after = {row["image_id"]: row["split"] for row in node.table(second.uri).values()}
+    assert known_when_grouped == [set(), set(before)]
     assert len(after) == len(before) + 4
     assert before.items() <= after.items()
     counts = Summary.from_json(Path(second.uri, "summary.json").read_text()).counts

@@ -74,6 +74,14 @@ def test_names_of_features_numbers_for_classes_and_splits(tmp_path):
     ]
 
 
+def test_items_are_sorted_by_path(tmp_path):
+    many = [f"picture {number}".encode() for number in range(12)]
+    source = _open(_write(tmp_path / "pets.tfrecord", _good(many)))
+    paths = [item.path for item in source.items]
+    assert paths == sorted(paths) and paths[1] == "pets.tfrecord#1" and len(paths) == 12
+    assert set(_contents(source)) == set(many)
+
+
 def _compress(path):
     result = path.with_name(f"{path.name}.gz")
     result.write_bytes(gzip.compress(path.read_bytes()))

@@ -96,10 +96,11 @@ def test_a_resolver_is_refused(spec):
         backend_rules.check_accepted(spec)
 
 
-def test_a_name_that_argo_does_not_take_is_refused(spec):
+@pytest.mark.parametrize("name", ["latest_model", "-Trainer", "Trainer\n", ""])
+def test_a_name_that_argo_does_not_take_is_refused(name, spec):
     tasks = spec["root"]["dag"]["tasks"]
-    tasks["latest_model"] = tasks.pop("Trainer")
-    with pytest.raises(ValueError, match="task latest_model: Argo takes letters, digits"):
+    tasks[name] = tasks.pop("Trainer")
+    with pytest.raises(ValueError, match=f"task {name}: Argo takes letters, digits"):
         backend_rules.check_accepted(spec)
 
 

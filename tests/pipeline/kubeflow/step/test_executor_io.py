@@ -93,7 +93,7 @@ def test_an_input_that_the_component_does_not_have_is_an_error(given):
 
 
 def test_uris_come_back_and_null_metadata_goes(given):
-    metadata = {"blessed": 1.0, "baseline": None}
+    metadata = {"blessed": 0.0, "version": "", "baseline": None}
     written = {
         "artifacts": {
             "model": {"artifacts": [{"uri": "/pod/s3/b/Trainer/2/model", "metadata": metadata}]}
@@ -102,7 +102,7 @@ def test_uris_come_back_and_null_metadata_goes(given):
     before = copy.deepcopy(written)
     restored = executor_io.for_backend(written, given, root="/pod")
     assert restored["artifacts"]["model"]["artifacts"] == [
-        {"uri": "s3://b/Trainer/2/model", "metadata": {"blessed": 1.0}}
+        {"uri": "s3://b/Trainer/2/model", "metadata": {"blessed": 0.0, "version": ""}}
     ]
     assert written == before, "the argument is as it was"
 
