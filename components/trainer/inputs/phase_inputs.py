@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -124,9 +124,8 @@ def phase_inputs(
     for name, files, count, numbers in parts:
         kept[name] = activation_cache.encode(
             name,
-            graph,
             distinct,
-            functools.partial(reader.view_batches, files, count, numbers),
+            functools.partial(_answers, reader, graph, files, count, numbers),
             len(numbers),
             count,
             folder,
@@ -140,6 +139,16 @@ def phase_inputs(
             splits.train_targets,
         )
     return inputs
+
+
+def _answers(
+    reader: ExampleReader,
+    graph: Callable[[], Callable],
+    files: Sequence[str],
+    count: int,
+    views: Sequence[int],
+) -> Iterator[tuple[Mapping[str, tf.Tensor], tf.Tensor]]:
+    return reader.answers(graph(), files, count, views)
 
 
 def _cached_input(
