@@ -12,10 +12,8 @@ from components.text import one_line
 
 # What NumPy, zipfile and json raise of a file that was cut off or overwritten; a RuntimeError where
 # a flipped bit says that it is encrypted, or compressed in a way that zipfile does not know.
-DAMAGE = (
-    *(ValueError, KeyError, EOFError, OSError, RuntimeError),
-    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
-)
+_OF_PYTHON = (ValueError, KeyError, EOFError, OSError, RuntimeError)
+DAMAGE = (*_OF_PYTHON, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
 
 
 def read_array(path: Path) -> np.ndarray | None:

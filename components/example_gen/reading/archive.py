@@ -17,6 +17,9 @@ from components.text import one_line, printable
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 _ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # flags of a zip's entry
+# What zipfile and tarfile raise of damaged bytes; the last where they claim a version of the format
+# that there is not.
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, NotImplementedError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +69,7 @@ def list_archive(path: Path, workspace: Path) -> Source:
     kind = ZIP if path.suffix.lower() == ".zip" else SLICES
     try:
         entries = _zip_entries(path, shown) if kind == ZIP else _tar_entries(path)
-    except (
-        *(zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError),
-        NotImplementedError,  # it claims a version of the format that there is not
-    ) as error:
+    except _DAMAGE as error:
         if isinstance(error, UserError):
             raise
         raise UserError(

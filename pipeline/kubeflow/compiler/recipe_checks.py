@@ -96,9 +96,12 @@ def warnings_for(recipe: Recipe) -> list[str]:
             )
     destination = push_destination(recipe)
     if destinations.is_bucket(destination):
+        users = [BASELINE_FINDER, PUSHER]
+        if settings.has_probe:
+            users.insert(0, PROBE)
         without = [
             step
-            for step in (*((PROBE,) if settings.has_probe else ()), BASELINE_FINDER, PUSHER)
+            for step in users
             if not any(_KEY in names for names in settings.step(step).secret_env.values())
         ]
         if without:
@@ -106,8 +109,7 @@ def warnings_for(recipe: Recipe) -> list[str]:
                 f"kubeflow.secret_env: {', '.join(without)} use {destination} and have "
                 f"no {_KEY}, so their service account must have rights there"
             )
-    users = [settings, *settings.steps.values()]
-    if any(step.security_context for step in users):
+    if any(step.security_context for step in (settings, *settings.steps.values())):
         found.append("kubeflow.security_context: a backend before 2.16 refuses the whole package")
     return found
 
