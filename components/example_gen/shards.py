@@ -6,6 +6,7 @@ same source always gives the same files, whatever the runner does.
 Which split a picture belongs to is decided when all have been read (`components.example_gen.deal`).
 """
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -16,7 +17,7 @@ import os
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import apache_beam as beam
@@ -24,7 +25,6 @@ import numpy as np
 import tensorflow as tf
 
 from components import features, progress
-from components.ahead import ahead
 from components.example_gen import artifact_folder
 from components.example_gen.fixes import DROP, Fix
 from components.example_gen.inspection import facts, perceptual_hash, pictures
@@ -136,7 +136,7 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
         ThreadPoolExecutor(_AT_ONCE) as threads,
     ):
         begun_items = ((item, _begin(item, plan, read, threads)) for item in shard.items)
-        for item, begun in ahead(begun_items, _AT_ONCE):
+        for item, begun in _ahead(begun_items):
             seen = None
             if begun.fix:
                 fixed.append(begun.image_id)
@@ -244,6 +244,16 @@ def _look_at(data: bytes, max_pixels: int) -> _Seen:
         perceptual_hash.hashes(hashed),
         thumbnail,
     )
+
+
+def _ahead(begun_items: Iterator[tuple[Item, _Begun]]) -> Iterator[tuple[Item, _Begun]]:
+    """The same in the same order, each after the next ones have been begun."""
+    waiting = collections.deque()
+    for one in begun_items:
+        waiting.append(one)
+        if len(waiting) > _AT_ONCE:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def start_count() -> None:

@@ -74,9 +74,9 @@ def frozen_features(
     features = np.zeros((count, encoder.output.shape[-1]), np.float32)
     labels = np.zeros(count, np.int64)
     done = 0
-    for answer, batch_labels in reader.answers(run, files, count):
+    for pixels, batch_labels in reader.view_batches(files, count):
         rows = slice(done, done + len(batch_labels))
-        features[rows], labels[rows] = answer.numpy(), batch_labels.numpy()
+        features[rows], labels[rows] = run(pixels).numpy(), batch_labels.numpy()
         done = rows.stop
         progress.report("features", done, count, "of the frozen backbone")
     return features, labels

@@ -84,8 +84,8 @@ def ask(scorer: Scorer, reader: ExampleReader, files: Sequence[str], classes: in
     count = len(texts[features.LABEL])
     logits, labels = [np.zeros((0, classes), np.float32)], [np.zeros(0, np.int64)]
     done = 0
-    for answer, numbers in reader.answers(scorer.logits, files, count):
-        logits.append(answer.numpy())
+    for pixels, numbers in reader.view_batches(files, count):
+        logits.append(scorer.logits(pixels).numpy())
         labels.append(numbers.numpy())
         done += len(labels[-1])
         progress.report("validating", done, count, "what will be served")

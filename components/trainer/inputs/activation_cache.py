@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -135,8 +135,9 @@ def bytes_per_view(tensor: keras.KerasTensor) -> int:
 
 def encode(
     name: str,
+    encoder: Callable[[], Callable[[tf.Tensor], Mapping[str, tf.Tensor]]],
     tensors: Mapping[str, keras.KerasTensor],
-    answers: Callable[[], Iterable[tuple[Mapping[str, tf.Tensor], tf.Tensor]]],
+    batches: Callable[[], tf.data.Dataset],
     views: int,
     count: int,
     folder: Path,
@@ -145,9 +146,10 @@ def encode(
 
     Args:
         name: of the split, for the files and the progress.
+        encoder: makes a function from a batch of pixels to `tensors`; asked where there is work.
         tensors: what is kept, by name.
-        answers: gives batches of (`tensors`, labels) of all pictures, all views of a picture one
-            after the other, always in the same order; asked where there is work.
+        batches: makes those of (pixels, label) of all pictures, all views of a picture one after
+            the other, always in the same order.
         views: how many views.
         count: pictures.
         folder: where the activations are kept.
@@ -173,12 +175,13 @@ def encode(
         _allocate(path, _bytes(shapes[key]))
     maps = {key: np.memmap(paths[key], _DTYPE, "r+", shape=shapes[key]) for key in tensors}
 
+    run = encoder()
     labels = np.zeros(count, np.int64)
     done = 0
-    for batch, batch_labels in answers():
+    for pixels, batch_labels in batches():
         of_pictures = batch_labels[::views]
         rows = slice(done, done + len(of_pictures))
-        for key, activations in batch.items():
+        for key, activations in run(pixels).items():
             by_picture = activations.numpy().reshape(-1, views, *activations.shape[1:])
             maps[key][:, rows] = by_picture.swapaxes(0, 1)
         labels[rows] = of_pictures

@@ -3,24 +3,18 @@
 import collections
 import copy
 import math
-from collections.abc import Callable, Container, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Container, Sequence
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
-from components.ahead import ahead
 
 # Encoded pictures, not pixels: some 50 MB of photos. ImageExampleGen has shuffled the files
 # already.
 _SHUFFLE_BUFFER = 2048
 _READ_BUFFER_BYTES = 8 << 20
-# Batches that a network is asked about: where one leaves a core idle, between two operations or in
-# a small one, another takes it.
-_ASKED_AT_ONCE = 2
 
 
 class ExampleReader:
@@ -112,33 +106,6 @@ class ExampleReader:
             .apply(tf.data.experimental.assert_cardinality(math.ceil(count / pictures)))
             .prefetch(2)
         )
-
-    def answers(
-        self,
-        network: Callable[[tf.Tensor], Any],
-        files: Sequence[str],
-        count: int,
-        views: Sequence[int] = (0,),
-    ) -> Iterator[tuple[Any, tf.Tensor]]:
-        """What a network makes of `view_batches`, with their labels, in the files' order.
-
-        A third more pictures per second on two cores than batch by batch.
-
-        Args:
-            network: function from pixels; called in threads. Two batches of half the size are under
-                way at once, which take the memory of one.
-            files: TFRecord files.
-            count: how many examples they hold.
-            views: as of `view_batches`.
-        """
-        halves = self.with_batch_size(max(1, self._batch_size // _ASKED_AT_ONCE))
-        with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
-            begun = (
-                (threads.submit(network, pixels), labels)
-                for pixels, labels in halves.view_batches(files, count, views)
-            )
-            for answer, labels in ahead(begun, _ASKED_AT_ONCE):
-                yield answer.result(), labels
 
     def views(self, record: bytes, views: Sequence[int]) -> np.ndarray:
         """Views of one picture, as the network would get them.

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -124,8 +124,9 @@ def phase_inputs(
     for name, files, count, numbers in parts:
         kept[name] = activation_cache.encode(
             name,
+            graph,
             distinct,
-            functools.partial(_answers, reader, graph, files, count, numbers),
+            functools.partial(reader.view_batches, files, count, numbers),
             len(numbers),
             count,
             folder,
@@ -139,16 +140,6 @@ def phase_inputs(
             splits.train_targets,
         )
     return inputs
-
-
-def _answers(
-    reader: ExampleReader,
-    graph: Callable[[], Callable],
-    files: Sequence[str],
-    count: int,
-    views: Sequence[int],
-) -> Iterator[tuple[Mapping[str, tf.Tensor], tf.Tensor]]:
-    return reader.answers(graph(), files, count, views)
 
 
 def _cached_input(

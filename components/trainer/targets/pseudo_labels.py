@@ -69,8 +69,8 @@ def label_pictures(
     )
     answers = [np.zeros((0, len(classes)), np.float32)]
     done = 0
-    for answer, _ in reader.answers(run, files, count):
-        answers.append(tf.nn.softmax(logits_per_class(answer)).numpy())
+    for pixels, _ in reader.view_batches(files, count):
+        answers.append(tf.nn.softmax(logits_per_class(run(pixels))).numpy())
         done += len(answers[-1])
         progress.report("labelling", done, count, "pictures without labels")
     probabilities = np.concatenate(answers)

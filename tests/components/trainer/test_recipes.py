@@ -50,9 +50,6 @@ class Pictures:
         assert targets is None
         return self.view_batches(files, count, [first_epoch + 1]).repeat()
 
-    def answers(self, network, files, count, views=(0,)):
-        return ((network(x), labels) for x, labels in self.view_batches(files, count, views))
-
     def view_batches(self, files, count, views=(0,)):
         labels = np.linspace(0, self._num_classes - 1, count).astype(np.int64)
         shape = (count * len(views), self._size, self._size, 3)

@@ -86,20 +86,13 @@ def test_what_cannot_be_had_is_said_aloud(validated, caplog):
     assert line.endswith("so the model is unsure of every picture")
 
 
-def asked_about(batches) -> SimpleNamespace:
-    """Stands in for `ExampleReader`."""
-    return SimpleNamespace(
-        answers=lambda network, files, count: ((network(x), labels) for x, labels in batches)
-    )
-
-
 @pytest.mark.parametrize("logit", [float("nan"), float("inf"), float("-inf")])
 def test_answers_that_are_not_finite_stop_it(monkeypatch, logit):
     monkeypatch.setattr(
         validation_rows, "text_features", lambda files, names: {name: ["x"] for name in names}
     )
     pixels = tf.zeros([1, 4, 4, 3])
-    reader = asked_about([(pixels, tf.constant([0]))])
+    reader = SimpleNamespace(view_batches=lambda files, count: [(pixels, tf.constant([0]))])
     scorer = SimpleNamespace(logits=lambda pixels: tf.constant([[logit, 0.0]]))
     with pytest.raises(UserError, match=r"answers for validation pictures are not all finite$"):
         validation_rows.ask(scorer, reader, ["/examples/Split-validation/a.gz"], 2)
@@ -109,10 +102,8 @@ def test_the_folder_of_the_examples_is_found(monkeypatch):
     monkeypatch.setattr(
         validation_rows, "text_features", lambda files, names: {name: [] for name in names}
     )
-    reader = asked_about([])
-    found = validation_rows.ask(
-        SimpleNamespace(logits=None), reader, ["/examples/Split-validation/a.gz"], 2
-    )
+    reader = SimpleNamespace(view_batches=lambda files, count: [])
+    found = validation_rows.ask(None, reader, ["/examples/Split-validation/a.gz"], 2)
     assert found.examples == Path("/examples") and found.logits.shape == (0, 2)
 
 
@@ -158,7 +149,7 @@ def test_every_picture_is_asked_about_and_counted(monkeypatch):
     texts = {"image_id": list("abc"), "path": list("123"), "label": ["cat", "dog", "cat"]}
     monkeypatch.setattr(validation_rows, "text_features", lambda files, names: texts)
     batches = [(tf.zeros([2, 1]), tf.constant([0, 1])), (tf.ones([1, 1]), tf.constant([0]))]
-    reader = asked_about(batches)
+    reader = SimpleNamespace(view_batches=lambda files, count: batches)
     scorer = SimpleNamespace(logits=lambda pixels: tf.concat([pixels, 1 - pixels], axis=1))
     told = []
     with progress.watched_by(told.append):

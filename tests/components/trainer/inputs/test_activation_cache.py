@@ -40,20 +40,9 @@ def encoder():
     return functools.partial(constant_graph.inference, keras.Model(inputs, tensors)), tensors
 
 
-def encoded(encoder, batches, folder):
-    """What is encoded of the batches, of which the first is made when it is asked for."""
-    graph, tensors = encoder
-
-    def answers():
-        run = graph()
-        return ((run(pixels), labels) for pixels, labels in batches())
-
-    return encode("train", tensors, answers, VIEWS, COUNT, folder)
-
-
 @pytest.fixture
 def cached(encoder, tmp_path):
-    return encoded(encoder, batches, tmp_path)
+    return encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
 
 
 def test_every_view_is_kept_to_float16_precision(cached):
@@ -72,7 +61,7 @@ def test_it_is_made_once_and_found_again_after_a_restart(cached, encoder, tmp_pa
     def nothing():
         raise AssertionError("encoded a second time")
 
-    again = encoded(encoder, nothing, tmp_path)
+    again = encode("train", *encoder, nothing, VIEWS, COUNT, tmp_path)
     np.testing.assert_array_equal(again["sum"].activations, cached["sum"].activations)
     np.testing.assert_array_equal(again["sum"].labels, cached["sum"].labels)
 
@@ -83,15 +72,15 @@ def test_what_a_kill_left_half_done_is_made_anew(encoder, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encoded(encoder, killed, tmp_path)
-    cached = encoded(encoder, batches, tmp_path)
+        encode("train", *encoder, killed, VIEWS, COUNT, tmp_path)
+    cached = encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
     assert np.abs(cached["sum"].activations).min(axis=(1, 2)).min() > 0
 
 
 def test_progress_counts_views_of_pictures(encoder, tmp_path):
     steps = []
     with progress.watched_by(steps.append):
-        encoded(encoder, batches, tmp_path)
+        encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
     assert steps[-1].done == steps[-1].total == VIEWS * COUNT
     assert [s.done for s in steps] == sorted(s.done for s in steps)
 
@@ -186,7 +175,7 @@ def test_damaged_files_are_made_again(name, content, cached, encoder, tmp_path, 
     before = {key: np.array(kept.activations) for key, kept in cached.items()}
     del cached
     (tmp_path / name).write_bytes(content)
-    again = encoded(encoder, batches, tmp_path)
+    again = encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
     assert f"{name} is damaged" in caplog.text
     assert is_complete("train", tmp_path)
     for key, kept in again.items():
@@ -201,7 +190,7 @@ def test_the_disk_is_taken_before_the_first_picture(encoder, tmp_path):
         taken.update((path.name, path.stat().st_blocks * 512) for path in tmp_path.glob("*.f16"))
         return batches()
 
-    encoded(encoder, look, tmp_path)
+    encode("train", *encoder, look, VIEWS, COUNT, tmp_path)
     assert taken["train-sum.f16"] >= 2 * VIEWS * COUNT * 3
     assert taken["train-same.f16"] >= 2 * VIEWS * COUNT * 4 * 4 * 3
 
@@ -216,5 +205,5 @@ def test_a_kill_while_damaged_files_are_made_again_leaves_nothing_that_seems_who
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encoded(encoder, killed, tmp_path)
+        encode("train", *encoder, killed, VIEWS, COUNT, tmp_path)
     assert not is_complete("train", tmp_path)

@@ -1,7 +1,6 @@
 """Batches: every picture once an epoch, another view each time, reproducible from the seed."""
 
 import itertools
-import threading
 
 import numpy as np
 import pytest
@@ -120,31 +119,6 @@ def test_all_views_of_a_picture_are_in_one_batch_and_those_that_it_has_alone(rea
 def test_more_views_than_a_batch_has_pictures(reader, analyzed):
     alone = reader.with_batch_size(2).view_batches([analyzed.file], COUNT, (1, 2, 3))
     assert [len(y) for _, y in alone] == [3] * COUNT
-
-
-def test_a_network_is_asked_about_two_half_batches_at_once_and_answers_in_order(reader, analyzed):
-    files, together, sizes = [analyzed.file], threading.Barrier(2), []
-
-    def network(pixels):
-        if len(sizes) < 2:
-            together.wait(60)  # broken where nobody else comes
-        sizes.append(len(pixels))
-        return pixels
-
-    answers, labels = zip(*reader.answers(network, files, COUNT, (0, 1)), strict=True)
-    assert sizes == [BATCH // 2 // 2 * 2] * (COUNT // (BATCH // 2 // 2))
-    expected, numbers = zip(*reader.view_batches(files, COUNT, (0, 1)), strict=True)
-    np.testing.assert_allclose(np.concatenate(answers), np.concatenate(expected), atol=1e-5)
-    np.testing.assert_array_equal(np.concatenate(labels), np.concatenate(numbers))
-    assert len(list(reader.with_batch_size(1).answers(lambda x: x, files, COUNT))) == COUNT
-
-
-def test_what_a_network_raises_comes_out(reader, analyzed):
-    def network(pixels):
-        raise ValueError("too large")
-
-    with pytest.raises(ValueError, match="too large"):
-        list(reader.answers(network, [analyzed.file], COUNT))
 
 
 def test_training_can_begin_at_a_later_epoch(reader, analyzed):

@@ -54,9 +54,6 @@ class Reader:
         rows = max(1, self.batch_size // len(views)) * len(views)
         return tf.data.Dataset.from_tensor_slices((pixels, labels)).batch(rows)
 
-    def answers(self, network, files, count, views=(0,)):
-        return ((network(x), labels) for x, labels in self.view_batches(files, count, views))
-
     def training_batches(self, files, count, seed, first_epoch=0, targets=None):
         return self.view_batches(files, count, [first_epoch + 1]).repeat()
 
@@ -125,7 +122,7 @@ def test_every_phase_multiplies_in_the_precision_of_the_training(views, tmp_path
         precisions.append(precision)
         return model
 
-    def encoded(name, tensors, answers, views, count, folder):
+    def encoded(name, graph, tensors, batches, views, count, folder):
         labels = np.zeros(count, np.int64)
         return {
             key: activation_cache.Cached(np.zeros((views, count, 1)), labels) for key in tensors

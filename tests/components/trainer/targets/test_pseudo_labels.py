@@ -31,11 +31,10 @@ def unlabelled(tmp_path):
 class Reader:
     """Gives as pixels what the model is to say."""
 
-    def answers(self, network, files, count):
+    def view_batches(self, files, count):
         assert count == len(IDS)
         logits = np.log(np.maximum(np.array(PROBABILITIES, np.float32), 1e-9))
-        labels = np.full(4, -1, np.int64)
-        return ((network(logits[at : at + 3]), labels[at : at + 3]) for at in (0, 3))
+        return tf.data.Dataset.from_tensor_slices((logits, np.full(4, -1, np.int64))).batch(3)
 
 
 def label(folder, unlabelled, model, threshold=0.9, classes=CLASSES):
