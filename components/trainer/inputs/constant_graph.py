@@ -24,6 +24,9 @@ def inference(network: keras.Model) -> Callable[[tf.Tensor], Any]:
 
     What is not known to take constants keeps its variables: SavedModels of others, networks on
     several devices, and those that would make too large a graph.
+
+    One thread at a time may call it: two at once were a third faster, and TensorFlow 2.16's
+    convolutions crashed once in some forty tries.
     """
     network = folding.folded(network)
     run = tf.function(
