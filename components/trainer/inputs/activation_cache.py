@@ -19,6 +19,7 @@ import tensorflow as tf
 from components import progress
 from components.errors import UserError
 from components.files import atomic_file
+from components.trainer.inputs.examples import untuned
 from components.trainer.kept_files import discard_damaged, read_array
 
 # float16 halves the disk and keeps 11 bits; activations lie far inside its range.
@@ -99,7 +100,7 @@ class Cached:
             tf.TensorSpec([None, *self.activations.shape[2:]], tf.as_dtype(_DTYPE)),
             tf.TensorSpec([None, *targets.shape[1:]], targets.dtype),
         )
-        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        dataset = untuned(tf.data.Dataset.from_generator(batches, output_signature=signature))
         return dataset.map(lambda x, y: (tf.cast(x, tf.float32), y)).prefetch(2)
 
 

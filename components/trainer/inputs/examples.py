@@ -186,6 +186,19 @@ def labelled_pictures(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
 
 def records(files: Sequence[str]) -> tf.data.Dataset:
     """Serialized examples, string [], in the files' order."""
-    return tf.data.TFRecordDataset(
-        files, compression_type=features.COMPRESSION, buffer_size=_READ_BUFFER_BYTES
+    return untuned(
+        tf.data.TFRecordDataset(
+            files, compression_type=features.COMPRESSION, buffer_size=_READ_BUFFER_BYTES
+        )
     )
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The same without tf.data's tuner, and so is all that is made of it.
+
+    What is AUTOTUNE in it runs on every core from the beginning. The tuner looks again in ever
+    longer intervals, of up to a minute, and whoever drops an iterator waits for the end of one.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
