@@ -66,6 +66,12 @@ def test_it_is_made_once_and_found_again_after_a_restart(cached, encoder, tmp_pa
     np.testing.assert_array_equal(again["sum"].labels, cached["sum"].labels)
 
 
+def test_no_kept_batches_wait_for_a_tuner(cached):
+    kept = cached["sum"]
+    for dataset in (kept.training_batches(4, 0), kept.validation_batches(4)):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_what_a_kill_left_half_done_is_made_anew(encoder, tmp_path):
     def killed():
         yield next(iter(batches()))

@@ -121,6 +121,12 @@ def test_more_views_than_a_batch_has_pictures(reader, analyzed):
     assert [len(y) for _, y in alone] == [3] * COUNT
 
 
+def test_no_batches_wait_for_a_tuner(reader, analyzed):
+    files = [analyzed.file]
+    for dataset in (reader.view_batches(files, COUNT), reader.training_batches(files, COUNT, 0)):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_training_can_begin_at_a_later_epoch(reader, analyzed):
     whole = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 3)
     (later,) = epochs(reader.training_batches([analyzed.file], COUNT, 0, first_epoch=2), 1)
