@@ -110,12 +110,12 @@ def _features(pictures: pd.DataFrame) -> pd.DataFrame:
             for text in sorted(different):
                 columns[f"{shown}={printable(text)}"] = (texts == text).to_numpy(float)
     frame = pd.DataFrame(columns, index=pictures.index)
-    return frame.loc[:, frame.nunique() > 1].fillna(0.0)
+    return frame.loc[:, frame.nunique() > 1]
 
 
 def _candidates(features: pd.DataFrame, wrong: np.ndarray, learn: np.ndarray) -> list[FoundSlice]:
     """What a tree finds in the rows of `learn`, tested on the others."""
-    if not (wrong[learn].any() and (~learn).any()):
+    if not wrong[learn].any():
         return []
     least = max(_LEAST_PICTURES, int(_LEAST_SHARE * learn.sum()))
     tree = DecisionTreeClassifier(
@@ -136,7 +136,7 @@ def _tested(name: str, rows: np.ndarray, wrong: np.ndarray, test: np.ndarray) ->
     # Fisher's exact test: so many errors or more, were they dealt out at random.
     p_value = hypergeom.sf(errors - 1, test.sum(), wrong[test].sum(), count)
     elsewhere = float(wrong[outside].mean()) if outside.any() else 0.0
-    return FoundSlice(name, errors, count, elsewhere, float(p_value) if count else 1.0, rows)
+    return FoundSlice(name, errors, count, elsewhere, float(p_value), rows)
 
 
 def _names(tree, columns: list[str]) -> dict[int, str]:

@@ -102,7 +102,7 @@ def _refuse_taken_back(destination: str, digest: str) -> None:
 
 
 def _write_evidence(folder: Path, gates: list[Gate], provenance: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     write_gates(folder, gates)
     write_atomically(folder / served_versions.PROVENANCE_FILE, provenance)
 

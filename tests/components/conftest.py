@@ -17,7 +17,7 @@ def save_model() -> Callable[..., Path]:
     """`save_model(folder, ...)` writes a SavedModel that names a picture's strongest channel.
 
     With `sure_from` it is unsure below that probability, and has the classes from 0.3 on in its
-    label set.
+    label set; with `explains` it has heat maps, which are all ones.
     """
     import tensorflow as tf
 
@@ -104,6 +104,7 @@ def save_model() -> Callable[..., Path]:
         blind_to: Sequence[str] = (),
         fault: str | None = None,
         sure_from: float | None = None,
+        explains: bool = False,
     ) -> Path:
         model = StandIn(classes, blind_to, fault, sure_from)
         signatures = {
@@ -113,6 +114,11 @@ def save_model() -> Callable[..., Path]:
         }
         if fault == "signature":
             del signatures["from_examples"]
+        if explains:
+            signatures["explain"] = tf.function(
+                lambda image_bytes: {"heat_map": tf.ones([tf.shape(image_bytes)[0], 3, 3])},
+                input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")],
+            )
         tf.saved_model.save(model, str(folder), signatures=signatures)
         (folder / "assets.extra").mkdir()
         (folder / "assets.extra" / "classes.txt").write_text("".join(f"{c}\n" for c in classes))

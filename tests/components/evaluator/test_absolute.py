@@ -120,11 +120,13 @@ def test_the_row_of_all_slices_tells_of_one_that_has_its_verdict(gate, answers):
     assert row.message.endswith("; not proved either: few")
 
 
-def test_five_of_many_slices_are_named(gate, answers):
-    slices = [Slice(f"s{number}", np.arange(80) % 8 == number) for number in range(8)]
+@pytest.mark.parametrize(("count", "more"), [(8, " and 2 more"), (6, "")])
+def test_five_of_many_slices_are_named(gate, answers, count, more):
+    rows = np.arange(10 * count)
+    slices = [Slice(f"s{number}", rows % count == number) for number in range(count)]
     settings = {"slices": ["x"], "min_slice_accuracy": 0.9}
-    row = gate("accuracy of every slice", *answers(80, 0), parts=slices, **settings)
-    assert row.message.endswith("; not proved either: s1, s2, s3, s4, s5 and 2 more")
+    row = gate("accuracy of every slice", *answers(len(rows), 0), parts=slices, **settings)
+    assert row.message.endswith(f"; not proved either: s1, s2, s3, s4, s5{more}")
 
 
 def test_no_number_of_pictures_proves_perfection(gate, answers):
@@ -207,6 +209,25 @@ def test_precision_is_of_what_is_given_a_class_and_recall_of_what_is_one(gate):
     assert row.message.startswith("lowest: cat with 0.7143 of 140 pictures")
     row = gate("recall of every class", labels, given, min_class_recall=0.5)
     assert row.message.startswith("lowest: fox with 0.6000 of 100 pictures")
+
+
+def test_what_is_proved_of_an_average_is_of_that_average(gate):
+    labels = np.arange(300) % 3
+    given = np.where((labels == 2) & (np.arange(300) < 120), 0, labels)  # 40 foxes are cats
+    thresholds = {"macro_precision": 0.8, "macro_recall": 0.8}
+    for name, value in (("macro_precision", (5 / 7 + 2) / 3), ("macro_recall", (0.6 + 2) / 3)):
+        row = gate(name, labels, given, thresholds=thresholds)
+        assert row.value == pytest.approx(value)
+        assert row.interval[0] < row.value < row.interval[1]
+
+
+def test_every_class_is_measured_where_each_has_a_picture(gate):
+    labels = np.repeat([0, 1, 2], [5, 2, 4])
+    row = gate("every class measured", labels, labels)
+    assert (row.verdict, row.value, row.bound, row.pictures) == ("pass", 2, 1, 11)
+    assert row.message == "3 classes, of dog the fewest pictures: 2"
+    row = gate("every class measured", labels[:-4], labels[:-4])
+    assert (row.verdict, row.value, row.bound, row.pictures) == ("fail", 0, 1, 7)
 
 
 def test_a_class_without_test_pictures_is_never_measured_so_never_passed(gate):
@@ -354,6 +375,7 @@ def test_label_set_coverage(hedged, left_out, verdict, message):
 def test_a_model_that_does_not_say_how_sure_it_is_fails(gate, answers, setting, name):
     row = gate(name, *answers(90, 10), **{setting: 0.5})
     assert row.verdict == "fail" and row.message.startswith("the model does not say so: what the")
+    assert (row.value, row.bound, row.pictures) == (None, 0.5, 0), "nothing was measured"
 
 
 def test_an_accuracy_when_sure_that_chance_keeps_is_a_warning(hedged):

@@ -55,6 +55,41 @@ def test_a_faultless_test_split_does_not_prove_perfection():
     for statistic in (bootstrap.macro_recall, bootstrap.macro_precision, bootstrap.auc):
         low, high = bootstrap.interval(statistic, labels, np.eye(3)[labels], np.arange(60), 0.95)
         assert low < 0.97 and high == pytest.approx(1)
+    ends = bootstrap.interval(
+        bootstrap.calibration_error, labels, np.eye(3)[labels], np.arange(60), 0.95
+    )
+    assert ends[0] == 0 and ends[1] > 0.03
+
+
+@pytest.mark.parametrize(
+    ("statistic", "values"),
+    [
+        # Of the second class no picture is bad; the last has a bad one that weighs as two.
+        (bootstrap.macro_recall, [20 / 21, 1, 30 / 32]),
+        (bootstrap.macro_precision, [20 / 21, 1, 30 / 32]),
+        # Beside a class' own bad picture, that of the next class is one of the others.
+        (bootstrap.auc, [20 / 21, 50 / 52, 30 / 32 * 30 / 31]),
+    ],
+)
+def test_of_faultless_pictures_the_bad_one_of_each_class_alone_counts(statistic, values):
+    labels = np.repeat([0, 1, 2], [20, 10, 30])
+    bad = np.array([[1.0, 0.0, 2.0]])
+    value = statistic(labels, np.eye(3)[labels], np.ones((1, 60), np.float32), bad)
+    assert value == pytest.approx(np.mean(values))
+
+
+def test_many_pictures_are_drawn_a_part_at_a_time(monkeypatch):
+    drawn = []
+
+    def statistic(labels, scores, weights, bad):
+        drawn.append(len(weights))
+        return bootstrap.macro_recall(labels, scores, weights, bad)
+
+    labels, scores = made_up(60)
+    whole = bootstrap.interval(statistic, labels, scores, np.arange(60), 0.95)
+    monkeypatch.setattr(bootstrap, "_MOST_WEIGHTS", 1500 * 60)
+    parts = bootstrap.interval(statistic, labels, scores, np.arange(60), 0.95)
+    assert drawn == [4000, 1500, 1500, 1000] and parts == pytest.approx(whole, abs=0.01)
 
 
 def test_a_class_without_pictures_counts_as_nothing():

@@ -28,6 +28,8 @@ def test_a_candidate_that_knows_one_class_more_is_not(tmp_path):
     note = why_not_comparable(["cat", "dog", "fox"], tmp_path)
     assert note == "served model not compared, it knows other classes (new: fox; gone: none)"
     assert why_not_comparable(["cat"], tmp_path).endswith("(new: none; gone: dog)")
+    many = why_not_comparable(["cat", "dog", *"hgfedcba"], tmp_path)
+    assert many.endswith("(new: a, b, c, d, e, f, g, h; gone: none)")
 
 
 def test_the_served_model_s_columns_are_found_by_the_names_of_the_classes(tmp_path):

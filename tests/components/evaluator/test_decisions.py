@@ -24,6 +24,7 @@ def test_slices_by_a_fact_and_by_a_column(predict, answers):
     row = rows["accuracy of every slice"]
     assert row.message.startswith("lowest: brightness 74..99 with 0.6")
     assert "not proved worse, by slice" in rows
+    assert not [name for name in rows if name.startswith("slices by")], "two values are enough"
 
 
 def test_a_column_of_one_value_makes_no_slices(predict, answers):
@@ -71,8 +72,13 @@ def test_a_manifest_s_column_is_found_by_its_own_name():
 
 
 def test_an_empty_test_split_blesses_nothing(predict):
-    decision = decide(predict([], [], served=[]), EvaluationSettings(), "", FairPlay())
-    assert {row.name: row.verdict for row in decision.gates}["accuracy"] == "fail"
+    predictions = predict([], [], served=[], column_camera=[])
+    decision = decide(predictions, EvaluationSettings(slices=["camera"]), "", FairPlay())
+    rows = {row.name: row for row in decision.gates}
+    assert rows["accuracy"].verdict == "fail"
+    message = "0 pictures, there are none: no slices, nothing to compare"
+    assert rows["slices by camera"].message == message
+    assert rows["not proved worse"].message == "0 better, 0 worse of 0 (p 1)"
 
 
 def test_numbers_of_up_to_four_values_are_slices_by_value():

@@ -14,12 +14,12 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Channel, standard_artifacts
 
 from components import features
-from components.evaluator import results
+from components.evaluator import highlights, results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.executor import Executor, _why_no_baseline
 from components.evaluator.figures import describe
-from components.evaluator.thumbnails import THUMBNAILS_FILE
+from components.evaluator.thumbnails import THUMBNAILS_FILE, read_thumbnails
 from components.fingerprints import labels_fingerprint
 from components.gates import GATES_FILE, read_gates
 from components.predictions import PREDICTIONS_FILE, read_predictions
@@ -38,7 +38,7 @@ def models(tmp_path_factory, save_model) -> Path:
     save_model(folder / "reordered" / "Format-Serving", classes=("red", "blue", "green"))
     save_model(folder / "hedging" / "Format-Serving", blind_to=["green"], sure_from=0.7)
     save_model(folder / "blind" / "Format-Serving", blind_to=["green"])
-    save_model(folder / "dull" / "Format-Serving", blind_to=["green", "red"])
+    save_model(folder / "dull" / "Format-Serving", blind_to=["green", "red"], explains=True)
     save_model(folder / "other" / "Format-Serving", classes=("blue", "green", "red", "pink"))
     return folder
 
@@ -137,9 +137,20 @@ def test_what_is_written_is_what_tfma_measures(first_run, worse_run):
             labels = [key.bytes_value.decode() for key in part.slice_key.single_slice_keys]
             for metric in part.metric_keys_and_values:
                 name, value = metric.key.name, metric.value.double_value.value
-                if metric.key.is_diff or not metric.value.HasField("double_value"):
+                if metric.key.is_diff:
                     continue
                 of_model = metrics.served if metric.key.model_name == "baseline" else None
+                if name == "confusion_matrix":
+                    if not labels and of_model is None:
+                        (matrix,) = metric.value.multi_class_confusion_matrix_at_thresholds.matrices
+                        cells = np.zeros_like(metrics.confusion)
+                        for one in matrix.entries:
+                            cells[one.actual_class_id, one.predicted_class_id] = (
+                                one.num_weighted_examples
+                            )
+                        assert cells.tolist() == metrics.confusion.tolist()
+                        compared += 1
+                    continue
                 if labels and of_model is None and name == "accuracy":
                     own = right[predictions.pictures[features.LABEL] == labels[0]].mean()
                     assert value == pytest.approx(own)
@@ -147,7 +158,7 @@ def test_what_is_written_is_what_tfma_measures(first_run, worse_run):
                     of_model = metrics.overall if of_model is None else of_model
                     assert value == pytest.approx(of_model[name], rel=1e-5), name
                     compared += 1
-        assert compared == (8 if served else 4)
+        assert compared == (9 if served else 5)
 
 
 def test_figures_are_those_of_the_most_probable_class(first_run):
@@ -237,6 +248,15 @@ def test_a_model_worse_than_the_served_one_is_not_blessed(worse_run):
     changes = [json.loads(line) for line in lines]
     assert len(changes) == 27 and {change["change"] for change in changes} == {"worse"}
     assert changes[0]["path"] == "green/10.png" and changes[0]["served"] == "green"
+
+
+def test_of_every_picture_there_is_a_thumbnail_and_of_the_worst_a_heat_map(worse_run):
+    evaluation = worse_run[1].uri
+    predictions = read_predictions(evaluation)
+    ids = predictions.pictures["image_id"]
+    kept, drawn = read_thumbnails(evaluation)
+    assert set(kept) == set(ids)
+    assert set(drawn) == set(ids[highlights.to_explain(predictions)]) < set(ids)
 
 
 def test_a_better_model_is_blessed(evaluate):

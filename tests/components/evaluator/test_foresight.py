@@ -47,11 +47,13 @@ def test_a_threshold_at_chance_and_an_empty_class_are_said():
 
 
 def test_what_is_asked_of_a_sure_model_needs_pictures_too():
-    settings = EvaluationSettings(min_accuracy_when_sure=0.99, min_label_set_coverage=0.9)
+    settings = EvaluationSettings(
+        min_accuracy_when_sure=0.99, min_label_set_coverage=0.9, min_share_sure=0.5
+    )
     line, notes = foresee(settings, {"a": 50, "b": 50})
     assert line.endswith(
         "label set coverage 0.9 needs 29 faultless ones; accuracy when sure 0.99 needs 299 "
-        "faultless ones"
+        "faultless ones; share sure 0.5 needs 5 faultless ones"
     )
     text = "accuracy when sure 0.99 cannot be proved with about 100 test pictures: it needs 299"
     assert text in notes

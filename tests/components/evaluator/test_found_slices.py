@@ -120,3 +120,17 @@ def test_three_of_those_that_were_found_are_shown(predict, monkeypatch):
     assert row.value == 4
     told = [f"{name}: 0.3 wrong of 10, elsewhere 0.01 (p 0.001)" for name in "abc"]
     assert row.message == f"worse than elsewhere: {'; '.join(told)}"
+
+
+@pytest.mark.parametrize(
+    ("cameras", "name"),
+    [("b", "width > 100 and camera=b"), ("bc", "width > 100 and camera is not a")],
+)
+def test_a_slice_is_named_by_the_conditions_that_make_it(cameras, name):
+    numbers = np.arange(480)
+    camera = np.array(list("abc"))[numbers % 3]
+    width = np.where(numbers // 3 % 4 == 0, 150.0, 50.0)
+    pictures = pd.DataFrame({"width": width, "column_camera": camera})
+    planted = (width > 100) & np.isin(camera, list(cameras))
+    first = found(pictures, planted)[0]
+    assert first.name == name and np.array_equal(first.rows, planted)

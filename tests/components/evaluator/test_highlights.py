@@ -79,6 +79,23 @@ def test_as_many_that_got_worse_are_shown_as_got_better(predict):
     assert highlights.changed(predict([0] * 9, [1] * 9, served=[0] * 9), 6).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (highlights.worst_mistakes, range(1, 1001, 2)),
+        (highlights.suspected_labels, range(1, 1001, 2)),
+        (highlights.least_sure, range(1001)),
+        (highlights.right_ones, [0, 2, 4, 6]),
+    ],
+)
+def test_of_equally_sure_ones_those_of_the_first_rows_are_in_front(predict, kind, expected):
+    # A dog, and then cats of which every other one is taken for a dog.
+    labels = np.zeros(1001, int)
+    labels[0] = 1
+    given = np.where(np.arange(1001) % 2, 1, labels)
+    assert kind(predict(labels, given), 1001).tolist() == list(expected)
+
+
 def test_what_got_better_needs_no_explanation(predict):
     # Thirty right ones of the same sureness, of which the last got better and the first worse.
     labels = np.zeros(30, int)

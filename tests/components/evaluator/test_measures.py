@@ -1,10 +1,15 @@
-"""Precision, recall and AUC per class, against scikit-learn."""
+"""Precision, recall and AUC per class, against scikit-learn; loss and calibration, by hand."""
+
+import math
 
 import numpy as np
+import pytest
 import sklearn.metrics
 
 from components.evaluator.measures import (
     auc_per_class,
+    calibration_error,
+    loss,
     precision_per_class,
     ranks,
     recall_per_class,
@@ -27,9 +32,9 @@ def test_precision_and_recall_are_those_of_scikit_learn():
 
 
 def test_a_class_never_predicted_has_precision_0_and_one_without_pictures_has_neither():
-    confusion = np.array([[2, 0, 0], [1, 0, 1], [0, 0, 0]])
-    np.testing.assert_allclose(precision_per_class(confusion), [2 / 3, 0, np.nan])
-    np.testing.assert_allclose(recall_per_class(confusion), [1, 0, np.nan])
+    confusion = np.array([[2, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
+    np.testing.assert_allclose(precision_per_class(confusion), [2 / 3, 0, np.nan, 1])
+    np.testing.assert_allclose(recall_per_class(confusion), [1, 0, np.nan, 1])
 
 
 def test_auc_is_that_of_scikit_learn_also_with_ties():
@@ -45,3 +50,26 @@ def test_auc_is_that_of_scikit_learn_also_with_ties():
 def test_a_class_with_no_or_all_pictures_has_no_auc():
     scores = np.array([[0.9, 0.1], [0.8, 0.2]])
     np.testing.assert_array_equal(auc_per_class(np.array([0, 0]), scores), [np.nan, np.nan])
+    np.testing.assert_array_equal(auc_per_class(np.array([0, 1]), scores), [1, 1])
+
+
+def test_a_faultless_loss_is_0_and_a_hopeless_one_is_a_number():
+    sure = np.eye(2, dtype=np.float32)[[0, 0]]
+    assert f"{loss(np.array([0, 0]), sure):.4f}" == "0.0000"
+    assert loss(np.array([0, 1]), sure) == pytest.approx(-math.log(1e-7) / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sure", "right", "error"),
+    [
+        ([0.9, 0.9, 0.6, 0.6], [1, 0, 1, 1], 0.4),  # too sure there, not sure enough here
+        ([0.9, 0.9], [1, 0], 0.4),  # one of the two is right
+        ([0.66, 0.67], [1, 0], (0.34 + 0.67) / 2),  # on both sides of 10/15
+        ([0.68, 0.72], [1, 0], 0.2),  # between 10/15 and 11/15
+        ([0.95, 1.0], [1, 0], 0.475),  # 1 is in the last bin
+    ],
+)
+def test_being_too_sure_and_not_sure_enough_cancel_within_a_bin_alone(sure, right, error):
+    scores = np.stack([sure, 1 - np.array(sure)], axis=1)
+    labels = 1 - np.array(right)
+    assert calibration_error(labels, scores) == pytest.approx(error)

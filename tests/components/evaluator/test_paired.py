@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from components.bounds import largest_drop
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.paired import FairPlay, changed_answers, paired_gates
 from components.evaluator.slices import Slice
@@ -64,6 +65,11 @@ def test_the_class_that_is_told_of_is_the_most_certain_and_not_the_one_that_lost
     assert row.value == pytest.approx(-9 / 40)
 
 
+def test_the_only_picture_of_a_class_is_all_of_it(predict):
+    row = gates(predict([0, 1, 2], [1, 1, 2], served=[0, 1, 2]))["not proved worse, by class"]
+    assert row.message == "cat: 0 better, 1 worse of 1 (p 0.5)" and row.value == -1
+
+
 def test_many_rows_do_not_make_a_chance_find_a_proof(predict):
     """5 worse of 5 are p 0.03: proof in a single test, none among four."""
     row = gates(predict(LABELS, np.where((LABELS == 0) & (np.arange(120) < 15), WRONG, LABELS),
@@ -86,7 +92,9 @@ def test_copies_of_a_picture_are_one_disagreement(predict):
     assert (row.verdict, row.message) == ("pass", "0 better, 1 worse of 109 (p 0.5)")
 
 
-@pytest.mark.parametrize(("margin", "verdict"), [(0.1, "pass"), (0.05, "fail")])
+@pytest.mark.parametrize(
+    ("margin", "verdict"), [(0.1, "pass"), (largest_drop(0, 2, 120, 0.95), "pass"), (0.05, "fail")]
+)
 def test_as_good_must_be_proved(predict, margin, verdict):
     rows = gates(predict(LABELS, first(2), served=LABELS), proved_as_good={"overall": margin})
     row = rows["proved as good"]
@@ -94,6 +102,7 @@ def test_as_good_must_be_proved(predict, margin, verdict):
         f"0 better, 2 worse of 120: at most 0.0589 worse is proved, at most {margin:g} allowed"
     )
     assert (row.verdict, row.message) == (verdict, message)
+    assert (row.bound, row.interval) == (-margin, (-largest_drop(0, 2, 120, 0.95), 1.0))
 
 
 def test_as_good_by_class_and_by_slice(predict):

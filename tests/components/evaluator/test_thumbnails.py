@@ -5,9 +5,11 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from tfx.types import standard_artifacts
 
 from components.errors import UserError
 from components.evaluator import thumbnails
+from components.evaluator.executor import _example_files
 
 
 def encoded(size, kind="JPEG", **options) -> bytes:
@@ -28,6 +30,18 @@ def test_they_are_of_the_pictures_that_are_asked_for(examples, tmp_path):
     assert list(read) == ids and heat == {}
     media, _ = read[ids[0]]
     assert media == "image/png" and opened(read[ids[0]]).size == (12, 12)
+
+
+def test_they_are_made_in_the_order_of_the_splits_and_of_the_shards_in_each(tmp_path):
+    examples = standard_artifacts.Examples()
+    examples.uri, examples.split_names = str(tmp_path), '["a", "b"]'
+    files = [
+        tmp_path / f"Split-{split}" / f"shard-{number}" for split in "ba" for number in "12345678"
+    ]
+    for file in reversed(files):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    assert _example_files([examples], ["b", "a"]) == [str(file) for file in files]
 
 
 def test_there_may_be_none(tmp_path):

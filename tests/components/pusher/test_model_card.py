@@ -72,7 +72,8 @@ def test_it_tells_what_was_measured_and_decided(card):
     assert "| cat | 3 | 1 | 0.2924 … 1 | 1 |" in card
     assert "| yes | accuracy | 0.9 | 0.7 … 0.99 | 0.8 | 0.9 of 10 |" in card
     assert "| cat | 5 |" in card and "`abc123`, with changes" in card and "0f0f" in card
-    assert "MobileNetV2 at 160 px" in card and "TensorFlow SavedModel" in card
+    assert "MobileNetV2 at 160 px, from the weights imagenet, seed 3." in card
+    assert "Pictures of my pets, one split" in card and "TensorFlow SavedModel" in card
 
 
 def test_no_picture_is_lost_where_a_recall_is_rounded():
@@ -86,6 +87,12 @@ def test_names_are_neither_markdown_nor_html(card):
     assert "<img" not in card and "\x1b" not in card and "\u202e" not in card
     assert "&lt;img src=x&gt;\\|\\`\\*\\\\x1b\\[31m\\\\u202e" in card
     assert all(line.endswith(" |") for line in card.splitlines() if line.startswith("|"))
+
+
+def test_quotation_marks_can_be_read():
+    gates = [Gate("parity", "pass", None, None, 'it\'s no "cat"')]
+    card = model_card.make_card({}, gates, {}, {}, "0f")
+    assert '| it\'s no "cat" |' in card
 
 
 def test_what_is_not_known_is_left_out():

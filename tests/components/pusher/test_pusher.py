@@ -154,6 +154,7 @@ def test_the_card_tells_of_the_data_and_of_the_metrics(node, tmp_path):
     node("model")
     card = (tmp_path / "serving" / "evidence" / "1" / "README.md").read_text()
     assert "| accuracy | 0.25 |" in card and "| cat | 1 | 1 |" in card and "| all | 2 | 1 |" in card
+    assert served_versions.content_digest(tmp_path / "serving" / "1") in card
 
 
 def test_a_model_that_was_taken_back_is_not_pushed_again_unless_told(node, tmp_path):

@@ -88,10 +88,11 @@ def test_every_byte_of_a_signature_counts(check, destination):
 
 @pytest.mark.parametrize(("folder", "kind"), [("2", "model"), ("evidence/2", "evidence")])
 def test_what_came_and_what_went_is_named(check, destination, folder, kind):
-    (destination / folder / "more").write_text("")
-    with pytest.raises(UserError, match=rf"{folder}/more is not among the files that were signed"):
-        check()
-    (destination / folder / "more").unlink()
+    for more in ("more", ".gitignore"):
+        (destination / folder / more).write_text("")
+        with pytest.raises(UserError, match=rf"{folder}/{more} is not among the files that were s"):
+            check()
+        (destination / folder / more).unlink()
     gone = next(iter((destination / folder).glob("*.pb" if kind == "model" else "*.json")))
     gone.unlink()
     with pytest.raises(UserError, match=rf"{folder}/{gone.name} was signed and is missing"):
@@ -169,6 +170,8 @@ def test_a_key_that_cannot_sign_is_told_and_nothing_is_pushed(
     with pytest.raises(UserError, match=rf"^push\.sign\.key: .*{message}") as raised:
         signing.check_key(key)
     assert "\n" not in str(raised.value) and "secret words" not in str(raised.value)
+    with pytest.raises(UserError, match=rf"^push\.sign\.key: .*{message}"):
+        signing.public_key(key)
     destination = tmp_path / "serving"
     destination.mkdir()
     with pytest.raises(UserError, match=message):

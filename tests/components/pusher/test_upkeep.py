@@ -1,5 +1,6 @@
 """Versions that are served again, and versions that go."""
 
+import os
 import shutil
 
 import pytest
@@ -47,6 +48,19 @@ def test_a_rollback_is_the_old_version_with_its_evidence_under_a_new_number(dest
     assert read_push_record(destination, "1") == old, "what was recorded of it stays"
     file = "saved_model.pb"
     assert (destination / "1" / file).samefile(version / file), "no second copy on the disk"
+
+
+def test_where_there_are_no_hard_links_a_rollback_copies(destination, monkeypatch):
+    def refuse(*_):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    version = republish(destination, "1", "")
+    old, record = (read_push_record(destination, name) for name in ("1", version.name))
+    assert served_versions.content_digest(version) == old.digest
+    evidence = served_versions.evidence_folder(destination, version.name)
+    assert served_versions.evidence_digests(evidence) == record.evidence == old.evidence
+    assert not (destination / "1" / "saved_model.pb").samefile(version / "saved_model.pb")
 
 
 def test_what_was_taken_back_is_remembered_until_it_is_served_again(destination):

@@ -36,7 +36,9 @@ def test_a_test_split_is_worn_out_by_more_models_than_are_allowed(tmp_path):
 def test_a_no_says_what_failed(tmp_path):
     note_verdict(tmp_path, "s", "m", [GOOD, BAD])
     (file,) = tmp_path.rglob("m-fail.json")
-    record = json.loads(file.read_text())
+    text = file.read_text()
+    assert '"verdict": "fail",\n' in text, "a line for each fact"
+    record = json.loads(text)
     assert record.pop("judged_at").endswith("+00:00")
     assert record == {"test_split": "s", "model": "m", "verdict": "fail", "failed": ["parity"]}
 

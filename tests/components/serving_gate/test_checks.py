@@ -4,6 +4,7 @@ import dataclasses
 import io
 import itertools
 import json
+import re
 import types
 
 import numpy as np
@@ -52,6 +53,27 @@ def test_a_label_that_is_not_the_most_probable_is_refused():
     assert check_one_picture(make_client(lambda _: answers([0.8, 0.2])))
     with pytest.raises(ContractError, match="label is not the class of the highest probability"):
         check_one_picture(make_client(lambda _: answers([0.8, 0.2], label="dog")))
+
+
+def test_a_probability_that_is_not_the_highest_is_refused():
+    told = answers([0.8, 0.2]) | {features.PROBABILITY: tf.constant([0.2])}
+    with pytest.raises(ContractError, match="probability is not the highest of probabilities"):
+        check_one_picture(make_client(lambda _: told))
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "message"),
+    [
+        (features.PROBABILITY, [[0.8]], "probability came as (1, 1), not (1,)"),
+        (features.PROBABILITIES, [[0.8, 0.1, 0.1]], "probabilities came as (1, 3), not (1, 2)"),
+        (features.UNSURE, [[True]], "unsure came as (1, 1), not (1,)"),
+        (features.IN_LABEL_SET, [True, False], "in_label_set came as (2,), not (1, 2)"),
+    ],
+)
+def test_an_answer_of_another_shape_is_refused(name, told, message):
+    asked = make_client(lambda _: answers([0.8, 0.2]) | {name: tf.constant(told)})
+    with pytest.raises(ContractError, match=re.escape(message)):
+        check_one_picture(asked)
 
 
 def test_probabilities_below_0_are_refused_although_they_add_up_to_1():
@@ -250,7 +272,10 @@ def test_a_value_equal_to_its_bound_passes():
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (ValueError("while it ran:\n  no picture \n\t [[{{node decode}}]]\n"), "no picture"),
+        (
+            ValueError("while it ran:\n  no picture \n\t [[{{node decode}}]]\n\n \n"),
+            "no picture",
+        ),
         (ValueError("[[decode]]"), "ValueError"),
         (MemoryError(), "MemoryError"),
     ],
@@ -281,3 +306,17 @@ def test_as_many_pictures_are_read_as_there_are_samples(examples):
     folder = str(examples / "originals")
     assert len(client.read_originals(folder, 2)) == 2
     assert len(client.read_originals(folder, 1000)) == 3
+
+
+def test_pictures_are_read_in_the_order_of_their_files_names(tmp_path):
+    split, kept = tmp_path / "split", tmp_path / "originals"
+    for folder in (split, kept, kept / "0"):
+        folder.mkdir()
+    for name in "86421357":
+        with tf.io.TFRecordWriter(str(split / name), features.COMPRESSION) as writer:
+            writer.write(name.encode())
+        (kept / name).write_text(name)
+    assert client.read_records(str(split), 6) == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    assert client.read_originals(str(kept), 6) == {
+        name: name.encode() for name in ("1", "2", "3", "4", "5", "6")
+    }

@@ -47,6 +47,7 @@ def test_a_sound_model_passes_every_check(run, model):
     assert tuple(gates) == ALL
     assert failed(gates) == set()
     assert gates["warm-up"].message == "4 requests replayed, as a server does"
+    assert gates["one picture"].message == "1 in, 1 names out"
     assert gates["batch"].message == "64 in, 64 names out"
     assert gates["original files"].message.startswith("2 files differ from")
     assert "refused, as agreed: 1 TEXT" in gates["original files"].message
@@ -95,14 +96,12 @@ def test_a_broken_model_fails_the_check_that_looks_for_it(
     assert any(message in gates[name].message for name in checks)
 
 
-def test_a_slow_model_fails_by_latency(run, model):
-    gates = run(model / "Format-Serving", max_latency_ms=0.001)
-    assert failed(gates) == {"latency"}
+def test_a_model_that_is_slow_to_load_or_to_answer_fails_and_is_asked_all_the_same(run, model):
+    gates = run(model / "Format-Serving", max_latency_ms=0.001, max_load_seconds=0.0001, samples=1)
+    assert tuple(gates) == ALL and failed(gates) == {"load", "latency"}
     assert gates["latency"].message.endswith("ms, at most 0.001 allowed")
-
-
-def test_a_model_that_loads_slowly_fails(run, model):
-    assert failed(run(model / "Format-Serving", max_load_seconds=0.0001)) == {"load"}
+    assert gates["probabilities"].message.startswith("1 pictures: ")
+    assert gates["original files"].message.startswith("1 files differ")
 
 
 def test_the_seconds_of_loading_are_those_that_the_model_takes(run, model, monkeypatch):

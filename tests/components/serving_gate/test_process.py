@@ -48,6 +48,7 @@ def test_a_crash_is_a_failed_check_and_earlier_answers_are_kept(end, message):
     assert load.verdict == "pass"
     assert process.verdict == "fail"
     assert process.message == message
+    assert f"code {process.value}:" in message and process.bound == 0
 
 
 def test_a_process_that_hangs_is_ended_and_fails():
@@ -57,6 +58,7 @@ def test_a_process_that_hangs_is_ended_and_fails():
     assert load.verdict == "pass"
     assert process.verdict == "fail"
     assert process.message == "not done after 1 s, ended"
+    assert process.value == process.bound == 1
 
 
 def test_a_process_that_was_started_early_is_the_one_that_is_asked(monkeypatch):
