@@ -14,6 +14,9 @@ _MAGIC = {
     "GIF": (b"GIF87a", b"GIF89a"),
 }
 
+# What TensorFlow's decoder can divide width and height of a JPEG by.
+JPEG_RATIOS = (1, 2, 4, 8)
+
 
 def format_of(data: bytes) -> str | None:
     """The format that a file begins as: `JPEG`, `PNG` or `GIF`; None for any other."""

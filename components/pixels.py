@@ -12,9 +12,6 @@ import tensorflow as tf
 from components import exif, picture_formats
 from components.settings import ValueRange
 
-# What `decode_jpeg` can divide width and height by.
-_JPEG_RATIOS = (1, 2, 4, 8)
-
 # ImageNet's mean and deviation, as keras.applications.imagenet_utils has them.
 _TORCH_MEAN = [0.485, 0.456, 0.406]
 _TORCH_DEVIATION = [0.229, 0.224, 0.225]
@@ -56,12 +53,12 @@ def _decode_jpeg(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """
     fits = tf.reduce_min(tf.io.extract_jpeg_shape(image)[:2] // (2 * size))
     return tf.switch_case(
-        tf.reduce_sum(tf.cast(fits >= _JPEG_RATIOS[1:], tf.int32)),
+        tf.reduce_sum(tf.cast(fits >= picture_formats.JPEG_RATIOS[1:], tf.int32)),
         [
             functools.partial(
                 tf.io.decode_jpeg, image, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
             )
-            for ratio in _JPEG_RATIOS
+            for ratio in picture_formats.JPEG_RATIOS
         ],
     )
 

@@ -11,11 +11,9 @@ from PIL import Image
 
 from components.classes import write_classes
 from components.errors import UserError
-from pipeline.commands import predict, predict_files, predict_model
+from pipeline.commands import predict, predict_model
 from pipeline.commands.predict import predict_pictures
-from pipeline.commands.predict_model import Answer, Model
-from pipeline.commands.predict_output import Csv, JsonLines, Table, in_set
-from pipeline.commands.predict_sheet import Sheet
+from pipeline.commands.predict_model import Model
 
 HOSTILE = "<b>\"'\u202e\x1b[31m"
 
@@ -196,36 +194,10 @@ def test_the_sheet_shows_every_picture_and_the_heat_maps(full_model, tmp_path, c
     assert f"Contact sheet: {sheet}" in capfd.readouterr().out
 
 
-def test_behind_a_damaged_picture_the_pairs_of_a_sheet_stay_pairs(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr("components.contact_sheet.draw", lambda _, parts, *__: drawn.extend(parts))
-    monkeypatch.setattr("components.contact_sheet.write", lambda *_: None)
-    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
-    sheet = Sheet(["cat", "dog"], explained=True)
-    probabilities = np.array([0.9, 0.1], np.float32)
-    sheet.add(Answer(str(tmp_path / "b.png"), error="damaged PNG"))
-    sheet.add(Answer(str(tmp_path / "a.png"), probabilities, heat_map=np.ones((3, 3))))
-    sheet.write(tmp_path / "s.png", "m")
-    captions = [tile.captions for tile in drawn[0].tiles]
-    assert captions == [("damaged PNG", "b.png"), (), ("cat 0.900", "a.png"), ("→ cat",)]
-
-
 def test_a_model_without_heat_maps_says_so_and_the_rest_goes_on(model, pictures, tmp_path, capfd):
     assert ask(model, pictures[:1], sheet=tmp_path / "s.png", explain=True) == 0
     assert "no signature `explain`" in capfd.readouterr().out
     assert (tmp_path / "s.png").exists()
-
-
-def test_a_sheet_leaves_out_what_would_make_it_too_large(tmp_path, monkeypatch):
-    titles = []
-    monkeypatch.setattr("components.contact_sheet.draw", lambda title, *_: titles.append(title))
-    monkeypatch.setattr("components.contact_sheet.write", lambda *_: None)
-    monkeypatch.setattr("pipeline.commands.predict_sheet._MOST", 2)
-    sheet = Sheet(["a", "b"], explained=False)
-    for number in range(3):
-        sheet.add(Answer(str(tmp_path / f"{number}"), error="not there"))
-    sheet.write(tmp_path / "s.png", "m")
-    assert titles == ["m: 2 of 3 pictures"]
 
 
 @pytest.mark.parametrize(
@@ -259,129 +231,6 @@ def test_a_damaged_model_is_one_line_that_names_it(model, tmp_path, part):
 def test_a_folder_without_a_model_is_named(tmp_path):
     with pytest.raises(ValueError, match=rf"--model: {tmp_path} holds no saved_model\.pb"):
         ask(tmp_path, ["x.jpg"])
-
-
-# What is asked about.
-
-
-@pytest.fixture
-def tree(tmp_path, monkeypatch):
-    for name in ("a.jpg", "b.PNG", "notes.txt", "in/c.jpeg", "in/deep/d.gif", ".hidden/e.jpg"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "listed", "found"),
-    [
-        (["b.PNG", "gone.jpg", "notes.txt"], b"", ["b.PNG", "gone.jpg", "notes.txt"]),
-        (["in", "a.jpg"], b"", ["in/c.jpeg", "in/deep/d.gif", "a.jpg"]),
-        (["*.jpg", "a.jpg"], b"", ["a.jpg"]),
-        (["**/*.gif"], b"", ["in/deep/d.gif"]),
-        (["-"], b"b.PNG\r\nin/deep\n\na b.jpg\n", ["b.PNG", "in/deep/d.gif", "a b.jpg"]),
-        (["-"], b"x\ny.jpg\0b.PNG\0", ["x\ny.jpg", "b.PNG"]),
-        (["-"], b"x\r\0y.jpg", ["x\r", "y.jpg"]),
-        (["-"], b"\xff.jpg\n", ["\udcff.jpg"]),
-    ],
-)
-@pytest.mark.usefixtures("tree")
-def test_files_folders_patterns_and_lists(arguments, listed, found):
-    assert predict_files.expand(arguments, io.BytesIO(listed)) == found
-
-
-def test_pictures_have_an_order_that_is_not_that_of_the_disk(tmp_path, monkeypatch):
-    names = [str(tmp_path / f"{number:02}.jpg") for number in range(30)]
-    for number in range(30):  # neither forwards nor backwards, as disks list what they hold
-        predict.Path(names[7 * number % 30]).touch()
-    real = predict_files.glob.glob
-    monkeypatch.setattr(predict_files.glob, "glob", lambda *given, **how: real(*given, **how)[::-1])
-    assert predict_files.expand([str(tmp_path / "*.jpg")], io.BytesIO()) == names
-    inner = tmp_path / "10" / "a.jpg"
-    inner.parent.mkdir()
-    inner.touch()
-    names.insert(11, str(inner))
-    assert predict_files.expand([str(tmp_path)], io.BytesIO()) == names, "folders in between"
-
-
-@pytest.mark.usefixtures("tree")
-def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
-    (tmp_path / "a[1].jpg").touch()
-    assert predict_files.expand(["a[1].jpg"], io.BytesIO()) == ["a[1].jpg"]
-
-
-@pytest.mark.parametrize(
-    ("argument", "says"),
-    [
-        ("-", "the list on standard input is empty"),
-        ("*.webp", r"\*\.webp: no file matches"),
-        (".hidden/none", "holds no file that is named as a picture"),
-    ],
-)
-@pytest.mark.usefixtures("tree")
-def test_what_holds_no_picture_is_named(tmp_path, argument, says):
-    (tmp_path / ".hidden" / "none").mkdir()
-    with pytest.raises(ValueError, match=says):
-        predict_files.expand([argument], io.BytesIO(b"\n"))
-
-
-# What is printed.
-
-LONG = [f"a class with a long name, number {number}" for number in range(1000)]
-
-
-def answer(classes, path, **options):
-    probabilities = np.full(len(classes), 0.5 / len(classes), np.float32)
-    probabilities[1] = 0.5
-    return Answer(path, probabilities, **options)
-
-
-@pytest.mark.parametrize("label_sets", [False, True])
-def test_a_table_fits_80_columns_of_a_terminal_and_keeps_the_end_of_a_path(label_sets):
-    table = Table(LONG, True, label_sets, 80)
-    path = f"/some/{'folder/' * 20}picture.jpg"
-    inside = np.arange(1000) < 500
-    row = table.row(answer(LONG, path, unsure=True, label_set=inside if label_sets else None))
-    assert len(row) <= 80 and len(table.heading()) <= 80
-    assert row.endswith("icture.jpg") and " unsure " in row
-    assert len(table.row(Answer(path, error="why " * 50))) <= 80
-
-
-def test_a_table_for_a_program_never_cuts_a_path():
-    path = f"/some/{'folder/' * 20}picture.jpg"
-    for row in (answer(LONG, path), Answer(path, error="damaged JPEG")):
-        assert Table(LONG, False, False, None).row(row).endswith(f"  {path}")
-
-
-def test_columns_line_up_under_wide_characters():
-    from rich.cells import cell_len
-
-    for first in ("猫", "猫" * 7):
-        table = Table([first, "a\u202eb"], False, False, None)
-        lines = [table.heading(), table.row(Answer("PATH", np.array([0.7, 0.3], np.float32)))]
-        ends = [line.index(word) for line, word in zip(lines, ("picture", "PATH"), strict=True)]
-        assert cell_len(lines[0][: ends[0]]) == cell_len(lines[1][: ends[1]])
-        assert lines[1].startswith(f"{first} ")
-
-
-def test_of_a_label_set_the_most_probable_class_stands_first():
-    inside = np.array([True, False, True])
-    said = Answer("p", np.array([0.3, 0.1, 0.6], np.float32), label_set=inside)
-    assert in_set(said, ["a", "b", "c"]) == ["c", "a"]
-
-
-def test_a_probability_that_is_no_number_is_null():
-    row = JsonLines(["a", "b"]).row(Answer("p", np.array([np.nan, 0.5], np.float32)))
-    assert "NaN" not in row and json.loads(row)["probabilities"] == {"a": None, "b": 0.5}
-
-
-def test_csv_has_the_same_columns_for_every_model():
-    row = next(csv.reader([Csv(["a", "b"]).row(Answer("p", np.array([0.2, 0.8], np.float32)))]))
-    assert dict(zip(Csv.COLUMNS, row, strict=True)) == {
-        "path": "p", "label": "b", "probability": "0.800000", "next": "a",
-        "next_probability": "0.200000", "unsure": "", "label_set": "", "error": "",
-    }  # fmt: skip
 
 
 def test_what_there_is_to_say_at_the_end_stays_out_of_what_programs_read(

@@ -1,20 +1,16 @@
-"""What `graft predict` prints and draws of single answers."""
+"""What `graft predict` prints of single answers: tables, CSV and JSON."""
 
+import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from rich.cells import cell_len
 
-from components import contact_sheet
-from components.errors import UserError
-from pipeline.commands import predict_sheet
-from pipeline.commands.png_output import check_png
 from pipeline.commands.predict_model import Answer
-from pipeline.commands.predict_output import Csv, JsonLines, Table, ranked
-from pipeline.commands.predict_sheet import Sheet
+from pipeline.commands.predict_output import Csv, JsonLines, Table, in_set, ranked
+
+LONG = [f"a class with a long name, number {number}" for number in range(1000)]
 
 
 def answer(*probabilities: float, path="p.png", **options) -> Answer:
@@ -83,71 +79,52 @@ def test_a_model_of_one_class_has_no_runner_up_in_csv():
     assert Csv(["only"]).row(answer(1.0)) == "p.png,only,1.000000,,,,,"
 
 
-@pytest.fixture
-def drawn(monkeypatch, tmp_path):
-    """`drawn(answers, explained)`: title and tiles of a sheet of at most two pictures."""
-    sheets = []
-    monkeypatch.setattr(
-        contact_sheet, "draw", lambda title, parts, _: sheets.append((title, parts))
-    )
-    monkeypatch.setattr(contact_sheet, "write", lambda *_: None)
-    monkeypatch.setattr(predict_sheet, "_MOST", 2)
-    Image.new("RGB", (40, 30)).save(tmp_path / "p.png")
-
-    def drawn(*answers):
-        sheet = Sheet(["cat", "dog"], explained=False)
-        for one in answers:
-            sheet.add(one)
-        sheet.write(tmp_path / "sheet.png", "m")
-        ((title, (section,)),) = sheets
-        return title, [(*tile.captions, tile.marked) for tile in section.tiles]
-
-    return drawn
+def long_answer(path, **options):
+    probabilities = np.full(len(LONG), 0.5 / len(LONG), np.float32)
+    probabilities[1] = 0.5
+    return Answer(path, probabilities, **options)
 
 
-@pytest.mark.parametrize(
-    ("count", "title"), [(1, "1 picture"), (2, "2 pictures"), (3, "2 of 3 pictures")]
-)
-def test_a_sheet_holds_what_its_title_says(drawn, count, title):
-    said, tiles = drawn(*[answer(0.9, 0.1)] * count)
-    assert said == f"m: {title}" and tiles == [("cat 0.900", "p.png", False)] * min(count, 2)
+@pytest.mark.parametrize("label_sets", [False, True])
+def test_a_table_fits_80_columns_of_a_terminal_and_keeps_the_end_of_a_path(label_sets):
+    table = Table(LONG, True, label_sets, 80)
+    path = f"/some/{'folder/' * 20}picture.jpg"
+    inside = np.arange(1000) < 500
+    row = table.row(long_answer(path, unsure=True, label_set=inside if label_sets else None))
+    assert len(row) <= 80 and len(table.heading()) <= 80
+    assert row.endswith("icture.jpg") and " unsure " in row
+    assert len(table.row(Answer(path, error="why " * 50))) <= 80
 
 
-def test_a_picture_on_a_sheet_stands_upright_and_is_small(tmp_path):
-    turned = Image.Exif()
-    turned[0x0112] = 6  # the camera lay on its side
-    Image.new("RGB", (800, 400)).save(tmp_path / "p.jpg", exif=turned)
-    assert predict_sheet._small_copy(str(tmp_path / "p.jpg")).size == (64, 128)
+def test_a_table_for_a_program_never_cuts_a_path():
+    path = f"/some/{'folder/' * 20}picture.jpg"
+    for row in (long_answer(path), Answer(path, error="damaged JPEG")):
+        assert Table(LONG, False, False, None).row(row).endswith(f"  {path}")
 
 
-@pytest.mark.parametrize("name", ["gone.png", "torn.png", "nul\0.png"])
-def test_in_the_place_of_what_cannot_be_shown_there_is_an_empty_square(tmp_path, name):
-    Image.new("RGB", (400, 300)).save(tmp_path / "torn.png")
-    whole = (tmp_path / "torn.png").read_bytes()
-    (tmp_path / "torn.png").write_bytes(whole[: len(whole) // 2])
-    shown = predict_sheet._small_copy(str(tmp_path / name))
-    assert shown.size == (128, 128) and shown.getcolors() == [(128 * 128, (0xEE, 0xEE, 0xEE))]
+def test_columns_line_up_under_wide_characters():
+    for first in ("猫", "猫" * 7):
+        table = Table([first, "a\u202eb"], False, False, None)
+        lines = [table.heading(), table.row(Answer("PATH", np.array([0.7, 0.3], np.float32)))]
+        ends = [line.index(word) for line, word in zip(lines, ("picture", "PATH"), strict=True)]
+        assert cell_len(lines[0][: ends[0]]) == cell_len(lines[1][: ends[1]])
+        assert lines[1].startswith(f"{first} ")
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.PNG"])
-def test_a_picture_is_drawn_into_a_file_that_says_so(name):
-    check_png(Path(name))
-    with pytest.raises(UserError, match=r"^--sheet png: what is drawn is a picture"):
-        check_png(Path("png"), "--sheet")
+def test_of_a_label_set_the_most_probable_class_stands_first():
+    inside = np.array([True, False, True])
+    said = Answer("p", np.array([0.3, 0.1, 0.6], np.float32), label_set=inside)
+    assert in_set(said, ["a", "b", "c"]) == ["c", "a"]
 
 
-def test_what_is_unsure_or_has_no_answer_is_marked(drawn):
-    both = np.array([True, True])
-    _, tiles = drawn(
-        answer(0.4, 0.6, unsure=True, label_set=both), Answer("p.png", error="damaged PNG")
-    )
-    assert tiles == [
-        ("dog 0.600", "unsure: dog, cat", "p.png", True),
-        ("damaged PNG", "p.png", True),
-    ]
+def test_a_probability_that_is_no_number_is_null():
+    row = JsonLines(["a", "b"]).row(Answer("p", np.array([np.nan, 0.5], np.float32)))
+    assert "NaN" not in row and json.loads(row)["probabilities"] == {"a": None, "b": 0.5}
 
 
-@pytest.mark.parametrize("label_set", [None, np.array([False, False])])
-def test_without_a_label_set_it_is_unsure_and_no_more(drawn, label_set):
-    _, tiles = drawn(answer(0.4, 0.6, unsure=True, label_set=label_set))
-    assert tiles == [("dog 0.600", "unsure", "p.png", True)]
+def test_csv_has_the_same_columns_for_every_model():
+    row = next(csv.reader([Csv(["a", "b"]).row(Answer("p", np.array([0.2, 0.8], np.float32)))]))
+    assert dict(zip(Csv.COLUMNS, row, strict=True)) == {
+        "path": "p", "label": "b", "probability": "0.800000", "next": "a",
+        "next_probability": "0.200000", "unsure": "", "label_set": "", "error": "",
+    }  # fmt: skip

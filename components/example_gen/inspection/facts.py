@@ -11,6 +11,7 @@ import math
 import numpy as np
 from PIL import Image
 
+from components import picture_formats
 from components.example_gen.inspection.picture import Picture
 
 # Geometric mean of the sides, in pixels, that a picture is not made smaller than.
@@ -59,11 +60,25 @@ class Facts:
     colourfulness: float
 
 
+def jpeg_ratio(width: int, height: int) -> int:
+    """By what a JPEG may be made smaller while it is decoded: it stays twice as large as needed."""
+    fits = _side(width, height) // (2 * _SIDE)
+    return max(ratio for ratio in picture_formats.JPEG_RATIOS if ratio <= max(1, fits))
+
+
+def _side(width: int, height: int) -> int:
+    return int(math.sqrt(width * height))
+
+
 def reduced(picture: Picture) -> Image.Image:
-    """The picture to measure: RGB, upright, smaller by a whole number."""
-    height, width, _ = picture.pixels.shape
-    factor = max(1, int(math.sqrt(height * width)) // _SIDE)
-    image = Image.fromarray(picture.pixels).reduce(factor)
+    """The picture to measure: RGB, upright, smaller by a whole number.
+
+    By the same one for every format, whether or not it was decoded whole.
+    """
+    ratio = jpeg_ratio(*picture.size)
+    factor = max(1, _side(*picture.size) // ratio // _SIDE)
+    image = Image.fromarray(picture.pixels)
+    image = image.reduce(factor * ratio if image.size == picture.size else factor)
     turn = _TURNS.get(picture.stored_orientation)
     return image if turn is None else image.transpose(turn)
 
@@ -73,10 +88,10 @@ def measure(image: Image.Image, picture: Picture, file_bytes: int) -> Facts:
 
     Args:
         image: See `reduced`.
-        picture: The whole of it.
+        picture: What it was made of.
         file_bytes: Size of the original file.
     """
-    height, width, _ = picture.pixels.shape
+    width, height = picture.size
     if picture.stored_orientation in _TRANSPOSED:
         height, width = width, height
     brightness, contrast, sharpness = _grey_facts(np.asarray(image.convert("L"), np.float32))

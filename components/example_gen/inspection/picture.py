@@ -12,8 +12,9 @@ class Picture:
     Attributes:
         stored: What to store: the file's bytes, or, where TensorFlow cannot decode the format, the
             same pixels as an upright RGB PNG.
-        pixels: What the Transform graph decodes from that, uint8 [height, width, 3]; see
-            `stored_orientation`.
+        pixels: What the Transform graph decodes from that, uint8 [height, width, 3], or of a large
+            JPEG 1/2, 1/4 or 1/8 of it; see `stored_orientation`.
+        size: Width and height of all of it, as it is stored.
         format: The file's format: `JPEG`, `PNG`, `GIF`, `BMP`, `WEBP`, `TIFF` or
             `HEIF`.
         orientation: Exif orientation of the file, 1 to 8.
@@ -23,6 +24,7 @@ class Picture:
 
     stored: bytes
     pixels: np.ndarray
+    size: tuple[int, int]
     format: str
     orientation: int
     mode: str = ""

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import ExifTags, Image
 
 from components import exif, heif, picture_formats
-from components.example_gen.inspection import gif
+from components.example_gen.inspection import facts, gif
 from components.example_gen.inspection.picture import Picture
 from components.pillow_pictures import (
     UnknownRangeError,
@@ -43,11 +43,29 @@ def check_picture(data: bytes, max_pixels: int) -> Picture:
         raise BadPictureError("damaged or cut-off GIF")
     mode = _check_claimed_size(data, max_pixels)
     try:
-        pixels = tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+        pixels, size = _decode_jpeg(data) if kind == "JPEG" else _decode(data)
     except tf.errors.OpError as error:
         raise BadPictureError(f"damaged or cut-off {kind}") from error
-    _check_size(pixels.shape[1], pixels.shape[0], 1, max_pixels)
-    return Picture(data, pixels, kind, _orientation(data), mode)
+    _check_size(*size, 1, max_pixels)
+    return Picture(data, pixels, size, kind, _orientation(data), mode)
+
+
+def _decode(data: bytes) -> tuple[np.ndarray, tuple[int, int]]:
+    """Pixels, uint8 [height, width, 3], and their width and height."""
+    pixels = tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+    height, width, _ = pixels.shape
+    return pixels, (width, height)
+
+
+def _decode_jpeg(data: bytes) -> tuple[np.ndarray, tuple[int, int]]:
+    """Pixels of a JPEG, no fewer than it is measured by, and the width and height of all of it.
+
+    libjpeg reads every bit of the file whatever it makes of them, so 1/8 proves as much as all. Of
+    12 megapixels it takes a third of the time.
+    """
+    height, width, _ = tf.io.extract_jpeg_shape(data).numpy().tolist()
+    ratio = facts.jpeg_ratio(width, height)
+    return tf.io.decode_jpeg(data, channels=3, ratio=ratio).numpy(), (width, height)
 
 
 def _orientation(data: bytes) -> int:
@@ -124,6 +142,7 @@ def _converted(image: Image.Image) -> Picture:
     return Picture(
         png.getvalue(),
         np.asarray(upright),
+        upright.size,
         image.format,
         orientation if orientation in range(1, 9) else exif.UPRIGHT,
         image.mode,

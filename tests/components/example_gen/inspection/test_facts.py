@@ -15,7 +15,7 @@ from components.example_gen.inspection.pictures import check_picture
 
 
 def _facts(pixels: np.ndarray, orientation: int = 1) -> Facts:
-    picture = Picture(b"", np.ascontiguousarray(pixels), "PNG", orientation)
+    picture = Picture(b"", np.ascontiguousarray(pixels), pixels.shape[1::-1], "PNG", orientation)
     return measure(reduced(picture), picture, 1234)
 
 
@@ -118,6 +118,23 @@ def test_a_tall_picture_is_less_wide_than_high():
     assert _facts(_plain(9, 9, 9, height=40, width=10)).aspect == 0.25
 
 
+def test_a_large_jpeg_has_the_facts_of_the_same_pixels_in_a_png(smooth_image, encode):
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (250, 200, 3), dtype=np.uint8))
+    image = Image.blend(smooth_image(1, 920, 1150), noise.resize((920, 1150)), 0.3)
+    of_jpeg, of_png = (
+        measure(reduced(picture), picture, 1)
+        for picture in (
+            check_picture(encode(image, kind, **how), 10**7)
+            for kind, how in (("JPEG", {"quality": 98}), ("PNG", {}))
+        )
+    )
+    assert (of_jpeg.width, of_jpeg.height) == (of_png.width, of_png.height) == (920, 1150)
+    for name in ("brightness", "contrast", "sharpness", "colourfulness"):
+        assert getattr(of_jpeg, name) == pytest.approx(getattr(of_png, name), rel=0.02), name
+
+
 def test_a_long_picture_is_made_smaller_by_its_area_and_not_by_its_longer_side():
-    picture = Picture(b"", np.zeros((28, 448, 3), np.uint8), "PNG", 1)  # as large as 112 x 112
+    pixels = np.zeros((28, 448, 3), np.uint8)  # as large as 112 x 112
+    picture = Picture(b"", pixels, (448, 28), "PNG", 1)
     assert reduced(picture).size == (448, 28)

@@ -168,6 +168,40 @@ def test_cut_off_just_before_the_end(smooth_image, encode, kind, missing):
         check_picture(data[:-missing], MAX_PIXELS)
 
 
+@pytest.mark.parametrize(
+    ("size", "ratio"), [((447, 447), 1), ((448, 448), 2), ((3200, 250), 2), ((2000, 1606), 8)]
+)
+def test_of_a_large_jpeg_no_more_is_decoded_than_is_measured(smooth_image, encode, size, ratio):
+    data = encode(smooth_image(1, *size), "JPEG")
+    picture = check_picture(data, MAX_PIXELS)
+    assert picture.stored is data and picture.size == size
+    height, width, _ = picture.pixels.shape
+    assert (width, height) == tuple(-(-side // ratio) for side in size)
+    whole = Image.fromarray(_decode(data)).reduce(ratio)
+    assert np.abs(picture.pixels.astype(int) - np.asarray(whole)).mean() < 1.5
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_large_jpeg_is_refused_where_a_whole_decode_would(smooth_image, encode, progressive):
+    data = encode(smooth_image(1, 1000, 804), "JPEG", progressive=progressive)
+    rng = np.random.default_rng(0)
+    outcomes = set()
+    for at in rng.integers(2, len(data), 25):
+        cut = data[:at]
+        spoilt = data[:at] + bytes(rng.integers(0, 256, 40, np.uint8)) + data[at + 40 :]
+        for damaged in (cut, spoilt):
+            try:
+                _decode(damaged)
+            except tf.errors.InvalidArgumentError:
+                with pytest.raises(BadPictureError):
+                    check_picture(damaged, MAX_PIXELS)
+                outcomes.add("refused")
+            else:
+                assert check_picture(damaged, MAX_PIXELS).stored is damaged
+                outcomes.add("taken")
+    assert outcomes == {"refused", "taken"}
+
+
 def test_damaged_png(smooth_image, encode):
     data = bytearray(encode(smooth_image(3), "PNG"))
     data[len(data) // 2] ^= 0xFF
