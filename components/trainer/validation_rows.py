@@ -63,8 +63,7 @@ def check_serving(settings: ServingSettings, classes: Sequence[str], labels: Seq
             "serving: the validation split is empty, and what the block asks for is learnt there: "
             "give it a share in data.split.validation"
         )
-    if settings.abstain:
-        learning.check_chance(settings, max(labels.count(name) for name in classes) / len(labels))
+    learning.check_chance(settings, max(labels.count(name) for name in classes) / len(labels))
 
 
 def ask(scorer: Scorer, reader: ExampleReader, files: Sequence[str], classes: int) -> Validated:

@@ -34,7 +34,7 @@ class ReportProgress(keras.callbacks.Callback):
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        figures = {name: float(value) for name, value in (logs or {}).items()}
+        figures = {name: float(value) for name, value in logs.items()}
         progress.report_epoch(
             progress.Epoch(self._phase, epoch + 1, self.params["epochs"], figures)
         )

@@ -113,7 +113,7 @@ def _folder_of_states(model_run_dir: str) -> Path:
 
 
 def _states(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.glob(f"{_PREFIX}*") if path.is_dir())
+    return sorted(parent.glob(f"{_PREFIX}*"))
 
 
 def _lock_of(state: Path) -> filelock.BaseFileLock:

@@ -31,7 +31,8 @@ def learning_rate(
             warmup_steps=rise,
         )
     if phase.schedule == "cosine":
-        warmup = round(phase.warmup_epochs * steps_per_epoch)
+        # At least one step is left for the fall, however few an epoch has.
+        warmup = min(round(phase.warmup_epochs * steps_per_epoch), steps - 1)
         if not warmup:
             return keras.optimizers.schedules.CosineDecay(phase.learning_rate, steps)
         return keras.optimizers.schedules.CosineDecay(

@@ -46,9 +46,11 @@ def test_the_temperature_undoes_what_sharpened_the_answers(sharpened):
     assert after <= before
 
 
-def test_faultless_answers_do_not_become_certain():
-    logits, labels = binary(np.full(50, 2.0), np.ones(50))
-    temperature = learn(logits, labels, classes=CLASSES[:2], calibrate=True).temperature
+@pytest.mark.parametrize("classes", [2, 3])
+def test_faultless_answers_do_not_become_certain(classes):
+    labels = np.arange(50) % classes
+    logits = 2.0 * np.eye(classes)[labels]
+    temperature = learn(logits, labels, classes=CLASSES[:classes], calibrate=True).temperature
     found = Calibration(temperature=temperature)
     # Platt's target for 50 of 50.
     assert calibration.answer(logits, found).probabilities.max() == pytest.approx(51 / 52, abs=1e-3)
@@ -110,6 +112,14 @@ def test_a_wrong_label_among_the_surest_of_many_does_not_end_it():
     right = np.arange(1200) != 3
     found = learn(*binary(sure, right), classes=CLASSES[:2], abstain={"accuracy": 0.99})
     assert found.abstention.sure == 1200
+
+
+def test_where_there_are_several_beginnings_each_has_its_part_of_the_error():
+    right = (np.arange(1000) < 500) | (np.arange(1000) % 6 != 0)
+    logits, labels = binary(np.linspace(9, 0.1, 1000), right)
+    found = learn(logits, labels, classes=CLASSES[:2], abstain={"accuracy": 0.9})
+    of_all = [lower_bound(int(right.sum()), 1000, 1 - error) for error in (0.05 / 3, 0.05)]
+    assert of_all[0] < 0.9 < of_all[1] and 900 <= found.abstention.sure < 1000
 
 
 @pytest.mark.parametrize("accuracy", [0.8, 0.95])
@@ -214,6 +224,8 @@ def test_notes_and_forecasts_go_by_the_confidence_that_is_asked_for():
     logits, labels = binary(np.linspace(1, 9, 6), np.ones(6))
     (note,) = learn(logits, labels, classes=CLASSES[:2], abstain=wanted).notes()
     assert "(it takes 7, all of them right)" in note
+    logits, labels = binary(np.linspace(1, 9, 7), np.ones(7))
+    assert learn(logits, labels, classes=CLASSES[:2], abstain=wanted).abstention.sure == 7
     settings = ServingSettings(abstain=wanted, label_set=0.875)
     assert calibration.foresee(settings, {"a": 3, "b": 4}) == []
     assert ["needs 7 " in note for note in calibration.foresee(settings, {"a": 3, "b": 3})] == [

@@ -42,6 +42,7 @@ def test_tensorflow_and_keras_are_not_imported():
             {"serving": {"abstain": {"accuracy": 0.3}}},
             r"serving\.abstain\.accuracy: 0\.3 is no more than what knowing nothing gets \(0\.333",
         ),
+        ({"serving": {"abstain": {"accuracy": 1 / 3}}}, r"0\.333333 is no more than what knowing"),
     ],
 )
 def test_settings_that_do_not_go_with_the_classes(blocks, says, tmp_path, monkeypatch):

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from components import progress
+from components.trainer import linear_probe
 from components.trainer.linear_probe import PATH, fit, fit_path, out_of_fold_probabilities
 
 
@@ -89,8 +91,11 @@ def test_a_class_that_no_other_fold_has_is_not_judged(blobs):
 
 def test_a_class_of_two_pictures_is_judged(blobs):
     features, labels = blobs(40, 40, 2, spread=0.5)
-    probabilities = out_of_fold_probabilities(features, labels, own_groups(labels), 3)
+    told = []
+    with progress.watched_by(told.append):
+        probabilities = out_of_fold_probabilities(features, labels, own_groups(labels), 3)
     assert np.isfinite(probabilities).all()
+    assert [(step.done, step.total) for step in told] == [(fold, 5) for fold in range(1, 6)]
 
 
 def test_the_same_seed_gives_the_same(blobs):
@@ -127,3 +132,18 @@ def test_a_picture_that_counts_twice_is_as_one_that_is_there_twice(blobs):
     answers = [head.probabilities(features) for head in (weighted, doubled, plain)]
     np.testing.assert_allclose(answers[0], answers[1], atol=2e-3)
     assert np.abs(answers[0] - answers[2]).max() > 0.01
+
+
+def test_each_penalty_of_the_path_begins_where_the_one_before_it_ended(blobs, monkeypatch):
+    features, labels = blobs(60, 40, 50, spread=4.0)
+    solvers, solve = [], linear_probe._solve
+    monkeypatch.setattr(
+        linear_probe, "_solve", lambda solver, *data: (solve(solver, *data), solvers.append(solver))
+    )
+    along = [solvers[-1].n_iter_[0] for _ in fit_path(features.copy(), labels, 3)]
+    anew = []
+    for strength in PATH:
+        monkeypatch.setattr(linear_probe, "_C", strength)
+        fit(features, labels, 3)
+        anew.append(solvers[-1].n_iter_[0])
+    assert sum(along) < sum(anew)

@@ -1,5 +1,6 @@
 """What a training came to: ranked, written, read."""
 
+import dataclasses
 import json
 
 import pytest
@@ -41,6 +42,7 @@ def test_with_class_weights_the_weighted_accuracy_chooses():
 def test_a_phase_is_told_by_its_best_epoch(report):
     assert (report.kept_phase.val_accuracy, report.kept_phase.val_loss) == (0.75, 1.0)
     assert report.kept_phase.rank == (0.75, -1.0)
+    assert dataclasses.replace(report, kept="unfrozen").kept_phase.val_accuracy == 0.625
 
 
 @pytest.mark.parametrize("labels", [True, False])
@@ -50,7 +52,9 @@ def test_what_is_written_is_read_again(report, labels, tmp_path):
     report.write(str(tmp_path))
     assert TrainingReport.read(tmp_path) == report
     # People and other tools read the file too.
-    written = json.loads((tmp_path / TRAINING_FILE).read_text())
+    text = (tmp_path / TRAINING_FILE).read_text()
+    assert len(text.splitlines()) > 20, "not in one line"
+    written = json.loads(text)
     assert written["kept"] == "frozen"
     assert [p["val_accuracy"] for p in written["phases"]] == [0.75, 0.625]
     assert (written["pseudo_labels"] is None) == (not labels)
@@ -70,3 +74,5 @@ def test_the_line_of_the_node(report, tmp_path):
         "validation accuracy: frozen 0.7500, unfrozen 0.6250; kept: frozen; "
         "labelled itself: 1,000 cat, 7 dog of 1,200"
     )
+    dataclasses.replace(report, pseudo_labels=None).write(str(tmp_path))
+    assert describe({"model_run": [artifact]}).endswith("unfrozen 0.6250; kept: frozen")

@@ -49,7 +49,9 @@ def test_files_are_sorted_and_the_unlabelled_ones_apart(uneven, analyzed, tmp_pa
             path = tmp_path / f"Split-{name}" / f"{part}.gz"
             path.parent.mkdir(exist_ok=True)
             shutil.copy(uneven.train, path)
-    patterns = [f"{tmp_path}/Split-{name}/*" for name in ("unlabelled", "train")]
+    patterns = [
+        f"{tmp_path}/Split-{name}/{part}*" for name in ("unlabelled", "train") for part in "ba"
+    ]
     inputs = open_inputs(settings(), analyzed.folder, patterns)
     assert [Path(file).name for file in inputs.labelled_files] == ["a.gz", "b.gz"]
     assert all("Split-train" in file for file in inputs.labelled_files)

@@ -105,6 +105,8 @@ def test_the_folder_of_the_examples_is_found(monkeypatch):
     reader = SimpleNamespace(view_batches=lambda files, count: [])
     found = validation_rows.ask(None, reader, ["/examples/Split-validation/a.gz"], 2)
     assert found.examples == Path("/examples") and found.logits.shape == (0, 2)
+    without = validation_rows.ask(None, reader, [], 2)
+    assert without.logits.shape == (0, 2) and without.labels.shape == (0,)
 
 
 @pytest.mark.parametrize(

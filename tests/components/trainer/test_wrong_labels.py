@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components import progress
 from components.trainer import wrong_labels
 from components.trainer.settings.trainer import TrainerSettings
 
@@ -92,7 +93,10 @@ def test_features_are_those_of_the_backbone_in_the_files_order(analyzed, tiny_ne
 
     backbone = TrainerSettings(backbone={"image_size": 32, "weights": "imagenet"}).backbone
     reader = ExampleReader(tft.TFTransformOutput(analyzed.folder), 20)
-    features, labels = frozen_features(backbone, reader, [analyzed.file])
+    told = []
+    with progress.watched_by(told.append):
+        features, labels = frozen_features(backbone, reader, [analyzed.file])
+    assert [(step.done, step.total) for step in told] == [(20, 48), (40, 48), (48, 48)]
     batches = list(reader.view_batches([analyzed.file], 48))
     pixels = np.concatenate([one.numpy() for one, _ in batches])
     expected = pretrained_network(backbone)(pixels).numpy().mean(axis=(1, 2))

@@ -43,7 +43,8 @@ def test_every_batch_tells_how_long_the_phase_will_take(told):
 
 def test_every_epoch_tells_its_figures(told):
     _, epochs = told
-    assert [(epoch.number, epoch.of) for epoch in epochs] == [(1, 2), (2, 2)]
+    found = [(epoch.phase, epoch.number, epoch.of) for epoch in epochs]
+    assert found == [("frozen", 1, 2), ("frozen", 2, 2)]
     assert epochs[0].figures == {"loss": 0.5, "val_accuracy": 0.75}
 
 

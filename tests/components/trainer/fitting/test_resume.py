@@ -37,8 +37,11 @@ def leave(fn_args, exported=False):
 
 
 def test_the_next_training_of_the_same_kind_finds_it(tmp_path):
-    state = leave(arguments(tmp_path))
-    with resumable_state(arguments(tmp_path, model_run_dir=str(tmp_path / "8"))) as again:
+    config = {"settings": "{}", "weights": "digest"}
+    state = leave(arguments(tmp_path, custom_config=config))
+    in_another_order = dict(reversed(config.items()))
+    later = arguments(tmp_path, model_run_dir=str(tmp_path / "8"), custom_config=in_another_order)
+    with resumable_state(later) as again:
         assert again == state and (state / "frozen.npz").exists()
 
 
@@ -96,20 +99,24 @@ def test_the_state_of_a_training_that_runs_is_left_alone(tmp_path):
 
 def test_the_same_training_waits_for_the_one_that_runs(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(resume, "_POLL_S", 0.01)
-    waiting, order = threading.Event(), []
+    waiting, order, told = threading.Event(), [], []
 
     def second():
         with resumable_state(arguments(tmp_path)):
             order.append("second")
 
-    with progress.watched_by(lambda step: waiting.set()):
+    def tell(step):
+        told.append(step.done)
+        waiting.set()
+
+    with progress.watched_by(tell):
         with resumable_state(arguments(tmp_path)):
             thread = threading.Thread(target=second)
             thread.start()
             assert waiting.wait(10)
             order.append("first")
         thread.join(10)
-    assert order == ["first", "second"]
+    assert order == ["first", "second"] and told == list(range(1, len(told) + 1))
     assert caplog.text.count("Another process trains from") == 1, "however long it waits"
 
 

@@ -51,3 +51,19 @@ def test_a_warm_up_that_cannot_be_is_refused(settings):
 def test_a_phase_that_is_left_out_may_keep_its_warm_up():
     settings = PhaseSettings(epochs=0, schedule="cosine", warmup_epochs=2)
     assert settings.warmup_epochs == 2
+
+
+@pytest.mark.parametrize(("epochs", "warmup_epochs"), [(1, 0.9), (2, 1.5)])
+def test_with_a_step_an_epoch_the_warm_up_leaves_one_for_the_fall(epochs, warmup_epochs):
+    phase = PhaseSettings(
+        epochs=epochs, learning_rate=0.1, schedule="cosine", warmup_epochs=warmup_epochs
+    )
+    schedule = learning_rate(phase, steps_per_epoch=1)
+    assert float(schedule(epochs - 1)) == pytest.approx(0.1)
+    assert float(schedule(epochs)) == pytest.approx(0, abs=1e-9)
+
+
+def test_one_cycle_of_a_single_step_has_a_rate():
+    phase = PhaseSettings(epochs=1, learning_rate=0.1, schedule="one_cycle")
+    schedule = learning_rate(phase, steps_per_epoch=1)
+    assert float(schedule(0)) == pytest.approx(0.004) and float(schedule(1)) == pytest.approx(0.1)

@@ -116,8 +116,10 @@ def test_an_epoch_holds_every_picture_once_in_mixed_views(numbered):
 
 
 def test_as_many_epochs_as_views_show_every_view_once(numbered):
-    seen = {tuple(row) for epoch in epochs(numbered.training_batches(4, 0), 3) for row in epoch}
+    first, *others, again = epochs(numbered.training_batches(4, 0), 4)
+    seen = {tuple(row) for epoch in (first, *others) for row in epoch}
     assert len(seen) == VIEWS * COUNT
+    assert set(map(tuple, again)) != set(map(tuple, first)), "the next turn is dealt anew"
 
 
 def test_a_restart_goes_on_where_the_killed_training_was(numbered):
@@ -187,6 +189,14 @@ def test_damaged_files_are_made_again(name, content, cached, encoder, tmp_path, 
     for key, kept in again.items():
         np.testing.assert_array_equal(kept.activations, before[key])
         assert kept.labels.tolist() == list(range(COUNT))
+
+
+def test_a_file_that_is_gone_is_made_again(cached, encoder, tmp_path, caplog):
+    before = np.array(cached["sum"].activations)
+    (tmp_path / "train-sum.f16").unlink()
+    again = encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
+    assert "train-sum.f16 is damaged (0 bytes)" in caplog.text
+    np.testing.assert_array_equal(again["sum"].activations, before)
 
 
 def test_the_disk_is_taken_before_the_first_picture(encoder, tmp_path):

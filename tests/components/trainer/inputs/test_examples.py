@@ -12,6 +12,7 @@ from components.trainer.inputs.examples import (
     count_labels,
     encoded_picture,
     find_records,
+    records,
     text_features,
 )
 
@@ -38,7 +39,8 @@ def fingerprints(epoch):
 
 def test_examples_are_counted(analyzed):
     assert count_examples([analyzed.file]) == COUNT
-    assert count_examples([analyzed.file, analyzed.file]) == 2 * COUNT
+    assert count_examples([analyzed.file] * 22) == 22 * COUNT > 1024
+    assert count_examples([]) == 0
 
 
 def test_one_trace_of_the_transform_graph_serves_all_datasets(analyzed):
@@ -46,6 +48,9 @@ def test_one_trace_of_the_transform_graph_serves_all_datasets(analyzed):
     files = [analyzed.file]
     next(iter(reader.training_batches(files, COUNT, seed=0)))
     next(iter(reader.with_batch_size(3).view_batches(files, COUNT)))
+    (record,) = records(files).take(1).as_numpy_iterator()
+    for views in ([0], [0, 1]):
+        reader.views(record, views)
     assert reader._transform.experimental_get_tracing_count() == 1
 
 
@@ -134,7 +139,8 @@ def test_training_can_begin_at_a_later_epoch(reader, analyzed):
 
 
 def test_labels_are_counted_by_class(analyzed):
-    assert count_labels([analyzed.file, analyzed.file]) == {"bar": 32, "disc": 32, "frame": 32}
+    each = 22 * 16
+    assert count_labels([analyzed.file] * 22) == {"bar": each, "disc": each, "frame": each}
 
 
 def test_the_same_reader_with_other_batches(reader, analyzed):
@@ -151,9 +157,9 @@ def test_texts_are_in_the_files_order(analyzed):
 
 def test_a_picture_is_found_by_its_content(analyzed):
     ids = text_features([analyzed.file], ["image_id"])["image_id"]
-    records = find_records([analyzed.file], {ids[5], ids[40], "none"})
-    assert records.keys() == {ids[5], ids[40]}
-    assert encoded_picture(records[ids[40]]) == analyzed.pictures[40][0]
+    found = find_records([analyzed.file], {ids[5], ids[40], "none"})
+    assert found.keys() == {ids[5], ids[40]}
+    assert encoded_picture(found[ids[40]]) == analyzed.pictures[40][0]
 
 
 def test_views_of_one_picture_are_those_of_a_training(reader, analyzed):

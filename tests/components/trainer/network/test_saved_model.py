@@ -71,6 +71,13 @@ def test_a_feature_vector_comes_out_as_it_is_whatever_mode_the_model_is_in(vecto
         np.testing.assert_allclose(features[:, 0, 0], module(random_pixels()), rtol=1e-5)
 
 
+def test_a_module_that_does_not_tell_training_from_inference_is_taken_too(tmp_path):
+    module, pictures = tf.Module(), tf.TensorSpec([None, 8, 8, 3])
+    module.__call__ = tf.function(lambda x: tf.reduce_mean(x, [1, 2]), input_signature=[pictures])
+    tf.saved_model.save(module, str(tmp_path))
+    assert saved_model.as_network(tmp_path, 8).output_shape == (None, 1, 1, 3)
+
+
 def test_a_map_stays_a_map(tmp_path):
     tf.saved_model.save(FeatureVector(pooled=False), str(tmp_path))
     assert saved_model.as_network(tmp_path, 32).output_shape == (None, 32, 32, 5)

@@ -86,6 +86,7 @@ def test_the_size_is_that_of_the_network_unless_it_is_said(backbone, size):
         ({"name": "xception", "image_size": 70}, "image_size: xception needs at least 71"),
         ({"image_size": 31}, "greater than or equal to 32"),
         ({"name": "mobilenet_v4"}, "Input should be 'mobilenet_v2'"),
+        ({"name": ["mobilenet_v2"]}, "Input should be 'mobilenet_v2'"),
         ({"name": "saved_model"}, "weights of saved_model must be .*, not `imagenet`"),
         ({"name": "saved_model", "weights": "none"}, "saved_model must be .*, not `none`"),
         ({"name": "saved_model", "weights": "glyphs"}, "weights `glyphs` are for mobilenet_v2"),
@@ -318,7 +319,7 @@ def test_what_cannot_be_solved_is_said_in_one_line(settings, says):
 @pytest.mark.parametrize(
     ("phase", "says"),
     [
-        ({"epochs": 10}, "set epochs to 1, not 10"),
+        ({"epochs": 2}, "set epochs to 1, not 2"),
         ({"schedule": "cosine"}, "leave out schedule"),
         ({"schedule": "one_cycle"}, "leave out schedule"),
         ({"weight_decay": 0.1}, "leave out schedule and weight_decay"),

@@ -58,7 +58,8 @@ def test_one_logit_is_the_second_of_two_classes():
 def test_labels_alone_have_the_loss_of_labels(outputs, columns):
     labels, logits = np.array([0, 1], np.int64), LOGITS[:, :columns]
     plain = make_loss(TrainingSettings(), outputs)(labels, logits)
-    assert float(make(outputs)(labels, logits)) == pytest.approx(float(plain), rel=1e-6)
+    for given in (labels, labels[:, np.newaxis]):
+        assert float(make(outputs)(given, logits)) == pytest.approx(float(plain), rel=1e-6)
 
 
 def test_smooth_labels_and_weights_of_pictures_go_with_a_teacher():
