@@ -23,7 +23,7 @@ _ROOT = Path(__file__).parents[1]
 # Where Graft is installed, the libraries lie beside its packages; their versions stand for them.
 _PACKAGES = ("components", "pipeline", "schemas")
 _DISTRIBUTION = "graft-pipeline"
-_EXTRAS = ("", "gpu")
+_EXTRAS = frozenset({"", "gpu"})
 # What code reads beside itself: the weights of the built-in network.
 _DATA = "*.npz"
 
@@ -40,7 +40,7 @@ def code_digest(*modules: str, root: Path = _ROOT) -> str:
     """
     files = import_closure(*modules, root=root)
     rooms = {root.joinpath(*file.relative_to(root).parts[:2]) for file in files}
-    data = {file for room in rooms if room.is_dir() for file in room.rglob(_DATA)}
+    data = {file for room in rooms for file in room.rglob(_DATA)}
     digest = hashlib.sha256()
     for file in sorted(files | data):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -91,7 +91,7 @@ def _imports(source: bytes) -> list[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif isinstance(node, ast.ImportFrom) and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return names
 
@@ -115,5 +115,5 @@ def library_versions() -> dict[str, str]:
             marker = requirement.marker
             if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
                 needed = requirement.name.lower().replace("_", "-")
-                wanted.append((needed, ("", *sorted(requirement.extras))))
+                wanted.append((needed, frozenset({"", *requirement.extras})))
     return versions

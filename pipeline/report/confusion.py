@@ -21,9 +21,9 @@ def clusters(confusion: np.ndarray) -> tuple[np.ndarray, list[list[int]]]:
     counts = confusion.sum(axis=1)
     mixed = confusion / np.maximum(counts, 1)[:, None]
     likeness = np.maximum(mixed, mixed.T)
-    np.fill_diagonal(likeness, 1.0)
     if len(likeness) < 2:
         return np.arange(len(likeness)), []
+    # Of the diagonal nothing is looked at.
     links = linkage(squareform(1.0 - likeness, checks=False), "average")
     found = fcluster(links, 1.0 - _LEAST_SHARE, "distance")
     groups = [np.flatnonzero(found == number) for number in np.unique(found)]
@@ -32,5 +32,5 @@ def clusters(confusion: np.ndarray) -> tuple[np.ndarray, list[list[int]]]:
         part = confusion[np.ix_(group, group)]
         return int(part.sum() - part.trace())
 
-    shown = sorted((group for group in groups if len(group) > 1), key=mistakes, reverse=True)
+    shown = sorted(groups, key=mistakes, reverse=True)
     return leaves_list(links), [group.tolist() for group in shown if mistakes(group)]

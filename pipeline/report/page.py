@@ -1,5 +1,6 @@
 """The page of a run, and the same facts as data."""
 
+import functools
 import json
 import logging
 import math
@@ -26,10 +27,9 @@ _IMPORT = "{% from 'gallery.html' import gallery %}"
 
 def make_page(files: RunFiles) -> str:
     """The HTML page of a run; at its end it says which sections are left out, and why."""
-    environment = _environment()
 
     def render(section) -> Markup:
-        template = environment.from_string(_IMPORT + section.TEMPLATE)
+        template = _template(section.TEMPLATE)
         content = template.render(section.facts(files), chart=getattr(section, "chart", None))
         return Markup(content)  # noqa: S704 (escaped by the section's own template)
 
@@ -40,7 +40,7 @@ def make_page(files: RunFiles) -> str:
             sections.append({"id": _name(section), "title": section.TITLE, "html": html})
         else:
             left_out.setdefault(why_not, []).append(section.TITLE)
-    page = environment.get_template("page.html")
+    page = _environment().get_template("page.html")
     run = files.run.name[:19]
     return page.render(name=files.recipe.name, run=run, sections=sections, left_out=left_out)
 
@@ -85,6 +85,13 @@ def _attempt(
         return None, f"it could not be made ({type(error).__name__}: {one_line(error, 100)})"
 
 
+@functools.cache
+def _template(text: str) -> jinja2.Template:
+    """The template of a section."""
+    return _environment().from_string(_IMPORT + text)
+
+
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline.report", ""),
@@ -105,9 +112,7 @@ def _finalize(value: object) -> object:
 def _figure(value: float | None, missing: str = "–") -> str:
     if value is None or math.isnan(value):
         return missing
-    if isinstance(value, int) or 1000 <= abs(value) < math.inf:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _seconds(value: float) -> str:

@@ -1,5 +1,7 @@
 """The block `beam`: what it gives Beam, and how mistakes are told."""
 
+import sys
+
 import pytest
 
 from pipeline.beam_config import BeamSettings
@@ -249,3 +251,21 @@ def test_a_shared_folder_that_depends_on_where_one_stands_is_not_shared():
     )
     with pytest.raises(ValueError, match=r"^beam\.dask\.shared_folder: "):
         dask.check_reach(in_cluster=True)
+
+
+@pytest.mark.parametrize(("choice", "needs_dask"), [("dask", True), ("direct", False)])
+def test_beam_learns_the_options_of_dask_where_it_is_to_have_them(monkeypatch, choice, needs_dask):
+    name, asked = "apache_beam.runners.dask.dask_runner", []
+
+    class NotInstalled:
+        """Finds nothing, as where the extra `dask` is missing, and notes that it was looked for."""
+
+        def find_spec(self, module, *_):
+            if module == name:
+                asked.append(module)
+                raise ImportError(module)
+
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [NotInstalled(), *sys.meta_path])
+    assert BeamSettings(**CHOICES[choice]).pipeline_args()
+    assert asked == [name] * needs_dask

@@ -3,6 +3,7 @@
 import datetime
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.text import printable
+from pipeline import config
 from pipeline.config import Recipe, RecipeError, load_recipe, recipe_names
 
 
@@ -176,6 +178,23 @@ def test_pixels_are_what_the_network_expects_in_range_and_size():
     assert (inception.value_range, inception.image_size) == ("tf", 299)
 
 
+def test_the_trainer_gets_each_block_as_it_is(tmp_path):
+    overrides = ["head.dropout=0.25", "serving.label_set=0.9", "training.frozen.epochs=7", "seed=3"]
+    learns_from = ("pseudo_labels.source", "distillation.teacher")
+    recipe = load_recipe("digits", [*overrides, *(f"{key}={tmp_path}" for key in learns_from)])
+    given, untouched = recipe.trainer, Recipe(name="a").trainer
+    for block in (
+        "backbone",
+        "head",
+        "training",
+        "distillation",
+        "pseudo_labels",
+        "serving",
+        "seed",
+    ):
+        assert getattr(given, block) == getattr(recipe, block) != getattr(untouched, block), block
+
+
 def test_where_a_recipe_pushes_to(tmp_path):
     assert load_recipe("digits").push_destination == Path("runs/digits/serving")
     elsewhere = load_recipe("digits", [f"push.destination={tmp_path}/served"])
@@ -319,3 +338,17 @@ def test_a_recipe_of_graft_goes_before_a_file_of_its_name(tmp_path, monkeypatch)
 def test_a_gate_that_asks_for_nothing_asks_all_the_same():
     with pytest.raises(RecipeError, match="min_share_sure needs a model that says so"):
         load_recipe("digits", ["evaluation.min_share_sure=0"])
+
+
+def test_the_recipes_of_graft_are_told_by_their_names_in_order(monkeypatch):
+    files = [Path("b.yaml"), Path("c.yaml"), Path("a.yaml")]
+    monkeypatch.setattr(config, "RECIPES", SimpleNamespace(glob=lambda _: files))
+    with pytest.raises(RecipeError, match=r"no recipe or file nothing\. Recipes: a, b, c$"):
+        load_recipe("nothing")
+
+
+def test_a_list_at_the_top_of_a_recipe_is_no_block_either(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ndata: [1]\n")
+    with pytest.raises(RecipeError, match=r"--set data\.x=3: data is a list, not a block"):
+        load_recipe(str(path), ["data.x=3"])

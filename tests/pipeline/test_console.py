@@ -4,6 +4,7 @@ import datetime
 import io
 import logging
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,17 +14,22 @@ from pipeline.console import log_path, make_console, redirect_output, say
 
 
 def test_noise_of_python_and_of_c_goes_to_the_file_and_the_console_to_the_terminal(tmp_path, capfd):
-    log = tmp_path / "logs" / "run.log"
+    log = tmp_path / "runs" / "logs" / "run.log"
     with redirect_output(log) as console:
         logging.info("from logging")
         print("from print")
+        print("of an error", file=sys.stderr)
+        assert "of an error" in log.read_text(), "who is killed leaves what was said"
+        os.write(1, b"from C\n")
         os.write(2, b"from C++\n")
         console.print("for the user")
     print("afterwards")
+    print("at last", file=sys.stderr)
     out, err = capfd.readouterr()
-    assert out == "for the user\nafterwards\n" and err == ""
+    assert out == "for the user\nafterwards\n" and err == "at last\n"
     text = log.read_text()
-    assert all(word in text for word in ("from logging", "from print", "from C++"))
+    words = ("from logging", "from print", "of an error", "from C\n", "from C++\n")
+    assert all(word in text for word in words)
 
 
 def test_the_terminal_comes_back_after_an_error(tmp_path, capfd):
@@ -93,3 +99,11 @@ def test_a_line_that_is_wider_than_the_terminal_is_not_broken():
     file = io.StringIO()
     say(make_console(file=file, width=20), "one word after another, and no end")
     assert file.getvalue() == "one word after another, and no end\n"
+
+
+def test_what_is_said_has_the_colour_that_was_asked_for_and_no_other():
+    file = io.StringIO()
+    console = make_console(file=file, force_terminal=True, color_system="standard", no_color=False)
+    say(console, "7 of 'digits'", style="yellow")
+    say(console, "7 of 'digits'")
+    assert file.getvalue() == "\x1b[33m7 of 'digits'\x1b[0m\n7 of 'digits'\n"

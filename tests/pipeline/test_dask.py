@@ -1,6 +1,7 @@
 """`beam.runner: dask`, on a scheduler and worker processes that are started in an empty folder."""
 
 import concurrent.futures
+import contextlib
 import os
 import subprocess
 import sys
@@ -31,10 +32,57 @@ shards.write_shard = dying
 """
 
 
+@pytest.fixture
+def told(monkeypatch):
+    """Puts a scheduler with some workers in place; holds what its clients were told."""
+    told = SimpleNamespace(workers=0, clients=[])
+
+    class Client(contextlib.nullcontext):
+        def __init__(self, address, **options):
+            super().__init__(self)
+            told.clients.append((address, options))
+
+        def scheduler_info(self, n_workers=5):  # as some versions have it
+            names = [f"tcp://w:{number}" for number in range(told.workers)]
+            return {"workers": dict.fromkeys(names if n_workers == -1 else names[:n_workers])}
+
+    monkeypatch.setattr(distributed, "Client", Client)
+    return told
+
+
+def test_every_worker_counts_and_the_look_at_them_leaves_nothing(told):
+    told.workers = 7
+    assert dask_cluster.check("tcp://dask:8786") == 7
+    ((address, options),) = told.clients
+    assert address == "tcp://dask:8786" and options["timeout"] == dask_cluster._TIMEOUT_S
+    assert options["set_as_default"] is False, "Beam is to make its own"
+
+
+def test_a_cluster_without_workers_is_told(told):
+    with pytest.raises(ClusterError, match=r"dask\.scheduler: tcp://dask:8786 has no workers yet"):
+        dask_cluster.check("tcp://dask:8786")
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_no_connection_that_beam_left_open_stays(monkeypatch, fails):
+    left = ["first", "second"]
+
+    def default_client():
+        if not left:
+            raise ValueError("No clients found")
+        return SimpleNamespace(close=lambda timeout: left.pop())
+
+    monkeypatch.setattr(distributed, "default_client", default_client)
+    with contextlib.suppress(KeyError), dask_cluster.used():
+        if fails:
+            raise KeyError("a bug")
+    assert left == []
+
+
 # Nobody is there; no address; and no certificate is known here.
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tcp://[::1:9", "tls://127.0.0.1:9"])
 def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch, address):
-    monkeypatch.setattr(dask_cluster, "_TIMEOUT_S", 1)
+    monkeypatch.setattr(dask_cluster, "_TIMEOUT_S", 0.2)
     with pytest.raises(ClusterError, match=r"nobody answers as a Dask scheduler at t") as error:
         dask_cluster.check(address)
     assert str(error.value).startswith("beam.dask.scheduler: ") and address in str(error.value)

@@ -2,15 +2,18 @@
 
 import contextlib
 import dataclasses
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from ml_metadata import MetadataStore, proto
 from tensorflow.core.protobuf import saved_model_pb2
+from tfx.proto.orchestration import executable_spec_pb2
 from tfx.types import standard_artifacts
 
 from components.errors import UserError
+from components.example_gen.executor import Executor
 from components.gates import Gate, write_gates
 from pipeline import artifact_manifests, local_runner, preflight
 from pipeline.beam_config import BeamSettings
@@ -188,7 +191,18 @@ def test_a_run_ends_with_a_look_at_what_is_served(outputs, monkeypatch, tmp_path
     with pytest.raises(RunError, match="serves nothing by now"):
         local_runner.run_local(recipe, None, preflight.Inspection())
     write_model(serving / "7")
+    monkeypatch.setattr(preflight, "inspect", lambda *_: pytest.fail("was done already"))
     assert local_runner.run_local(recipe, None, preflight.Inspection()).succeeded
+
+
+def test_what_nobody_has_looked_at_is_looked_at_before_it_runs(outputs, monkeypatch, tmp_path):
+    steps, left = [], outputs([PASS], [PASS])
+    found = preflight.Inspection()
+    monkeypatch.setattr(preflight, "inspect", lambda *given: steps.append(given) or found)
+    monkeypatch.setattr(local_runner, "_run", lambda *given: steps.append(given) or left)
+    recipe = Recipe(name="tiny", workspace=str(tmp_path))
+    local_runner.run_local(recipe, "listener")
+    assert steps == [(recipe, preflight.Scope.MACHINE), (recipe, "listener", found)]
 
 
 @pytest.fixture
@@ -221,6 +235,18 @@ def test_a_database_that_was_damaged_is_told_of(handed_on, tmp_path):
     assert "metadata.sqlite is damaged" in noticed and "every node runs again" in noticed
 
 
+def test_a_device_that_is_not_there_is_told_before_anything_is_made(
+    handed_on, monkeypatch, tmp_path
+):
+    def refuse(_):
+        raise UserError("training.device is `gpu`")
+
+    monkeypatch.setattr(preflight, "check_network", refuse)
+    with pytest.raises(UserError, match=r"training\.device"):
+        handed_on()
+    assert not (tmp_path / "runs").exists()
+
+
 def test_nodes_that_run_here_whoever_was_chosen_are_told_of(handed_on):
     _, noticed = handed_on("beam.runner=dask", "beam.dask.scheduler=tcp://dask:8786")
     assert noticed == [
@@ -250,9 +276,15 @@ def test_the_ledger_of_splits_is_keyed_by_pictures_and_settings(handed_on, monke
 
 
 @pytest.mark.parametrize(
-    ("node_id", "on_dask"), [("ImageExampleGen", True), ("Transform", False), ("Evaluator", False)]
+    ("runner", "node_id", "on_dask"),
+    [
+        ("dask", "ImageExampleGen", True),
+        ("dask", "Transform", False),
+        ("dask", "Evaluator", False),
+        ("direct", "ImageExampleGen", False),
+    ],
 )
-def test_each_node_gets_the_runner_that_can_carry_it(monkeypatch, node_id, on_dask):
+def test_each_node_gets_the_runner_that_can_carry_it(monkeypatch, runner, node_id, on_dask):
     used = []
 
     @contextlib.contextmanager
@@ -260,16 +292,20 @@ def test_each_node_gets_the_runner_that_can_carry_it(monkeypatch, node_id, on_da
         used.append(node_id)
         yield
 
-    settings = BeamSettings(runner="dask", dask={"scheduler": "tcp://dask:8786"})
-    operator = object.__new__(local_runner._BeamOperator)
-    operator._settings = settings
+    settings = BeamSettings(runner=runner, dask={"scheduler": "tcp://dask:8786"})
     monkeypatch.setattr(
-        local_runner.BeamExecutorOperator, "run_executor", lambda self, info, make: make()
+        local_runner.BeamExecutorOperator,
+        "run_executor",
+        lambda self, info, make: (self._executor_cls, make()),
     )
     monkeypatch.setattr("apache_beam.Pipeline", lambda argv: argv)
     monkeypatch.setattr(local_runner.dask_cluster, "used", cluster)
+    spec = executable_spec_pb2.BeamExecutableSpec()
+    spec.python_executor_spec.class_path = f"{Executor.__module__}.{Executor.__name__}"
+    operators = local_runner._Runner(None, Path(), None, settings)._operators
+    operator = operators[executable_spec_pb2.BeamExecutableSpec](spec)
     info = SimpleNamespace(pipeline_node=SimpleNamespace(node_info=SimpleNamespace(id=node_id)))
-    assert operator.run_executor(info) == settings.pipeline_args(node_id)
+    assert operator.run_executor(info) == (Executor, settings.pipeline_args(node_id))
     assert used == [node_id] * on_dask
 
 
@@ -296,9 +332,22 @@ def test_why_the_last_execution_failed_is_kept_with_it(metadata, tmp_path, state
     assert told == ["", "the loss is nan" if state == "FAILED" else ""]
 
 
+def test_a_node_that_fails_before_it_is_an_execution_leaves_nothing_to_be_noted(metadata, tmp_path):
+    database, store = metadata
+    local_runner._Runner(None, tmp_path, database, BeamSettings())._note_failure("no inputs")
+    assert store.get_executions() == []
+
+
 def test_where_the_command_was_typed_is_not_part_of_a_cache_key(handed_on, pictures, monkeypatch):
     monkeypatch.chdir(pictures.parent)
     assert handed_on("data.source=pictures")[0]["data"].source == str(pictures)
+
+
+def test_what_a_run_is_made_of_is_noted_as_it_is_handed_on(handed_on):
+    given, _ = handed_on("seed=7")
+    noted = json.loads(given["provenance"])
+    assert noted["inputs"] == {key: given[key] for key in noted["inputs"]}
+    assert len(noted["inputs"]) == 4 and noted["recipe"]["seed"] == 7
 
 
 def test_another_served_model_has_another_fingerprint(handed_on, tmp_path):

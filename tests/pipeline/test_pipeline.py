@@ -178,10 +178,38 @@ def test_what_the_code_in_nodes_of_tfx_gets(given):
         assert json.loads(config[SETTINGS_KEY])["seed"] == 77
 
 
-def test_a_change_in_who_asks_the_server_changes_the_serving_gate(monkeypatch):
+def test_a_node_follows_its_own_code_and_the_serving_gate_also_who_asks_the_server(monkeypatch):
     monkeypatch.setattr(module, "code_digest", lambda *names: " ".join(names))
-    digest = wired()[node_ids.SERVING_GATE].exec_properties["code_digest"]
-    assert digest == "components.serving_gate.executor components.serving_gate.__main__"
+    properties = {node_id: node.exec_properties for node_id, node in wired().items()}
+    assert {key: one["code_digest"] for key, one in properties.items() if "code_digest" in one} == {
+        node_ids.IMAGE_EXAMPLE_GEN: "components.example_gen.executor",
+        node_ids.BASELINE_FINDER: "components.baseline_finder.executor",
+        node_ids.DATA_GATE: "components.data_gate.executor",
+        node_ids.EVALUATOR: "components.evaluator.executor",
+        node_ids.SERVING_GATE: "components.serving_gate.executor components.serving_gate.__main__",
+        node_ids.PUSHER: "components.pusher.executor",
+    }
+
+
+def test_data_are_judged_by_all_that_is_known_of_them(nodes):
+    def producers(node_id):
+        inputs = nodes[node_id].inputs
+        return {key: channel.producer_component_id for key, channel in inputs.items()}
+
+    assert producers(node_ids.DATA_GATE) == {
+        "examples": node_ids.IMAGE_EXAMPLE_GEN,
+        "statistics": node_ids.STATISTICS_GEN,
+        "anomalies": node_ids.EXAMPLE_VALIDATOR,
+        "baseline": node_ids.BASELINE_FINDER,
+    }
+    by_schema = (node_ids.STATISTICS_GEN, node_ids.EXAMPLE_VALIDATOR, node_ids.TRANSFORM)
+    assert {producers(node_id)["schema"] for node_id in by_schema} == {node_ids.IMPORT_SCHEMA_GEN}
+
+
+def test_no_pixels_are_written_to_disk_and_none_are_counted_again(nodes):
+    left = set(nodes[node_ids.TRANSFORM].outputs)
+    assert "transform_graph" in left
+    assert not left & {"transformed_examples", "pre_transform_stats", "post_transform_stats"}
 
 
 def test_beam_has_one_set_of_options_and_pictures_their_own_before_it(given):

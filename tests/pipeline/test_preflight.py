@@ -137,12 +137,14 @@ def test_a_key_that_cannot_sign_is_found_before_anything_is_trained(recipe, sign
     preflight.inspect(broken, Scope.CLUSTER)
 
 
-def test_a_folder_that_must_not_be_written_is_no_mistake_of_the_recipe(recipe, monkeypatch):
-    def refused(**_):
-        raise PermissionError(13, "Permission denied", "/srv")
+def test_a_folder_that_must_not_be_written_is_no_mistake_of_the_recipe(
+    recipe, tmp_path, monkeypatch
+):
+    def refused(dir):
+        raise PermissionError(13, "Permission denied", str(dir))
 
     monkeypatch.setattr(preflight.tempfile, "TemporaryFile", refused)
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError, match=rf"'{tmp_path}'$"):
         preflight.inspect(recipe(), Scope.MACHINE)
 
 
@@ -246,13 +248,38 @@ def test_pictures_with_and_without_a_split_are_counted_together():
 
 @pytest.mark.parametrize("runner", ["dask", "direct"])
 def test_a_cluster_that_is_wanted_is_looked_for(recipe, monkeypatch, runner):
-    asked = []
+    asked, devices, networks = [], [], []
     monkeypatch.setattr(preflight.dask_cluster, "check", asked.append)
-    monkeypatch.setattr(preflight.checks, "check_network", lambda _: None)
-    preflight.check_network(recipe(f"beam.runner={runner}", "beam.dask.scheduler=tcp://dask:8786"))
+    monkeypatch.setattr(preflight.checks, "check_network", networks.append)
+    monkeypatch.setattr("components.trainer.fitting.devices.check_device", devices.append)
+    wanted = recipe(f"beam.runner={runner}", "beam.dask.scheduler=tcp://dask:8786")
+    preflight.check_network(wanted)
     assert asked == ["tcp://dask:8786"] * (runner == "dask")
+    assert (devices, networks) == ([wanted.training], [wanted.trainer])
 
 
-def test_what_is_read_in_place_is_not_said_to_be_downloaded(capsys):
-    preflight._announce_download(load_recipe("digits", ["data.source=s3://pets/pictures"]).data)
+def test_an_option_that_beam_has_not_is_found_before_a_device_is_looked_for(recipe, monkeypatch):
+    monkeypatch.setattr("components.trainer.fitting.devices.check_device", pytest.fail)
+    with pytest.raises(UserError, match=r"beam\.extra: .* --paralelism"):
+        preflight.check_network(recipe("beam.extra=[--paralelism=2]"))
+
+
+@pytest.mark.parametrize("source", ["s3://pets/pictures", "/srv/pictures", "digits"])
+def test_what_is_read_in_place_is_not_said_to_be_downloaded(capsys, source):
+    preflight._announce_download(load_recipe("digits", [f"data.source={source}"]).data)
     assert capsys.readouterr().err == ""
+
+
+def test_a_download_that_would_be_refused_is_not_announced(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path))
+    page = ["data.source=https://pets.example/pets.html", f"data.sha256={'a' * 64}"]
+    with pytest.raises(UserError, match="is the address of no archive"):
+        preflight.open_labelled(load_recipe("digits", page), tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bucket_is_asked_before_anything_runs(recipe, monkeypatch):
+    asked = []
+    monkeypatch.setattr(preflight.destinations, "check_readable", asked.append)
+    preflight.inspect(recipe("push.destination=s3://models/pets"), Scope.MACHINE)
+    assert asked == ["s3://models/pets"]

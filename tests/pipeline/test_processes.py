@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,6 +88,63 @@ def test_children_and_theirs_end_also_those_that_will_not():
     assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+@pytest.fixture
+def below(monkeypatch):
+    """Children of this process, theirs and a stranger; `ends` those that end when asked to.
+
+    One in `slowly` has ended when somebody has slept.
+    """
+    running = {21: os.getpid(), 22: os.getpid(), 31: 21, 99: 1}
+    below = SimpleNamespace(sent=[], ends=set(), slowly=set(), running=running)
+
+    def kill(pid, number):
+        below.sent.append((pid, number))
+        if pid in below.ends:
+            running.pop(pid)
+
+    def sleep(_):
+        below.clock += 1
+        for pid in below.slowly & running.keys():
+            running.pop(pid)
+
+    below.clock = 0
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(processes, "_running", lambda: dict(running))
+    clock = SimpleNamespace(sleep=sleep, monotonic=lambda: below.clock)
+    monkeypatch.setattr(processes, "time", clock)
+    return below
+
+
+def test_whoever_is_below_is_asked_first_and_made_to_after_three_seconds(below):
+    below.ends, below.slowly = {22}, {31}
+    processes.end_children()
+    asked, forced = below.sent[:3], below.sent[3:]
+    assert sorted(asked) == [(pid, signal.SIGTERM) for pid in (21, 22, 31)]
+    assert forced == [(21, signal.SIGKILL)] and below.clock == 3
+
+
+def test_nobody_is_waited_for_who_has_ended(below):
+    below.ends = {21, 22, 31}
+    processes.end_children()
+    assert below.clock == 0 and signal.SIGKILL not in dict(below.sent).values()
+
+
+def test_of_processes_the_parents_are_read_whatever_they_call_themselves(tmp_path, monkeypatch):
+    stats = {
+        "7": b"7 (a) b\xff) S 3 7 7",
+        "8": b"8 (gone) Z 3 8",
+        "self": b"7 (x) S 9 7",
+        "9": None,
+    }
+    for name, stat in stats.items():
+        (tmp_path / name).mkdir()
+        if stat:
+            (tmp_path / name / "stat").write_bytes(stat)
+    (tmp_path / "9" / "stat").mkdir()  # cannot be read: it ended just now
+    monkeypatch.setattr(processes, "Path", lambda _: tmp_path)
+    assert processes._running() == {7: 3}
+
+
 def test_a_process_that_has_ended_keeps_no_other_from_its_signal(monkeypatch):
     gone, sent = {2, 4}, []
 
@@ -109,8 +167,9 @@ def test_after_the_first_signal_neither_unwinds_the_program_again(number, raised
     both = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(each, processes._stop) for each in both]
     try:
-        with pytest.raises(raised):
+        with pytest.raises(raised) as stopped:
             processes._stop(number, None)
+        assert stopped.value.args == (() if number == signal.SIGINT else (143,))
         assert processes._stop not in map(signal.getsignal, both)
         for each in both:
             signal.getsignal(each)(each, None)

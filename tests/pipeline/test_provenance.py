@@ -60,6 +60,26 @@ def test_the_revision_of_the_working_directory_and_whether_it_has_changes(facts,
     assert facts()["git"] == clean | {"dirty": True}
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("processor\t: 0\nmodel name\t: Abacus: a fast one \nprocessor\t: 1\nmodel name\t: B\n",
+         "Abacus: a fast one"),
+        ("processor\t: 0\n", "as Python says"),
+        (None, "as Python says"),
+    ],
+)  # fmt: skip
+def test_the_processor_has_the_name_that_linux_knows_or_else_python(
+    tmp_path, monkeypatch, text, name
+):
+    file = tmp_path / "cpuinfo"
+    if text:
+        file.write_text(text)
+    monkeypatch.setattr(module, "Path", lambda _: file)
+    monkeypatch.setattr(platform, "processor", lambda: "as Python says")
+    assert module._processor() == name
+
+
 def test_each_version_is_that_of_its_library(facts, monkeypatch):
     versions = module.library_versions() | {"tfx": "a", "tensorflow": "b"}
     monkeypatch.setattr(module, "library_versions", lambda: versions)

@@ -172,6 +172,7 @@ def test_a_version_is_noted_with_its_findings_and_origin(registry, register):
         list(kind.values()) for kind in (registry.models, registry.versions, registry.artifacts)
     )
     assert model["name"] == "digits" and version["name"] == "3"
+    assert model["owner"] == version["author"] == "graft"
     assert (artifact["uri"], artifact["artifactType"]) == (place, "model-artifact")
     assert (artifact["modelFormatName"], artifact["modelFormatVersion"]) == ("tensorflow", "2")
     said = {

@@ -3,7 +3,6 @@
 import io
 import re
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,7 @@ def shown(terminal: bool) -> str:
         for number in range(1, 8):
             display.epoch(Epoch("frozen", number, 9, figures))
         display.step(Progress("frozen, epoch 8 of 9", 3, 4, "loss 0.5", 83.2))
-        time.sleep(0.3 if terminal else 0)  # the bar is drawn ten times a second
+        display._progress.refresh()  # as ten times a second
         display.step(Progress("unknown total", 7))
         display.node_finished(NodeReport("Trainer", 12.34, False, "accuracy [0.9]"))
     return file.getvalue()
@@ -120,6 +119,7 @@ def rows(unfold: bool) -> list[list[str]]:
     file = io.StringIO()
     RunDisplay(Console(file=file, width=80), unfold).run_ended(RESULT, Path("served"))
     lines = file.getvalue().splitlines()
+    assert lines[0].rstrip() == "Gates"
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if "│ " in line]
 
 
@@ -153,9 +153,10 @@ def test_unfolded_every_gate_has_its_row():
         (RunResult([], "", ""), "Not pushed. What served serves is as it was."),
     ],
 )
-def test_the_last_line_says_what_is_served(result, says):
+@pytest.mark.parametrize("width", [80, 12])
+def test_the_last_line_says_what_is_served_however_long_it_is(result, says, width):
     file = io.StringIO()
-    RunDisplay(Console(file=file, width=80)).run_ended(result, Path("served"))
+    RunDisplay(Console(file=file, width=width)).run_ended(result, Path("served"))
     assert file.getvalue().splitlines()[-1] == says
 
 
@@ -166,8 +167,22 @@ def test_noise_inside_a_node_does_not_reach_the_terminal_through_the_bar(tmp_pat
         RunDisplay(Console(file=terminal, force_terminal=True)),
     ):
         print("a warning", file=sys.stderr)
-    assert "a warning" in (tmp_path / "run.log").read_text()
-    assert "a warning" not in terminal.getvalue()
+        print("a remark")
+    for noise in ("a warning", "a remark"):
+        assert noise in (tmp_path / "run.log").read_text()
+        assert noise not in terminal.getvalue()
+
+
+def test_when_it_ends_what_moves_is_wiped_away_and_the_cursor_is_back():
+    file = io.StringIO()
+    with RunDisplay(Console(file=file, force_terminal=True, width=120)) as display:
+        display.node_started("Trainer")
+        display.step(Progress("frozen", 1, 4))
+    hidden, shown, erased = "\x1b[?25l", "\x1b[?25h", "\x1b[2K"
+    text = file.getvalue()
+    assert text.count(hidden) == text.count(shown) == 1
+    end = text.partition(shown)[2]
+    assert end.count(erased) == 2 and "frozen" not in end, "both of its lines"
 
 
 def test_what_a_node_tells_is_printable_too():
@@ -191,7 +206,7 @@ def test_names_of_steps_and_phases_are_printable_on_a_terminal_too():
         display.node_started("Trainer")
         display.epoch(Epoch(HOSTILE, 1, 2, {"loss": 1.0}))
         display.step(Progress(HOSTILE, 1, 2, HOSTILE))
-        time.sleep(0.3)  # the bar is drawn ten times a second
+        display._progress.refresh()  # as ten times a second
     shown = file.getvalue()
     assert "\x1b[2Jb" not in shown and "\u202e" not in shown and "[red]:cat:" in shown
 
@@ -215,6 +230,7 @@ def test_each_step_of_a_node_has_one_bar_which_goes_with_it():
     display.step(Progress("frozen", 1, 4))
     display.step(Progress("frozen", 3, 4, "loss 1", 0.0))
     assert bars() == [("frozen", 3, 4, "loss 1, 0:00:00 left")]
+    assert display._progress.tasks[0].total is None, "nobody knows how long a node takes"
     display.step(Progress("unfrozen", 1, 8))
     assert bars() == [("unfrozen", 1, 8, "")]
     display.node_finished(NodeReport("Trainer", 1.0, False, ""))
@@ -271,6 +287,33 @@ def test_of_gates_that_share_a_row_the_others_keep_theirs():
 def test_what_is_noticed_and_what_failed_have_lines_of_their_own():
     file = io.StringIO()
     display = RunDisplay(Console(file=file, width=20))
+    display.say("digits on mobilenet_v2 at 64 px")
     display.noticed("the database was damaged")
     display.run_failed("Trainer: the loss is nan")
-    assert file.getvalue() == "! the database was damaged\n✗ Trainer: the loss is nan\n"
+    assert file.getvalue() == (
+        "digits on mobilenet_v2 at 64 px\n! the database was damaged\n✗ Trainer: the loss is nan\n"
+    )
+
+
+def test_colour_is_for_what_counts_alone():
+    file = io.StringIO()
+    console = make_console(
+        file=file, force_terminal=True, color_system="standard", no_color=False, width=40
+    )
+    display = RunDisplay(console)
+    display.run_started(["Trainer"])
+    display.node_started("Trainer")
+    file.seek(0)
+    file.truncate()
+    display.say("Log: 7.log", style="dim")
+    display.noticed("7 is damaged")
+    display.node_finished(NodeReport("Trainer", 1.0, False, "accuracy 0.9 of 'digits' in 3 phases"))
+    display.run_failed("Trainer: 7")
+    assert file.getvalue().splitlines() == [
+        "\x1b[2mLog: 7.log\x1b[0m",
+        "\x1b[33m! 7 is damaged\x1b[0m",
+        "\x1b[32m✓\x1b[0m Trainer      1.0 s  run     accuracy 0.9 of 'digits' in 3 phases",
+        "\x1b[31m✗ Trainer: 7\x1b[0m",
+    ]
+    display.run_ended(RunResult([], "served/3", ""), Path("served"))
+    assert file.getvalue().splitlines()[-1] == "\x1b[32mPushed\x1b[0m to served/3"

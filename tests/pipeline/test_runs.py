@@ -189,6 +189,17 @@ def test_what_the_last_runs_made_or_took_from_the_cache_stays(graft, history):
     assert "removed 0 artifact(s)" in graft(prune_runs, 3)
 
 
+def test_of_one_run_that_is_kept_all_stays_also_where_a_folder_is_gone_already(graft, history):
+    last = history.run("2026-11-24T13:00:00")
+    history.node(last, "Trainer", "model", 1)
+    for path in (history.folder / "artifacts" / "Evaluator" / "blessing" / "2").iterdir():
+        path.unlink()
+    (history.folder / "artifacts" / "Evaluator" / "blessing" / "2").rmdir()
+    assert "removed 4 artifact(s), 3.0 kB" in graft(prune_runs, 1)
+    (left,) = history.folder.rglob("data")
+    assert left == history.folder / "artifacts" / "Trainer" / "model" / "1" / "data"
+
+
 def test_some_run_stays_and_none_is_disturbed(graft, history):
     with pytest.raises(UserError, match="--keep 0 would remove what the next run takes"):
         graft(prune_runs, 0)
@@ -252,19 +263,26 @@ def test_programs_get_all_that_is_known_of_a_run(graft, history):
     }
 
 
-def test_a_node_took_the_time_between_its_first_and_its_last_word():
-    execution = SimpleNamespace(
-        id=1,
-        last_known_state=proto.Execution.CANCELED,
-        create_time_since_epoch=1_000,
-        last_update_time_since_epoch=84_270,
-        custom_properties=defaultdict(lambda: SimpleNamespace(string_value="")),
-    )
+def test_nodes_stand_in_their_order_with_the_time_between_their_first_and_last_word():
+    def execution(number, state, begun, ended):
+        return SimpleNamespace(
+            id=number,
+            last_known_state=state,
+            create_time_since_epoch=begun,
+            last_update_time_since_epoch=ended,
+            custom_properties=defaultdict(lambda: SimpleNamespace(string_value="")),
+        )
+
+    executions = [
+        execution(2, proto.Execution.CANCELED, 1_000, 84_270),
+        execution(1, proto.Execution.COMPLETE, 500, 900),
+    ]
+    names = {1: "my.tiny.Transform", 2: "my.tiny.Trainer"}
     store = SimpleNamespace(
-        get_executions_by_context=lambda _: [execution],
-        get_contexts_by_execution=lambda _: [
+        get_executions_by_context=lambda _: executions,
+        get_contexts_by_execution=lambda number: [
             SimpleNamespace(type="pipeline_run", name="x"),
-            SimpleNamespace(type="node", name="my.tiny.Trainer"),
+            SimpleNamespace(type="node", name=names[number]),
         ],
         get_events_by_execution_ids=lambda _: [
             SimpleNamespace(type=proto.Event.INPUT, artifact_id=1, path=None)
@@ -273,7 +291,11 @@ def test_a_node_took_the_time_between_its_first_and_its_last_word():
     )
     context = SimpleNamespace(id=1, name="a run", create_time_since_epoch=1_500)
     run = run_history._run(store, context)
-    assert run.nodes == [NodeRecord("Trainer", "stopped", 83.27)] and run.artifacts == {}
+    assert run.nodes == [
+        NodeRecord("Transform", "run", 0.4),
+        NodeRecord("Trainer", "stopped", 83.27),
+    ]
+    assert run.artifacts == {}
     assert run.started == datetime(1970, 1, 1, 0, 0, 1, 500_000, timezone.utc)
 
 

@@ -31,7 +31,9 @@ def test_it_describes_every_feature_and_no_other():
 
 
 def test_the_classes_become_the_domain_of_the_label(tmp_path):
-    schema = read(write_schema(["Hund", "mañana"], tmp_path))
+    path = write_schema(["Hund", "mañana"], tmp_path)
+    assert "mañana" in path.read_text(encoding="utf-8"), "people read it too"
+    schema = read(path)
     domains = {domain.name: list(domain.value) for domain in schema.string_domain}
     assert domains["classes"] == ["Hund", "mañana"]
     (label,) = [f for f in schema.feature if f.name == features.LABEL]
@@ -70,6 +72,17 @@ def own_classes(tmp_path):
     return path
 
 
+def test_the_classes_are_found_behind_other_domains(tmp_path):
+    path = tmp_path / "turned.pbtxt"
+    path.write_text(
+        "feature { name: 'label' } string_domain { name: 'splits' value: 'train' } "
+        "string_domain { name: 'classes' value: 'cat' }"
+    )
+    check_classes(["cat"], "/pets", path)
+    with pytest.raises(UserError, match="does not know: train"):
+        check_classes(["train"], "/pets", path)
+
+
 def test_classes_that_were_decided_on_are_not_those_of_the_data(own_classes):
     for classes in ((), ["cat"], ["cat", "dog"]):
         schema = text_format.Parse(schema_text(classes, (), own_classes), schema_pb2.Schema())
@@ -95,6 +108,14 @@ def test_a_label_that_the_schema_does_not_know_is_told_with_those_that_it_knows(
         ("feature {", "is no schema of TensorFlow Metadata: "),
         (b"\xff", "is no schema of TensorFlow Metadata: "),
         ("feature { name: 'image' }", "has no feature `label` or no string_domain `classes`"),
+        (
+            "feature { name: 'label' } string_domain { name: 'splits' }",
+            "has no feature `label` or no string_domain `classes`",
+        ),
+        (
+            "feature { name: 'image' } string_domain { name: 'classes' }",
+            "has no feature `label` or no string_domain `classes`",
+        ),
     ],
 )
 def test_what_is_no_schema_is_refused(content, says, tmp_path):

@@ -4,16 +4,18 @@ import hashlib
 import json
 from datetime import datetime, timezone
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from markupsafe import Markup
 from PIL import Image
 
 from components.evaluator.thumbnails import THUMBNAILS_FILE, make_thumbnail
 from components.gates import Gate, write_gates
 from pipeline.config import load_recipe
-from pipeline.report import page
+from pipeline.report import charts, page
 from pipeline.report.run_files import RunFiles
 from pipeline.run_history import NodeRecord, RunRecord
 
@@ -27,6 +29,7 @@ class Run:
     """Writes what nodes leave, as far as a run got."""
 
     EVIL, PASS, FAIL, NAN = EVIL, PASS, FAIL, NAN
+    NAME = "2026-11-24T10:00:00.250000"
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -153,9 +156,17 @@ class Run:
             folder.mkdir(parents=True)
             (folder / "saved_model.pb").write_bytes(b"x")
 
+    def everything(self) -> None:
+        """What a run leaves that pushed its model."""
+        self.data()
+        self.training(temperature=2.0)
+        self.evaluation(served=[[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
+        self.gates(PASS)
+        self.serve("1", "2")
+
     def files(self, version: str = "") -> RunFiles:
         started = datetime(2026, 11, 24, tzinfo=timezone.utc)
-        run = RunRecord("2026-11-24T10:00:00", started, self.nodes, self.artifacts, version)
+        run = RunRecord(self.NAME, started, self.nodes, self.artifacts, version)
         return RunFiles(run, load_recipe(str(self.config)), str(self.config))
 
     def page(self, version: str = "") -> str:
@@ -175,12 +186,25 @@ def run(tmp_path) -> Run:
 
 @pytest.fixture
 def pushed(run) -> Run:
-    run.data()
-    run.training(temperature=2.0)
-    run.evaluation(served=[[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
-    run.gates(PASS)
-    run.serve("1", "2")
+    run.everything()
     return run
+
+
+@pytest.fixture(scope="session")
+def new_run() -> type[Run]:
+    """Makes runs, for fixtures that outlive a test."""
+    return Run
+
+
+@pytest.fixture
+def quick_charts(monkeypatch) -> None:
+    """Charts are their words alone: to draw them takes most of the time of a page."""
+
+    def words(_, label: str) -> Markup:
+        return Markup(f'<svg role="img" aria-label="{label}"></svg>')
+
+    monkeypatch.setattr(charts, "_svg", words)
+    monkeypatch.setattr(charts, "Figure", MagicMock())
 
 
 @pytest.fixture
@@ -188,7 +212,7 @@ def shown():
     """`shown(section, told)`: what a section's template makes of facts, on one line."""
 
     def shown(section, told) -> str:
-        template = page._environment().from_string(page._IMPORT + section.TEMPLATE)
+        template = page._template(section.TEMPLATE)
         return " ".join(template.render(told, chart=lambda *_: "CHART").split())
 
     return shown

@@ -229,8 +229,8 @@ def test_without_a_version_the_recipe_is_that_of_today(pushed):
 def test_the_commands_are_about_the_version_and_the_run(of_version, pushed):
     recipe = f"--recipe {pushed.config}"
     about_run = [
-        f"graft runs show 2026-11-24T10:00:00 {recipe}",
-        f"graft report 2026-11-24T10:00:00 {recipe}",
+        f"graft runs show {pushed.NAME} {recipe}",
+        f"graft report {pushed.NAME} {recipe}",
     ]
     assert of_version().commands == [
         f"graft verify 2 {recipe}",

@@ -1,6 +1,7 @@
 """How the model does, how it came to be and what was decided: figures, and how they look."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from pipeline.report.sections import (
     verdict,
 )
 from pipeline.run_history import NodeRecord
+
+pytestmark = pytest.mark.usefixtures("quick_charts")
 
 # Model on the test split
 
@@ -85,6 +88,22 @@ def test_of_very_many_classes_those_that_are_mixed_up_are_drawn(run):
     told = test_split.facts(run.files())
     assert sorted(told["order"]) == ["class 000", "class 001", "class 002", "class 005"]
     assert np.shape(told["matrix"]) == (4, 4)
+
+
+def test_as_many_classes_as_a_picture_holds_are_all_drawn(run):
+    run.evaluation([f"class {n:03}" for n in range(300)], one_hot(300, 1), places=[0])
+    assert np.shape(test_split.facts(run.files())["matrix"]) == (300, 300)
+
+
+def test_of_what_there_is_too_much_of_the_first_is_told():
+    places = np.arange(302)
+    neighbours = np.eye(302)[places ^ 1]  # each is taken for its neighbour
+    names = [f"class {number:03}" for number in places]
+    predictions = SimpleNamespace(labels=places, candidate=neighbours, classes=names)
+    told = test_split.facts(SimpleNamespace(predictions=predictions))
+    lists = ("classes", "lowest", "mistaken", "clusters", "order")
+    assert [len(told[key]) for key in lists] == [302, 20, 10, 12, 300]
+    assert np.shape(told["matrix"]) == (300, 300)
 
 
 def test_a_share_is_of_all_pictures_of_a_class_also_of_those_with_an_answer_that_is_not_drawn(run):

@@ -19,6 +19,16 @@ from pipeline.commands import report as report_command
 from pipeline.config import load_recipe
 from pipeline.report import page
 
+pytestmark = pytest.mark.usefixtures("quick_charts")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, new_run) -> tuple[Path, str]:
+    """The recipe of a run that pushed its model, and its page, with its charts."""
+    run = new_run(tmp_path_factory.mktemp("whole"))
+    run.everything()
+    return run.config, run.page("2")
+
 
 def left_out(text: str) -> list[str]:
     """Why sections are left out."""
@@ -26,13 +36,14 @@ def left_out(text: str) -> list[str]:
     return re.findall(r"<li>[\w ,]+: (.*?)\.</li>", listed)
 
 
-def test_a_pushed_run_shows_everything(pushed):
-    text = pushed.page("2")
+def test_a_pushed_run_shows_everything(whole):
+    config, text = whole
     assert left_out(text) == []
+    assert "<title>tiny: run 2026-11-24T10:00:00</title>" in text
     assert "Served as version 2: no gate said no." in text
     assert re.search(r"Served now</dt><dd>version 2", text)
     assert re.search(r"Served before</dt><dd>version 1", text)
-    assert f"graft versions rollback --recipe {pushed.config}" in text
+    assert f"graft versions rollback --recipe {config}" in text
     assert "0.7 … 0.99" in " ".join(text.split())
     flat = " ".join(text.split())
     assert "0.6667 of the test split right, the model that was served 1." in flat
@@ -42,8 +53,8 @@ def test_a_pushed_run_shows_everything(pushed):
     assert len(text) < 5_000_000
 
 
-def test_the_page_asks_nobody_for_anything_and_runs_nothing(pushed):
-    text = pushed.page("2")
+def test_the_page_asks_nobody_for_anything_and_runs_nothing(whole):
+    _, text = whole
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in text
     assert "<script" not in text and "<link" not in text and "@import" not in text
     sources = re.findall(r"(?:src|href)=\"([^\"]*)\"", text)
@@ -125,8 +136,8 @@ def test_figures_that_are_not_numbers(run):
     assert told["verdict"]["gates"][0]["value"] is None
 
 
-def test_pictures_are_upright_and_small(pushed):
-    text = pushed.page("2")
+def test_pictures_are_upright_and_small(whole):
+    _, text = whole
     (data, *_) = re.findall(r'src="data:image/jpeg;base64,([^"]*)"', text)
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (56, 112)
 
@@ -210,7 +221,7 @@ def command(pushed, monkeypatch, capfd):
 
 
 def test_the_command_writes_the_page_or_prints_the_facts(command, pushed):
-    path = pushed.folder / "new" / "page.html"
+    path = pushed.folder / "new" / "one" / "page.html"
     assert "Report:" in command(path) and path.read_text().startswith("<!doctype html>")
     told = json.loads(command(None, as_json=True))
     assert told["comparison"]["worse"] == 1 and told["verdict"]["served_now"] == "version 2"

@@ -23,6 +23,8 @@ from pipeline.report.sections import (
 )
 from pipeline.run_history import NodeRecord
 
+pytestmark = pytest.mark.usefixtures("quick_charts")
+
 
 def test_fewer_answers_are_fewer_mistakes(run):
     run.evaluation(scores=[[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]])
@@ -90,6 +92,18 @@ def test_a_twentieth_that_is_taken_for_another_class_is_enough_for_a_cluster():
     assert clusters(confusion)[1] == [[5, 9]]
 
 
+def test_two_classes_can_be_a_cluster():
+    assert clusters(np.array([[9, 1], [0, 10]]))[1] == [[0, 1]]
+
+
+def test_a_class_of_one_picture_can_be_taken_for_another():
+    confusion = np.diag(np.full(20, 100))
+    confusion[4] = 0
+    confusion[4, 7] = 1
+    assert clusters(confusion)[1] == [[4, 7]]
+    assert clusters(2 * confusion)[1] == [[4, 7]]
+
+
 def test_one_class_and_none_of_whose_pictures_are_there_are_no_cluster():
     assert clusters(np.array([[5]]))[1] == []
     assert clusters(np.zeros((25, 25), int))[1] == []
@@ -103,6 +117,21 @@ def test_a_matrix_of_120_classes_is_a_picture_in_the_order_of_its_clusters(run):
     assert told["confusion"] is None and len(told["matrix"]) == len(told["order"]) == 120
     assert told["clusters"] == [{"classes": ["class 000", "class 001", "class 119"], "mistakes": 3}]
     assert [one["name"] for one in told["lowest"]] == ["class 000", "class 001"], "the tested ones"
+
+
+@pytest.mark.parametrize("section", [abstention, comparison, test_split])
+def test_of_a_test_split_without_pictures_the_figures_are_none(section):
+    nothing = np.empty((0, 2))
+    predictions = SimpleNamespace(
+        labels=np.empty(0, int), candidate=nothing, served=nothing, classes=["a", "b"]
+    )
+    told = section.facts(SimpleNamespace(predictions=predictions, changes=[]))
+    figures = {
+        abstention: {"coverage": [], "curve": [], "points": [], "error": None, "before": None},
+        comparison: {"accuracy": {"candidate": None, "served": None}, "left_out": 0},
+        test_split: {"pictures": 0, "accuracy": {"value": None, "low": 0.0, "high": 1.0}},
+    }
+    assert told.items() >= figures[section].items()
 
 
 def test_however_many_got_worse_some_that_got_better_are_shown():
@@ -171,8 +200,10 @@ def test_time_is_that_of_nodes_and_of_phases_within(run):
     told = time.facts(run.files())
     assert told["total"] == 3.0 and [one["share"] for one in told["nodes"]] == [0.5, 0.5]
     assert told["nodes"][1]["phases"] == [{"name": "frozen", "seconds": 3.0}]
-    run.nodes[1] = NodeRecord("Trainer", "run", 5.0)
-    assert [one["seconds"] for one in time.facts(run.files())["nodes"][1]["phases"]] == [3.0, 2.0]
+    for seconds, phases in ((3.5, [3.0, 0.5]), (3.0, [3.0])):
+        run.nodes[1] = NodeRecord("Trainer", "run", seconds)
+        told = time.facts(run.files())["nodes"][1]["phases"]
+        assert [one["seconds"] for one in told] == phases
 
 
 def test_data_tell_what_the_gate_found_and_what_is_far(run):

@@ -11,6 +11,8 @@ from pipeline.config import load_recipe
 from pipeline.report import page
 from pipeline.report.step import make_report
 
+pytestmark = pytest.mark.usefixtures("quick_charts")
+
 PUSHED = {
     "pushed_version": "8",
     "pushed_destination": "/mnt/serving/tiny/8",
