@@ -39,7 +39,7 @@ def pictures_needed(share: float, confidence: float) -> int | None:
         return None
     if share <= 0.0:
         return 1
-    count = max(1, math.ceil(math.log(1.0 - confidence) / math.log(share)) - 1)
+    count = math.ceil(math.log(1.0 - confidence) / math.log(share)) - 1
     while lower_bound(count, count, confidence) < share:
         count += 1
     return count

@@ -82,7 +82,7 @@ class Bucket:
             version = int(fields["version"])
             served = tuple(map(int, fields.get("served", [version])))
             return Current(version, str(fields["digest"]), etag, served)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{self.address}/{CURRENT_FILE} is damaged or not Graft's: look which version is "
                 "the right one and write it anew, or use another folder"

@@ -190,11 +190,11 @@ class _Told:
 
 def _client() -> Any:
     """One for all stores of a process, as long as the environment says the same."""
-    return _client_of(tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_"))))
+    return _client_of(frozenset(pair for pair in os.environ.items() if pair[0].startswith("AWS_")))
 
 
 @functools.lru_cache(maxsize=2)
-def _client_of(environment: tuple[tuple[str, str], ...]) -> Any:
+def _client_of(environment: frozenset[tuple[str, str]]) -> Any:
     del environment  # boto3 reads it by itself; to make a client takes it half a second
     try:
         import boto3

@@ -38,5 +38,5 @@ def lines(text: object, longest: int = _LONGEST_LINE) -> list[str]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` (did you mean `x`?)` with the nearest of the known words; empty if none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    near = difflib.get_close_matches(word, known)
     return f" (did you mean `{near[0]}`?)" if near else ""

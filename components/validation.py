@@ -37,7 +37,7 @@ def problems(error: pydantic.ValidationError, model: type[pydantic.BaseModel]) -
         error: raised when values were held to the model.
         model: knows the keys that there are.
     """
-    return [_problem(found, model) for found in error.errors(include_url=False)]
+    return [_problem(found, model) for found in error.errors()]
 
 
 def explain(
@@ -50,7 +50,7 @@ def explain(
         model: see `problems`.
         block: key of the block that the values are of; empty: they are the whole.
     """
-    found = error.errors(include_url=False)
+    found = error.errors()
     prefix = (block,) if block else ()
     shown = [
         _problem({**one, "loc": prefix + one["loc"]}, model, len(prefix))
@@ -87,10 +87,7 @@ def _known_keys(model: type[pydantic.BaseModel], blocks: list[str]) -> list[str]
 
 def _fields(model: type[pydantic.BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a block by their keys."""
-    return {
-        field.validation_alias or field.alias or name: field
-        for name, field in model.model_fields.items()
-    }
+    return {field.validation_alias or name: field for name, field in model.model_fields.items()}
 
 
 def _block_model(annotation: Any) -> type[pydantic.BaseModel] | None:

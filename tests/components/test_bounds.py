@@ -50,7 +50,7 @@ def test_where_nothing_was_counted_nothing_is_proved():
 
 
 @pytest.mark.parametrize(
-    ("share", "needed"), [(0.95, 59), (0.99, 299), (0.5, 5), (0.0, 1), (1.0, None)]
+    ("share", "needed"), [(0.95, 59), (0.99, 299), (0.5, 5), (0.01, 1), (0.0, 1), (1.0, None)]
 )
 def test_pictures_that_a_proof_needs(share, needed):
     assert pictures_needed(share, 0.95) == needed

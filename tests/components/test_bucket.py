@@ -6,6 +6,7 @@ import pytest
 
 from components import served_versions
 from components.bucket import Bucket, Current, StaleError
+from components.errors import UserError
 from components.object_store import ConflictError, ObjectStore, StoreError
 from tests.fixtures.object_store import s3_keys
 
@@ -51,6 +52,12 @@ def test_two_publications_never_upload_to_one_number(s3, saved_model, tmp_path):
     bucket = Bucket(ADDRESS)
     s3.put_object(Bucket="models", Key="team/fruit/evidence/1/claimed", Body=b"")
     assert bucket.publish(saved_model("one"), tmp_path / "none", None).version == 2
+
+
+def test_a_hundred_numbers_of_pushes_that_did_not_end_are_told(saved_model, tmp_path):
+    bucket = Bucket(ADDRESS, refusing("PreconditionFailed"))
+    with pytest.raises(StoreError, match="1 to 100 are taken, by pushes that did not end"):
+        bucket.publish(saved_model("one"), tmp_path / "none", None)
 
 
 def test_a_store_that_goes_away_in_the_middle_leaves_what_is_current(
@@ -103,14 +110,16 @@ def refusing(code):
     def refuse(**_):
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "GetObject")
 
-    return types.SimpleNamespace(get_object=refuse)
+    return types.SimpleNamespace(get_object=refuse, put_object=refuse)
 
 
-def test_what_a_store_refuses_is_one_line(s3):
+def test_what_a_store_refuses_is_one_line(s3, saved_model):
     with pytest.raises(StoreError, match="s3://absent/fruit: there is no such bucket: make it"):
         Bucket("s3://absent/fruit").current()
     with pytest.raises(StoreError, match="does not allow this: look at the rights of the key"):
         Bucket(ADDRESS, refusing("AccessDenied")).current()
+    with pytest.raises(StoreError, match=r"^s3://absent/fruit: there is no such bucket: make it"):
+        ObjectStore("s3://absent/fruit").upload(saved_model("one"), "1")
 
 
 @pytest.mark.parametrize("missing", ["NoSuchKey", "404"])
@@ -148,7 +157,11 @@ def test_without_a_key_nothing_is_sent(s3, monkeypatch, tmp_path):
         Bucket(ADDRESS).current()
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"version": "new", "digest": ""}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[]", '{"version": "new", "digest": ""}',
+     '{"version": 1, "digest": "", "served": 1}'],
+)  # fmt: skip
 def test_a_damaged_current_file_is_told(s3, text):
     s3.put_object(Bucket="models", Key="team/fruit/current.json", Body=text.encode())
     with pytest.raises(ValueError, match=r"current\.json is damaged or not Graft's"):
@@ -207,6 +220,15 @@ def test_a_commit_whose_answer_is_lost_is_no_conflict_with_itself(
     assert now.served == (1, 2)
 
 
+def test_a_first_version_whose_commit_never_arrives_is_not_served(
+    s3, saved_model, tmp_path, break_s3
+):
+    break_s3("current.json", 3)
+    with pytest.raises(StoreError, match=f"^{ADDRESS}: Connection was closed"):
+        Bucket(ADDRESS).publish(saved_model("one"), tmp_path / "none", None)
+    assert Bucket(ADDRESS).current() is None
+
+
 def test_a_version_whose_commit_is_not_known_stays(s3, saved_model, tmp_path, break_s3):
     """It may be what is served: removed, nothing would be."""
     break_s3("current.json", 3, answered=True)
@@ -227,21 +249,29 @@ def test_a_version_whose_commit_is_not_known_stays(s3, saved_model, tmp_path, br
     assert "team/fruit/1/1/saved_model.pb" in s3_keys(s3)
 
 
-def test_what_an_earlier_release_published_can_be_read(s3):
+def test_what_an_earlier_release_published_can_be_read(s3, tmp_path):
     content = b'{"version": 4, "digest": "abc"}'
     s3.put_object(Bucket="models", Key="team/fruit/current.json", Body=content)
     assert Bucket(ADDRESS).current().served == (4,)
     (version,) = Bucket(ADDRESS).versions()
     assert (version.name, version.path, version.size_bytes) == ("4", f"{ADDRESS}/4", 0)
+    Bucket(ADDRESS).download_evidence("4", tmp_path / "evidence")
+    assert list((tmp_path / "evidence").iterdir()) == [], "it had none"
+
+
+def test_a_damaged_record_of_a_push_is_named(s3):
+    for name, content in {
+        "current.json": b'{"version": 4, "digest": "abc"}',
+        "evidence/4/pushed.json": b"{}",
+    }.items():
+        s3.put_object(Bucket="models", Key=f"team/fruit/{name}", Body=content)
+    says = f"^{ADDRESS}/evidence/4/pushed.json is damaged: remove it, and version 4 is known by"
+    with pytest.raises(UserError, match=says):
+        Bucket(ADDRESS).champion()
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict", "412", "409"])
 def test_every_name_of_a_conflict_is_one(code):
-    from botocore.exceptions import ClientError
-
-    def refuse(**_):
-        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
-
-    store = ObjectStore(ADDRESS, types.SimpleNamespace(put_object=refuse))
+    store = ObjectStore(ADDRESS, refusing(code))
     with pytest.raises(ConflictError):
         store.write("current.json", b"", if_absent=True)

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.one_line
 
 @pytest.mark.parametrize("classes", [["cat"], ["süße Hunde", " a ", "犬", "7"], ["b", "a"]])
 def test_names_come_back_as_they_were_in_their_order(tmp_path, classes):
+    write_classes(tmp_path, ["of an earlier export"])
     write_classes(tmp_path, classes)
     assert read_classes(tmp_path) == classes
     assert (tmp_path / CLASSES_FILE).read_text(encoding="utf-8") == "\n".join([*classes, ""])

@@ -1,6 +1,7 @@
 """Sheets of pictures with captions, looked at pixel by pixel."""
 
 import io
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -41,6 +42,13 @@ def test_small_pictures_keep_their_pixels():
     board[0, 1] = board[1, 0] = BLUE
     sheet = contact_sheet.draw("", [Section("", [Tile(Image.fromarray(board))])], columns=1)
     assert has(sheet, RED).sum() == has(sheet, BLUE).sum() == 128 * 128 / 2
+
+
+def test_large_pictures_are_smoothed_also_long_ones():
+    board = Image.fromarray((np.indices((64, 512)).sum(axis=0) % 2 * 255).astype(np.uint8))
+    sheet = contact_sheet.draw("", [Section("", [Tile(board.convert("RGB"))])], columns=1)
+    picture = np.asarray(sheet, int)[110:122, 20:140]
+    assert np.abs(picture - 127).max() < 30, "grey, and no pixels that happen to be met"
 
 
 def test_more_captions_make_a_sheet_higher_and_long_ones_none_wider():
@@ -84,21 +92,39 @@ def test_rows_leave_room_for_all_lines_of_captions():
     assert len(rows) == 2 * 128 and second[0] - first[-1] > 3 * 15, "three lines are between them"
 
 
+def test_no_line_runs_into_another_nor_into_a_picture_nor_over_the_margin():
+    text, red = "x" * 60, Image.new("RGB", (9, 9), RED)
+    first = [Tile(red, (text,)), Tile(red, (text, text)), Tile(red)]
+    sections = [Section(text, first), Section("", []), Section(text, [Tile(red)])]
+    sheet = contact_sheet.draw(text, sections, columns=2)
+    ground, pictures = has(sheet, (255, 255, 255)), has(sheet, RED)
+    rows = zip((~ground & ~pictures).any(axis=1), pictures.any(axis=1), strict=True)
+    kinds = ["both" if line and row else "line" if line else "pictures" if row else ""
+             for line, row in rows]  # fmt: skip
+    seen = [kind for kind, _ in itertools.groupby(kinds) if kind]
+    row_of_two = ["pictures", "line", "line"]
+    assert seen == ["line", "line", *row_of_two, "pictures", "line", "pictures"]
+    assert ground[:16].all() and ground[-16:].all()
+    assert ground[:, :16].all() and ground[:, -16:].all()
+
+
 def test_a_sheet_without_pictures_is_a_title():
     assert contact_sheet.draw("none", []).height < 100
 
 
 def test_pictures_are_decoded_upright():
-    image = Image.new("RGB", (30, 10), RED)
+    image = Image.new("L", (30, 10), 100)
     exif = image.getexif()
     exif[0x0112] = 6
     file = io.BytesIO()
     image.save(file, "JPEG", exif=exif)
-    assert contact_sheet.upright(file.getvalue()).size == (10, 30)
+    picture = contact_sheet.upright(file.getvalue())
+    assert (picture.size, picture.mode) == ((10, 30), "RGB")
 
 
 def test_a_sheet_is_written_whole_into_a_new_folder(tmp_path):
-    path = tmp_path / "new" / "sheet.png"
+    path = tmp_path / "new" / "too" / "sheet.png"
+    contact_sheet.write(contact_sheet.draw("an earlier one", []), path)
     sheet = contact_sheet.draw("title", [Section("", tiles(1))])
     contact_sheet.write(sheet, path)
     with Image.open(path) as read:
@@ -117,6 +143,10 @@ def test_sections_stand_one_below_the_other():
         for number in range(1, 7)
     ]
     assert np.diff(heights).tolist() == [0, 138, 0, 138, 0], "a row is begun where one is full"
+    one, ten, eleven = (
+        contact_sheet.draw("", [Section("", tiles(number))]).height for number in (1, 10, 11)
+    )
+    assert one == ten < eleven, "ten in a row, where nothing else is asked for"
 
 
 def test_of_a_marked_picture_the_first_line_alone_is_red():

@@ -1,5 +1,7 @@
 """Destinations: which are taken, and that a folder and a store are asked alike."""
 
+from pathlib import Path
+
 import pytest
 
 from components import destinations, served_versions
@@ -34,6 +36,7 @@ def test_what_is_taken(given, checked):
         ("https://example.com/x", "must be a folder or s3://BUCKET/FOLDER, not a URL such as http"),
         ("s3://models", "s3://models: write s3://BUCKET/FOLDER, as s3://models/fruit"),
         ("s3://models/a/../b", "write s3://BUCKET/FOLDER"),
+        ("s3://models/a/./b", "write s3://BUCKET/FOLDER"),
         ("s3://models/a//b", "write s3://BUCKET/FOLDER"),
     ],
 )
@@ -41,6 +44,14 @@ def test_what_is_not(given, says):
     with pytest.raises(ValueError, match=says) as error:
         destinations.checked(given)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.one_line
+def test_a_folder_is_the_same_from_every_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given in ("serving", Path("serving"), str(tmp_path / "serving")):
+        assert destinations.absolute(given) == str(tmp_path / "serving")
+    assert destinations.absolute(ADDRESS) == ADDRESS
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
@@ -102,6 +113,21 @@ def test_a_champion_is_downloaded_once_and_checked(s3, saved_model, tmp_path, mo
     assert list((tmp_path / "other" / "served").iterdir()) == []
 
 
+def test_of_two_downloads_at_once_the_first_is_kept(s3, saved_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    bucket_push.push(saved_model("one"), ADDRESS, ServedState("", 0))
+    copy, faster = destinations.copy_model, []
+
+    def copy_late(*given):
+        monkeypatch.setattr(destinations, "copy_model", copy)
+        faster.append(destinations.local_champion(ADDRESS))
+        copy(*given)
+
+    monkeypatch.setattr(destinations, "copy_model", copy_late)
+    assert [destinations.local_champion(ADDRESS)] == faster
+    assert list((tmp_path / "cache" / "served").iterdir()) == faster
+
+
 def test_two_models_of_one_number_are_kept_apart(s3, saved_model, tmp_path, monkeypatch):
     monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
     for name in ("one", "two"):
@@ -142,8 +168,10 @@ def test_notes_are_listed_by_name(kind, request, tmp_path):
 def test_objects_that_stand_for_folders_are_no_files(s3, saved_model, tmp_path):
     bucket_push.push(saved_model("one"), ADDRESS, ServedState("", 0))
     s3.put_object(Bucket="models", Key="fruit/1/1/variables/", Body=b"")
+    s3.put_object(Bucket="models", Key="fruit/1/1/assets/of/words.txt", Body=b"words")
     destinations.copy_model(ADDRESS, "1", tmp_path / "copy")
     assert (tmp_path / "copy" / "saved_model.pb").read_text() == "one"
+    assert (tmp_path / "copy" / "assets" / "of" / "words.txt").read_text() == "words"
 
 
 def test_only_commands_on_a_folder_refuse_a_bucket():

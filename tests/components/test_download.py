@@ -24,6 +24,9 @@ def server(loopback):
         def do_GET(self):
             wanted = self.headers["Range"]
             server.ranges.append(wanted)
+            if server.says_nonsense:
+                self.wfile.write(b"nonsense\r\n\r\n")
+                return
             start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
             if server.ignores_ranges:
                 start = 0
@@ -46,7 +49,7 @@ def server(loopback):
     server = loopback(Handler)
     server.content, server.ranges, server.status = CONTENT, [], 200
     server.most_bytes, server.ignores_ranges, server.says_length = len(CONTENT), False, True
-    server.lies = False
+    server.lies = server.says_nonsense = False
     server.url = f"{server.address}/pets.zip"
     return server
 
@@ -141,6 +144,7 @@ def test_a_server_that_gives_nothing_more_is_given_up_and_its_part_kept(server, 
     [
         (b"something else", f"a file of {hashlib.sha256(b'something else').hexdigest()}"),
         (b"\n<!DOCTYPE html><html>Please log in</html>", "a web page"),
+        (b"<HTML><body>Please log in</body></HTML>", "a web page"),
     ],
 )
 def test_something_else(server, path, content, says, says_length):
@@ -150,11 +154,19 @@ def test_something_else(server, path, content, says, says_length):
     assert list(path.parent.iterdir()) == [], "nothing of it is kept"
 
 
-def test_a_page_that_says_no(server, path):
-    server.content, server.status = b"", 404
-    with pytest.raises(OSError, match="the server answers 404 Not Found"):
+@pytest.mark.parametrize(("status", "says"), [(404, "404 Not Found"), (416, "416 Requested Range")])
+def test_a_page_that_says_no(server, path, status, says):
+    server.content, server.status = b"", status
+    with pytest.raises(OSError, match=f"the server answers {says}"):
         download(server.url, path, SHA256)
     assert len(server.ranges) == 1, "a refusal is final"
+
+
+def test_an_answer_that_is_none_of_http(server, path):
+    server.says_nonsense = True
+    with pytest.raises(OSError, match=r"the answer is broken: .*nonsense"):
+        download(server.url, path, SHA256)
+    assert len(server.ranges) == 2
 
 
 def test_no_server(server, path):
@@ -162,16 +174,17 @@ def test_no_server(server, path):
         download("http://127.0.0.1:1/pets.zip", path, SHA256)
 
 
-def test_from_https_nobody_is_led_to_http(path, monkeypatch):
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_from_https_nobody_is_led_to_http(path, monkeypatch, scheme):
     class Answer(io.BytesIO):
         url, headers = "http://mirror.example.com/pets.zip", {}
 
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: Answer(CONTENT))
     with pytest.raises(OSError, match=r"it leads to http://mirror\.example\.com/pets\.zip, which"):
-        download("https://example.com/pets.zip", path, SHA256)
+        download(f"{scheme}://example.com/pets.zip", path, SHA256)
     assert not path.exists()
-    Answer.url = "https://mirror.example.com/pets.zip"
-    download("https://example.com/pets.zip", path, SHA256)
+    Answer.url = f"{scheme}://mirror.example.com/pets.zip"
+    download(f"{scheme}://example.com/pets.zip", path, SHA256)
     assert path.read_bytes() == CONTENT
 
 

@@ -58,6 +58,10 @@ def segment(marker, payload):
     return struct.pack(">HH", marker, len(payload) + 2) + payload
 
 
+def chunk(kind, payload=b""):
+    return struct.pack(">I", len(payload)) + kind + payload + b"\0sum"
+
+
 def jpeg(*parts):
     """A JPEG with these parts between its first marker and what Pillow writes behind that."""
     file = io.BytesIO()
@@ -92,10 +96,19 @@ def test_every_orientation_is_read_as_pillow_reads_it_and_made_upright(value, ki
         jpeg(segment(0xFFE1, b"http://ns.adobe.com/xap/1.0/\0"), exif_segment(6)),
         jpeg(*[segment(0xFFE2, b"ICC_PROFILE" * 5000)] * 3, exif_segment(6)),
         jpeg(b"\xff\xff\xff", exif_segment(6)),
+        jpeg(segment(0xFFE2, b""), exif_segment(6)),
         jpeg(exif_segment(6), exif_segment(3)),
         jpeg(exif_segment(6, entries=[(tag, 3, b"\0\1\0\0") for tag in range(0x100, 0x110)])),
     ],
-    ids=["behind JFIF", "behind XMP", "behind a profile", "behind fill bytes", "twice", "17th"],
+    ids=[
+        "behind JFIF",
+        "behind XMP",
+        "behind a profile",
+        "behind fill bytes",
+        "behind an empty one",
+        "twice",
+        "17th",
+    ],
 )
 def test_the_segment_is_found_wherever_it_stands(data):
     assert orientation(data).numpy() == 6
@@ -122,11 +135,14 @@ def test_after_64_segments_a_file_is_read_no_further(before, value):
         jpeg(segment(0xFFE1, b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 65535))),
         jpeg(segment(0xFFE3, b"Exif\0\0" + tiff(6))),
         jpeg(segment(0xFFFE, b"a comment" + exif_segment(6))),
+        jpeg(segment(0xFFE0, b"JFIF\0"), segment(0x00E0, b"lost"), exif_segment(6)),
+        b"\xff\xd8" + segment(0xFFDA, b"of a scan") + exif_segment(6),
         b"\xff\xd8\xffExif\0\0",
         b"\xff\xd8" + exif_segment(6)[:-14],
         b"\xff\xd8\xff\xe1\0\0Exif\0\0" + tiff(6),
         b"\x89PNG\r\n\x1a\n\xff\xff\xff\xffeXIf" + tiff(6),
         b"\x89PNG\r\n\x1a\n\x7f\xff\xff\xffeXIf" + tiff(6),
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IEND") + chunk(b"eXIf", tiff(6)),
         b"GIF89a Exif\0\0 eXIf" + tiff(6),
         b"",
     ],
@@ -143,11 +159,14 @@ def test_after_64_segments_a_file_is_read_no_further(before, value):
         "a table without end",
         "in another segment",
         "inside a comment",
+        "behind what is no segment",
+        "behind the pixels",
         "no segment",
         "a file that ends in it",
         "a length of none",
         "a chunk of 4 GB",
         "a chunk of 2 GB",
+        "behind the end of a PNG",
         "of a GIF",
         "of nothing",
     ],

@@ -10,10 +10,11 @@ pytestmark = pytest.mark.one_line
 
 
 def test_that_of_labels_knows_pictures_and_labels_whatever_their_order():
-    rows = [("b", "dog"), ("a", "cat")]
-    assert labels_fingerprint(rows) == hashlib.sha256(b"a cat\nb dog\n").hexdigest()
+    rows = [(letter, "dog") for letter in "hgfedcb"] + [("a", "cat")]
+    told = "a cat\n" + "".join(f"{letter} dog\n" for letter in "bcdefgh")
+    assert labels_fingerprint(rows) == hashlib.sha256(told.encode()).hexdigest()
     assert labels_fingerprint(rows[::-1]) == labels_fingerprint(rows)
-    assert labels_fingerprint([("b", "dog"), ("a", "dog")]) != labels_fingerprint(rows)
+    assert labels_fingerprint([*rows[:-1], ("a", "dog")]) != labels_fingerprint(rows)
 
 
 def test_a_copy_of_a_picture_is_known_already():

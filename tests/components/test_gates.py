@@ -1,5 +1,7 @@
 """The rows of a gate and their file."""
 
+import json
+
 import pytest
 
 from components.gates import GATES_FILE, Gate, failed, read_gates, verdict, worst, write_gates
@@ -15,6 +17,12 @@ def test_rows_are_read_as_they_were_written_and_nothing_else_is_left(tmp_path):
     write_gates(tmp_path, ROWS)
     assert read_gates(tmp_path) == ROWS
     assert [path.name for path in tmp_path.iterdir()] == [GATES_FILE]
+
+
+def test_rows_of_before_there_were_bounds_on_what_is_proved_are_read(tmp_path):
+    row = {"name": "accuracy", "verdict": "pass", "value": 0.9, "bound": 0.8, "message": ""}
+    (tmp_path / GATES_FILE).write_text(json.dumps([row]))
+    assert read_gates(tmp_path) == [Gate(**row)]
 
 
 def test_only_a_fail_forbids_serving():

@@ -173,6 +173,91 @@ def test_a_variable_that_may_hold_another_path_is_found(by_variable):
     assert by_variable(another_container) == [], "that is another variable"
 
 
+@pytest.fixture
+def by_call(tmp_path):
+    """`by_call(change)` is what is found where a table is told its asset's path by a call."""
+
+    def check(change=lambda graph: None) -> list[str]:
+        model = saved_model_pb2.SavedModel()
+        graph = model.meta_graphs.add()
+        graph.asset_file_def.add(filename="words.txt").tensor_info.name = "path:0"
+        for name, op, inputs in [
+            ("number", "Const", []),
+            ("path", "Const", []),
+            ("call", "StatefulPartitionedCall", ["number", "path"]),
+        ]:
+            graph.graph_def.node.add(name=name, op=op, input=inputs)
+        graph.graph_def.node[2].attr["f"].func.name = "make"
+        function = graph.graph_def.library.function.add()
+        function.signature.name = "make"
+        for name in ("number", "file"):
+            function.signature.input_arg.add(name=name)
+        for name, op, inputs in [
+            ("table", "HashTableV2", []),
+            ("same", "Identity", ["file"]),
+            ("initialize", "InitializeTableFromTextFileV2", ["table:0", "same:output:0"]),
+        ]:
+            function.node_def.add(name=name, op=op, input=inputs)
+        change(graph)
+        (tmp_path / "saved_model.pb").write_bytes(model.SerializeToString())
+        return forbidden_operations(tmp_path)
+
+    return check
+
+
+def capture(graph, asset=0, count=1):
+    """Has the function capture its last arguments, all of them one asset."""
+    graph.object_graph_def.nodes.add().asset.asset_file_def_index = asset
+    bound = graph.object_graph_def.concrete_functions["make"].bound_inputs
+    bound.extend([0] * count)
+
+
+def test_a_function_that_is_told_nothing_but_an_asset_is_sound(by_call):
+    assert by_call() == by_call(capture) == []
+    assert by_call(lambda graph: capture(graph, count=2)) == []
+
+
+def test_a_function_that_may_be_told_another_path_is_found(by_call):
+    def another_argument(graph):
+        graph.graph_def.node[2].input[1] = "number"
+
+    def another_caller(graph):
+        node = graph.graph_def.node.add(name="more", op="PartitionedCall")
+        node.input.extend(["path", "number"])
+        node.attr["f"].func.name = "make"
+
+    def a_loop(graph):  # whose body is given other values from the second time on
+        graph.graph_def.node[2].op = "While"
+
+    def another_operation(graph):
+        graph.graph_def.library.function[0].node_def[1].op = "StringUpper"
+
+    def nothing_captured(graph):  # whoever loads the model calls it with any path
+        capture(graph, count=0)
+
+    def an_asset_that_is_not_there(graph):
+        capture(graph, asset=1)
+
+    for change in (another_argument, another_caller, a_loop, another_operation,
+                   nothing_captured, an_asset_that_is_not_there):  # fmt: skip
+        found = by_call(change)
+        assert found == [
+            "InitializeTableFromTextFileV2 (in the function make, on a file that is no asset)"
+        ], change
+
+
+def test_what_calls_itself_is_looked_at_once(tampered):
+    def circles(graph):
+        function, _ = function_with(graph, "If")
+        node = function.node_def.add(name="again", op="StatefulPartitionedCall")
+        node.attr["f"].func.name = function.signature.name
+        served = graph.signature_def["serving_default"].outputs["number"].name.partition(":")[0]
+        (node,) = (node for node in graph.graph_def.node if node.name == served)
+        node.input.append(f"^{served}")
+
+    assert tampered(circles) == []
+
+
 def test_a_saver_that_a_signature_reaches_is_found(tampered):
     def output(graph):
         outputs = graph.signature_def["serving_default"].outputs
@@ -183,6 +268,22 @@ def test_a_saver_that_a_signature_reaches_is_found(tampered):
         function, _ = function_with(graph, "If")
         node = function.node_def.add(name="more", op="StatefulPartitionedCall")
         node.attr["f"].func.name = saver.signature.name
+
+    def branches(graph):
+        saver, _ = function_with(graph, "SaveV2")
+        function, _ = function_with(graph, "If")
+        node = function.node_def.add(name="more", op="Case")
+        node.attr["branches"].list.func.add().name = saver.signature.name
+
+    def disguise(graph):
+        saver, _ = function_with(graph, "SaveV2")
+        saver.signature.name = "Abs"
+        function, _ = function_with(graph, "If")
+        function.node_def.add(name="more", op="Abs")
+
+    def another_signature(graph):
+        outputs = graph.signature_def["another"].outputs
+        outputs["number"].name = graph.saver_def.save_tensor_name
 
     def control(graph):
         served = graph.signature_def["serving_default"].outputs["number"].name.partition(":")[0]
@@ -210,8 +311,8 @@ def test_a_saver_that_a_signature_reaches_is_found(tampered):
         inner.add().name = graph.saver_def.save_tensor_name
 
     parts = ("values_tensor_name", "indices_tensor_name", "dense_shape_tensor_name")
-    changes = (output, call, control, concrete, collection, composite, *map(sparse, parts))
-    for change in changes:
+    changes = (output, another_signature, call, branches, disguise, control, concrete, collection)
+    for change in (*changes, composite, *map(sparse, parts)):
         found = tampered(change)
         assert [line.partition(" ")[0] for line in found] == [
             "MergeV2Checkpoints",
@@ -227,6 +328,13 @@ def test_an_operation_that_nobody_reaches_is_found_all_the_same(tampered):
         graph.graph_def.library.function.add().node_def.add(name="x", op="MadeByThem")
 
     assert tampered(add) == ["MadeByThem (the node x)", "WriteFile (the node harmless)"]
+
+
+def test_every_graph_of_a_file_is_looked_at(sound, tmp_path):
+    model = saved_model_pb2.SavedModel.FromString(sound)
+    model.meta_graphs.add().graph_def.node.add(name="harmless", op="WriteFile")
+    (tmp_path / "saved_model.pb").write_bytes(model.SerializeToString())
+    assert forbidden_operations(tmp_path) == ["WriteFile (the node harmless)"]
 
 
 def write_file(x):

@@ -1,5 +1,7 @@
 """Which files a folder holds, and what became of them."""
 
+from pathlib import Path
+
 import pytest
 
 from components.manifests import file_sizes, find_damage
@@ -34,3 +36,12 @@ def test_a_missing_file_is_damage(folder):
     (folder / "saved_model.pb").unlink()
     assert find_damage(folder, sizes) == "saved_model.pb is missing"
     assert find_damage(folder / "nowhere", sizes) == "saved_model.pb is missing"
+
+
+def test_of_several_the_first_by_name_is_told_however_the_folder_lists_them(folder, monkeypatch):
+    listed = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda *given: sorted(listed(*given), reverse=True))
+    sizes = file_sizes(folder)
+    for name in sizes:
+        (folder / name).write_bytes(b"")
+    assert find_damage(folder, sizes) == "saved_model.pb has 0 bytes, not 5"

@@ -122,9 +122,13 @@ def test_a_table_that_is_none_of_answers_is_said(write, change):
 def test_what_a_served_model_has_learnt(tmp_path):
     with pytest.raises(FileNotFoundError):
         trained_ids(tmp_path)
-    splits = {**PICTURES, "split": ["train", "validation", "test", "train"]}
-    pq.write_table(pa.table(splits), tmp_path / "pictures.parquet")
-    assert trained_ids(tmp_path) == {"a", "c"}
+    pictures = {
+        "image_id": ["a", "b", "c", "d", "e"],
+        "group": ["a", "g", "c", "d", "d"],
+        "split": ["train", "validation", "test", "unlabelled", "test"],
+    }
+    pq.write_table(pa.table(pictures), tmp_path / "pictures.parquet")
+    assert trained_ids(tmp_path) == {"a", "b", "g"}
     (tmp_path / "pictures.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"pictures\.parquet is damaged: "):
         trained_ids(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from components import served_versions
 from components.errors import UserError
 from components.pusher.config import PushSettings
-from components.served_versions import PushRecord, ServedState
+from components.served_versions import PushRecord, ServedState, Version
 
 
 def make_version(destination: Path, name: str, content: str = "graph") -> Path:
@@ -21,7 +21,15 @@ def make_version(destination: Path, name: str, content: str = "graph") -> Path:
     return folder
 
 
-def test_versions_are_the_numeric_folders_with_a_model_oldest_first(tmp_path):
+@pytest.fixture
+def as_words(monkeypatch):
+    """Folders list what they hold as words are sorted: 10 before 9."""
+    for name in ("iterdir", "rglob"):
+        listed = getattr(Path, name)
+        monkeypatch.setattr(Path, name, lambda *given, listed=listed: sorted(listed(*given)))
+
+
+def test_versions_are_the_numeric_folders_with_a_model_oldest_first(tmp_path, as_words):
     for name in ("1000", "999", ".staging-x", "notes", "007"):
         make_version(tmp_path, name)
     (tmp_path / "2000").mkdir()  # no model in it
@@ -37,7 +45,7 @@ def test_versions_are_the_numeric_folders_with_a_model_oldest_first(tmp_path):
     assert served_versions.version_numbers(tmp_path) == [999, 1000, 2000]
 
 
-def test_rollbacks_are_read_in_the_order_of_their_numbers(tmp_path):
+def test_rollbacks_are_read_in_the_order_of_their_numbers(tmp_path, as_words):
     """What version 9 took back is served again as version 10."""
     now = datetime.now(timezone.utc)
     for version, told in {"9": {"digest": "a", "taken_back": "b"}, "10": {"digest": "b"}}.items():
@@ -54,11 +62,11 @@ def test_numbers_of_earlier_releases_tell_the_time_of_the_push(tmp_path):
 
 
 def test_a_number_that_servers_cannot_read_is_no_version_and_can_be_told(tmp_path):
-    for name in ("7", "9223372036854775807", "9223372036854775808", "99999999999999999999", "007"):
+    misnamed = ["007", "9223372036854775808", "99999999999999999999", "٨"]
+    for name in ("7", "9223372036854775807", *reversed(misnamed)):
         make_version(tmp_path, name)
     names = [version.name for version in served_versions.list_versions(tmp_path)]
     assert names == ["7", "9223372036854775807"]
-    misnamed = ["007", "9223372036854775808", "99999999999999999999"]
     assert served_versions.misnamed_versions(tmp_path) == misnamed
 
 
@@ -138,6 +146,16 @@ def test_content_digest_follows_names_and_bytes_and_nothing_else(tmp_path):
     assert digest != served_versions.content_digest(first)
 
 
+def test_content_digest_is_the_same_however_folders_list_their_files(tmp_path, monkeypatch):
+    model, listed, digests = make_version(tmp_path, "1"), Path.rglob, set()
+    for reverse in (False, True):
+        monkeypatch.setattr(
+            Path, "rglob", lambda *given, turn=reverse: sorted(listed(*given), reverse=turn)
+        )
+        digests.add(served_versions.content_digest(model))
+    assert len(digests) == 1
+
+
 def test_content_digest_reads_files_to_their_end(tmp_path):
     long = "x" * (1 << 20)
     models = [make_version(tmp_path, str(n), long + end) for n, end in enumerate("ab", start=1)]
@@ -171,3 +189,51 @@ def test_check_writable_refuses_a_read_only_folder(tmp_path):
 def test_the_destination_must_be_a_folder_or_an_address_that_can_be_pushed_to():
     with pytest.raises(ValueError, match="a push is a conditional write as S3's protocol has it"):
         PushSettings(destination="gs://bucket/serving")
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "told_by_the_digest"),
+    [
+        (lambda folder: None, "", ""),
+        (
+            lambda folder: (folder / "saved_model.pb").write_text("grape"),
+            "saved_model.pb is not what was pushed",
+            "its files are not those that were pushed",
+        ),
+        (
+            lambda folder: (folder / "added").touch(),
+            "added is not what was pushed",
+            "its files are not those that were pushed",
+        ),
+        (
+            lambda folder: (folder / "saved_model.pb").unlink(),
+            "saved_model.pb is missing",
+            "saved_model.pb is missing",
+        ),
+    ],
+)
+def test_what_became_of_a_version_is_told_as_far_as_its_record_knows(
+    tmp_path, change, told, told_by_the_digest
+):
+    folder = make_version(tmp_path, "1")
+    sizes = {"saved_model.pb": 5, "variables/variables.index": 7}
+    digest, files = served_versions.content_digest(folder), served_versions.file_digests(folder)
+    change(folder)
+    now = datetime.now(timezone.utc)
+    for record, expected in (
+        (None, ""),
+        (PushRecord(now, digest, sizes), told_by_the_digest),
+        (PushRecord(now, digest, sizes, files), told),
+    ):
+        version = Version("1", folder, True, 12, record)
+        assert served_versions.find_change(version) == expected
+
+
+def test_a_state_names_the_highest_number_where_another_is_served():
+    states = (ServedState("", 0), ServedState("2", 2), ServedState("1", 2), ServedState("", 2))
+    assert list(map(str, states)) == [
+        "no version",
+        "version 2",
+        "version 1 (highest: 2)",
+        "no version (highest: 2)",
+    ]

@@ -14,6 +14,7 @@ class Block(Settings):
     count: int = pydantic.Field(1, ge=1)
     switch: bool = False
     choice: Literal[0.5, 1.0] = 1.0
+    mixed: Literal["auto", 1] = "auto"
     widths: tuple[pydantic.PositiveInt, ...] = ()
     maybe: int | None = None
     path: LocalPath = ""
@@ -35,6 +36,7 @@ class Outer(Settings):
         ("switch", 1),
         ("switch", "no"),
         ("choice", True),
+        ("mixed", True),
         ("widths", [True]),
         ("maybe", True),
     ],

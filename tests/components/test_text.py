@@ -35,4 +35,5 @@ def test_every_line_that_says_something_is_one():
 
 def test_the_nearest_word_is_offered_if_there_is_one():
     assert did_you_mean("epoch", ["epochs", "batch_size"]) == " (did you mean `epochs`?)"
+    assert did_you_mean("epoch", ["epic", "epochs", "eposh"]) == " (did you mean `epochs`?)"
     assert did_you_mean("zzz", ["epochs"]) == ""

@@ -18,6 +18,8 @@ class Recipe(Settings):
     phase: Phase | None = None
     phases: tuple[Phase, ...] = ()
     shares: dict[str, pydantic.confloat(le=1.0)] = {}
+    steps: dict[str, Phase] = {}
+    listed: tuple[int, ...] = pydantic.Field((), validation_alias="list")
 
 
 def refused(model, values) -> pydantic.ValidationError:
@@ -30,9 +32,19 @@ def refused(model, values) -> pydantic.ValidationError:
     ("values", "told"),
     [
         ({"nmae": "x"}, "nmae: unknown key (did you mean `name`?)"),
-        ({"zzz": 1}, "zzz: unknown key. Known: name, phase, phases, shares"),
+        ({"zzz": 1}, "zzz: unknown key. Known: name, phase, phases, shares, steps, list"),
         ({"phase": {"epoch": 3}}, "phase.epoch: unknown key (did you mean `epochs`?)"),
         ({"phases": [{}, {"epoch": 3}]}, "phases.1.epoch: unknown key (did you mean `epochs`?)"),
+        (
+            {"steps": {"name": {"epoch": 3}}},
+            "steps.name.epoch: unknown key (did you mean `epochs`?)",
+        ),
+        ({"lists": [1]}, "lists: unknown key (did you mean `list`?)"),
+        ({"name": None}, "name: input should be a valid string, not null"),
+        (
+            {"phase": {"epochs": "x" * 90}},
+            f"phase.epochs: input should be a valid integer, not '{'x' * 77} …",
+        ),
         (
             {"phase": {"epochs": 0}},
             "phase.epochs: input should be greater than or equal to 1, not 0",
@@ -56,7 +68,7 @@ def test_a_block_is_named_before_its_keys_and_is_no_key_of_the_model():
 
 def test_a_block_that_is_named_as_a_key_of_the_model_does_not_lead_into_it():
     told = explain(refused(Recipe, {"zzz": 1}), Recipe, "phase")
-    assert told == "phase.zzz: unknown key. Known: name, phase, phases, shares"
+    assert told == "phase.zzz: unknown key. Known: name, phase, phases, shares, steps, list"
     error = refused(Recipe, {"nmae": "x"})
     assert explain(error, Recipe, "phase") == "phase.nmae: unknown key (did you mean `name`?)"
 
