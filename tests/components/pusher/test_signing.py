@@ -77,6 +77,8 @@ def test_every_byte_of_a_signature_counts(check, destination):
     file = destination / "evidence" / "2" / "evidence.sig"
     whole = file.read_bytes()
     for at in range(0, len(whole), 5):
+        if whole[at + 1 : at + 2] == b"=":  # of what stands before it base64 may use two bits alone
+            continue
         file.write_bytes(whole[:at] + bytes([whole[at] ^ 64]) + whole[at + 1 :])
         with pytest.raises(UserError, match=r"evidence\.sig is (damaged|by another key)"):
             check()
