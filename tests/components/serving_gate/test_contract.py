@@ -6,6 +6,9 @@ import tensorflow as tf
 from components.serving_gate import client
 from components.serving_gate.config import ServingGateSettings
 
+# Nearly each saves a model, loads it and asks it: 18 tests take as long as 400 others.
+pytestmark = pytest.mark.slow
+
 ALL = (
     "operations",
     "load",

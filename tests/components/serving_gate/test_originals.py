@@ -14,6 +14,8 @@ from components.serving_gate.client import _found
 from components.serving_gate.contract import Client, ContractError
 from components.serving_gate.originals import check_orientations, check_originals
 
+pytestmark = pytest.mark.slow  # many decodes of many files
+
 SETTINGS = {"batch": 64, "parity_tolerance": 1e-4, "original_tolerance": 0.01}
 
 

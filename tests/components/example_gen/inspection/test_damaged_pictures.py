@@ -136,6 +136,7 @@ def _claims(kind: str, width: int, height: int) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP"])
 def test_headers_that_claim_30000_by_30000_take_no_memory(kind):
     data = _claims(kind, 30_000, 30_000)

@@ -44,7 +44,7 @@ def edited(documents, number, path, value):
         del block[last]
     else:
         block[last] = value
-    return yaml.safe_dump_all(documents)
+    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper)
 
 
 @pytest.mark.parametrize(
