@@ -54,9 +54,8 @@ def write_evidence(folder: Path, examples: Path, statistics: Path, pictures: pd.
         pictures: the rows of the examples.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    shutil.copyfile(examples / features.PICTURES_FILE, folder / features.PICTURES_FILE)
     shutil.copytree(statistics, folder / STATISTICS)
+    shutil.copyfile(examples / features.PICTURES_FILE, folder / features.PICTURES_FILE)
     test = in_split(pictures, features.TEST)
     record = {_FINGERPRINT: fingerprint(test), "pictures": len(test)}
     write_atomically(folder / TEST_SPLIT_FILE, json.dumps(record, indent=2))

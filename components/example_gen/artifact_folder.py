@@ -57,7 +57,7 @@ def _move(source: str, target: str) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        fileio.copy(source, target, overwrite=True)
+        fileio.copy(source, target)
         fileio.remove(source)
 
 

@@ -92,7 +92,7 @@ def read_rows(
             length.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8-sig")
         rows = csv.reader(io.StringIO(text, newline=""), strict=True)
         head = [name.strip() for name in next(rows, [])]
         missing = [name for name in needed if name not in head]

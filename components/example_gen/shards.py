@@ -295,7 +295,7 @@ class _Count:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._number = 0
+        self.reset()
 
     def reset(self) -> None:
         with self._lock:

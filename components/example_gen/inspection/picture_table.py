@@ -11,7 +11,6 @@ from types import TracebackType
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components import features
@@ -66,7 +65,7 @@ class StagedWriter:
             columns: Names of further columns, as features have them.
         """
         self._schema = _staged(columns)
-        self._file = _create(path)
+        self._file = FileSystems.create(path)
         self._writer = pq.ParquetWriter(self._file, self._schema)
         self._rows: list[dict] = []
 
@@ -151,7 +150,7 @@ def read_staged(paths: Sequence[str]) -> Pictures:
     columns = [features.IMAGE_ID, features.PATH, features.LABEL, _GIVEN_SPLIT, "width", "height"]
     tables = []
     for path in paths:
-        with _open(path) as file:
+        with FileSystems.open(path) as file:
             tables.append(pq.read_table(file, columns=[*columns, _HASHES, _THUMBNAIL]))
     table = pa.concat_tables(tables)
 
@@ -173,7 +172,7 @@ def read_kinds(paths: Sequence[str]) -> list[tuple[str, int, str]]:
     """Format, Exif orientation and colour mode of the rows of all shards' tables."""
     rows: list[dict] = []
     for path in paths:
-        with _open(path) as file:
+        with FileSystems.open(path) as file:
             rows += pq.read_table(file, columns=["format", "orientation", _MODE]).to_pylist()
     return [(row["format"], row["orientation"], row[_MODE]) for row in rows]
 
@@ -195,7 +194,7 @@ def publish(
         columns: Names of further columns.
     """
     schema, start = _published(columns), 0
-    with _create(path) as file, pq.ParquetWriter(file, schema) as writer:
+    with FileSystems.create(path) as file, pq.ParquetWriter(file, schema) as writer:
         for rows in _batches(staged):
             end = start + rows.num_rows
             table = (
@@ -210,13 +209,5 @@ def publish(
 
 def _batches(staged: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for path in staged:
-        with _open(path) as file:
+        with FileSystems.open(path) as file:
             yield from pq.ParquetFile(file).iter_batches(_ROWS_AT_ONCE)
-
-
-def _create(path: str):
-    return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
-
-
-def _open(path: str):
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)

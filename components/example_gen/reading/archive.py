@@ -89,7 +89,7 @@ def list_archive(path: Path, workspace: Path) -> Source:
             folders.append(parts)
         elif found.setdefault(parts, entry) is not entry:
             raise UserError(f"data.source {shown} holds {printable(entry.name)} twice")
-    mtime_ns = path.stat().st_mtime_ns
+    mtime_ns = walk.changed_ns(path.stat())
     items = {
         parts: Item("/".join(parts), "", None, entry.size, mtime_ns, entry.position)
         for parts, entry in found.items()

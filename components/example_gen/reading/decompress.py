@@ -81,7 +81,8 @@ def decompressed(source: Path, files: Sequence[Path], workspace: Path) -> Path:
         for file in files:
             _decompress(file, folder / plain_name(file.name))
         for outdated in workspace.glob(f"{of_source}-*"):
-            shutil.rmtree(outdated, ignore_errors=True)
+            if outdated != result:
+                shutil.rmtree(outdated, ignore_errors=True)
         try:
             folder.rename(result)
         except OSError:  # another process was faster

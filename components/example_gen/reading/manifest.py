@@ -13,7 +13,7 @@ from typing import TextIO
 
 from components import features
 from components.errors import UserError
-from components.example_gen.reading import buckets
+from components.example_gen.reading import buckets, walk
 from components.example_gen.reading.layout import check_classes, class_name, listing, split_name
 from components.example_gen.reading.source import Item, Source
 from components.text import one_line, printable
@@ -95,7 +95,7 @@ def _local_status(root: Path, path: str) -> Status:
         return None
     if not stat.S_ISREG(status.st_mode):
         raise IsADirectoryError(path)
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, walk.changed_ns(status)
 
 
 def _open(path: Path | str) -> TextIO:

@@ -282,7 +282,7 @@ def _list_pictures(
                     label=label,
                     split=split,
                     size=status.st_size if status else 0,
-                    mtime_ns=status.st_mtime_ns if status else 0,
+                    mtime_ns=walk.changed_ns(status) if status else 0,
                 )
             )
     return items, ignored

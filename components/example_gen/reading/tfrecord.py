@@ -75,7 +75,7 @@ def _items(file: Path, settings: TFRecordSettings, shown: str) -> Iterator[Item]
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
-    mtime_ns = file.stat().st_mtime_ns
+    mtime_ns = walk.changed_ns(file.stat())
     name = printable(file.name)
     start = 0
     for number, record in enumerate(_records(file, f"{shown}: {name}")):

@@ -79,3 +79,8 @@ def identity(folder: str | os.PathLike) -> tuple[int, int]:
     """What tells a folder apart, by whichever path it was reached."""
     status = Path(folder).stat()
     return status.st_dev, status.st_ino
+
+
+def changed_ns(status: os.stat_result) -> int:
+    """When a file was changed, in nanoseconds; never 0, which tells that there is no file."""
+    return status.st_mtime_ns or 1

@@ -87,7 +87,7 @@ def assign_by_ledger(
             ((splits[row], joined[pictures.ids[row]]),) = found.items()
         else:
             newcomers[groups[row], pictures.given[row]].append(row)
-    for given in sorted({given for _, given in newcomers}, key=str):
+    for given in sorted({given for _, given in newcomers}):
         rows = [row for row in choices if pictures.given[row] == given and row not in set_aside]
         units = [unit for (_, its_given), unit in newcomers.items() if its_given == given]
         _fill(rows, units, choices[rows[0]], pictures.labels, groups, splits)

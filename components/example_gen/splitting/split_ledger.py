@@ -144,7 +144,7 @@ def ledger_fingerprint(path: str, inputs: str) -> str:
     if not path:
         return ""
     ledger = read_ledger(path)
-    return ledger.before if ledger.digest and ledger.inputs == inputs else ledger.digest
+    return ledger.before if ledger.inputs == inputs else ledger.digest
 
 
 def _local(path: str) -> Path:

@@ -8,11 +8,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
+from components import destinations
 from components.baseline_finder.component import BaselineFinder
+from components.baseline_finder.damage import check_whole
 from components.baseline_finder.executor import Executor
 from components.errors import UserError
 from components.pusher.push import push, republish
-from components.served_versions import ServedState, fingerprint, served_state
+from components.served_versions import ServedState, Version, fingerprint, served_state
 
 
 def find(destination: Path, uri: Path, fingerprint: str = ""):
@@ -168,3 +170,40 @@ def test_the_node_is_named_baseline_finder_and_its_properties_are_strings():
         "served_fingerprint": "c",
         "code_digest": "d",
     }
+
+
+def test_a_newest_version_without_a_model_is_told_although_an_older_one_is_whole(tmp_path):
+    for version in ("1", "2"):
+        serve(tmp_path / "serving", version)
+    (tmp_path / "serving" / "2" / "saved_model.pb").unlink()
+    with pytest.raises(UserError, match=r"served version .*/serving/2 is damaged: saved_model\.pb"):
+        find(tmp_path / "serving", tmp_path / "baseline")
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["pushed", "by an earlier release"])
+def test_what_was_damaged_on_its_way_is_not_compared_with(tmp_path, monkeypatch, recorded):
+    destination, copy_model = tmp_path / "serving", destinations.copy_model
+    folder = serve(destination, "1")
+    if recorded:
+        push(folder, destination, served_state(destination))
+
+    def copy_a_part(destination, name, copy):
+        copy_model(destination, name, copy)
+        shutil.rmtree(copy / "variables")
+
+    monkeypatch.setattr(destinations, "copy_model", copy_a_part)
+    with pytest.raises(UserError, match=r"is damaged: variables/variables\.index is missing"):
+        find(destination, tmp_path / "baseline")
+
+
+def test_of_a_damaged_version_in_a_store_an_older_one_is_to_be_served_again(tmp_path):
+    version = Version("2", "s3://models/fruit/2", True, 0, None)
+    copy = serve(tmp_path, "copy")
+    check_whole(version, copy)
+    (copy / "assets.extra" / "classes.txt").unlink()
+    message = (
+        r"the served version s3://models/fruit/2 is damaged: assets\.extra/classes\.txt is missing"
+        r".*restore it from a copy, or serve an older one with `graft versions rollback`$"
+    )
+    with pytest.raises(UserError, match=message):
+        check_whole(version, copy)

@@ -22,28 +22,32 @@ def with_copies(pictures):
 
 def test_copies_within_a_split_and_class_pass(with_copies):
     table = with_copies("split", "test", "test")
-    assert check_leakage(table, False).verdict == "pass"
-    assert check_contradictions(table, 0).verdict == "pass"
+    gate = check_leakage(table, False)
+    assert (gate.verdict, gate.value, gate.bound) == ("pass", 0, 0)
+    gate = check_contradictions(table, 0.25)
+    assert (gate.verdict, gate.value, gate.bound) == ("pass", 0, 0.25)
 
 
 def test_copies_over_splits_stop_the_run_unless_they_are_allowed(with_copies):
     table = with_copies("split", "train", "test")
     gate = check_leakage(table, False)
-    assert (gate.verdict, gate.value) == ("fail", 30)
+    assert (gate.verdict, gate.value, gate.bound) == ("fail", 30, 0)
     assert gate.message.startswith(
         "30 pictures have copies in another split, as cat/1.jpg and dog/0.jpg: a test on pictures "
         "that were trained on says nothing; keep each in one split, or set "
         "data_gate.allow_leakage=true"
     )
-    assert check_leakage(table, True).verdict == "warn"
+    gate = check_leakage(table, True)
+    assert (gate.verdict, gate.value, gate.bound) == ("warn", 30, 0)
+    assert gate.message.endswith("cat/1.jpg and dog/0.jpg (data_gate.allow_leakage)")
 
 
 def test_copies_over_classes_warn_up_to_a_share_and_stop_the_run_above(with_copies):
     table = with_copies("label", "cat", "dog")
     gate = check_contradictions(table, 0.06)
-    assert (gate.verdict, gate.value) == ("warn", 0.06)
+    assert (gate.verdict, gate.value, gate.bound) == ("warn", 0.06, 0.06)
     gate = check_contradictions(table, 0.05)
-    assert (gate.verdict, gate.bound) == ("fail", 0.05)
+    assert (gate.verdict, gate.value, gate.bound) == ("fail", 0.06, 0.05)
     assert gate.message == (
         "30 pictures (6.0%, at most 5.0%) have copies in another class, as dog/0.jpg and "
         "cat/1.jpg: remove the wrong ones, or raise data_gate.max_contradicting"

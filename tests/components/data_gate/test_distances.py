@@ -28,8 +28,8 @@ def test_categories_are_compared_by_total_variation_and_a_new_one_counts():
 
 
 def test_an_orientation_is_a_category_although_it_is_a_number():
-    found = difference("orientation", pd.Series([1, 6, 8] * 30), pd.Series([1, 3, 8] * 30))
-    assert found.distance == pytest.approx(1 / 3)
+    found = difference("orientation", pd.Series([1, 8] * 30), pd.Series([3, 6] * 30))
+    assert found.distance == 1, "as numbers they would be half as far apart"
 
 
 def test_a_fact_that_was_number_and_is_text_does_not_break_the_comparison():
@@ -57,11 +57,11 @@ def test_holm_keeps_what_bonferroni_would_drop_and_nothing_after_the_first_chanc
     assert significant([], 0.05) == []
 
 
-def test_of_a_hundred_equal_data_sets_at_most_a_few_alarm():
+def test_of_forty_equal_data_sets_at_most_a_few_alarm():
     rng = np.random.default_rng(0)
     alarms = 0
-    for _ in range(100):
+    for _ in range(40):
         ours, theirs = (pd.DataFrame(rng.normal(size=(80, 10))) for _ in range(2))
         found = [difference(str(name), ours[name], theirs[name]) for name in ours]
         alarms += bool(significant(found, 0.05))
-    assert alarms <= 10
+    assert alarms <= 5

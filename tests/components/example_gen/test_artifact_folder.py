@@ -1,6 +1,8 @@
 """The folder of an Examples artifact."""
 
+import contextlib
 import errno
+import io
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +19,7 @@ def test_the_disk_must_hold_the_records_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     artifact_folder.require_space(100, str(tmp_path))
     free = 199
+    artifact_folder.require_space(100, "gs://bucket/examples")  # has no end that is known
     with pytest.raises(UserError, match="need twice that for a while"):
         artifact_folder.require_space(100, str(tmp_path))
 
@@ -68,3 +71,25 @@ def test_a_move_that_fails_otherwise_is_not_tried_as_a_copy(staged, tmp_path, mo
     with pytest.raises(OSError, match="No space left"):
         artifact_folder.publish(staged, str(tmp_path / "examples"), ["train"])
     assert len(list(tmp_path.glob("staged*"))) == 4
+
+
+def test_a_text_is_written_to_a_store_or_whole_to_the_disk(tmp_path, monkeypatch):
+    objects, unfinished, replace = {}, [], Path.replace
+
+    @contextlib.contextmanager
+    def open_object(path, mode):
+        assert mode == "wb"
+        file = io.BytesIO()
+        yield file
+        objects[path] = file.getvalue()
+
+    def note(file, target):
+        unfinished.append(file.read_text())
+        return replace(file, target)
+
+    monkeypatch.setattr(fileio, "open", open_object)
+    monkeypatch.setattr(Path, "replace", note)
+    artifact_folder.write_text("gs://bucket/examples/summary.json", "süß")
+    artifact_folder.write_text(str(tmp_path / "summary.json"), "sauer")
+    assert objects == {"gs://bucket/examples/summary.json": "süß".encode()}
+    assert unfinished == [(tmp_path / "summary.json").read_text()] == ["sauer"]

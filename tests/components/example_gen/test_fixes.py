@@ -17,19 +17,23 @@ from components.example_gen.fixes import (
 
 pytestmark = pytest.mark.one_line
 
-A, B = "a" * 64, "b" * 64
+A, B, C, D = (letter * 64 for letter in "abcd")
 HEAD = "image_id,action,label,path\n"
 
 
 def test_what_is_written_is_read(tmp_path):
     fixes = {
-        B: Fix(DROP, "", 'cats/a,b "c"\n\x1b[31m<b>.jpg'),
+        B: Fix(DROP, "", 'cats/a,b "c"\r\n\x1b[31m<b>.jpg'),
+        D: Fix(DROP, "", "cats/1.jpg"),
         A: Fix(RELABEL, "süße Hunde", "cats/1.jpg"),
+        C: Fix(RELABEL, "Katzen", "cats/1.jpg"),
     }
     path = tmp_path / "fruit.fixes.csv"
     write_fixes(path, fixes)
     assert read_fixes(str(path)) == fixes
-    assert path.read_text().splitlines()[1] == f"{A},relabel,süße Hunde,cats/1.jpg", "by path"
+    ids = [line.partition(",")[0] for line in path.read_text().splitlines()[1:4]]
+    assert ids == [A, C, D], "by path, and of one path by content"
+    assert path.read_text().splitlines()[1] == f"{A},relabel,süße Hunde,cats/1.jpg"
 
 
 def test_without_a_path_there_are_none():
@@ -82,3 +86,9 @@ def test_fixes_of_pictures_that_are_gone_say_how_many_and_the_first():
         check_found(fixes, set(fixes) - {f"{0:064x}"}, "f.csv", "/pets")
     with pytest.raises(UserError, match=r"9 of its 9 .* cats/0\.jpg, cats/1\.jpg, cats/2\.jpg: "):
         check_found(fixes, (), "f.csv", "/pets")
+
+
+def test_a_folder_in_place_of_the_file_is_told(tmp_path):
+    says = r"^data\.fixes .* cannot be read as a CSV file in UTF-8: Is a directory$"
+    with pytest.raises(UserError, match=says):
+        read_fixes(str(tmp_path))

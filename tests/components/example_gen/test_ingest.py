@@ -9,12 +9,9 @@ import types
 from pathlib import Path
 
 import pytest
-from tfx.orchestration import data_types
-from tfx.types import standard_artifacts
 
 from components import features, progress
-from components.example_gen import executor, figures, shards
-from components.example_gen.component import ImageExampleGen
+from components.example_gen import figures, shards
 from components.example_gen.config import DataSettings
 from components.example_gen.inspection.facts import Facts
 from components.example_gen.splitting.grouping import Duplicates
@@ -322,44 +319,3 @@ def test_digits(node, tmp_path):
     by_hash = choice(None, frozenset(), DataSettings().split)
     for row in node.table(run.uri).values():
         assert row["split"] == drawn_split(row["image_id"], by_hash)
-
-
-def test_workers_elsewhere_share_the_folder_that_was_named_last():
-    of = executor._shared_folder
-    assert of(["--temp_location=/a", "--x=1", "--temp_location=/b"]) == "/b"
-    assert of(["--x=1"]) is None
-
-
-def test_what_is_not_finished_lies_in_the_folder_that_is_shared(fill, tmp_path, monkeypatch):
-    pictures, shared, seen = fill(tmp_path / "pets", {"a": 1, "b": 1}), tmp_path / "not yet", []
-
-    def ingest(source, settings, uri, make_pipeline, unlabelled, inputs, staging):
-        assert staging is None or Path(staging).parent.parent == shared
-        assert staging is None or Path(staging).parent.is_dir()
-        seen.append(staging)
-
-    monkeypatch.setattr(executor, "ingest", ingest)
-    for args in ([], [f"--temp_location={shared}"]):
-        examples = standard_artifacts.Examples()
-        executor.Executor(executor.Executor.Context(beam_pipeline_args=args)).Do(
-            {},
-            {"examples": [examples]},
-            {"source": str(pictures), "settings": DataSettings().model_dump_json()},
-        )
-    assert seen[0] is None and seen[1] and not list(shared.iterdir())
-
-
-def test_component():
-    source = data_types.RuntimeParameter(name="source", ptype=str, default="digits")
-    node = ImageExampleGen(source=source, settings=DataSettings().model_dump_json())
-    assert node.id == "ImageExampleGen"
-    assert node.exec_properties == {
-        "source": source,
-        "settings": DataSettings().model_dump_json(),
-        "unlabelled": "",
-        "input_fingerprint": "",
-        "ledger_fingerprint": "",
-        "code_digest": "",
-    }
-    assert node.outputs["examples"].type is standard_artifacts.Examples
-    assert node.executor_spec.executor_class is executor.Executor

@@ -22,17 +22,27 @@ def test_other_splits_and_copies_are_left_out():
     assert choose(["a", "b", "c", "b", "d", "e"], [PHOTO] * 6, splits) == [3, 4]
 
 
+def test_the_order_is_that_of_the_contents_and_not_of_the_source():
+    kinds = [PHOTO, PHOTO, PHOTO, GREY]
+    assert choose(["c", "b", "a", "d"], kinds, ["test"] * 4) == [2, 3, 1, 0]
+
+
 def test_only_files_that_are_as_they_were_read_are_kept(tmp_path):
     root = tmp_path / "pets"
-    contents = {"a/1.jpg": b"one", "a/2.jpg": b"two", "b/3.JPG": b"three", "b/4.jpg": b"four"}
-    for path, content in contents.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
+    contents = {f"a/{n}.JPG": f"picture {n}".encode() for n in range(9)}
+    (root / "a").mkdir(parents=True)
+    (root / "b").mkdir()
+    for path, content in {**contents, "b/other.jpg": b"other"}.items():
         (root / path).write_bytes(content)
     source = sources.list_folder(root)
-    (root / "a/1.jpg").write_bytes(b"another")
-    (root / "a/2.jpg").unlink()
+    (root / "a/1.JPG").write_bytes(b"another")
+    (root / "a/2.JPG").unlink()
     ids = [hashlib.sha256(content).hexdigest() for content in contents.values()]
-    pictures = Pictures(ids, list(contents), ["a"] * 4, [None] * 4, *[np.zeros(4)] * 3)
-    keep(source, pictures, [PHOTO] * 4, ["test", "test", "test", "train"], str(tmp_path))
-    (kept,) = (tmp_path / "originals").iterdir()
-    assert kept.name[2:] == f"-{ids[2]}.jpeg" and kept.read_bytes() == b"three"
+    pictures = Pictures(ids, list(contents), ["a"] * 9, [None] * 9, *[np.zeros(9)] * 3)
+    keep(source, pictures, [PHOTO] * 9, ["train", *["test"] * 8], str(tmp_path))
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "originals").iterdir()}
+    assert kept == {
+        f"{number:02d}-{image_id}.jpeg": contents[f"a/{ids.index(image_id)}.JPG"]
+        for number, image_id in enumerate(sorted(ids[1:]))
+        if image_id not in ids[1:3]
+    }

@@ -77,3 +77,8 @@ def test_copies_that_harm_come_first(pictures):
 def test_counts_are_those_of_the_values(pictures):
     pictures.loc[:9, "format"] = "PNG"
     assert list(overview.counts(pictures, "format").items()) == [("JPEG", 90), ("PNG", 10)]
+
+
+def test_an_outlier_is_more_than_three_times_the_middle_half_away_from_it(pictures):
+    pictures["brightness"] = [4.0, 4.5, -3.5, -3.0] + [0.0] * 48 + [1.0] * 48
+    assert outliers(pictures) == {"brightness": [1, 2]}

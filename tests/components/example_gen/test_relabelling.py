@@ -104,8 +104,9 @@ def test_a_row_twice_is_one_fix(decide):
             "`relabel dogs`, not `drop`. Nothing was changed",
         ),
         (
-            "path,label\ncats/1.png,dogs\ncats/7\x1b.png,dogs\ncats/8.png,dogs\n",
-            "2 of its 3 pictures are not in data.source pets, the first of them ",
+            "path,label\ncats/1.png,dogs\n" + "".join(f"cats/{n}\x1b.png,dogs\n" for n in "9786"),
+            r"4 of its 5 pictures are not in data.source pets, the first of them cats/9\x1b.png "
+            r"(line 3), cats/7\x1b.png (line 4), cats/8\x1b.png (line 5): expected paths as",
         ),
         ("path,label\ncats/7\x1b.png,dogs\n", r"the first of them cats/7\x1b.png (line 2): "),
     ],

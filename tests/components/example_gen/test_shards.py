@@ -1,9 +1,11 @@
+import contextlib
 import hashlib
 import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from components import progress
 from components.example_gen import shards
@@ -114,3 +116,52 @@ def test_a_picture_that_is_dropped_is_not_looked_at(source, tmp_path, monkeypatc
     report = _write(source, tmp_path, {one: Fix(DROP, "", "") for one in dropped})
     assert sorted(seen) == sorted(contents[2:])
     assert (report.pictures, report.dropped, sorted(report.fixed)) == (58, 2, sorted(dropped))
+
+
+def test_two_pictures_are_read_ahead_of_the_one_that_is_written(source, tmp_path, monkeypatch):
+    """Each has a thread that may look at it, and memory holds no more."""
+    (shard,) = shards.plan_shards(source)
+    read, ahead, example = [], [], shards._example
+
+    def read_item(item):
+        read.append(item)
+        return Path(source.root, item.path).read_bytes()
+
+    def write(*args):
+        ahead.append(len(read) - len(ahead) - 1)
+        return example(*args)
+
+    monkeypatch.setattr(shards, "_example", write)
+    shards.write_shard(shard, shards.Plan(source.root, str(tmp_path), 10**6, 60), read_item)
+    assert ahead == [2] * 58 + [1, 0]
+
+
+def test_a_worker_opens_a_source_once_for_all_its_shards_and_closes_it(
+    source, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shards, "_SHARD_BYTES", source.total_bytes / 2)
+    first, second = shards.plan_shards(source)
+    done = []
+
+    @contextlib.contextmanager
+    def open_reader(kind, root):
+        done.append("opened")
+        yield lambda item: Path(root, item.path).read_bytes()
+        done.append("closed")
+
+    monkeypatch.setattr(readers, "open_reader", open_reader)
+    step = shards.WriteShard(shards.Plan(source.root, str(tmp_path), 10**6, 60))
+    step.setup()
+    for shard in (first, second):
+        step.process(shard)
+        assert Path(shards.report_path(str(tmp_path), shard.index)).exists()
+    assert done == ["opened"]
+    step.teardown()
+    assert done == ["opened", "closed"]
+
+
+def test_the_features_of_a_record_lie_in_one_order(source, tmp_path):
+    record = next(tf.data.TFRecordDataset(_write(source, tmp_path).records).as_numpy_iterator())
+    names = sorted(tf.train.Example.FromString(record).features.feature)
+    places = [record.index(bytes([10, len(name)]) + name.encode()) for name in names]
+    assert places == sorted(places) and len(places) > 10

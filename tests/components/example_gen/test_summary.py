@@ -39,6 +39,8 @@ def _counts(cats: int, dogs: int) -> dict:
 
 def test_as_many_pictures_as_the_smallest_class_needs_are_enough():
     _check({"min_per_class": 5}, **_counts(9, 5))
+    one, other = {"cats": 1, "dogs": 0}, {"cats": 0, "dogs": 1}
+    _check({}, train={"cats": 3, "dogs": 3}, validation=one, test=other)
     with pytest.raises(UserError, match="class 'dogs' in /pictures has 4 usable"):
         _check({"min_per_class": 5}, **_counts(9, 4))
 

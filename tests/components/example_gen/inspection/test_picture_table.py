@@ -13,7 +13,7 @@ def _kind(number: int) -> tuple[str, int, str]:
 
 def _facts(number: int) -> Facts:
     kind, orientation, _ = _kind(number)
-    return Facts(40 + number, 30, 1000, kind, orientation, 1.5, 2.5, 3.5, 4 / 3, 5.5)
+    return Facts(20 + number, 30, 1000, kind, orientation, 1.5, 2.5, 3.5, 4 / 3, 5.5)
 
 
 def _write(path, numbers) -> str:
@@ -25,17 +25,19 @@ def _write(path, numbers) -> str:
             facts = dataclasses.asdict(_facts(number)) | {"column_site": f"site {number}"}
             mode = _kind(number)[2]
             rows.write(f"id{number}", f"ä/{number}", "ä", given, mode, facts, hashes, thumbnail)
+    assert pq.read_metadata(path).num_rows == len(numbers), "complete, the writer still there"
     return str(path)
 
 
 def test_rows_come_back(tmp_path):
-    numbers = range(2300)  # written a thousand at a time
+    numbers = range(2300)
     paths = [_write(tmp_path / "a", numbers[:1500]), _write(tmp_path / "b", numbers[1500:])]
+    assert pq.read_metadata(paths[0]).num_row_groups == 2, "written a thousand at a time"
     pictures = picture_table.read_staged(paths)
     assert pictures.ids == [f"id{number}" for number in numbers]
     assert (pictures.paths[7], pictures.labels[7]) == ("ä/7", "ä")
     assert pictures.given[:2] == [None, "test"]
-    assert set(pictures.sides) == {30}
+    assert pictures.sides.tolist() == [min(20 + number, 30) for number in numbers]
     assert pictures.hashes[2299].tolist() == [2**63 + 2299 + form for form in range(8)]
     assert (pictures.thumbnails[2299] == 2299 % 256).all()
     assert picture_table.read_kinds(paths) == [_kind(number) for number in numbers]
@@ -62,5 +64,5 @@ def test_published(tmp_path):
     assert len(rows) == 1500 and "id3" not in table["image_id"].to_pylist()
     last = rows[-1]
     assert (last["image_id"], last["group"], last["split"]) == ("id7", "group1500", "test")
-    assert (last["width"], last["format"], last["sharpness"]) == (47, "JPEG", 3.5)
+    assert (last["width"], last["format"], last["sharpness"]) == (27, "JPEG", 3.5)
     assert last["column_site"] == "site 7"

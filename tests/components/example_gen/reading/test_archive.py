@@ -68,8 +68,9 @@ def test_splits(tmp_path, top):
     assert source.counts() == {"train": {"a": 1, "b": 1}, "validation": {"a": 1, "b": 1}}
 
 
-def test_only_train(tmp_path):
-    source = _open(_write(tmp_path / "pets.zip", ["train/a/1.jpg", "train/b/1.jpg"]))
+@pytest.mark.parametrize("train", ["train", "TRAIN"])
+def test_only_train(tmp_path, train):
+    source = _open(_write(tmp_path / "pets.zip", [f"{train}/a/1.jpg", f"{train}/b/1.jpg"]))
     assert source.splits == {"train"}
 
 
@@ -78,10 +79,10 @@ def test_only_train(tmp_path):
     [
         ([], "holds no pictures: expected one folder"),
         (["a.txt"], "holds no pictures"),
-        (["1.jpg", "a/1.jpg"], r"1 picture\(s\) lie directly in .*pets.zip, the first is 1.jpg"),
+        (["2.jpg", "1.jpg", "a/1.jpg"], r"2 picture\(s\) lie directly in .*pets.zip, .* is 1.jpg"),
         (["train/1.jpg", "train/a/1.jpg"], r"lie directly in train of .*pets.zip"),
-        (["a/1.jpg"], r"has 1 class \(a\)"),
-        (["a/1.jpg", "b/1.jpg", "c/"], "class folder c of .*pets.zip holds no pictures"),
+        (["a/1.jpg", "a/sub/2.jpg"], r"has 1 class \(a\)"),
+        (["a/1.jpg", "b/1.jpg", *("f/", "c/", "e/", "d/")], "class folder c of .*pets.zip holds"),
         (["train/a/1.jpg", "val/a/1.jpg", "more/b/1.jpg"], r"splits beside others \(more\)"),
         (["a\x1b[1m/1.jpg", "b/1.jpg"], r"class folder 'a\\x1b\[1m' has a control"),
         (["a/1.jpg", "b/1.jpg", "a/./1.jpg"], r"holds a/./1.jpg twice"),
@@ -125,13 +126,14 @@ def test_links_and_devices_in_a_tar(tmp_path, kind, says):
         _open(path)
 
 
-def test_a_link_in_a_zip(tmp_path):
+@pytest.mark.parametrize(("kind", "says"), [(stat.S_IFLNK, "a link"), (stat.S_IFIFO, "a device")])
+def test_links_and_devices_in_a_zip(tmp_path, kind, says):
     path = _write(tmp_path / "pets.zip", GOOD)
     with zipfile.ZipFile(path, "a") as archive:
         entry = zipfile.ZipInfo("a/3.jpg")
-        entry.create_system, entry.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+        entry.create_system, entry.external_attr = 3, (kind | 0o777) << 16
         archive.writestr(entry, "/etc/passwd")
-    with pytest.raises(UserError, match="holds a link, a/3"):
+    with pytest.raises(UserError, match=f"holds {says}, a/3"):
         _open(path)
 
 
@@ -278,8 +280,9 @@ def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path, kind):
 
 
 def test_what_was_unpacked_of_another_archive_stays(tmp_path):
-    first = _open(_write(tmp_path / "cats.tgz", GOOD))
-    second = _open(_write(tmp_path / "dogs.tgz", GOOD))
+    workspace = tmp_path / "not" / "yet"
+    archives = [_write(tmp_path / f"{name}.tgz", GOOD) for name in ("cats", "dogs")]
+    first, second = (sources.open_source(str(path), workspace) for path in archives)
     assert Path(first.location).exists() and Path(second.location).exists()
 
 
@@ -290,6 +293,8 @@ def test_fingerprint_changes_with_the_archive(tmp_path):
     os.utime(path, ns=(5, 5))
     seen.append(sources.fingerprint(_open(path)))
     assert len(set(seen)) == 2
+    os.utime(path, ns=(0, 0))
+    assert not _open(path).missing, "1970 is a time too"
 
 
 def test_an_entry_that_cannot_be_decompressed_is_set_aside(tmp_path):

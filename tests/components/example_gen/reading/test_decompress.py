@@ -1,8 +1,14 @@
-"""How much an archive may grow."""
+"""How much an archive may grow, and what becomes of one that is decompressed."""
+
+import errno
+import gzip
+import os
+import shutil
 
 import pytest
 
 from components.errors import UserError
+from components.example_gen.reading import decompress
 from components.example_gen.reading.decompress import check_expansion, plain_name
 
 pytestmark = pytest.mark.one_line
@@ -20,3 +26,33 @@ def test_a_hundred_times_and_a_harmless_rest_are_allowed():
 )
 def test_names_lose_what_says_that_they_are_compressed(name, plain):
     assert plain_name(name) == plain
+
+
+def test_what_another_run_has_decompressed_meanwhile_is_taken(tmp_path, monkeypatch):
+    packed = tmp_path / "pets.tar.gz"
+    packed.write_bytes(gzip.compress(b"pictures"))
+    result = decompress.decompressed(packed, [packed], tmp_path / "workspace")
+    shutil.rmtree(result)
+
+    def be_slower(path, unpacked):
+        unpacked.write_bytes(b"mine")
+        result.mkdir()
+        (result / "pets.tar").write_bytes(b"theirs")
+
+    monkeypatch.setattr(decompress, "_decompress", be_slower)
+    assert decompress.decompressed(packed, [packed], tmp_path / "workspace") == result
+    assert (result / "pets.tar").read_bytes() == b"theirs"
+    assert list((tmp_path / "workspace").iterdir()) == [result]
+
+
+def test_a_result_that_cannot_be_put_in_its_place_is_no_result(tmp_path, monkeypatch):
+    packed = tmp_path / "pets.tar.gz"
+    packed.write_bytes(gzip.compress(b"pictures"))
+
+    def refuse(path, target):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(decompress.Path, "rename", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        decompress.decompressed(packed, [packed], tmp_path / "workspace")
+    assert not list((tmp_path / "workspace").iterdir())

@@ -65,14 +65,15 @@ def test_forms_of_one_table(write, name, content):
 
 
 def test_splits_and_further_columns(write):
-    table = 'path,label,split,Camera,site no\na/1.jpg,cat,Train,Q,1\nb/1.jpg,dog,train,"x,\ny",2\n'
+    table = "path,label,split,Camera,site no\na/1.jpg,cat,Train,Q,1\n"
+    table += 'b/1.jpg,dog,train,"x,\r\ny",2\n'
     source = _open(write(table + "a/2.jpg,cat,val,Q,3\nb/2.jpg,dog,TEST,R,\n"))
     assert [item.split for item in source.items] == ["train", "validation", "train", "test"]
     assert source.columns == ("Camera", "site no")
     assert [item.columns for item in source.items] == [
         ("Q", "1"),
         ("Q", "3"),
-        ("x,\ny", "2"),
+        ("x,\r\ny", "2"),
         ("R", ""),
     ]
     assert [features.column_feature(name) for name in source.columns] == [
@@ -103,16 +104,21 @@ def test_rows_that_say_the_same_again_are_counted(write):
 def test_numbers_and_missing_values_of_json_become_text(write):
     lines = [
         {"path": "a/1.jpg", "label": 3, "night": True},
-        {"path": "b/1.jpg", "label": 4, "night": None, "iso": 100},
+        {"path": "b/1.jpg", "label": 4, "night": None, "iso": 100, "zoom": 2, "f": 8, "at": "x"},
     ]
     source = _open(write("\n".join(map(json.dumps, lines)), "labels.ndjson"))
-    assert source.classes == ("3", "4") and source.columns == ("iso", "night")
-    assert [item.columns for item in source.items] == [("", "True"), ("100", "")]
+    assert source.classes == ("3", "4")
+    assert source.columns == ("at", "f", "iso", "night", "zoom")
+    assert [item.columns for item in source.items] == [
+        ("", "", "", "True", ""),
+        ("x", "8", "100", "", "2"),
+    ]
 
 
 def test_a_file_that_is_not_there_is_listed(write):
     source = _open(write("path,label\na/1.jpg,cat\nb/1.jpg,dog\nb/gone.jpg,dog\n"))
     assert [item.path for item in source.missing] == ["b/gone.jpg"]
+    assert source.missing[0].size == 0
 
 
 HEADER = "path,label,split\n"
@@ -208,3 +214,10 @@ def test_fingerprint_changes_with_labels_and_files(write, tmp_path):
     seen.append(now("dog"))
     assert len(set(seen)) == 4
     assert now("dog") == seen[-1], "not with the manifest's own time"
+
+
+def test_files_of_1970_are_there(write, tmp_path):
+    for path in tmp_path.rglob("*.jpg"):
+        os.utime(path, ns=(0, 0))
+    assert not _open(write("path,label\na/1.jpg,cat\nb/1.jpg,dog\n")).missing
+    assert not sources.list_folder(tmp_path).missing

@@ -51,7 +51,7 @@ def _contents(source):
 
 def test_a_file(tmp_path):
     source = _open(_write(tmp_path / "pets.tfrecord", _good(other=7)))
-    assert source.classes == ("a", "b") and source.splits == frozenset()
+    assert source.classes == ("a", "b") and source.splits == frozenset() and source.ignored == 0
     assert [item.path for item in source.items] == [f"pets.tfrecord#{n}" for n in range(4)]
     assert [item.label for item in source.items] == ["a", "b", "a", "b"]
     assert _contents(source) == IMAGES
@@ -188,3 +188,10 @@ def test_fingerprint_changes_with_the_file(tmp_path):
     os.utime(path, ns=(5, 5))
     seen.add(sources.fingerprint(_open(path)))
     assert len(seen) == 2
+    os.utime(path, ns=(0, 0))
+    assert not _open(path).missing, "1970 is a time too"
+
+
+def test_a_file_without_records_has_no_class(tmp_path):
+    with pytest.raises(UserError, match=r"pets\.tfrecord has 0 class .*expected TFRecord files"):
+        _open(_write(tmp_path / "pets.tfrecord", []))

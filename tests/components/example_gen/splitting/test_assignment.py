@@ -182,3 +182,34 @@ def test_what_the_source_says_is_not_for_the_ledger():
     assert assignment.splits[:2] == ["train", "test"]
     assert set(assignment.entries) == set(pictures.ids[2:])
     assert set(assignment.splits[2:]) <= {"validation", "test"}
+
+
+def test_pictures_that_are_set_aside_take_no_room_in_the_splits():
+    pictures = _rows("a" * 30)
+    one, two, *new = pictures.ids
+    known = {one: Entry(one, "train"), two: Entry(two, "test")}
+    # Ten are like both of the known ones; eighteen are like none.
+    grouping = Grouping([one, two, *[one] * 10, *new[10:]], {both: [two] for both in new[:10]})
+    assignment = assign_by_ledger(pictures, grouping, NONE_GIVEN, FRACTIONS, known)
+    assert sorted(assignment.set_aside) == list(range(2, 12))
+    counts = collections.Counter(assignment.splits)
+    assert [counts[s] for s in ("train", "validation", "test")] == [14, 4, 2]
+
+
+def test_a_copy_does_not_draw_a_picture_out_of_the_split_of_its_source():
+    pictures = _rows("aaa", given=["validation", "train", "validation"])
+    first, _, again = pictures.ids
+    known = {first: Entry(first, "test")}
+    available = frozenset({"train", "validation"})
+    assignment = assign_by_ledger(pictures, Grouping([first] * 3, {}), available, FRACTIONS, known)
+    assert assignment.splits == ["test", "train", "test"]
+    assert assignment.entries == {again: Entry(first, "test")}
+
+
+def test_the_order_of_the_pictures_does_not_matter():
+    labels = [f"class {row % 20:02d}" for row in range(60)]
+    pictures = _rows(labels)
+    splits = assign_by_ledger(pictures, _alone(pictures), NONE_GIVEN, FRACTIONS, {}).splits
+    turned = _rows(labels[::-1], pictures.ids[::-1])
+    again = assign_by_ledger(turned, _alone(turned), NONE_GIVEN, FRACTIONS, {}).splits
+    assert again[::-1] == splits

@@ -103,7 +103,7 @@ def test_who_followed_one_that_joins_another_is_put_to_the_test_again():
 
 
 def test_many_copies_of_one_picture_are_one_group():
-    number = 3000
+    number = 1000
     hashes = np.tile(_EQUAL_HASHES[:1], (number, 1))
     thumbnails = np.tile(_thumbnails([1, 0, 0]), (number, 1, 1))
     found = duplicates.near_groups(hashes, thumbnails)

@@ -90,6 +90,10 @@ def test_counts(rows):
 
 
 def test_contradictions(rows):
-    pictures = rows("a x dogs", "b x cats", "c x cats", "d y cats", "e y cats", "d y -")
+    texts = ("f z dogs", "g z emus", "a x dogs", "b x cats", "c x cats")
+    pictures = rows(*texts, "d y cats", "e y cats", "d y -")
     groups = group_pictures(pictures, near=True).groups
-    assert contradictions(pictures, groups) == [("cats/1.jpg", "dogs/0.jpg")]
+    assert contradictions(pictures, groups) == [
+        ("cats/3.jpg", "dogs/2.jpg"),
+        ("dogs/0.jpg", "emus/1.jpg"),
+    ]

@@ -70,7 +70,7 @@ def test_damage_is_told_with_what_to_do(path):
     ("columns", "reason"),
     [
         ({"id": ["a"], "split": ["train"]}, "group"),
-        ({"id": ["a"], "group": ["a"], "split": ["tset"]}, "tset is no split"),
+        ({"id": [*"ab"], "group": [*"ab"], "split": ["tset", "aside"]}, "aside is no split"),
         ({"id": ["a"], "group": ["a"], "split": [None]}, "None is no split"),
         ({"id": ["a", "a"], "group": ["a", "a"], "split": ["test", "train"]}, "a picture twice"),
     ],
@@ -128,3 +128,11 @@ def test_ledgers_side_by_side_do_not_wait_for_each_other(path, tmp_path, monkeyp
 def test_inputs_change_with_the_pictures_and_with_the_settings():
     pairs = [("a", "b"), ("b", "a"), ("a", "c"), ("c", "b"), ("ab", "")]
     assert len({ledger_inputs(*pair) for pair in pairs}) == len(pairs)
+
+
+def test_a_ledger_that_others_made_is_taken(path):
+    table = {"id": ["b", "a"], "group": ["b", "b"], "split": ["train", "test"]}
+    pq.write_table(pa.table(table), path)
+    ledger = read_ledger(path)
+    assert (ledger.entries, ledger.inputs, ledger.before) == (ENTRIES, "", "")
+    assert ledger_fingerprint(path, "first") == ledger.digest

@@ -5,7 +5,7 @@ import pydantic
 import pytest
 
 from components.example_gen.config import SplitSettings
-from components.example_gen.splitting.splits import choice, drawn_split
+from components.example_gen.splitting.splits import Choice, choice, drawn_split
 
 FRACTIONS = SplitSettings(train=0.7, validation=0.2, test=0.1)
 IDS = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000)]
@@ -53,6 +53,14 @@ def test_both_ends_of_the_range():
         assert _split(image_id, None, ()) == split
 
 
+def test_what_lies_on_a_border_is_behind_it():
+    options = Choice({"train": 0.5, "validation": 0.25, "test": 0.25})
+    ids = [f"{digit}{'0' * 63}" for digit in "078bcf"]
+    assert [drawn_split(i, options) for i in ids] == [
+        *("train", "train", "validation", "validation", "test", "test")
+    ]
+
+
 def test_known_values_never_change():
     # A change here moves pictures between the splits of every existing project.
     splits = [_split(i, None, ())[:2] for i in IDS[:10]]
@@ -64,6 +72,7 @@ def test_known_values_never_change():
     [
         ((0.8, 0.1, 0.11), r"train \+ validation \+ test must be 1, not 1\.01"),
         ((0.8, 0.1, 0.09), r"train \+ validation \+ test must be 1, not 0\.99"),
+        ((0.8, 0.1, 0.1000015), "must be 1"),
         ((0.0, 0.5, 0.5), "must each be more than 0"),
         ((0.5, 0.0, 0.5), "must each be more than 0"),
         ((0.5, 0.5, 0.0), "must each be more than 0"),
@@ -72,3 +81,7 @@ def test_known_values_never_change():
 def test_shares_make_a_whole_and_leave_no_split_empty(shares, says):
     with pytest.raises(pydantic.ValidationError, match=says):
         SplitSettings(**dict(zip(("train", "validation", "test"), shares, strict=True)))
+
+
+def test_rounding_of_the_shares_does_not_matter():
+    SplitSettings(train=0.8, validation=0.1, test=0.1000005)
