@@ -1,5 +1,6 @@
 """The Kubernetes manifests: whole, in step with each other, and without a right too many."""
 
+import functools
 import re
 import shutil
 import subprocess
@@ -26,7 +27,7 @@ def _documents(text: str) -> dict[str, dict]:
     return {document["kind"]: document for document in yaml.safe_load_all(text) if document}
 
 
-def _build(name: str, root: Path = MANIFESTS) -> dict[str, dict]:
+def _build(name: str, root: Path) -> dict[str, dict]:
     """What `kubectl apply -k` would send, by kind."""
     built = subprocess.run(
         ["kubectl", "kustomize", str(root / name)], capture_output=True, text=True, check=False
@@ -34,6 +35,12 @@ def _build(name: str, root: Path = MANIFESTS) -> dict[str, dict]:
     assert built.returncode == 0, built.stderr
     assert "deprecated" not in built.stderr
     return _documents(built.stdout)
+
+
+@functools.cache
+def _built(name: str) -> dict[str, dict]:
+    """The same of the manifests as they are, to be looked at only."""
+    return _build(name, MANIFESTS)
 
 
 def _service() -> dict:
@@ -160,6 +167,9 @@ def test_all_speak_of_the_same_model():
 def test_a_server_of_models_calls_nobody():
     policy = yaml.safe_load((MANIFESTS / "serving/network-policy.yaml").read_text())["spec"]
     assert "Egress" in policy["policyTypes"] and policy["egress"] == []
+    account = yaml.safe_load((MANIFESTS / "serving/service-account.yaml").read_text())
+    assert account["automountServiceAccountToken"] is False
+    assert _service()["spec"]["predictor"]["serviceAccountName"] == account["metadata"]["name"]
 
 
 def test_pods_are_not_root_and_cannot_become_it():
@@ -223,24 +233,24 @@ def test_the_secrets_stay_out_of_git():
 @needs_kubectl
 def test_everything_lands_in_one_namespace():
     for name in ("training", "serving", *(f"overlays/{path.name}" for path in OVERLAYS)):
-        objects = _build(name)
+        objects = _built(name)
         assert {o["metadata"]["namespace"] for o in objects.values()} == {"kubeflow"}
         assert "Namespace" not in objects, "deleting the manifests must not delete the namespace"
 
 
 @needs_kubectl
 def test_a_gpu_is_asked_for_where_it_is_chosen_only():
-    model = _build("overlays/gpu")["InferenceService"]["spec"]["predictor"]["model"]
+    model = _built("overlays/gpu")["InferenceService"]["spec"]["predictor"]["model"]
     assert model["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert model["runtimeVersion"].endswith("-gpu")
     assert model["storageUri"] == _service()["spec"]["predictor"]["model"]["storageUri"]
-    plain = _build("serving")["InferenceService"]["spec"]["predictor"]["model"]
+    plain = _built("serving")["InferenceService"]["spec"]["predictor"]["model"]
     assert "nvidia.com/gpu" not in plain["resources"]["limits"]
 
 
 @needs_kubectl
 def test_from_a_store_one_version_is_served_and_only_its_initializer_has_a_way_out():
-    objects = _build("overlays/store")
+    objects = _built("overlays/store")
     model = objects["InferenceService"]["spec"]["predictor"]["model"]
     assert re.fullmatch(r"s3://[a-z]+/[a-z]+/[1-9][0-9]*", model["storageUri"])
     assert objects["ServiceAccount"]["secrets"] == [{"name": "graft-model-store"}]
@@ -263,7 +273,7 @@ def test_the_version_of_tensorflow_serving_can_load_what_graft_exports():
 def test_a_sidecar_that_could_call_nobody_is_not_injected():
     """Istio's would never become ready behind a policy without egress."""
     for name in ("serving", *(f"overlays/{path.name}" for path in OVERLAYS)):
-        objects = _build(name)
+        objects = _built(name)
         if "NetworkPolicy" not in objects:
             continue
         assert bool(objects["NetworkPolicy"]["spec"]["egress"]) == (name == "overlays/store")
@@ -274,7 +284,7 @@ def test_a_sidecar_that_could_call_nobody_is_not_injected():
 
 @needs_kubectl
 def test_a_canary_without_knative_differs_in_its_version_only():
-    service = _build("overlays/canary")["InferenceService"]
+    service = _built("overlays/canary")["InferenceService"]
     mode = {"serving.kserve.io/deploymentMode": "Standard"}  # KServe refuses a canary in any other
     assert service["metadata"]["annotations"] == mode
     stable, (canary,) = service["spec"]["predictor"], service["spec"]["canary"]
@@ -302,13 +312,14 @@ def test_another_version_in_the_canary_is_a_rollout_of_its_pods_only(tmp_path):
     stable, new = config_maps(copy)
     config = copy / "components/canary/new/models.config"
     config.write_text(config.read_text().replace("versions: 2", "versions: 3"))
-    assert config_maps(copy)[0] == stable and config_maps(copy)[1] != new
+    changed = config_maps(copy)
+    assert changed[0] == stable and changed[1] != new
 
 
 @needs_kubectl
 def test_knative_gets_no_pod_level_security_context():
     """It refuses one, unless its operator has switched a feature on; the container has its own."""
-    predictor = _build("overlays/canary-knative")["InferenceService"]["spec"]["predictor"]
+    predictor = _built("overlays/canary-knative")["InferenceService"]["spec"]["predictor"]
     assert "securityContext" not in predictor
     context = predictor["model"]["securityContext"]
     assert context["runAsNonRoot"] is True and context["runAsUser"] == 1000
@@ -319,7 +330,7 @@ def test_knative_gets_no_pod_level_security_context():
 
 @needs_kubectl
 def test_a_new_version_in_the_canary_is_a_new_revision_of_knative(tmp_path):
-    before = _build("overlays/canary-knative")
+    before = _built("overlays/canary-knative")
     predictor = before["InferenceService"]["spec"]["predictor"]
     assert predictor["canaryTrafficPercent"] == 10
     assert before["InferenceService"]["metadata"]["annotations"] == {
@@ -349,7 +360,7 @@ def test_credentials_of_an_object_store_add_one_secret_and_one_right(tmp_path):
     objects = _build("training", copy)
     assert objects["Secret"]["metadata"]["name"] == "graft-object-store"
     assert set(objects["Secret"]["data"]) == {"accesskey", "secretkey"}
-    plain = _build("training")
+    plain = _built("training")
     assert objects["Role"]["rules"][:-1] == plain["Role"]["rules"]
     assert objects["Role"]["rules"][-1]["resourceNames"] == ["graft-object-store"]
 

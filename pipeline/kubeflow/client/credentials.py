@@ -48,7 +48,8 @@ def find_host(host: str | None) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"{where} {url}: write an address that begins with http:// or https://")
     if parts.query or parts.fragment:
-        raise UserError(f"{where} {url}: leave out what follows {url.rstrip('/').split('/#')[0]}")
+        right = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        raise UserError(f"{where} {url}: leave out what follows {right}")
     return url.rstrip("/")
 
 

@@ -46,7 +46,6 @@ class StepsDisplay:
         self._live = Live(
             get_renderable=self.table,
             console=console,
-            refresh_per_second=2,
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -72,12 +71,12 @@ class StepsDisplay:
     def no_answer(self, why: str) -> None:
         """Says that the table is old; the run itself goes on."""
         if not self._console.is_terminal and not self._trouble:
-            self._console.print(f"  {escape(why)}; asking again", highlight=False, soft_wrap=True)
+            self._console.print(f"  {escape(why)}; asking again", soft_wrap=True)
         self._trouble = f"{why}; asking again"
 
     def table(self) -> Table:
         """One row per step: its state, and how long it has been running or ran."""
-        table = Table("", "step", "state", caption=escape(self._trouble) or None)
+        table = Table("", "step", "state", caption=escape(self._trouble))
         table.add_column("time", justify="right")
         for step in self.status.steps:
             table.add_row(
@@ -93,7 +92,6 @@ class StepsDisplay:
         self._console.print(
             f"{_MARKS[step.state]} {escape(step.name):<{self._width}}  {step.state.value:<9}  "
             f"{self._duration(step)}".rstrip(),
-            highlight=False,
             soft_wrap=True,
         )
 

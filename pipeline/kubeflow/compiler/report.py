@@ -56,5 +56,5 @@ def add_verdict(spec: dict[str, Any]) -> None:
                 }
             }
         },
-        "dependentTasks": sorted((PUSHER, REPORT)),
+        "dependentTasks": [PUSHER, REPORT],
     }

@@ -14,7 +14,7 @@ def shuffled(steps: Sequence[Step], seed: int) -> list[Step]:
         seed: the same gives the same order.
     """
     draw = random.Random(seed)  # noqa: S311
-    order, waiting = [], sorted(steps, key=lambda step: step.name)
+    order, waiting = [], list(steps)
     while waiting:
         ended = {step.name for step in order}
         ready = [step for step in waiting if ended.issuperset(step.dependencies)]

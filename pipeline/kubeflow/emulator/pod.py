@@ -53,7 +53,7 @@ class Pod:
         self._platform = platform
         self.claims = claim_mounts(platform, claims)
         secrets = {
-            mount["mountPath"]: folder / "secrets" / _secret_name(mount)
+            mount["mountPath"]: folder / "secrets" / mount["secretName"]
             for mount in platform.get("secretAsVolume", ())
         }
         self.mounts: Mounts = {**self.claims, **secrets, "/tmp": folder / "tmp"}  # noqa: S108
@@ -130,13 +130,13 @@ def claim_mounts(platform: Mapping[str, Any], claims: Path) -> Mounts:
         claims: holds a folder per claim.
     """
     return {
-        mount["mountPath"]: claims / _claim_name(mount) for mount in platform.get("pvcMount", ())
+        mount["mountPath"]: claims / mount["constant"] for mount in platform.get("pvcMount", ())
     }
 
 
 def claim_names(platform: Mapping[str, Any]) -> list[str]:
     """Names of the persistent volume claims of a step; see `claim_mounts`."""
-    return [_claim_name(mount) for mount in platform.get("pvcMount", ())]
+    return [mount["constant"] for mount in platform.get("pvcMount", ())]
 
 
 def translate(value: Any, mounts: Mounts) -> Any:
@@ -173,7 +173,7 @@ def translate_options(words: Sequence[str], mounts: Mounts) -> list[str]:
 
     def translated(word: str) -> str:
         name, equals, value = word.partition("=")
-        if not (name.startswith("--") and value.startswith("/")):
+        if not name.startswith("--"):
             return word
         return f"{name}{equals}{translate(value, mounts)}"
 
@@ -193,11 +193,3 @@ def _ended_with_its_children(process: subprocess.Popen) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _claim_name(mount: Mapping[str, Any]) -> str:
-    return mount.get("constant") or mount["pvcNameParameter"]["runtimeValue"]["constant"]
-
-
-def _secret_name(mount: Mapping[str, Any]) -> str:
-    return mount.get("secretName") or mount["secretNameParameter"]["runtimeValue"]["constant"]

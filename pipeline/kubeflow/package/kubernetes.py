@@ -25,7 +25,7 @@ class _Message(pydantic.BaseModel):
 
     def as_dict(self) -> dict[str, Any]:
         """Without what is not set."""
-        return self.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
+        return self.model_dump(by_alias=True, exclude_defaults=True)
 
 
 class _Accelerator(_Message):

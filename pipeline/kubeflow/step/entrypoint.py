@@ -100,7 +100,7 @@ def leave_message(message: str, root: str) -> None:
         root: see `artifact_paths.ROOT_VARIABLE`.
     """
     sys.stdout.flush()  # what is still in its buffer would come after the last line
-    print(f"graft: {message}", file=sys.stderr, flush=True)
+    print(f"graft: {message}", file=sys.stderr)
     file = Path(f"{root}{_TERMINATION_LOG}")
     if os.access(file, os.W_OK):
         kept = message.encode()[:_TERMINATION_LOG_BYTES].decode(errors="ignore")  # whole letters

@@ -92,8 +92,8 @@ def for_backend(executor_output: dict[str, Any], executor_input: dict[str, Any],
 
 def is_system(entry: dict[str, Any]) -> bool:
     """Whether an output has one of the backend's own types, see `package.report_outputs`."""
-    types = (artifact.get("type", {}) for artifact in entry["artifacts"])
-    return any(kind.get("schemaTitle", "").startswith(report_outputs.TITLE) for kind in types)
+    (artifact,) = entry["artifacts"]
+    return artifact.get("type", {}).get("schemaTitle", "").startswith(report_outputs.TITLE)
 
 
 def _local(uri: str, root: str) -> str:

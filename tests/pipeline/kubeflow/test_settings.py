@@ -40,6 +40,8 @@ def test_defaults_give_way_to_what_is_said():
     assert less.resources.requests.cpu == "0.5" and less.resources.requests.memory == "1Gi"
     more = settings("resources.requests.memory=64Gi").step("Trainer")
     assert more.resources.limits.memory == "64Gi"
+    nothing = settings("resources.limits.memory=null").step("Trainer")
+    assert nothing.resources.limits.memory == "16Gi"
     # … and are still there for the next one.
     assert settings().step("Trainer").resources.requests.cpu == "2"
 

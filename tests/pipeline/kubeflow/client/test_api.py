@@ -43,9 +43,10 @@ def test_a_package_for_kubernetes_alone_is_sent_with_its_second_document_and_oth
 
 def test_a_version_is_named_by_both_documents_of_its_package(kfp, client, package):
     kfp._check_namespace = lambda namespace: None
+    in_another_order = dict(reversed(package.spec.items()))
     first, again, other = (
-        client.upload("vision", "", dataclasses.replace(package, platform=platform))
-        for platform in (package.platform, copy.deepcopy(package.platform), {})
+        client.upload("vision", "", dataclasses.replace(package, **documents))
+        for documents in ({}, {"spec": in_another_order}, {"platform": {}})
     )
     assert (first.new, again.new, other.new) == (True, False, True)
     assert first.name == again.name != other.name and len(first.name) == 12
@@ -53,12 +54,23 @@ def test_a_version_is_named_by_both_documents_of_its_package(kfp, client, packag
 
 
 @pytest.mark.parametrize(
-    "answer", [{}, {"run_id": ""}, {"run_id": "run-1", "created_at": "some time ago"}]
+    ("method", "path", "request_it"),
+    [
+        ("POST", "/experiments", lambda client, job: client.experiment("vision")),
+        ("POST", "/runs", lambda client, job: client.create_run("exp-1", job)),
+        ("GET", "/runs/run-1", lambda client, job: client.get_run("run-1")),
+        ("POST", "/recurringruns", lambda client, job: client.create_schedule("exp-1", job, "")),
+        ("POST", "/pipelines$", lambda client, job: client.upload("vision", "", job.package)),
+        ("POST", "/upload_version", lambda client, job: client.upload("p", "", job.package)),
+    ],
 )
-def test_what_gives_no_id_or_no_time_is_not_kubeflow_pipelines(kfp, client, package, answer):
-    kfp.failures = [("POST", "/runs", 200, answer)]
+@pytest.mark.parametrize("answer", [{}, {"run_id": ""}, {"created_at": "some time ago"}])
+def test_what_gives_no_id_or_no_time_is_not_kubeflow_pipelines(
+    kfp, client, package, method, path, request_it, answer
+):
+    kfp.failures = [(method, path, 200, answer)]
     with pytest.raises(NotKfpError, match=r"answers, but not as Kubeflow Pipelines"):
-        client.create_run("exp-1", api.Job(package, "name", {}))
+        request_it(client, api.Job(package, "name", {}))
 
 
 class Streams:

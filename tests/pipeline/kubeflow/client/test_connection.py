@@ -5,6 +5,7 @@ import ssl
 import time
 
 import pytest
+import urllib3
 
 from components.errors import UserError
 from pipeline.kubeflow.client import connection, credentials
@@ -86,6 +87,8 @@ def test_with_several_users_the_namespace_goes_along(kfp, submit):
         ((200, "<html>Log in</html>"), False, "answers, but not as Kubeflow Pipelines"),
         ((404, "<html>nginx</html>"), False, "answers, but not as Kubeflow Pipelines"),
         ((400, {"error": "no", "message": "bad\nnews"}), False, "answers 400: bad news"),
+        ((400, ["odd"]), False, 'answers 400: ["odd"]'),
+        ((500, ""), False, "answers 500 Internal Server Error"),
     ],
 )
 @pytest.mark.parametrize("where", ["/healthz", "/runs"])
@@ -108,14 +111,15 @@ def test_a_refusal_is_one_line_without_the_token(
 def test_what_is_no_token_is_refused_and_not_repeated(kfp, submit, tmp_path, text):
     file = tmp_path / "token"
     file.write_text(text)
-    with pytest.raises(UserError, match="it must hold the token and nothing else") as raised:
+    found = "holds more than one word of plain letters" if text.strip() else "is empty"
+    with pytest.raises(UserError, match=f"{found}: it must hold the token and nothing") as raised:
         submit(token_file=file)
     assert not text.strip() or text not in str(raised.value)
     assert kfp.requests == []
 
 
 @pytest.mark.parametrize(
-    ("status", "is_busy"), [(429, True), (503, True), (400, False), (404, False)]
+    ("status", "is_busy"), [(429, True), (500, True), (400, False), (404, False)]
 )
 def test_a_server_that_is_only_busy_is_told_from_one_that_refuses(status, is_busy):
     error = connection.kfp_server_api.ApiException(status=status, reason="reason")
@@ -144,15 +148,43 @@ def test_a_name_that_nobody_has(submit):
         submit(host="http://kfp.invalid")
 
 
-@pytest.mark.slow
 def test_a_host_that_takes_calls_and_says_nothing(kfp, submit, monkeypatch):
-    monkeypatch.setattr(connection, "_TIMEOUT", connection.urllib3.Timeout(connect=1, read=1))
-    kfp.hang = {"GET": 5}
-    with pytest.raises(ApiError, match=r"gives no answer: none in 1 seconds$"):
+    monkeypatch.setattr(connection, "_TIMEOUT", urllib3.Timeout(connect=1, read=0.1))
+    kfp.hang = {"GET": 0.5}
+    with pytest.raises(ApiError, match=r"gives no answer: none in 0\.1 seconds$"):
         submit()
-    kfp.hang = {"POST": 5}
-    with pytest.raises(ApiError, match=r"seconds; look there whether it was done all the same$"):
-        submit()
+
+
+_LOOK = "; look there whether it was done all the same"
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "doubt"),
+    [
+        (
+            urllib3.exceptions.ConnectTimeoutError(None, "timed out"),
+            "cannot be reached: no connection in 5 seconds",
+            "",
+        ),
+        (
+            urllib3.exceptions.ReadTimeoutError(None, "/", "timed out"),
+            "gives no answer: none in 60 seconds",
+            _LOOK,
+        ),
+        (urllib3.exceptions.ProtocolError("aborted"), "cannot be reached: aborted", _LOOK),
+    ],
+)
+def test_after_a_request_that_was_sent_nobody_knows_whether_it_was_done(error, says, doubt):
+    there = connection.Connection("http://kfp.example", None, None)
+
+    def send(method, url, **_):
+        raise urllib3.exceptions.MaxRetryError(None, url, error)
+
+    there._send = send
+    for method, told in (("GET", says), ("POST", says + doubt)):
+        with pytest.raises(connection.UnavailableError) as raised:
+            there.request(method, "/apis/v2beta1/runs")
+        assert str(raised.value) == f"http://kfp.example {told}"
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])

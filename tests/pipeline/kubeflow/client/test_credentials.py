@@ -41,6 +41,12 @@ def test_an_address_with_a_user_or_a_password_is_refused_and_not_repeated(user):
     assert "s3cr3t" not in str(error.value)
 
 
+@pytest.mark.parametrize("page", ["/#/runs", "#/runs", "?ns=me", "/?ns=me#/runs"])
+def test_of_the_address_of_a_page_it_is_told_what_to_keep(page):
+    with pytest.raises(UserError, match=r" leave out what follows https://kfp\.example/pipeline$"):
+        credentials.find_host(f"https://kfp.example/pipeline{page}")
+
+
 def test_the_variable_is_named_when_it_is_wrong(monkeypatch):
     monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "kfp.example.com")
     with pytest.raises(ValueError, match=r"^KF_PIPELINES_ENDPOINT kfp\.example\.com: write"):

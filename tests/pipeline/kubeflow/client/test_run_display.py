@@ -29,7 +29,8 @@ def run(**states):
 
 def show(terminal, *happenings):
     out = io.StringIO()
-    console = Console(file=out, force_terminal=terminal, width=100, color_system=None)
+    width = 100 if terminal else 10  # a line of a log is never broken
+    console = Console(file=out, force_terminal=terminal, width=width, color_system=None)
     with StepsDisplay(console, ["Data", "Train"], now=lambda: _NOW) as display:
         for happening in happenings:
             if isinstance(happening, str):
@@ -65,7 +66,8 @@ def test_a_log_shows_what_changes_once():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0.9, "0:00"), (61, "1:01"), (3599, "59:59"), (3723, "1:02:03")]
+    ("seconds", "shown"),
+    [(0.9, "0:00"), (61, "1:01"), (3599, "59:59"), (3600, "1:00:00"), (3723, "1:02:03")],
 )
 def test_durations(seconds, shown):
     assert duration(seconds) == shown

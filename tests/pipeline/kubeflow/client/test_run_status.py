@@ -67,13 +67,16 @@ def test_times_that_are_not_set_are_none():
         assert step.ended is None and step.seconds(_LATER) == 90
         (step,) = read_status(run(node("A", "RUNNING", start=unset)), ["A"]).steps
         assert step.seconds(_LATER) is None
+    (step,) = read_status(run(node("A", "RUNNING", end=_LATER)), ["A"]).steps
+    assert step.ended is None, "what runs has not ended"
     (step,) = read_status(run(node("A", "RUNNING", start=_LATER)), ["A"]).steps
     assert step.seconds(_START) == 0, "the server's clock is ahead"
 
 
 def test_the_earliest_failure_comes_first_and_brings_what_is_said_of_it():
     error = types.SimpleNamespace(message="out of\n  memory")
-    past = [types.SimpleNamespace(error=None), types.SimpleNamespace(error=error)]
+    before = types.SimpleNamespace(message="evicted")
+    past = [types.SimpleNamespace(error=one) for one in (before, error, None)]
     status = read_status(
         run(
             node("A", "FAILED", end=_LATER),

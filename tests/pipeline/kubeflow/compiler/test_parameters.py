@@ -12,7 +12,7 @@ def parameters(recipe):
 
 
 def with_names(*keys):
-    return load_recipe("digits", [f"kubeflow.parameters=[{', '.join(keys)}]"])
+    return load_recipe("digits", ["head.hidden=[8]", f"kubeflow.parameters=[{', '.join(keys)}]"])
 
 
 def test_every_phase_has_its_epochs_in_the_form():
@@ -72,6 +72,7 @@ def test_of_a_key_that_is_there_twice_it_is_told_which_need_no_listing():
         ("training.frozen", "training.frozen is a block or list"),
         ("training.batchsize", "there is no training.batchsize in this recipe; training has batch"),
         ("training.top.epochs", "there is no training.top.epochs in this recipe; training has"),
+        ("head.hidden.first", "there is no head.hidden.first in this recipe; head.hidden has no"),
         ("augmentation.rotation", "augmentation.rotation is not below training or head"),
     ],
 )

@@ -25,6 +25,14 @@ def test_files_go_in_and_come_out_without_times_modes_and_empty_folders(tmp_path
     assert store.path("gs://bucket/key") == tmp_path / "store" / "gcs" / "bucket" / "key"
 
 
+def test_an_artifact_that_is_one_file_comes_out_as_one(tmp_path):
+    (tmp_path / "page").write_text("content")
+    store = ObjectStore(tmp_path / "store")
+    store.upload(tmp_path / "page", "s3://b/run/page")
+    store.download("s3://b/run/page", tmp_path / "pod" / "page")
+    assert (tmp_path / "pod" / "page").read_text() == "content"
+
+
 def test_an_output_without_files_is_no_folder_for_its_consumer(tmp_path):
     (tmp_path / "baseline").mkdir()
     store = ObjectStore(tmp_path / "store")

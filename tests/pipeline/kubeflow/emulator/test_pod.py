@@ -1,22 +1,20 @@
 """The folder and the process that stand in for a pod."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from pipeline.kubeflow.emulator import pod as pod_module
 from pipeline.kubeflow.emulator.pod import Pod, translate, translate_options
 
 PLATFORM = {
     "pvcMount": [
-        {
-            "constant": "data",
-            "pvcNameParameter": {"runtimeValue": {"constant": "data"}},
-            "mountPath": "/mnt/data",
-        },
-        {"pvcNameParameter": {"runtimeValue": {"constant": "models"}}, "mountPath": "/mnt/data/m"},
+        {"constant": "data", "mountPath": "/mnt/data"},
+        {"constant": "models", "mountPath": "/mnt/data/m"},
     ],
     "secretAsEnv": [
         {
@@ -129,22 +127,20 @@ def test_a_step_has_a_folder_for_temporary_files_and_nobody_to_ask(run, pod):
 def test_the_exit_code_and_the_termination_message_are_told(run, pod):
     code, log = run(
         "import os, sys\n"
-        "open(os.environ['GRAFT_LAUNCHER_ROOT'] + '/dev/termination-log', 'w').write('too bad')\n"
+        "open(os.environ['GRAFT_LAUNCHER_ROOT'] + '/dev/termination-log', 'wb')"
+        ".write(b'too bad \\xff\\n')\n"
         "print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)"
     )
-    assert (code, pod.message, log) == (3, "too bad", "out\nerr\n")
+    assert (code, pod.message, log) == (3, "too bad \ufffd", "out\nerr\n")
 
 
-@pytest.mark.slow
-def test_a_step_ends_at_its_deadline_with_its_children(run):
-    code, log = run(
-        "import subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print(child.pid, flush=True); time.sleep(60)",
-        timeout_s=2,
-    )
-    assert code < 0 and "its deadline" in log
-    assert ended(int(log.splitlines()[0]))
+@pytest.mark.parametrize("first", ["", "trap '' TERM; "], ids=["obeys", "is deaf"])
+def test_a_step_ends_at_its_deadline_with_its_children(first, run, monkeypatch):
+    monkeypatch.setattr(pod_module, "_SECONDS_TO_END", 0.1)
+    code, log = run(f"{first}sleep 60 & echo $!; sleep 60", timeout_s=0.3, program="sh")
+    child, told = log.splitlines()
+    assert code == -signal.SIGTERM and told == "ended after 0.3 s: its deadline"
+    assert ended(int(child))
 
 
 def ended(pid: int, within_s: float = 5.0) -> bool:

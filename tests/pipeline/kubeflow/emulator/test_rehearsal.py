@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from pipeline.kubeflow.emulator.order import shuffled
 from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
@@ -28,6 +29,7 @@ def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, recor
     assert Path(result.pushed_path).is_dir()
     assert rehearsal.destination == Path(result.pushed_path).parent
     assert recorder.reports["Pusher"].summary == "version 7"
+    assert 0 < recorder.reports["Pusher"].seconds < 600 and not recorder.reports["Pusher"].cached
     assert recorder.reports["Evaluator"].summary == "test accuracy 0.5000 of 8 pictures"
     logs = sorted(path.stem for path in rehearsal.folder.glob("logs/*.log"))
     assert logs == [f"{n:02d}-{name}" for n, name in enumerate(recorder.started, start=1)]
@@ -71,6 +73,11 @@ def test_artifacts_and_pods_can_be_kept(rehearse, tmp_path):
     assert len(list((rehearsal.folder / "pods").iterdir())) == len(STEPS)
     stored = tmp_path / "work" / "store" / "gcs" / "bucket" / "root" / "tiny"
     assert len(list(stored.glob("*/Evaluator/*/blessing/gates.json"))) == 1
+    names = {path.name for path in (tmp_path / "work" / "store").rglob("*")}
+    assert "blessing" in names and "executor-logs" not in names, "the backend's log is no output"
+    # The script asserts on its own input; here it is made sure that it ran.
+    (output,) = rehearsal.folder.glob("pods/*-Pusher/gcs/**/output_metadata.json")
+    assert json.loads(output.read_text())["artifacts"]["pushed_model"]
 
 
 def test_a_step_that_fails_in_the_middle_ends_the_rehearsal(rehearse, recorder):
@@ -133,8 +140,10 @@ def test_another_order_is_one_in_which_the_steps_can_run(rehearse, new_recorder,
         assert sorted(order) == sorted(STEPS) and order[-2:] == ("Pusher", "Verdict")
         assert order.index("BaselineFinder") < order.index("Evaluator")
     recorder = new_recorder()
-    Rehearsal(package, tmp_path / "work", {}, order=7).run(recorder)
-    assert recorder.started == [step.name for step in shuffled(package.steps, 7)]
+    Rehearsal(package, tmp_path / "work", {}, order=0).run(recorder)
+    assert recorder.started == [step.name for step in shuffled(package.steps, 0)]
+    assert recorder.started != [step.name for step in package.steps]
+    assert recorder.node_ids == recorder.started, "as it was announced"
 
 
 def test_a_step_that_is_killed_is_told_as_such(rehearse):
@@ -148,9 +157,19 @@ def test_a_gate_that_says_no_is_no_error_of_the_rehearsal(rehearse):
     assert result.message == "Verdict ended with exit code 1: not pushed. accuracy: too low"
 
 
-def test_a_pusher_that_fails_with_every_gate_passed_is_an_error(rehearse):
-    with pytest.raises(StepError, match=r"^Pusher ended with exit code 2"):
-        rehearse({"where": "Pusher", "mode": "fail"})
+@pytest.mark.parametrize("step", ["Pusher", "Verdict"])
+def test_a_step_that_fails_with_every_gate_passed_is_an_error(step, rehearse):
+    with pytest.raises(StepError, match=rf"^{step} ended with exit code 2"):
+        rehearse({"where": step, "mode": "fail"})
+
+
+def test_a_step_has_the_time_that_its_package_gives_it(rehearse, write):
+    spec, platform = yaml.safe_load_all(write().read_text())
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    executors["BaselineFinder_executor"]["activeDeadlineSeconds"] = 1
+    with pytest.raises(StepError, match=r"^BaselineFinder was ended by signal 15$") as error:
+        rehearse({"where": "BaselineFinder", "mode": "sleep"}, package=write(spec, platform))
+    assert error.value.tail.endswith("ended after 1 s: its deadline")
 
 
 @pytest.mark.parametrize(
@@ -177,19 +196,6 @@ def test_another_artifact_store_is_refused_before_anything_runs(rehearse, record
     with pytest.raises(ValueError, match="artifact store of hdfs://cluster: the pipeline root"):
         rehearse(pipeline_root="hdfs://cluster")
     assert not recorder.started and not (tmp_path / "work").exists()
-
-
-def test_the_log_of_an_artifact_store_is_not_an_output(rehearse, tmp_path):
-    rehearse(keep=True)
-    stored = [path.name for path in (tmp_path / "work" / "store").rglob("*")]
-    assert "blessing" in stored and "executor-logs" not in stored
-
-
-def test_the_script_gets_what_a_driver_gives(rehearse):
-    """The script asserts on its own input; here it is made sure that it ran."""
-    rehearsal, _ = rehearse(keep=True)
-    (output,) = rehearsal.folder.glob("pods/*-Pusher/minio/**/output_metadata.json")
-    assert json.loads(output.read_text())["artifacts"]["pushed_model"]
 
 
 @pytest.mark.parametrize(
@@ -226,6 +232,14 @@ def test_a_package_that_pushes_nothing_is_none_of_grafts(given, write, spec, tmp
     package = load_package(write(spec, platform))
     with pytest.raises(ValueError, match="is no package of `graft compile`"):
         Rehearsal(package, tmp_path, given)
+
+
+def test_a_package_of_which_no_run_says_where_to_push_is_none_of_grafts(write, spec, tmp_path):
+    del spec["root"]["inputDefinitions"]["parameters"]["push_destination"]
+    for task in spec["root"]["dag"]["tasks"].values():
+        del task["inputs"]["parameters"]["push_destination"]
+    with pytest.raises(ValueError, match="is no package of `graft compile`"):
+        Rehearsal(load_package(write(spec)), tmp_path, {})
 
 
 def test_of_a_log_the_last_twenty_lines_are_shown(tmp_path):

@@ -54,8 +54,22 @@ def test_two_volumes_at_one_path(platform):
         check_pod(LABEL, {}, platform)
 
 
-def test_two_volumes_of_one_name():
-    platform = {"pvcMount": [claim("a", "/data")], "secretAsVolume": [secret("a", "/keys")]}
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"secretAsVolume": [secret("a", "/keys")]},
+        {
+            "configMapAsVolume": [
+                {
+                    "mountPath": "/keys",
+                    "configMapNameParameter": {"runtimeValue": {"constant": "a"}},
+                }
+            ]
+        },
+    ],
+)
+def test_two_volumes_of_one_name(other):
+    platform = {"pvcMount": [claim("a", "/data")], **other}
     with pytest.raises(ValueError, match="two volumes of different kinds are called a; rename one"):
         check_pod(LABEL, {}, platform)
 

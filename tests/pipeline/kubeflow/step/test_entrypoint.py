@@ -3,6 +3,7 @@
 import argparse
 import copy
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,7 @@ def test_a_pusher_that_is_told_no_ends_well_and_hands_the_gate_on(
 
 
 def test_the_model_that_is_served_already_is_no_failure(run, pod, tmp_path):
+    """Nor is a folder that is there, as some orchestrators make it."""
     run()
     code, output, _ = run()
     assert code == 0 and not message(pod)
@@ -200,6 +202,16 @@ def test_an_artifact_store_without_local_folder_is_one_line(run, pod, executor_i
     code, _, log = run()
     assert code == 1 and "Traceback" not in log
     assert "hdfs://x/y" in message(pod)
+
+
+def test_the_message_is_the_last_line_where_both_streams_are_one(tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    with log.open("a") as out, log.open("a", buffering=1) as err:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        print("what the step said before")
+        entrypoint.leave_message("no", str(tmp_path))
+        assert log.read_text() == "what the step said before\ngraft: no\n"
 
 
 def test_without_a_termination_log_the_last_line_is_enough(run, pod, executor_input):

@@ -109,6 +109,8 @@ def test_the_page_is_a_file_and_the_metrics_are_kept_by_the_store(step, tmp_path
     assert [row["row"] for row in matrix["rows"]] == [[2, 0, 0], [0, 2, 0], [0, 2, 0]]
     curve = shown["confidenceMetrics"]["list"]
     assert curve[0]["confidenceThreshold"] == 1.0 and curve[0]["recall"] == 0.0
+    assert curve[1]["recall"] == pytest.approx(4 / 6), "four of six pictures are told right"
+    assert curve[1]["falsePositiveRate"] == pytest.approx(2 / 12)
     assert curve[-1]["falsePositiveRate"] == curve[-1]["recall"] == 1.0
 
 
@@ -116,10 +118,13 @@ def test_of_many_classes_those_that_are_mistaken_are_shown():
     made = evidence.confusion(metrics(predictions(1000)))["confusionMatrix"]
     names = [one["displayName"] for one in made["annotationSpecs"]]
     rows = np.array([row["row"] for row in made["rows"]])
-    assert len(names) == 60 and rows.shape == (60, 60) and rows.sum() == 2000
-    assert {"class 998", "class 999"} < set(names) and names[-1] == "all others"
+    assert rows.shape == (60, 60) and rows.sum() == 2000
+    shown = [f"class {number:03}" for number in (*range(57), 998, 999)]
+    assert names == [*shown, "all others"], "and of those that are mistaken alike the first"
     assert rows[names.index("class 999"), names.index("class 998")] == 2
     assert len(json.dumps(made)) < 100_000
+    made = evidence.confusion(metrics(predictions(60)))["confusionMatrix"]
+    assert made["annotationSpecs"][-1] == {"displayName": "class 059"}, "all of sixty"
 
 
 def test_names_cannot_steer_a_page():

@@ -8,6 +8,12 @@ import pytest
 from components import served_versions
 from components.errors import UserError
 from components.example_gen.config import DataSettings
+from components.example_gen.splitting.split_ledger import (
+    Entry,
+    ledger_inputs,
+    read_ledger,
+    write_ledger,
+)
 from components.trainer.settings.trainer import TrainerSettings
 from pipeline.config import load_recipe
 from pipeline.kubeflow.step import probe
@@ -64,6 +70,18 @@ def test_another_served_model(parameters, tmp_path):
     version.mkdir(parents=True)
     (version / served_versions.SAVED_MODEL_FILE).write_bytes(b"model")
     assert changed(before, parameters) == {"served_fingerprint"}
+
+
+def test_a_ledger_that_another_run_has_changed(parameters, tmp_path):
+    ledger = str(tmp_path / "splits.parquet")
+    parameters["settings"] = DataSettings(split_ledger=ledger).model_dump_json()
+    before = probe.fingerprints(parameters)
+    entries = {"1": Entry("1", "train")}
+    of_this_run = ledger_inputs(before["input_fingerprint"], parameters["settings"])
+    write_ledger(ledger, read_ledger(ledger), entries, of_this_run)
+    assert probe.fingerprints(parameters)["ledger_fingerprint"] == probe.NOTHING
+    write_ledger(ledger, read_ledger(ledger), entries, "of another run")
+    assert changed(before, parameters) == {"ledger_fingerprint"}
 
 
 def test_weights_that_are_replaced(parameters, tmp_path):

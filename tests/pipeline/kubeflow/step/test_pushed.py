@@ -12,13 +12,13 @@ GATES = ("data_blessing", "model_blessing", "infra_blessing")
 def word(tmp_path):
     """`word(metadata, *failed)`: the word of a push whose gates of these outputs said no."""
 
-    def word(metadata, *failed):
+    def word(metadata, *failed, said="said it"):
         inputs = {}
         for number, key in enumerate(GATES):
             folder = tmp_path / key
             folder.mkdir(exist_ok=True)
             verdict = "fail" if key in failed else "pass"
-            write_gates(folder, [Gate(f"gate {number}", verdict, 1, 2, f"{key} said it")])
+            write_gates(folder, [Gate(f"gate {number}", verdict, 1, 2, f"{key} {said}")])
             inputs[key] = {"artifacts": [{"uri": str(folder)}]}
         output = {
             "artifacts": {"pushed_model": {"artifacts": [metadata]}},
@@ -43,6 +43,10 @@ def test_every_gate_that_said_no_is_named_in_order(word):
 @pytest.mark.parametrize("metadata", [{"pushed": 1}, {"pushed": 0, "already_served": "7"}])
 def test_what_is_served_was_pushed_now_or_before(word, metadata):
     assert word({"metadata": metadata}) == {"pushed": "yes"}
+
+
+def test_a_word_has_an_end(word):
+    assert len(word({}, "model_blessing", said="x" * 5000)["pushed"]) == 4000
 
 
 def test_other_steps_are_left_alone():

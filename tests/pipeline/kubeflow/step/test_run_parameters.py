@@ -139,6 +139,9 @@ def test_the_record_of_a_push_says_what_the_model_was_made_from():
             "teacher_fingerprint": "",
         },
     }
+    assert values["provenance"].startswith('{\n  "code": "abc",\n  "inputs": {\n    "asked"'), (
+        "to be read by people, as after a run elsewhere"
+    )
     of_image_example_gen = {"source": "digits", "input_fingerprint": "pictures"}
     assert apply_run_parameters(of_image_example_gen) == of_image_example_gen
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
-from pipeline.kubeflow.step import verdict
+from pipeline.kubeflow.step import entrypoint, probe, verdict
 
 pytestmark = pytest.mark.one_line
 
@@ -24,6 +24,25 @@ def conclude(tmp_path, monkeypatch, capfd):
         return code, capfd.readouterr().err, message.read_text()
 
     return conclude
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"),
+    [
+        (verdict, "--executor_input"),
+        (probe, "--executor_input"),
+        (
+            entrypoint,
+            "--executor_class_path, --json_serialized_invocation_args, "
+            "--json_serialized_inputs_spec_args",
+        ),
+    ],
+)
+def test_a_step_that_is_started_by_hand_says_what_it_wants(step, wanted, capfd):
+    with pytest.raises(SystemExit) as ended:
+        step.main([])
+    assert ended.value.code == 2
+    assert f"the following arguments are required: {wanted}\n" in capfd.readouterr().err
 
 
 def test_a_run_whose_model_is_served_ends_well(conclude):
