@@ -120,6 +120,15 @@ def test_the_row_of_all_slices_tells_of_one_that_has_its_verdict(gate, answers):
     assert row.message.endswith("; not proved either: few")
 
 
+def test_of_slices_with_one_verdict_the_one_that_proves_least_is_told(gate, answers):
+    labels, given = answers(60, 60)
+    rows = np.arange(120)
+    parts = [Slice("most", rows < 65), Slice("few", rows < 3)]
+    settings = {"slices": ["x"], "min_slice_accuracy": 0.95}
+    row = gate("accuracy of every slice", labels, given, parts=parts, **settings)
+    assert row.verdict == "fail" and row.message.startswith("lowest: few with 1.0000 of 3 pict")
+
+
 @pytest.mark.parametrize(("count", "more"), [(8, " and 2 more"), (6, "")])
 def test_five_of_many_slices_are_named(gate, answers, count, more):
     rows = np.arange(10 * count)

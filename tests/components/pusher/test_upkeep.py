@@ -48,6 +48,8 @@ def test_a_rollback_is_the_old_version_with_its_evidence_under_a_new_number(dest
     assert read_push_record(destination, "1") == old, "what was recorded of it stays"
     file = "saved_model.pb"
     assert (destination / "1" / file).samefile(version / file), "no second copy on the disk"
+    evidence = [destination / "evidence" / name / "gates.json" for name in ("1", "4")]
+    assert evidence[0].samefile(evidence[1])
 
 
 def test_where_there_are_no_hard_links_a_rollback_copies(destination, monkeypatch):
