@@ -46,11 +46,11 @@ def test_examples_are_counted(analyzed):
 def test_one_trace_of_the_transform_graph_serves_all_datasets(analyzed):
     reader = ExampleReader(tft.TFTransformOutput(analyzed.folder), BATCH)
     files = [analyzed.file]
-    next(iter(reader.training_batches(files, COUNT, seed=0)))
-    next(iter(reader.with_batch_size(3).view_batches(files, COUNT)))
     (record,) = records(files).take(1).as_numpy_iterator()
     for views in ([0], [0, 1]):
         reader.views(record, views)
+    next(iter(reader.training_batches(files, COUNT, seed=0)))
+    next(iter(reader.with_batch_size(3).view_batches(files, COUNT)))
     assert reader._transform.experimental_get_tracing_count() == 1
 
 

@@ -45,7 +45,7 @@ class FeatureVector(tf.Module):
             tf.TensorSpec([], tf.bool, "training"),
         ]
     )
-    def __call__(self, images, training=False):
+    def __call__(self, images, training):
         features = (images @ self.kernel[None]) * self.table.lookup(tf.constant(7))
         features = tf.where(training, -1000.0, features)
         return tf.reduce_mean(features, [1, 2]) if self.pooled else features
@@ -68,7 +68,7 @@ def test_a_feature_vector_comes_out_as_it_is_whatever_mode_the_model_is_in(vecto
     assert network.output_shape == (None, 1, 1, 5) and network.weights == []
     for training in (False, True):
         features = network(random_pixels(), training=training)
-        np.testing.assert_allclose(features[:, 0, 0], module(random_pixels()), rtol=1e-5)
+        np.testing.assert_allclose(features[:, 0, 0], module(random_pixels(), False), rtol=1e-5)
 
 
 def test_a_module_that_does_not_tell_training_from_inference_is_taken_too(tmp_path):

@@ -146,6 +146,9 @@ def test_a_saved_model_never_learns():
     ("model", "settings"),
     [
         (TrainingSettings, {"label_smoothing": 0.5}),
+        (TrainingSettings, {"frozen": 5}),
+        (TrainerSettings, {"backbone": 5}),
+        (TrainerSettings, {"training": 5}),
         (TrainingSettings, {"focal_gamma": -1}),
         (TrainingSettings, {"class_weights": "balanced"}),
         (TrainingSettings, {"class_weights": {"cat": 0}}),
