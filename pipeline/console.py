@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -27,6 +28,16 @@ def say(console: Console, text: str, style: str = "") -> None:
     """Prints lines of text from outside as they are, however long they are."""
     for line in text.splitlines():
         console.print(plain(line), style=style, soft_wrap=True, highlight=False)
+
+
+def say_verbatim(console: Console, text: str, style: str = "") -> None:
+    """Prints a text that steers no terminal, as JSON, character by character."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def say_json(console: Console, value: object) -> None:
+    """Prints JSON in ASCII: for programs, and on as many lines as people want."""
+    say_verbatim(console, json.dumps(value, indent=2))
 
 
 def log_path(folder: Path) -> Path:

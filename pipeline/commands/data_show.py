@@ -153,7 +153,8 @@ def _sections(recipe: Recipe, dataset: Dataset, pictures, ranges, copies: list[l
     from components.contact_sheet import Section, Tile, upright
     from components.trainer.inputs.examples import encoded_picture, find_records
 
-    samples = {label: sample(rows) for label, rows in _rows_by_label(pictures).items()}
+    by_label = pictures.groupby(features.LABEL).indices  # sorted
+    samples = {label: sample(rows) for label, rows in by_label.items()}
     far = [(one.fact, row) for one in ranges for row in one.outliers[:2]]
     in_groups = [(rows, row) for rows in copies[:_GROUPS] for row in rows[:2]]
     augmented = int(np.flatnonzero(pictures[features.SPLIT] == features.TRAIN)[0])
@@ -194,11 +195,6 @@ def _sections(recipe: Recipe, dataset: Dataset, pictures, ranges, copies: list[l
             Section("Copies, two of each group; red: in several classes or splits", tiles)
         )
     return sections
-
-
-def _rows_by_label(pictures) -> dict[str, np.ndarray]:
-    groups = pictures.groupby(features.LABEL).indices
-    return {label: groups[label] for label in sorted(groups)}
 
 
 def sample(rows: np.ndarray, most: int = _COLUMNS) -> list[int]:

@@ -14,7 +14,7 @@ from components.errors import UserError
 from pipeline.commands.png_output import check_png
 from pipeline.commands.predict_files import expand
 from pipeline.config import load_recipe
-from pipeline.console import make_console, redirect_output, say
+from pipeline.console import make_console, redirect_output, say, say_verbatim
 from pipeline.shell_lines import shell_line
 
 OutputFormat = Literal["table", "json", "csv"]
@@ -90,12 +90,12 @@ def _predict(
         form = (JsonLines if output == "json" else Csv)(asked.classes)
     drawn = Sheet(asked.classes, asked.explains) if sheet else None
     if heading := form.heading():
-        _print(console, heading, "bold" if output == "table" else "")
+        say_verbatim(console, heading, "bold" if output == "table" else "")
     failed = unsure = 0
     start = time.monotonic()
     with _progress(console) as progress:
         for answer in progress.track(asked.answers(paths), total=len(paths)):
-            _print(console, form.row(answer), "red" if answer.error else "")
+            say_verbatim(console, form.row(answer), "red" if answer.error else "")
             failed += bool(answer.error)
             unsure += bool(answer.unsure)
             if drawn:
@@ -121,11 +121,6 @@ def _progress(console: Console) -> Progress:
         redirect_stdout=False,
         redirect_stderr=False,
     )
-
-
-def _print(console: Console, line: str, style: str) -> None:
-    """Prints a line that is printable already."""
-    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _summary(pictures: int, failed: int, unsure: int, seconds: float) -> str:

@@ -9,7 +9,7 @@ from components.errors import UserError
 from components.text import one_line
 from pipeline import run_history
 from pipeline.config import Recipe, load_recipe
-from pipeline.console import make_console, say
+from pipeline.console import make_console, say, say_verbatim
 
 
 def report_run(
@@ -41,7 +41,7 @@ def report_run(
     files = RunFiles(run, recipe, config, tuple(overrides))
     console = make_console()
     if as_json:
-        say(console, page.as_json(files))
+        say_verbatim(console, page.as_json(files))
         if output is None:
             return
     path = output or page.default_path(files)

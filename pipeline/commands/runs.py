@@ -1,6 +1,5 @@
 """`graft runs`."""
 
-import json
 from typing import Any
 
 from rich.filesize import decimal
@@ -9,7 +8,7 @@ from rich.table import Column, Table
 from components.manifests import file_sizes
 from pipeline import run_history, run_lock
 from pipeline.config import load_recipe
-from pipeline.console import make_console, plain, say
+from pipeline.console import make_console, plain, say, say_json
 from pipeline.gates_table import gates_table
 from pipeline.run_history import NodeRecord, RunRecord
 
@@ -24,7 +23,7 @@ def list_runs(config: str, overrides: list[str], as_json: bool) -> None:
     runs = run_history.list_runs(folder)[::-1]
     console = make_console()
     if as_json:
-        say(console, json.dumps([_as_json(run) for run in runs], indent=2))
+        say_json(console, [_as_json(run) for run in runs])
         return
     if not runs:
         say(console, f"{folder} holds no run yet")
@@ -46,7 +45,7 @@ def show_run(config: str, overrides: list[str], name: str | None, as_json: bool)
     run = run_history.find_run(load_recipe(config, overrides).folder.absolute(), name)
     console = make_console()
     if as_json:
-        say(console, json.dumps(_as_json(run), indent=2))
+        say_json(console, _as_json(run))
         return
     say(console, f"{run.name}: {run.ended}")
     table = Table("node", "", Column("seconds", justify="right"))
@@ -83,7 +82,7 @@ def _sizes(runs: list[RunRecord]) -> list[int]:
     for run in runs:
         own = set(run.artifacts.values()) - counted
         counted |= own
-        sizes.append(sum(sum(file_sizes(path).values()) for path in own if path.is_dir()))
+        sizes.append(sum(sum(file_sizes(path).values()) for path in own))
     return sizes
 
 

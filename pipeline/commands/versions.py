@@ -1,7 +1,6 @@
 """`graft versions` and `graft verify`."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from components import destinations, served_versions
 from components.errors import UserError
 from components.served_versions import Version
 from pipeline.config import load_recipe
-from pipeline.console import make_console, plain, say
+from pipeline.console import make_console, plain, say, say_json
 from pipeline.evidence import Evidence, read_evidence
 from pipeline.gates_table import gates_table
 
@@ -29,7 +28,7 @@ def list_versions(config: str, overrides: list[str], as_json: bool) -> None:
     versions = destinations.list_versions(destination)[::-1]
     console = make_console()
     if as_json:
-        say(console, json.dumps([_row(version) for version in versions], indent=2))
+        say_json(console, [_row(version) for version in versions])
         return
     if versions:
         table = Table("version", "pushed", "size", "", title=plain(destination))
@@ -64,7 +63,7 @@ def show_version(config: str, overrides: list[str], name: str | None, as_json: b
     evidence = read_evidence(destination, version.name)
     console = make_console()
     if as_json:
-        say(console, json.dumps(_row(version) | evidence.as_json(), indent=2))
+        say_json(console, _row(version) | evidence.as_json())
         return
     say(console, str(version.path))
     table = Table("", Column(overflow="fold"), show_header=False)
@@ -96,7 +95,7 @@ def diff_versions(
     console = make_console()
     if as_json:
         rows = {key: [of.get(key) for of in facts] for key in keys}
-        say(console, json.dumps(rows, indent=2))
+        say_json(console, rows)
         return
     if not keys:
         say(console, f"Versions {first} and {second} differ in nothing that is known of them")

@@ -98,10 +98,11 @@ COMMANDS = [
     ("data show fruit.yaml --verbose", "data_show.show_data", {"verbose": True}),
     ("data labels fruit.yaml --wait", "data_labels.review_labels", {"top": 90, "wait": True}),
     (
-        "data labels fruit.yaml --top 5 -o a.png --verbose",
+        "data labels fruit.yaml --top 1 -o a.png --verbose",
         "data_labels.review_labels",
-        {"top": 5, "output": Path("a.png"), "verbose": True},
+        {"top": 1, "output": Path("a.png"), "verbose": True},
     ),
+    ("data labels fruit.yaml --top 1000", "data_labels.review_labels", {"top": 1000}),
     (
         "data relabel a.csv -r fruit.yaml -o b.csv",
         "data_relabel.relabel",
@@ -155,7 +156,7 @@ SUBMIT = {
     "--service-account s": {"service_account": "s"},
     "--no-cache": {"use_cache": False},
     "--pipeline p --pipeline-version v": {"pipeline": "p", "pipeline_version": "v"},
-    "--wait --timeout 60 --poll 2": {"wait": True, "timeout_seconds": 60, "poll_seconds": 2},
+    "--wait --timeout 1 --poll 0.1": {"wait": True, "timeout_seconds": 1, "poll_seconds": 0.1},
     "--replace --cron x": {"replace": True, "cron": "x"},
     "--verbose": {"verbose": True},
     "": {},
@@ -211,19 +212,20 @@ def test_what_is_typed_is_what_the_function_gets(line, place, arguments, called)
 
 
 @pytest.mark.parametrize(
-    ("line", "place"),
-    sorted({place: (line, place) for line, place, _ in COMMANDS if place not in ASKED}.values()),
+    ("line", "place"), sorted({place: (line, place) for line, place, _ in COMMANDS}.values())
 )
-def test_the_recipe_that_comes_first_is_that_of_digits(line, place, called):
-    words = [word for word in line.split() if word not in ("-r", CONFIG)]
-    assert called(words, place)["config"] == "digits"
+def test_the_recipe_that_comes_first_is_that_of_digits_as_it_is(line, place, called):
+    named = () if place in ASKED else ("-r", CONFIG)
+    given = called([word for word in line.split() if word not in named], place)
+    assert given["config"] == (CONFIG if place in ASKED else "digits")
+    assert given["overrides"] == []
 
 
 @pytest.mark.parametrize("line", SUBMIT)
 def test_each_option_of_a_submission_is_what_it_says(line, called):
-    words = ["submit", "a.yaml", *line.split(), "--set", "a.b=1"]
-    given = called(words, "submit.submit_package")
-    assert (given["target"], given["overrides"]) == ("a.yaml", ["a.b=1"])
+    settings = ["--set", "a.b=1"] if line else []
+    given = called(["submit", "a.yaml", *line.split(), *settings], "submit.submit_package")
+    assert (given["target"], given["overrides"]) == ("a.yaml", settings[1:])
     assert given["options"] == Options(**SUBMIT[line])
 
 
@@ -252,3 +254,30 @@ def test_a_number_out_of_its_range_is_refused(line):
 def test_one_thing_is_printed_in_one_way():
     done = CliRunner().invoke(app, ["predict", "a.jpg", "--json", "--csv"])
     assert done.exit_code == 1 and "--json and --csv are two ways" in str(done.exception)
+
+
+@pytest.mark.parametrize("option", ["--verbose", "--wait"])
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("run", "run"),
+        ("lr-find", "lr_find"),
+        ("data show", "data_show"),
+        ("data labels", "data_labels"),
+        ("schema infer", "schema"),
+        ("schema check", "schema"),
+    ],
+)
+def test_what_is_done_with_nodes_heeds_the_log_and_other_runs(
+    line, module, option, monkeypatch, tmp_path
+):
+    begun = []
+
+    def run_locally(recipe, title, work, *, verbose, wait, **_):
+        begun.append((recipe.name, title.startswith("digits"), verbose, wait))
+        return 7
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"pipeline.commands.{module}.run_locally", run_locally)
+    assert CliRunner().invoke(app, [*line.split(), option]).exit_code == 7
+    assert begun == [("digits", True, option == "--verbose", option == "--wait")]

@@ -1,8 +1,12 @@
 """`graft compile`: what it shows of a package, and the files that it does not write."""
 
 import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.filesize import decimal
 
 from pipeline.commands import compile as command
 from pipeline.console import make_console
@@ -19,9 +23,10 @@ def test_a_package_is_shown_step_by_step():
         )  # fmt: skip
 
     gpu = {"resourceType": "nvidia.com/gpu", "resourceCount": "2"}
+    other = f"registry.example/{'folder/' * 20}g:2"
     steps = (
         step("A", cached=True, resourceCpuRequest="1", resourceCpuLimit="2"),
-        step("B", "g:2", retries=3, resourceMemoryLimit="4Gi", accelerator=gpu),
+        step("B", other, retries=3, resourceMemoryLimit="4Gi", accelerator=gpu),
         step("C", resourceMemoryRequest="1Gi", resourceMemoryLimit="1Gi"),
     )
     parameters = (
@@ -38,34 +43,52 @@ def test_a_package_is_shown_step_by_step():
         ["epochs", "NUMBER_INTEGER", "0"],
         ["source", "STRING", ""],
     ]
-    assert "\nImage: g:1\nImage of B: g:2\n" in text
+    assert f"\nImage: g:1\nImage of B: {other}\n" in text, "which is not broken"
     console = make_console(file=io.StringIO(), width=100)
     command.show_package(console, Package({}, {}, "tiny", "", steps[::2], ()))
     assert "\nImage of all steps: g:1\n" in console.file.getvalue()
     images = command._images(Package({}, {}, "tiny", "", (*steps[1:], steps[0]), ()))
-    assert images == {"g:2": "Image of B", "g:1": "Image"}, "that of most steps, not of the first"
+    assert images == {other: "Image of B", "g:1": "Image"}, "that of most steps, not of the first"
 
 
-def test_a_recipe_that_no_cluster_can_run_is_refused_before_tfx_is_started(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        (None, r"kubeflow\.image is not set"),
+        ("x.json", "ends in .yaml"),
+        ("in/x.yaml", "no folder in"),
+    ],
+)
+def test_what_no_cluster_can_run_is_refused_before_tfx_is_started(
+    tmp_path, monkeypatch, output, says
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "_compile", lambda *_: pytest.fail("too late"))
-    with pytest.raises(ValueError, match=r"kubeflow\.image is not set"):
-        command.compile_recipe("digits", [], None, verbose=False)
+    with pytest.raises(ValueError, match=says):
+        command.compile_recipe("digits", [], output and Path(output), verbose=False)
 
 
-@pytest.mark.parametrize("name", ["a.yaml", "-"])
-def test_a_warning_stays_out_of_what_is_printed(tmp_path, monkeypatch, capsys, compiled_json, name):
+@pytest.mark.parametrize(("name", "verbose"), [("a.yaml", False), ("-", False), ("a.yaml", True)])
+def test_warnings_and_noise_stay_out_of_what_is_printed(
+    tmp_path, monkeypatch, capsys, compiled_json, name, verbose
+):
+    def compile_package(recipe):
+        print("noise of", recipe.name)
+        return compiled_json
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command, "_compile", lambda *_: compiled_json)
+    compiler = SimpleNamespace(compile_package=compile_package)
+    monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compiler.compile_package", compiler)
     settings = ["kubeflow.image=graft:latest", *READY]
-    command.compile_recipe("digits", settings, command.Path(name), verbose=False)
+    command.compile_recipe("digits", settings, Path(name), verbose=verbose)
     out, err = capsys.readouterr()
     assert err.count("Warning: kubeflow.image: graft:latest") == 1 and "Warning" not in out
+    assert ("noise of digits\n" in out) == verbose
     if name == "-":
         assert out == compiled_json and "Trainer" in err and list(tmp_path.iterdir()) == []
     else:
-        assert "Trainer" in out and "a.yaml: " in out
-        assert command.Path(name).read_text() == compiled_json
+        assert "Trainer" in out and f"a.yaml: {decimal(Path(name).stat().st_size)}\n" in out
+        assert Path(name).read_text() == compiled_json
 
 
 def test_a_link_to_the_recipe_is_the_recipe(tmp_path):

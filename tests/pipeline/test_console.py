@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import json
 import logging
 import os
 import sys
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.console import log_path, make_console, redirect_output, say
+from pipeline.console import log_path, make_console, redirect_output, say, say_json, say_verbatim
 
 
 def test_noise_of_python_and_of_c_goes_to_the_file_and_the_console_to_the_terminal(tmp_path, capfd):
@@ -101,9 +102,21 @@ def test_a_line_that_is_wider_than_the_terminal_is_not_broken():
     assert file.getvalue() == "one word after another, and no end\n"
 
 
-def test_what_is_said_has_the_colour_that_was_asked_for_and_no_other():
+@pytest.mark.parametrize("tell", [say, say_verbatim])
+def test_what_is_said_has_the_colour_that_was_asked_for_and_no_other(tell):
     file = io.StringIO()
-    console = make_console(file=file, force_terminal=True, color_system="standard", no_color=False)
-    say(console, "7 of 'digits'", style="yellow")
-    say(console, "7 of 'digits'")
-    assert file.getvalue() == "\x1b[33m7 of 'digits'\x1b[0m\n7 of 'digits'\n"
+    options = {"force_terminal": True, "color_system": "standard", "no_color": False}
+    console = make_console(file=file, width=20, **options)
+    text = "7 of [red]'digits':cat: at http://host/a"
+    tell(console, text, style="yellow")
+    tell(console, text)
+    assert file.getvalue() == f"\x1b[33m{text}\x1b[0m\n{text}\n"
+
+
+def test_json_is_for_programs_what_it_was_and_for_people_on_many_lines():
+    value = {"name": f"{HOSTILE}\x7f\\", "of": [1, None]}
+    file = io.StringIO()
+    say_json(make_console(file=file, width=20), value)
+    text = file.getvalue()
+    assert json.loads(text) == value and "\x1b" not in text and "\u202e" not in text
+    assert text.splitlines()[2:] == ['  "of": [', "    1,", "    null", "  ]", "}"]

@@ -32,6 +32,7 @@ def test_suspects_are_rows_that_any_reader_of_csv_takes_back():
         ["path", "given", "suggested", "score"],
         [ODD, "cats", "süße Hunde", "0.012346"],
     ]
+    assert "\r" not in text, "lines end as those of any text"
 
 
 def test_the_advice_tells_what_is_where(tmp_path):
@@ -111,7 +112,9 @@ def test_pictures_are_counted_by_class_and_split(pictures):
     lines = [
         line.split("│")[1:-1] for line in printed(data_show.class_table(pictures)).splitlines()
     ]
-    rows = [[cell.strip() for cell in line] for line in lines if len(line) == 5]
+    lines = [line for line in lines if len(line) == 5]
+    assert all(re.search(r"\d $", cell) for line in lines for cell in line[1:]), "lined up"
+    rows = [[cell.strip() for cell in line] for line in lines]
     assert rows == [
         ["[red]dogs", "1", "0", "0", "1"],
         ["cats", "1", "0", "1", "2"],
@@ -135,7 +138,7 @@ def test_samples_are_spread_and_none_comes_twice(count, most):
 
 
 def test_an_overlay_that_is_named_goes_before_that_of_the_recipe(recipe, tmp_path, capsys):
-    old, new = tmp_path / "old.csv", tmp_path / "new" / "other.csv"
+    old, new = tmp_path / "old.csv", tmp_path / "new" / "folder" / "other.csv"
     data_relabel.relabel(decide(tmp_path, "bar/000.jpg,disc,"), str(recipe), [], old)
     second = decide(tmp_path, "bar/001.jpg,,drop")
     data_relabel.relabel(second, str(recipe), [f"data.fixes={old}"], new)

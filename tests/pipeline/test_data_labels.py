@@ -17,6 +17,7 @@ from components.trainer.inputs import examples
 from components.trainer.wrong_labels import Suspect
 from pipeline.commands import data_labels
 from pipeline.config import load_recipe
+from pipeline.run_result import NodeReport
 
 SUSPECTS = [Suspect(str(n), f"{n}.jpg", "bar", "disc", 0.1 * n) for n in range(1, 4)]
 
@@ -25,17 +26,17 @@ SUSPECTS = [Suspect(str(n), f"{n}.jpg", "bar", "disc", 0.1 * n) for n in range(1
 def review(tmp_path, monkeypatch):
     """`review(suspects, top)` runs the command without its nodes; gives what it said and drew."""
     console, drawn = Console(file=io.StringIO(), width=400), []
-    dataset = SimpleNamespace(files=lambda *_: [])
+    dataset = SimpleNamespace(files=lambda *splits: list(splits))
     for name, stand_in in {
         "run_locally": lambda recipe, title, work, **_: work(console, None, None),
         "read_dataset": lambda *_: dataset,
-        "_draw": lambda some, *_: drawn.extend(some),
+        "_draw": lambda *given: drawn.append(given),
     }.items():
         monkeypatch.setattr(data_labels, name, stand_in)
 
-    def review(suspects, top=9, overrides=(), sheet=tmp_path / "new" / "sheet.png"):
+    def review(suspects, top=9, overrides=(), sheet=tmp_path / "new" / "folder" / "sheet.png"):
         monkeypatch.setattr(data_labels, "_search", lambda *_: suspects)
-        settings = list(overrides)
+        settings = [f"workspace={tmp_path}", *overrides]
         assert data_labels.review_labels("digits", settings, top, sheet, False, False) == 0
         return console.file.getvalue(), drawn
 
@@ -43,9 +44,17 @@ def review(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("top", "drawn"), [(2, 2), (9, 3)])
-def test_what_is_said_to_be_drawn_is(review, top, drawn):
+def test_what_is_said_to_be_drawn_is(review, top, drawn, tmp_path):
     said, shown = review(SUSPECTS, top)
-    assert shown == SUSPECTS[:drawn] and f"the first {drawn}: " in said and "All 3, " in said
+    sheet = tmp_path / "new" / "folder" / "sheet.png"
+    splits = ["train", "validation", "test"]
+    assert shown == [(SUSPECTS[:drawn], splits, "digits: labels that seem wrong", sheet)]
+    assert f"the first {drawn}: {sheet}" in said and "All 3, " in said
+
+
+def test_sheet_and_table_lie_in_the_folder_of_the_recipe_unless_told(review, tmp_path):
+    _, ((*_, sheet),) = review(SUSPECTS, sheet=None)
+    assert sheet == tmp_path / "digits" / "labels.png" and sheet.with_suffix(".csv").is_file()
 
 
 def test_the_advice_can_be_typed_into_a_shell(review, tmp_path):
@@ -54,14 +63,14 @@ def test_the_advice_can_be_typed_into_a_shell(review, tmp_path):
     *_, line = said.strip().splitlines()
     assert shlex.split(line.partition("run: ")[2]) == [
         *("graft", "data", "relabel", str(tmp_path / "my sheet.csv"), "--recipe", "digits"),
-        *(word for one in settings for word in ("--set", one)),
+        *(word for one in (f"workspace={tmp_path}", *settings) for word in ("--set", one)),
     ]
 
 
 def test_where_nothing_is_suspected_the_file_says_so(review, tmp_path):
     said, shown = review([])
     assert "Every label is what it seems to be" in said and not shown
-    table = tmp_path / "new" / "sheet.csv"
+    table = tmp_path / "new" / "folder" / "sheet.csv"
     assert list(csv.reader(table.read_text().splitlines())) == [list(data_labels.COLUMNS)]
 
 
@@ -89,11 +98,13 @@ def test_copies_are_judged_together_and_the_suspects_are_counted(monkeypatch):
     dataset = SimpleNamespace(
         transform_graph="graph", files=lambda *splits: list(splits), pictures=lambda: pictures
     )
-    display = SimpleNamespace(node_started=lambda _: None, node_finished=reports.append)
+    display = SimpleNamespace(node_started=reports.append, node_finished=reports.append)
     assert data_labels._search(dataset, load_recipe("digits"), display) == SUSPECTS
     splits = ["train", "validation", "test"]
     assert asked == [("graph", splits, {"a": "a", "b": "a", "c": "c", "d": "d"})]
-    assert reports[0].summary == "3 of 4 pictures are taken for another class"
+    begun, report = reports
+    summary = "3 of 4 pictures are taken for another class"
+    assert report == NodeReport(begun, report.seconds, False, summary) and 0 <= report.seconds < 60
 
 
 def test_a_suspect_is_drawn_with_its_number_both_classes_and_its_path(tmp_path, monkeypatch):
@@ -102,10 +113,10 @@ def test_a_suspect_is_drawn_with_its_number_both_classes_and_its_path(tmp_path, 
     monkeypatch.setattr(examples, "encoded_picture", lambda record: record)
     monkeypatch.setattr(contact_sheet, "upright", lambda encoded: encoded)
     monkeypatch.setattr(contact_sheet, "draw", lambda title, parts: drawn.append((title, parts)))
-    monkeypatch.setattr(contact_sheet, "write", lambda *_: None)
+    monkeypatch.setattr(contact_sheet, "write", lambda _, path: drawn.append(path))
     data_labels._draw(SUSPECTS, [], "a title", tmp_path / "sheet.png")
-    ((title, (section,)),) = drawn
-    assert title == "a title"
+    (title, (section,)), path = drawn
+    assert title == "a title" and path == tmp_path / "sheet.png"
     assert [(tile.picture, *tile.captions) for tile in section.tiles] == [
         (str(n), f"{n}  bar → disc?", f"P(bar) = {n / 10:.3f}", f"{n}.jpg") for n in (1, 2, 3)
     ]

@@ -17,6 +17,7 @@ from components.example_gen.overview import FactRange
 from components.trainer.inputs import examples, views
 from pipeline.commands import data_show
 from pipeline.config import Recipe
+from pipeline.run_result import NodeReport
 
 
 def table(labels, splits=None, **facts) -> pd.DataFrame:
@@ -82,14 +83,29 @@ def test_copies_that_harm_are_red(sections):
     ]  # fmt: skip
 
 
+def test_of_many_groups_of_copies_the_first_are_shown(sections):
+    pictures = table(["cat"] * 22)
+    copied = sections(pictures, (), [[row, row + 11] for row in range(11)])[-1]
+    shown = [str(row) for first in range(10) for row in (first, first + 11)]
+    assert [tile.picture for tile in copied.tiles] == shown
+
+
 @pytest.mark.parametrize("zoom", [0.0, 0.1])
 def test_without_augmentation_there_is_one_view(monkeypatch, zoom):
-    recipe = Recipe(name="a", augmentation={"zoom": zoom})
-    monkeypatch.setattr("tensorflow_transform.TFTransformOutput", lambda _: None)
-    monkeypatch.setattr(examples, "ExampleReader", lambda *_: None)
+    recipe = Recipe(name="a", augmentation={"zoom": zoom}, backbone={"image_size": 96})
+    monkeypatch.setattr("tensorflow_transform.TFTransformOutput", lambda folder: folder)
+    monkeypatch.setattr(examples, "ExampleReader", lambda *given: given)
     pixels = np.zeros((2, 2, 3), np.uint8)
-    monkeypatch.setattr(views, "shown_views", lambda _, __, numbers, ___: [pixels for _ in numbers])
-    shown = data_show._views(recipe, SimpleNamespace(transform_graph=""), b"")
+    asked = []
+
+    def shown_views(reader, record, numbers, value_range):
+        asked.append((reader, record, value_range))
+        return [pixels for _ in numbers]
+
+    monkeypatch.setattr(views, "shown_views", shown_views)
+    shown = data_show._views(recipe, SimpleNamespace(transform_graph="graph"), b"a record")
+    assert asked == [(("graph", 1), b"a record", "tf")]
+    assert shown.heading.endswith(", as the network gets them (96 x 96 pixels)")
     captions = [tile.captions for tile in shown.tiles]
     if zoom:
         assert captions[:3] == [("as it is served",), ("view 1",), ("view 2",)]
@@ -120,7 +136,7 @@ def show(said, monkeypatch, tmp_path):
     """`show(sheet)` runs the command without its nodes; gives what it said and what it drew."""
     console, text = said
     reports, drawn = [], []
-    display = SimpleNamespace(node_started=lambda _: None, node_finished=reports.append)
+    display = SimpleNamespace(node_started=reports.append, node_finished=reports.append)
     facts = {"format": ["PNG", "JPEG", "PNG"], "orientation": ["1", "1", "6"]}
     pictures = table(["cat", "cat", "dog"], **facts)
     (tmp_path / "quarantine.jsonl").write_text("")
@@ -138,13 +154,13 @@ def show(said, monkeypatch, tmp_path):
 
     def show(sheet):
         code = data_show.show_data("digits", [f"workspace={tmp_path}"], sheet, False, False)
-        return code, text(), drawn, [report.node_id for report in reports]
+        return code, text(), drawn, reports
 
     return show
 
 
 def test_all_that_pictures_are_is_told_in_one_order(show, tmp_path):
-    code, told, drawn, nodes = show(tmp_path / "a.png")
+    code, told, drawn, (begun, ended) = show(tmp_path / "a.png")
     parts = (
         "Pictures ", "\nformat: 2 PNG, 1 JPEG\n", "orientation: 2 1, 1 6\n", "\nFacts ",
         "No picture is a copy of another\n", "No file was set aside\n",
@@ -153,7 +169,8 @@ def test_all_that_pictures_are_is_told_in_one_order(show, tmp_path):
     places = [told.find(part) for part in parts]
     assert code == 0 and places == sorted(places) and places[0] == 0, told
     assert drawn == [(("digits: 3 pictures of digits", ["a section"], 10), tmp_path / "a.png")]
-    assert nodes == ["Contact sheet"]
+    assert begun == "Contact sheet"
+    assert ended == NodeReport(begun, ended.seconds, False, "") and 0 <= ended.seconds < 60
 
 
 def test_the_sheet_lies_in_the_folder_of_the_recipe_unless_told(show, tmp_path):
@@ -191,3 +208,26 @@ def test_of_many_files_set_aside_the_first_are_listed_and_the_rest_is_counted(
     assert all(f"why {number}" in text() for number in range(10)) and "why 10" not in text()
     rest = f"and 2 more: {tmp_path / 'quarantine.jsonl'}"
     assert (rest in text().replace("\n", "")) == ("more" in text()) == (count == 12)
+
+
+def test_however_narrow_the_terminal_a_path_is_shown_in_full(tmp_path):
+    path = f"{'a-folder/' * 9}picture.jpg"
+    pictures = table(["cat"] * 2, width=[1, 9000]).assign(path=path)
+    entry = json.dumps({"path": path, "reason": path})
+    (tmp_path / "quarantine.jsonl").write_text(entry)
+    for show, count in (
+        (lambda console: data_show._show_copies(console, pictures, [[0, 1]]), 2),
+        (lambda console: data_show._show_quarantine(console, tmp_path), 2),
+        (
+            lambda console: console.print(
+                data_show.fact_table(pictures, [FactRange("width", 1, 2, 9000, [1])])
+            ),
+            1,
+        ),
+    ):
+        console = Console(file=io.StringIO(), width=70)
+        show(console)
+        rows = [line.split("│")[1:-1] for line in console.file.getvalue().splitlines()]
+        columns = zip(*(row for row in rows if row), strict=True)
+        told = ["".join(cell.strip() for cell in column) for column in columns]
+        assert sum(column.count(path) for column in told) == count

@@ -35,9 +35,11 @@ def test_files_are_those_of_every_split_that_is_named(dataset):
 
 def test_it_is_what_the_nodes_up_to_transform_left(monkeypatch):
     def run_up_to(node_id, *given):
+        assert given == ("a recipe", "a listener", "what was found")
         found = {"examples": "/examples", "transform_graph": "/graph"}
         made = {key: [SimpleNamespace(uri=uri)] for key, uri in found.items()}
         return {"ImageExampleGen": made, node_id: made}
 
     monkeypatch.setattr(local_runner, "run_up_to", run_up_to)
-    assert read_dataset(None, None, None) == Dataset(Path("/examples"), "/graph")
+    dataset = read_dataset("a recipe", "a listener", "what was found")
+    assert dataset == Dataset(Path("/examples"), "/graph")

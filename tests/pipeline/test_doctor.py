@@ -12,7 +12,7 @@ from components.errors import UserError
 from pipeline.beam_config import BeamSettings
 from pipeline.commands import doctor
 from pipeline.config import load_recipe
-from pipeline.preflight import Inspection
+from pipeline.preflight import Inspection, Scope
 
 
 @pytest.mark.parametrize(("free", "passes"), [(2 << 30, True), ((2 << 30) - 1, False)])
@@ -63,8 +63,8 @@ def test_gpus_are_told_by_name(monkeypatch, there):
 
 def test_the_runner_is_the_one_of_the_recipe():
     beam = BeamSettings(direct={"mode": "multi_processing", "workers": 3})
-    found = doctor._beam(beam)[2]
-    assert "--direct_num_workers=3" in found
+    passed, what, found = doctor._beam(beam)
+    assert (passed, what) == (True, "Beam runner") and "--direct_num_workers=3" in found
     assert found.startswith(f"{importlib.metadata.version('apache-beam')}, ")
 
 
@@ -81,7 +81,8 @@ MISTAKES = (
 def test_what_the_recipe_needs_is_looked_at_to_the_last(monkeypatch, mistake):
     source = SimpleNamespace(items=range(1200), classes=("a", "b"))
 
-    def inspect(*_):
+    def inspect(recipe, scope, scratch):
+        assert scope is Scope.MACHINE and scratch.is_dir(), "nothing is left in the workspace"
         if mistake.inspect:
             raise mistake.inspect
         return Inspection(source)
@@ -96,10 +97,28 @@ def test_what_the_recipe_needs_is_looked_at_to_the_last(monkeypatch, mistake):
     assert doctor._recipe(load_recipe("digits")) == (passes, "The recipe's needs", mistake.says)
 
 
-def test_what_is_missing_is_marked(monkeypatch, capfd):
+@pytest.mark.parametrize(("has_disk", "verbose"), [(True, True), (False, False)])
+def test_one_thing_that_is_missing_is_marked_and_enough_for_exit_code_1(
+    monkeypatch, capfd, has_disk, verbose
+):
     for check in ("_python", "_tfx", "_tensorflow", "_gpus", "_beam", "_recipe"):
         monkeypatch.setattr(doctor, check, lambda *_: (True, "what", "found"))
-    monkeypatch.setattr(doctor, "_disk", lambda _: (False, "Free disk", "too little"))
-    assert doctor.examine("digits", [], verbose=False) == 1
-    rows = [line.split("│")[1:3] for line in capfd.readouterr().out.splitlines() if "│" in line]
-    assert [mark.strip() for mark, _ in rows] == ["✓"] * 5 + ["✗", "✓"]
+    monkeypatch.setattr(doctor, "_disk", lambda _: (has_disk, "Free disk", "some"))
+    monkeypatch.setattr(doctor, "_gpus", lambda: print("noise") or (True, "what", "found"))
+    assert doctor.examine("digits", [], verbose) == (0 if has_disk else 1)
+    shown = capfd.readouterr().out
+    assert "Recipe digits" in shown and ("noise" in shown) == verbose
+    rows = [line.split("│")[1:3] for line in shown.splitlines() if "│" in line]
+    assert [mark.strip() for mark, _ in rows] == ["✓"] * 5 + ["✓" if has_disk else "✗", "✓"]
+
+
+def test_what_a_run_is_made_with_is_told_by_version():
+    import keras
+    import tensorflow as tf
+
+    passed, what, found = doctor._python()
+    version = ".".join(map(str, sys.version_info[:3]))
+    assert (passed, what) == (True, "Python") and found.startswith(version)
+    assert found.endswith(" CPU cores")
+    found = f"{tf.__version__}, Keras {keras.__version__}"
+    assert doctor._tensorflow() == (True, "TensorFlow", found)

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from components.errors import UserError
 from pipeline import cli
 from pipeline.cli import app
-from pipeline.commands import doctor
 
 pytestmark = pytest.mark.one_line
 
@@ -42,7 +41,15 @@ def test_the_exit_code_of_a_command_reaches_the_shell(words, module, function, m
     [
         (UserError("one\ntwo"), 2, "graft: one\ntwo\n"),
         (OSError(13, "Permission denied", "/srv"), 1, "graft: /srv: Permission denied\n"),
+        (ConnectionError("nobody answers"), 1, "graft: nobody answers\n"),
+        (MemoryError(), 1, "graft: there is not enough memory\n"),
+        (
+            RuntimeError("x; No space left on device"),
+            1,
+            "graft: the disk is full: free some space and run again (x; No space left on device)\n",
+        ),
         (KeyError("k"), 70, "graft: KeyError: 'k'\n"),
+        (ValueError("of\na library"), 70, "graft: ValueError: of a library\n"),
     ],
 )
 def test_whatever_ends_a_command_is_a_line_and_a_bug_leaves_its_traceback(
@@ -62,14 +69,20 @@ def test_whatever_ends_a_command_is_a_line_and_a_bug_leaves_its_traceback(
     if code == 70:
         (log,) = logs
         assert log.name.endswith(f"-{os.getpid()}.log"), "two that end at once have two files"
-        assert log.read_text().startswith("Traceback") and "KeyError: 'k'" in log.read_text()
+        assert log.read_text().startswith("Traceback") and "in fail" in log.read_text()
+        assert f"\n{type(error).__name__}: " in log.read_text()
         says += f"graft: This is a bug in Graft: please report it, with the log {log}\n"
     assert (out, err) == ("", says) and len(logs) == (code == 70)
 
 
-@pytest.mark.parametrize(("has_disk", "code"), [(True, 0), (False, 1)])
-def test_one_thing_that_is_missing_is_enough_for_the_doctor(has_disk, code, monkeypatch):
-    for check in ("_python", "_tfx", "_tensorflow", "_gpus", "_beam", "_recipe"):
-        monkeypatch.setattr(doctor, check, lambda *_: (True, "what", "found"))
-    monkeypatch.setattr(doctor, "_disk", lambda _: (has_disk, "Free disk", "some"))
-    assert doctor.examine("digits", [], verbose=False) == code
+@pytest.mark.parametrize(("told", "kept"), [(None, ("1", "C")), ("0", ("0", "0"))])
+def test_libraries_are_quiet_and_quick_unless_they_were_told_otherwise(told, kept, monkeypatch):
+    names = ("TF_CPP_MIN_LOG_LEVEL", "LANGUAGE")
+    for name in names:
+        monkeypatch.setenv(name, told or "")
+        if told is None:
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(cli, "app", lambda: None)
+    monkeypatch.setattr("pipeline.processes.stop_on_signals", lambda: None)
+    cli.main()
+    assert tuple(os.environ[name] for name in names) == kept

@@ -1,5 +1,6 @@
-"""How `graft run` and `graft lr-find` end, whatever happens in them."""
+"""How `graft run` and whatever else runs nodes ends, whatever happens in it."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -8,55 +9,42 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import UserError
+from pipeline.commands import local_run
+from pipeline.config import load_recipe
+from pipeline.run_result import RunError
+
 # The command with another work than TensorFlow's, in a process of its own as signals need it.
 PROGRAM = """
 import subprocess, sys, time
-from pipeline import cli, preflight
+from pipeline import cli
 from pipeline.commands import local_run, run
-from pipeline.run_result import RunError
-from components.errors import UserError
 
 def work(console, found, display):
     print("words of TensorFlow", file=sys.stderr)
-    what = sys.argv.pop()
-    if what == "sleep":
-        child = subprocess.Popen(["sleep", "60"])
-        print(child.pid, file=open("child", "w"), flush=True)
-        time.sleep(60)
-    if what == "bug":
-        raise KeyError("a key")
-    if what == "mistake":
-        raise UserError("training.device is wrong")
-    try:
-        raise {"node's bug": KeyError("k"), "node's mistake": UserError("no"),
-               "full disk": OSError(28, "No space left on device")}[what]
-    except Exception as error:
-        raise RunError(f"Trainer: {error}") from error
+    child = subprocess.Popen(["sleep", "60"])
+    print(child.pid, file=open("child", "w"), flush=True)
+    time.sleep(60)
 
 run.run_locally = lambda recipe, title, _, **options: local_run.run_locally(
     recipe, title, work, **options
 )
-what = sys.argv.pop()
 sys.argv += ["run", "--set", "data.source=pictures"]
-real_work = work
-def work(*args):
-    sys.argv.append(what)
-    return real_work(*args)
 cli.main()
 """
 
 
 @pytest.fixture
 def start(tmp_path, write_pictures):
-    """`start(what)` runs the command where `pictures` is a folder of pictures."""
+    """`start()` runs the command where `pictures` is a folder of pictures."""
     write_pictures(tmp_path / "pictures", per_class=1)
 
     started = []
 
-    def start(what: str) -> subprocess.Popen:
+    def start() -> subprocess.Popen:
         started.append(
             subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, what],
+                [sys.executable, "-c", PROGRAM],
                 cwd=tmp_path,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -82,40 +70,94 @@ def is_alive(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.slow
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """`run(work)` has that done; gives the exit code, and what was written to the terminal."""
+    looks = iter(["what is there", "what has come since"])
+    monkeypatch.setattr(local_run.preflight, "inspect", lambda *_: next(looks))
+    recipe = load_recipe("digits", [f"workspace={tmp_path}"])
+
+    def run(work, verbose=False, wait=False):
+        code = local_run.run_locally(recipe, "a title", work, verbose=verbose, wait=wait)
+        return code, *capfd.readouterr()
+
+    return run
+
+
+def in_a_node(cause: Exception) -> RunError:
+    error = RunError(f"Trainer: {cause}")
+    error.__cause__ = cause
+    return error
+
+
+def failing(error: Exception):
+    """Work that comes to nothing."""
+
+    def work(console, found, display):
+        print("words of TensorFlow", file=sys.stderr)
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize(
-    ("what", "code", "says"),
+    ("error", "code", "says"),
     [
-        ("bug", 70, "✗ KeyError: 'a key'"),
-        ("node's bug", 70, "✗ Trainer: 'k'"),
-        ("node's mistake", 1, "✗ Trainer: no"),
-        ("full disk", 1, "✗ Trainer: [Errno 28] No space left on device"),
+        (KeyError("a key"), 70, "✗ KeyError: 'a key'"),
+        (in_a_node(KeyError("k")), 70, "✗ Trainer: 'k'"),
+        (in_a_node(UserError("no")), 1, "✗ Trainer: no"),
+        (
+            in_a_node(OSError(28, "No space left on device")),
+            1,
+            "✗ Trainer: [Errno 28] No space left on device",
+        ),
     ],
+    ids=["bug", "bug of a node", "mistake", "full disk"],
 )
-def test_what_fails_in_a_run_is_a_line_and_the_log_has_the_rest(what, code, says, start, tmp_path):
-    process = start(what)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code, out + err
-    assert err == "" and says in out and "Traceback" not in out
-    assert ("please report it" in out) == (code == 70)
-    (log,) = (tmp_path / "runs" / "digits" / "logs").iterdir()
-    assert str(log.relative_to(tmp_path)) in out.splitlines()[-1]
-    text = log.read_text()
+def test_what_fails_in_a_run_is_a_line_and_the_log_has_the_rest(
+    run, error, code, says, verbose, tmp_path
+):
+    found, out, text = run(failing(error), verbose)
+    assert found == code and f"\n{says}\n" in out and "Traceback" not in out
+    assert ("please report it, with the log" in out) == (code == 70)
+    if verbose:
+        assert ("with the log above" in out) == (code == 70)
+        assert not (tmp_path / "digits" / "logs").exists()
+    else:
+        assert text == "", "nothing is said beside it"
+        (log,) = (tmp_path / "digits" / "logs").iterdir()
+        assert str(log) in out.splitlines()[-1]
+        text = log.read_text()
     assert "Traceback" in text and "words of TensorFlow" in text
 
 
-@pytest.mark.slow
-def test_a_mistake_found_by_tensorflow_is_told_as_any_other(start):
-    process = start("mistake")
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert err == "graft: training.device is wrong\n"
+def test_a_mistake_found_by_tensorflow_is_told_as_any_other(run):
+    with pytest.raises(UserError, match=r"^training\.device is wrong$"):
+        run(failing(UserError("training.device is wrong")))
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_after_another_run_has_ended_the_data_are_looked_at_again(run, monkeypatch, tmp_path, wait):
+    @contextlib.contextmanager
+    def hold(folder, may_wait, on_wait):
+        assert folder == tmp_path / "digits"
+        if may_wait:
+            on_wait("runs/digits is in use")
+        yield may_wait
+
+    monkeypatch.setattr(local_run.run_lock, "hold", hold)
+    found = []
+    code, out, _ = run(lambda console, given, display: found.append(given) or 5, wait=wait)
+    assert (code, found) == (5, ["what has come since" if wait else "what is there"])
+    assert out.startswith("runs/digits is in use; waiting for its end\n") == wait
+    assert "a title\n" in out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_children_and_says_how_to_go_on(number, code, start, tmp_path):
-    process = start("sleep")
+    process = start()
     child_file = tmp_path / "child"
     deadline = time.monotonic() + 60
     while not (child_file.exists() and child_file.read_text()) and time.monotonic() < deadline:

@@ -13,6 +13,7 @@ from pipeline import local_runner
 from pipeline.commands import lr_find
 from pipeline.config import load_recipe
 from pipeline.console import make_console
+from pipeline.run_result import NodeReport
 
 
 def curve() -> Curve:
@@ -75,9 +76,11 @@ def find_rate(monkeypatch, tmp_path):
     It gives the exit code, what was said, what was tested, and title and file of the plot.
     """
     console, asked, drawn = make_console(file=io.StringIO(), width=400), [], []
-
-    def run_locally(recipe, title, work, **_):
-        return work(console, None, SimpleNamespace(node_started=str, node_finished=str))
+    reports = []
+    display = SimpleNamespace(node_started=reports.append, node_finished=reports.append)
+    monkeypatch.setattr(
+        lr_find, "run_locally", lambda _, __, work, **___: work(console, None, display)
+    )
 
     def run_up_to(node_id, *_):
         found = {"examples": "/examples", "transform_graph": "/graph"}
@@ -88,16 +91,20 @@ def find_rate(monkeypatch, tmp_path):
         asked.append((phase, graph, files))
         return curve()
 
-    monkeypatch.setattr(lr_find, "run_locally", run_locally)
     monkeypatch.setattr(local_runner, "run_up_to", run_up_to)
     monkeypatch.setattr(lr_finder, "phase_curve", phase_curve)
-    monkeypatch.setattr(lr_plot, "draw", lambda _, __, title, path: drawn.append((title, path)))
+    monkeypatch.setattr(lr_plot, "draw", lambda *given: drawn.append(given))
 
     def find_rate(suggestion, *overrides, phase=None):
         monkeypatch.setattr(lr_finder, "suggest", lambda _: suggestion)
         settings = [f"workspace={tmp_path}", *overrides]
         code = lr_find.find_rate("digits", settings, phase, None, False, False)
-        return code, console.file.getvalue(), asked[-1], drawn[-1]
+        begun, ended = reports[-2:]
+        assert ended == NodeReport(begun, ended.seconds, False, lr_find.describe(curve()))
+        assert begun == "Range test" and 0 <= ended.seconds < 60
+        tested, drawn_suggestion, *plot = drawn[-1]
+        assert len(tested.rates) == 80 and drawn_suggestion is suggestion
+        return code, console.file.getvalue(), asked[-1], tuple(plot)
 
     return find_rate
 

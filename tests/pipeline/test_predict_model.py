@@ -54,6 +54,7 @@ def test_what_is_no_picture_is_not_read(files, tmp_path, monkeypatch):
 )
 def test_why_a_model_refuses_a_file_is_told(data, error, says):
     assert predict_model._refusal(data, error(None, None, "no memory left")) == says
+    assert len(predict_model._refusal(data, error(None, None, "no memory left " * 20))) <= 100
 
 
 def test_a_model_that_answers_something_else_is_none_of_graft(tmp_path):

@@ -44,3 +44,5 @@ def test_the_version_that_is_named_goes_with_its_own_evidence(s3, saved_model, t
     )
     key = "team/fruit/evidence/1/gates.json"
     assert s3.get_object(Bucket="models", Key=key)["Body"].read() == b"[] 4"
+    publish_version(ADDRESS, "digits", [f"push.destination={served}"])
+    assert f"Version 5 of {served}: published as version 2\n" in capsys.readouterr().out

@@ -78,20 +78,25 @@ def test_a_parameter_that_a_step_would_refuse_is_told_before_anything_is_left(
         raise UserError(f"{values} will not do")
 
     monkeypatch.setattr(command, "check_run_parameters", refuse)
-    with pytest.raises(UserError, match="will not do"):
+    with pytest.raises(UserError, match=r"\[.a=b.\].* will not do"):
         rehearse(SERVED)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("cause", "code", "reported"), [(KeyError("k"), 70, True), (UserError("no"), 1, False)]
+    ("cause", "verbose", "code", "log"),
+    [
+        (KeyError("k"), False, 70, "runs/tiny/rehearsal/logs/"),
+        (KeyError("k"), True, 70, "above"),
+        (UserError("no"), False, 1, ""),
+    ],
 )
-def test_a_bug_is_to_be_reported_and_a_mistake_is_not(rehearse, cause, code, reported):
+def test_a_bug_is_to_be_reported_and_a_mistake_is_not(rehearse, cause, verbose, code, log):
     error = RunError("Trainer: no")
     error.__cause__ = cause
-    found, said, _ = rehearse(error)
+    found, said, _ = rehearse(error, verbose=verbose)
     assert found == code and "✗ Trainer: no" in said
-    assert ("please report it, with the log runs/tiny/rehearsal/logs/" in said) == reported
+    assert (f"please report it, with the log {log}" in said) == bool(log)
 
 
 def test_a_step_that_failed_shows_the_end_of_its_log(rehearse, tmp_path):

@@ -156,3 +156,13 @@ def test_pictures_are_the_same_in_any_order_and_others_in_another_split(tmp_path
     one, turned, moved = (command._pictures(tmp_path / name) for name in ("one", "turned", "moved"))
     assert one == turned != moved and len(one) == 2
     assert command._pictures(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize(("verbose", "wait"), [(True, False), (False, True)])
+def test_the_log_and_other_reproductions_are_heeded(config, monkeypatch, verbose, wait):
+    def run_locally(recipe, title, work, *, verbose, wait):
+        return title, verbose, wait
+
+    monkeypatch.setattr(command, "run_locally", run_locally)
+    told = command.reproduce(config, [], "1", verbose=verbose, wait=wait)
+    assert told == ("Version 1 again", verbose, wait)

@@ -1,6 +1,5 @@
 """`graft run`: its exit code, with stand-ins for the run."""
 
-import contextlib
 import dataclasses
 import json
 from datetime import datetime, timezone
@@ -13,6 +12,8 @@ from pipeline import local_runner, preflight
 from pipeline.commands import local_run
 from pipeline.commands import run as command
 from pipeline.commands.run import run_recipe
+from pipeline.config import load_recipe
+from pipeline.preflight import Inspection, Scope
 from pipeline.run_result import RunError, RunResult
 
 PASS = Gate("accuracy", "pass", 0.9, 0.8, "0.9000, at least 0.8 wanted")
@@ -20,19 +21,28 @@ WARN = Gate("not proved worse", "warn", None, -0.01, "no served model: not compa
 FAIL = Gate("latency", "fail", 9.0, 1.0, "median 9.0 ms, at most 1 allowed")
 
 
-@pytest.fixture
-def run(monkeypatch, tmp_path, capfd):
-    """Runs the command on a stand-in; gives its exit code and what it showed."""
+@pytest.fixture(scope="module")
+def inspected(tmp_path_factory) -> Inspection:
+    """The built-in digits, which take a while to be written."""
+    folder = tmp_path_factory.mktemp("digits")
+    return preflight.inspect(load_recipe("digits", [f"workspace={folder}"]), Scope.MACHINE)
 
-    def run(result, as_json=False, verbose=False, wait=False):
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capfd, inspected):
+    """Runs the command on a stand-in; gives its exit code and what it showed."""
+    monkeypatch.setattr(preflight, "inspect", lambda *_: inspected)
+
+    def run(result, as_json=False, verbose=False):
         def run_local(recipe, listener, found):
+            assert recipe.folder == tmp_path / "digits" and found is inspected
             if isinstance(result, Exception):
                 raise result
             return result() if callable(result) else result
 
         monkeypatch.setattr(local_runner, "run_local", run_local)
         code = run_recipe(
-            "digits", [f"workspace={tmp_path}"], verbose=verbose, wait=wait, as_json=as_json
+            "digits", [f"workspace={tmp_path}"], verbose=verbose, wait=False, as_json=as_json
         )
         return code, capfd.readouterr().out
 
@@ -130,25 +140,6 @@ def test_the_page_is_that_of_this_run_and_has_its_overrides(run, monkeypatch, tm
     assert (recipe.name, config, overrides) == ("digits", "digits", [f"workspace={tmp_path}"])
     assert begun > waited[0], "the other run's page is its own"
     assert callable(tell)
-
-
-def test_an_interrupted_other_run_is_waited_for_and_the_data_are_looked_at_again(
-    run, monkeypatch, capfd
-):
-    @contextlib.contextmanager
-    def hold(folder, wait, on_wait):
-        on_wait("runs/digits is in use")
-        yield wait
-
-    looked, inspect = [], preflight.inspect
-    monkeypatch.setattr(local_run.run_lock, "hold", hold)
-    monkeypatch.setattr(
-        local_run.preflight, "inspect", lambda *given: looked.append(0) or inspect(*given)
-    )
-    _, shown = run(RunResult([PASS], "", "7"), wait=True)
-    assert "runs/digits is in use; waiting for its end" in shown and len(looked) == 2
-    run(RunResult([PASS], "", "7"), wait=False)
-    assert len(looked) == 3
 
 
 def test_verbose_leaves_no_log(run, tmp_path):

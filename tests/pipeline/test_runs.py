@@ -90,7 +90,7 @@ class History:
 def history(tmp_path) -> History:
     """A run that pushed, one that took its model from the cache, one that failed."""
     history = History(tmp_path / "tiny")
-    first = history.run("2026-11-24T10:00:00")
+    first = history.run("2026-11-24T10:00:00.123456")
     model = history.node(first, "Trainer", "model")
     history.node(first, "Evaluator", "blessing")
     history.node(first, "Pusher", "pushed_model", pushed_version="1")
@@ -182,6 +182,8 @@ def test_what_the_last_runs_made_or_took_from_the_cache_stays(graft, history):
         "artifacts/Pusher/pushed_model/3/data",
     }
     assert "removed 2 artifact(s), 2.0 kB; what is served stays" in text
+    sizes = [row[3] for row in rows(graft(list_runs, False))]
+    assert sizes == ["1.0 kB", "0 bytes", "2.0 kB", "0 bytes"]
     states = {a.id: a.state for a in history.store.get_artifacts()}
     gone = {number for number, state in states.items() if state == proto.Artifact.DELETED}
     assert gone == {2, 3}, "the cache does not hand them out"
@@ -302,7 +304,8 @@ def test_nodes_stand_in_their_order_with_the_time_between_their_first_and_last_w
 def test_the_name_of_a_run_is_looked_for_from_its_beginning(graft, history):
     with pytest.raises(UserError, match="no run begins with '11-24T12'"):
         graft(show_run, "11-24T12", False)
-    assert graft(show_run, "2026-11-24T10:00:00", False).startswith("2026-11-24T10:00:00: ")
+    shown = graft(show_run, "2026-11-24T10:00:00", False)
+    assert shown.startswith("2026-11-24T10:00:00.123456: ")
 
 
 def test_runs_are_in_the_order_in_which_they_began(graft, history):

@@ -85,13 +85,16 @@ def test_an_inferred_schema_can_take_the_place_of_the_curated_one(splits, tmp_pa
     (tmp_path / "x.pbtxt").write_text(command.inferred_text(splits, ["bird", "cat", "dog"]))
     inferred = schema.read_schema(tmp_path / "x.pbtxt")
     domains = {domain.name: list(domain.value) for domain in inferred.string_domain}
+    assert domains["format"] == ["JPEG"], "what was seen"
     assert domains["classes"] == ["bird", "cat", "dog"] and features.LABEL not in domains
     (label,) = [feature for feature in inferred.feature if feature.name == features.LABEL]
     assert label.domain == "classes"
 
 
 def test_names_have_no_domain_however_few_pictures_there_are(splits):
-    inferred = text_format.Parse(command.inferred_text(splits, ["cat"]), schema_pb2.Schema())
+    text = command.inferred_text(splits, ["süßes Kätzchen"])
+    assert "süßes Kätzchen" in text, "as people read it"
+    inferred = text_format.Parse(text, schema_pb2.Schema())
     assert not {d.name for d in inferred.string_domain} & {features.PATH, features.IMAGE_ID}
     (path,) = [feature for feature in inferred.feature if feature.name == features.PATH]
     assert path.WhichOneof("domain_info") is None
@@ -174,7 +177,7 @@ def test_an_inferred_schema_is_printed_or_written_to_a_file_that_is_not_there(al
     code, said, title = alone(command.infer_schema, None, False)
     assert code == 0 and title == "digits: schema of digits"
     assert said.startswith("# What the pictures of digits happen to be.\n") and "brightness" in said
-    path = tmp_path / "new" / "schema.pbtxt"
+    path = tmp_path / "new" / "folder" / "schema.pbtxt"
     code, said, _ = alone(command.infer_schema, path, False)
     assert code == 0 and f"{path}: compare it with {schema.CURATED}" in said
     assert path.read_text().startswith("# What the pictures") and schema.read_schema(path)

@@ -69,9 +69,13 @@ def test_each_split_that_the_source_brings_has_its_column():
     source = SimpleNamespace(counts=lambda: counts, classes=("a", "b"))
     console = Console(file=io.StringIO(), width=80)
     console.print(validate._source_table("[red]", source))
-    lines = [line.split() for line in console.file.getvalue().replace("┃", "│").splitlines()]
-    cells = [[word for word in line if word != "│"] for line in lines if "│" in line]
-    assert cells == [["class", "train", "test"], ["a", "1,200", "3"], ["b", "2", "0"]]
+    lines = console.file.getvalue().replace("┃", "│").splitlines()
+    cells = [line.split("│")[1:-1] for line in lines if "│" in line]
+    assert cells == [
+        [" class ", " train ", " test "],
+        [" a     ", " 1,200 ", "    3 "],
+        [" b     ", "     2 ", "    0 "],
+    ]
     assert "[red]" in console.file.getvalue()
 
 

@@ -165,13 +165,16 @@ def test_a_difference_is_told_by_the_key_of_what_differs(graft):
     assert "differ in nothing" in graft(diff_versions, "2", "2", False)
 
 
-def test_what_only_the_second_version_has_is_a_difference_too(graft, destination):
+def test_what_only_one_version_has_is_a_difference_too(graft, destination, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     more = Gate("auc", "pass", 0.99, 0.9, "0.99 of all")
     write_gates(
         destination / "evidence" / "3", [Gate("accuracy", "pass", 0.92, 0.8, "0.2 of all"), more]
     )
     for names, values in ((("2", "3"), [None, 0.99]), (("3", "2"), [0.99, None])):
         assert json.loads(graft(diff_versions, *names, True))["gates.auc.value"] == values
+        told = {row[0]: row[1:] for row in cells(graft(diff_versions, *names, False))}
+        assert told["gates.auc.value"] == ["–" if value is None else "0.99" for value in values]
 
 
 def test_a_rollback_goes_to_the_version_before_unless_told(graft, destination):
@@ -287,7 +290,9 @@ def test_each_fact_of_a_version_stands_beside_its_name(graft, destination):
     (evidence / "provenance.json").write_text(json.dumps(facts))
     sets = {"coverage": 0.95, "mean_size": 1.255}
     (evidence / "calibration.json").write_text(json.dumps({"label_sets": sets}))
-    shown = dict(cells(graft(show_version, "2", False))[:-1])
+    text = graft(show_version, "2", False)
+    assert text.splitlines()[2].startswith("│ pushed "), "there is no heading"
+    shown = dict(cells(text)[:-1])
     assert {key: shown.get(key) for key in ("size", "served", "made by", "git", "label set")} == {
         "size": "7 bytes",
         "served": "no",

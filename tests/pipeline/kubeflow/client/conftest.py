@@ -59,6 +59,7 @@ class KfpStub:
         problems: what no client may send.
         runs: bodies of the runs that were created; schedules likewise, by id.
         script: answers to questions for a run, as (state, task_details); the last one stays.
+        error: what is said of a run that failed.
         failures: statuses to answer with first, as (method, path pattern, status, body).
         on_get_run: called at every question for a run.
         logs: text by pod.
@@ -76,6 +77,7 @@ class KfpStub:
         self.versions: dict[str, dict] = {}
         self.script = [("SUCCEEDED", workflow.task_details(len(workflow.steps)))]
         self.failures: list[tuple] = []
+        self.error = ""
         self.logs: dict[str, str] = {}
         self.ui_only_logs = False
         self.multi_user = False
@@ -206,6 +208,8 @@ class KfpStub:
         self.on_get_run()
         state, details = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         run = {"run_id": run_id, "state": state, "finished_at": "0001-01-01T00:00:00Z"}
+        if self.error:
+            run["error"] = {"message": self.error}
         return 200, {**run, "run_details": {"task_details": details}} if details else run
 
     def _list_schedules(self, query, body):

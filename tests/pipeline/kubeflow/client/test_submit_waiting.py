@@ -48,7 +48,7 @@ def test_a_failure_names_the_step_and_shows_the_end_of_its_log(kfp, submit):
     assert code == 1
     assert "✗ Transform (step 6 of 11) failed" in out
     assert "  graft: the disk is full [/no markup]\n" in out and "\x1b" not in out
-    assert "line 99" in out and "line 5\n" not in out, "the end of it, not all"
+    assert "  line 71\n" in out and "line 70\n" not in out, "the last 30 lines"
     assert "- Trainer" in out and "skipped" in out
     assert [p for p in kfp.paths() if p.endswith("/log")] == [
         f"/apis/v1alpha1/runs/run-1/nodes/{pod}/log"
@@ -142,6 +142,23 @@ def test_of_several_steps_that_failed_each_is_told_with_its_own_message(kfp, sub
     assert code == 1
     assert "✗ Transform (step 6 of 11) failed\n" in out
     assert f"✗ DataGate (step {ALL.index(DATA_GATE) + 1} of 11) failed: no disk\n" in out
+
+
+@pytest.mark.parametrize(
+    ("scene", "says"),
+    [
+        ({"done": 2}, "✗ Failed: the pod was evicted: http"),
+        (
+            {"done": BEFORE_TRANSFORM, "now": "FAILED"},
+            "✗ Transform (step 6 of 11) failed: the pod was evicted\n",
+        ),
+    ],
+)
+def test_what_the_run_says_counts_where_its_steps_say_nothing(kfp, submit, scene, says):
+    kfp.play(("FAILED", scene))
+    kfp.error = "the pod was evicted"
+    code, out = submit(wait=True)
+    assert code == 1 and says in out
 
 
 @pytest.mark.parametrize("timeout", [None, 90.0])

@@ -1,0 +1,48 @@
+"""What `graft predict` shows on a terminal, and what else."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from pipeline.commands import predict, predict_model
+from pipeline.commands.predict_model import Answer
+from pipeline.console import make_console
+
+
+class Sure:
+    """A model that knows a cat."""
+
+    classes = ("cat", "dog")
+    abstains = has_label_sets = explains = False
+
+    def __init__(self, folder, explain):
+        pass
+
+    def answers(self, paths):
+        return (Answer(path, np.array([0.9, 0.1], np.float32)) for path in paths)
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_on_a_terminal_a_bar_grows_and_lines_are_not_wider(monkeypatch, on_terminal):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(predict_model, "Model", Sure)
+    console = make_console(file=io.StringIO(), force_terminal=on_terminal, width=80)
+    paths = [f"/{'folder/' * 20}a.jpg", "b.jpg"]
+    failed, (summary,) = predict._predict(Path("m"), paths, console, "table", None, False)
+    assert failed == 0 and re.fullmatch(r"2 pictures in \d\.\d s", summary)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()).replace("\r", "\n")
+    assert text.startswith("Model: m\n") and ("2/2" in text) == on_terminal
+    first, second = (line for line in text.splitlines() if line.endswith(".jpg"))
+    assert second.split() == ["cat", "0.900", "dog", "0.100", "b.jpg"]
+    assert (cell_len(first) == 80) == on_terminal == (paths[0] not in first)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_noise_stays_on_the_terminal_if_that_is_wanted(monkeypatch, capfd, verbose):
+    monkeypatch.setattr(predict, "_predict", lambda *_: print("a word of TensorFlow") or (0, []))
+    assert predict.predict_pictures([__file__], "", [], Path("m"), verbose) == 0
+    assert ("a word of TensorFlow" in capfd.readouterr().out) == verbose
