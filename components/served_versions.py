@@ -338,9 +338,7 @@ def _folder_names(folder: Path) -> list[str]:
 
 
 def _is_number(name: str) -> bool:
-    if not (name.isascii() and name.isdecimal()):
-        return False
-    return str(int(name)) == name and int(name) <= HIGHEST_NUMBER
+    return name.isdecimal() and str(int(name)) == name and int(name) <= HIGHEST_NUMBER
 
 
 def _recorded_numbers(destination: str | os.PathLike) -> list[int]:

@@ -93,6 +93,9 @@ def test_a_folder_and_a_store_are_asked_alike(kind, request, saved_model, tmp_pa
     with destinations.open_version(destination, first) as copy:
         assert (copy.path / "saved_model.pb").read_text() == "one"
         assert served_versions.find_change(copy) == ""
+    destinations.copy_model(destination, "1", tmp_path / "copy")
+    assert (tmp_path / "copy" / "saved_model.pb").read_text() == "one"
+    assert destinations.taken_back(destination) == {}
     with destinations.open_evidence(destination, "1") as folder:
         assert {path.name for path in folder.iterdir()} == {"gates.json", "pushed.json"}
     assert (destinations.local_champion(destination) / "saved_model.pb").read_text() == "two"
