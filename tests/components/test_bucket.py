@@ -122,6 +122,25 @@ def test_what_a_store_refuses_is_one_line(s3, saved_model):
         ObjectStore("s3://absent/fruit").upload(saved_model("one"), "1")
 
 
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("403", "look at the rights of the key"),
+        ("InvalidAccessKeyId", r"\(AWS_ACCESS_KEY_ID\)$"),
+        ("SignatureDoesNotMatch", r"\(AWS_SECRET_ACCESS_KEY\)$"),
+        ("SlowDown", r"\(SlowDown\) .*: no$"),
+    ],
+)
+def test_what_else_a_store_refuses(code, says):
+    with pytest.raises(StoreError, match=rf"^{ADDRESS}: .*{says}"):
+        ObjectStore(ADDRESS, refusing(code)).write("one", b"")
+
+
+@pytest.mark.parametrize("missing", ["NoSuchKey", "404"])
+def test_an_object_that_is_missing_is_none(missing):
+    assert ObjectStore(ADDRESS, refusing(missing)).read("one") is None
+
+
 @pytest.mark.parametrize("missing", ["NoSuchKey", "404"])
 def test_a_store_that_tells_of_missing_objects_is_rid_of_a_whole_folder(s3, monkeypatch, missing):
     """Amazon's says nothing, Google's answers 404: a folder is no object of its own."""

@@ -8,7 +8,7 @@ from components.errors import UserError
 pytestmark = pytest.mark.one_line
 
 
-@pytest.mark.parametrize("classes", [["cat"], ["süße Hunde", " a ", "犬", "7"], ["b", "a"]])
+@pytest.mark.parametrize("classes", [["cat"], ["süße Hunde", " a ", "犬", "7"], ["b", "a\u2028c"]])
 def test_names_come_back_as_they_were_in_their_order(tmp_path, classes):
     write_classes(tmp_path, ["of an earlier export"])
     write_classes(tmp_path, classes)

@@ -41,7 +41,8 @@ def server(loopback):
                 self.send_header("Content-Length", str(len(server.content) - start))
             self.end_headers()
             start = 0 if server.lies else start
-            self.wfile.write(server.content[start : start + server.most_bytes])
+            most_bytes = next(server.portions, server.most_bytes)
+            self.wfile.write(server.content[start : start + most_bytes])
 
         def log_message(self, *_):
             pass
@@ -50,6 +51,7 @@ def server(loopback):
     server.content, server.ranges, server.status = CONTENT, [], 200
     server.most_bytes, server.ignores_ranges, server.says_length = len(CONTENT), False, True
     server.lies = server.says_nonsense = False
+    server.portions = iter(())  # bytes of the first answers, where they differ from `most_bytes`
     server.url = f"{server.address}/pets.zip"
     return server
 
@@ -72,6 +74,12 @@ def test_a_server_that_breaks_off_again_and_again(server, path):
     download(server.url, path, SHA256)
     assert path.read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=100001-", "bytes=200002-"]
+
+
+def test_a_server_that_brings_something_new_every_other_time_is_not_given_up(server, path):
+    server.portions = iter([0, 1000, 0, 1000, 0])
+    download(server.url, path, SHA256)
+    assert path.read_bytes() == CONTENT and len(server.ranges) == 6
 
 
 def test_without_a_digest_nothing_is_put_together(server, path):

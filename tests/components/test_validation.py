@@ -3,7 +3,7 @@
 import pydantic
 import pytest
 
-from components.settings import Settings
+from components.settings import LocalPath, Settings
 from components.validation import explain, problems
 
 pytestmark = pytest.mark.one_line
@@ -20,6 +20,7 @@ class Recipe(Settings):
     shares: dict[str, pydantic.confloat(le=1.0)] = {}
     steps: dict[str, Phase] = {}
     listed: tuple[int, ...] = pydantic.Field((), validation_alias="list")
+    path: LocalPath = ""
 
 
 def refused(model, values) -> pydantic.ValidationError:
@@ -32,7 +33,7 @@ def refused(model, values) -> pydantic.ValidationError:
     ("values", "told"),
     [
         ({"nmae": "x"}, "nmae: unknown key (did you mean `name`?)"),
-        ({"zzz": 1}, "zzz: unknown key. Known: name, phase, phases, shares, steps, list"),
+        ({"zzz": 1}, "zzz: unknown key. Known: name, phase, phases, shares, steps, list, path"),
         ({"phase": {"epoch": 3}}, "phase.epoch: unknown key (did you mean `epochs`?)"),
         ({"phases": [{}, {"epoch": 3}]}, "phases.1.epoch: unknown key (did you mean `epochs`?)"),
         (
@@ -40,6 +41,8 @@ def refused(model, values) -> pydantic.ValidationError:
             "steps.name.epoch: unknown key (did you mean `epochs`?)",
         ),
         ({"lists": [1]}, "lists: unknown key (did you mean `list`?)"),
+        (3, "input should be a valid dictionary or instance of Recipe, not 3"),
+        ({"path": "~no-such/x"}, "path: there is no user no-such, whose folder `~` is"),
         ({"name": None}, "name: input should be a valid string, not null"),
         (
             {"phase": {"epochs": "x" * 90}},
@@ -68,7 +71,7 @@ def test_a_block_is_named_before_its_keys_and_is_no_key_of_the_model():
 
 def test_a_block_that_is_named_as_a_key_of_the_model_does_not_lead_into_it():
     told = explain(refused(Recipe, {"zzz": 1}), Recipe, "phase")
-    assert told == "phase.zzz: unknown key. Known: name, phase, phases, shares, steps, list"
+    assert told == "phase.zzz: unknown key. Known: name, phase, phases, shares, steps, list, path"
     error = refused(Recipe, {"nmae": "x"})
     assert explain(error, Recipe, "phase") == "phase.nmae: unknown key (did you mean `name`?)"
 
