@@ -23,6 +23,13 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     assert path.read_text() == "new"
 
 
+def test_all_of_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    path, seen = tmp_path / "a.yaml", []
+    monkeypatch.setattr(os, "fsync", lambda n: seen.append((os.fstat(n).st_size, path.exists())))
+    write_atomically(path, "new")
+    assert seen == [(3, False)]
+
+
 def test_a_file_has_the_mode_that_the_umask_gives(tmp_path):
     umask = os.umask(0o027)
     try:

@@ -15,10 +15,16 @@ def test_the_glow_is_where_the_map_is_and_the_rest_is_the_picture_in_grey():
     heat[3, 5] = 1.0
     over = np.asarray(overlay(picture, heat), int)
     assert over.shape == (40, 60, 3)
-    assert len(set(over[5, 5])) == 1, "grey"
+    assert set(over[5, 5]) == {picture.convert("L").getpixel((5, 5))}, "grey, as bright as it is"
     grown = over.sum(axis=2) - over[5, 5].sum()
     row, column = np.unravel_index(grown.argmax(), grown.shape)
     assert row >= 30 and column >= 50
+
+
+def test_also_where_the_map_is_hottest_the_picture_is_seen():
+    black, white = (overlay(Image.new("L", (4, 4), grey), np.ones((2, 2))) for grey in (0, 255))
+    difference = np.asarray(white, int) - np.asarray(black, int)
+    assert np.all(difference > 64), "a quarter of the brightness at least"
 
 
 def test_a_map_that_is_not_finite_is_a_grey_picture():

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components import warm_up
+from components import picture_formats, warm_up
 
 
 @pytest.fixture
@@ -31,6 +31,8 @@ def test_the_pictures_come_back_and_are_pictures(folder):
     assert sorted(map(len, requests)) == [1, 1, 1, 4]
     sides = {tf.io.decode_image(batch[0]).shape[0] for batch in requests}
     assert sides == {32, 128}, "one is large enough to be decoded at half its size"
+    formats = {picture_formats.format_of(picture) for batch in requests for picture in batch}
+    assert formats == {"JPEG", "PNG"}
     assert (folder / warm_up.WARM_UP_FILE).stat().st_size < 20_000
 
 
