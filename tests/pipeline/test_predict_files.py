@@ -10,7 +10,15 @@ from pipeline.commands import predict_files
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    for name in ("a.jpg", "b.PNG", "notes.txt", "in/c.jpeg", "in/deep/d.gif", ".hidden/e.jpg"):
+    for name in (
+        "a.jpg",
+        "b.PNG",
+        "e.txt",
+        "in/c.jpeg",
+        "in/deep/d.gif",
+        "in/f.txt",
+        ".hidden/e.jpg",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -20,7 +28,7 @@ def tree(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "listed", "found"),
     [
-        (["b.PNG", "gone.jpg", "notes.txt"], b"", ["b.PNG", "gone.jpg", "notes.txt"]),
+        (["b.PNG", "gone.jpg", "e.txt"], b"", ["b.PNG", "gone.jpg", "e.txt"]),
         (["in", "a.jpg"], b"", ["in/c.jpeg", "in/deep/d.gif", "a.jpg"]),
         (["*.jpg", "a.jpg"], b"", ["a.jpg"]),
         (["**/*.gif"], b"", ["in/deep/d.gif"]),

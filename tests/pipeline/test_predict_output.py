@@ -20,6 +20,8 @@ def answer(*probabilities: float, path="p.png", **options) -> Answer:
 def test_of_two_classes_that_are_as_probable_the_first_one_is_the_answer():
     tied = answer(0.2, 0.4, 0.4)
     assert [name for name, _ in ranked(tied, ["a", "b", "c"])] == ["b", "c", "a"]
+    names = [f"class {number}" for number in range(100)]
+    assert [name for name, _ in ranked(answer(*[0.01] * 100), names)] == names
 
 
 def test_a_row_tells_the_class_the_runner_up_and_whether_it_is_unsure():
@@ -57,8 +59,10 @@ def test_the_only_class_of_a_model_has_no_runner_up():
 )
 def test_a_column_is_as_wide_as_its_longest_class_up_to_a_bound(longest, width, shown):
     table = Table([longest, "a"], abstains=False, has_label_sets=False, width=None)
-    assert table.heading().index("probability") == width + 2
+    ends = [table.heading().index(name) for name in ("probability", "next", "picture")]
+    assert ends == [width + 2, width + 15, 2 * width + 23], "the next one has its probability"
     assert table.row(answer(0.9, 0.1)).split()[0] == shown
+    assert table.row(answer(0.1, 0.9)).split()[2:4] == [shown, "0.100"]
 
 
 @pytest.mark.parametrize("length", [5, 12, 13, 40])
