@@ -91,7 +91,7 @@ def fit(features: np.ndarray, labels: np.ndarray, num_classes: int) -> LinearHea
         num_classes: at least 2; those that no picture has get the probability 0.
     """
     mean, scale = _standardisation(features)
-    solver = _solver(_C / features.shape[1])
+    solver = _solver(C=_C / features.shape[1])
     _solve(solver, (features - mean) * scale, labels)
     return _unfolded(solver, mean, scale, num_classes)
 
@@ -115,7 +115,7 @@ def fit_path(
     mean, scale = _standardisation(features)
     features -= mean
     features *= scale
-    solver = _solver(0.0, warm_start=True)
+    solver = _solver(warm_start=True)
     for strength in PATH:
         solver.C = strength / features.shape[1]
         _solve(solver, features, labels, weights)
@@ -128,8 +128,8 @@ def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, 1.0 / np.where(deviation > 0, deviation, 1.0)  # a feature that is always the same
 
 
-def _solver(strength: float, warm_start: bool = False) -> LogisticRegression:
-    return LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS, warm_start=warm_start)
+def _solver(**options) -> LogisticRegression:
+    return LogisticRegression(max_iter=_MAX_ITERATIONS, **options)
 
 
 def _solve(

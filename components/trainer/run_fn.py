@@ -70,7 +70,7 @@ def run_fn(fn_args) -> None:
         learnt = _export(served, inputs, fn_args)
         dataclasses.replace(report, temperature=learnt.temperature).write(fn_args.model_run_dir)
         mark_exported(state, fn_args.model_run_dir)
-        for folder in sorted(state.rglob(_ACTIVATIONS)):
+        for folder in list(state.rglob(_ACTIVATIONS)):
             shutil.rmtree(folder)
 
 

@@ -92,7 +92,7 @@ def ask(scorer: Scorer, reader: ExampleReader, files: Sequence[str], classes: in
     if not np.isfinite(found).all():
         raise UserError("the trained model's answers for validation pictures are not all finite")
     # <examples>/Split-validation/<file>
-    folder = Path(files[0]).parents[1]
+    folder = Path(files[0]).parents[1] if files else Path()
     return Validated(texts, np.concatenate(labels), found, folder)
 
 

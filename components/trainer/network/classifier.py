@@ -111,7 +111,7 @@ def _shorten_normalization_memory(network: keras.Model, steps: int) -> None:
     With Keras' 0.999 for MobileNetV2 a network trained for a few hundred steps scores 0.98 in
     training and chance in inference: the averages still stand near their initial values.
     """
-    momentum = min(0.999, max(0.5, 1.0 - 10.0 / max(steps, 1)))
+    momentum = min(0.999, max(0.5, 1.0 - 10.0 / steps))
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = momentum
