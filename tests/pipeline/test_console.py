@@ -47,6 +47,7 @@ def test_verbose_leaves_the_noise_on_the_terminal(capfd):
 
 
 HOSTILE = "[red]:cat: a\x1b[2Jb\u202ec"
+SHOWN = r"[red]:cat: a\x1b[2Jb\u202ec"
 
 
 def test_a_name_from_outside_is_shown_as_it_is_and_steers_nothing():
@@ -66,6 +67,7 @@ def test_the_log_shows_them_as_escapes_and_keeps_its_lines(tmp_path):
             logging.exception("failed")
     text = log.read_text()
     assert "\x1b" not in text and "\u202e" not in text and "a\\x1b[2Jb" in text
+    assert f" WARNING root: picture {SHOWN}\n" in text, "and each is one"
     assert "\nTraceback (most recent call last):\n" in text
 
 
