@@ -96,14 +96,6 @@ def test_two_classes_can_be_a_cluster():
     assert clusters(np.array([[9, 1], [0, 10]]))[1] == [[0, 1]]
 
 
-def test_a_class_of_one_picture_can_be_taken_for_another():
-    confusion = np.diag(np.full(20, 100))
-    confusion[4] = 0
-    confusion[4, 7] = 1
-    assert clusters(confusion)[1] == [[4, 7]]
-    assert clusters(2 * confusion)[1] == [[4, 7]]
-
-
 def test_one_class_and_none_of_whose_pictures_are_there_are_no_cluster():
     assert clusters(np.array([[5]]))[1] == []
     assert clusters(np.zeros((25, 25), int))[1] == []
