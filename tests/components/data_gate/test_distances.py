@@ -23,6 +23,9 @@ def test_categories_are_compared_by_total_variation_and_a_new_one_counts():
     found = category_difference("format", pd.Series(["PNG"] * 30), pd.Series(["JPEG", "PNG"] * 15))
     assert found.distance == pytest.approx(0.5) and found.p_value < 1e-4
     assert found.detail == "'JPEG' 0.0% instead of 50.0%"
+    both = (pd.Series(["PNG"] * png + ["JPEG"] * jpeg) for png, jpeg in ((30, 10), (25, 15)))
+    detail = category_difference("format", *both).detail
+    assert detail == "'JPEG' 25.0% instead of 37.5%", "of two equal changes the first by name"
     same = category_difference("format", pd.Series(["PNG"] * 3), pd.Series(["PNG"] * 9))
     assert (same.distance, same.p_value) == (0, 1)
 

@@ -189,6 +189,7 @@ def test_with_google_s_credentials_the_store_is_asked(tmp_path, monkeypatch):
     monkeypatch.setattr(google.auth, "default", lambda: ("credentials", "project"))
     monkeypatch.setattr(buckets, "_filesystems", lambda: store)
     source = sources.open_source("gs://pictures/pets", tmp_path)
+    assert source.ignored == 0, "a folder is no file"
     assert [(item.path, item.size, item.mtime_ns) for item in source.items] == [
         ("cats/1.png", 7, 500_000_000),
         ("dogs/1.png", 7, 1_500_000_000),

@@ -61,6 +61,9 @@ def test_unlabelled_pictures_name_no_group_of_labelled_ones_unless_they_are_know
     assert group_pictures(pictures, near=True).groups == ["b", "b"]
     # It had a label in an earlier run, and a split with it.
     assert group_pictures(pictures, near=True, known={"a"}).groups == ["a", "a"]
+    # It is among the labelled ones as well.
+    pictures = rows("b x cats", "a x cats", "a x -")
+    assert group_pictures(pictures, near=True).groups == ["a", "a", "a"]
 
 
 @pytest.mark.parametrize(("near", "side"), [(False, 64), (True, 31)])
