@@ -20,6 +20,7 @@ COUNTS = {"many": 120, "some": 60, "rare": 20}
 SETTINGS = TrainingSettings(
     batch_size=50, frozen={"optimizer": "lbfgs"}, unfrozen={"epochs": 0}, class_weights="none"
 )
+WEIGHTS = class_weights(TrainingSettings(class_weights="auto"), COUNTS)
 
 
 def clouds(seed: int, counts, views: int = 1, spread: float = 1.0) -> Cached:
@@ -123,7 +124,7 @@ def test_the_penalty_is_chosen_with_the_weights_of_the_training():
     assert head_solver._loss(probabilities, labels, np.array([1.0, 3.0])) == pytest.approx(expected)
 
 
-def run(model, cached, folder, settings=SETTINGS, weights=None):
+def run(model, cached, folder):
     def batches(first):
         return cached[features.TRAIN].training_batches(50, 0, first)
 
@@ -131,19 +132,26 @@ def run(model, cached, folder, settings=SETTINGS, weights=None):
     validation = cached[features.VALIDATION].validation_batches(50)
     inputs = {"frozen": PhaseInput(head, batches, validation, cached)}
     (result,), _ = run_phases(
-        model, inputs, settings, 200, str(folder), folder, class_weights=weights
+        model, inputs, SETTINGS, 200, str(folder), folder, class_weights=WEIGHTS
     )
     return result
 
 
-def test_a_phase_has_one_entry_is_told_as_an_epoch_and_leaves_the_backbone_alone(tmp_path):
-    model, cached = classifier(3), kept(COUNTS.values())
-    before = [w.numpy() for w in model.get_layer("backbone").weights]
-    told = []
-    with progress.watched_by(lambda step: None, told.append):
-        result = run(model, cached, tmp_path)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A phase that was solved: the classifier, its result, the epochs told, the folder of state."""
+    folder, model, epochs = tmp_path_factory.mktemp("solved"), classifier(3), []
+    with progress.watched_by(lambda step: None, epochs.append):
+        result = run(model, kept(COUNTS.values()), folder)
+    return model, result, epochs, folder
+
+
+def test_a_phase_has_one_entry_is_told_as_an_epoch_and_leaves_the_backbone_alone(finished):
+    (model, result, told, _), cached = finished, kept(COUNTS.values())
+    before = [w.numpy() for w in classifier(3).get_layer("backbone").weights]
+    metrics = ("loss", "accuracy", "weighted_accuracy")
     assert {name: len(values) for name, values in result.history.items()} == dict.fromkeys(
-        ("loss", "accuracy", "val_loss", "val_accuracy"), 1
+        (*metrics, *(f"val_{name}" for name in metrics)), 1
     )
     (epoch,) = told
     assert (epoch.phase, epoch.number, epoch.of) == ("frozen", 1, 1)
@@ -155,18 +163,15 @@ def test_a_phase_has_one_entry_is_told_as_an_epoch_and_leaves_the_backbone_alone
         assert np.array_equal(now.numpy(), then)
 
 
-def test_a_killed_run_finds_the_head_solved(tmp_path, monkeypatch):
-    cached = kept(COUNTS.values())
-    weights = class_weights(TrainingSettings(class_weights="auto"), COUNTS)
-    model, again = classifier(3), classifier(3)
-    result = run(model, cached, tmp_path, weights=weights)
-    assert "val_weighted_accuracy" in result.history
+def test_a_killed_run_finds_the_head_solved(finished, monkeypatch):
+    model, result, _, folder = finished
+    again = classifier(3)
 
     def solve(*_):
         raise AssertionError("it is solved once")
 
     monkeypatch.setattr(phases, "solve_head", solve)
-    resumed = run(again, cached, tmp_path, weights=weights)
+    resumed = run(again, kept(COUNTS.values()), folder)
     assert resumed.history == result.history
     for now, then in zip(again.get_weights(), model.get_weights(), strict=True):
         assert np.array_equal(now, then)
