@@ -141,6 +141,8 @@ class KfpStub:
         handler.send_response(status)
         if 300 <= status < 400:
             handler.send_header("Location", "/dex/auth")
+        if status == 503:  # as proxies do, for as long as it suits them
+            handler.send_header("Retry-After", "600")
         handler.send_header("Content-Type", "text/html" if text.startswith("<") else kind)
         handler.send_header("Content-Length", str(len(text.encode())))
         handler.end_headers()

@@ -220,9 +220,12 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
             "kubeflow.steps.Trainer.secret_env: Probe looks at what this step reads and has no "
             "secret store: name it for Probe too",
         ),
-        (
-            {"kubeflow__steps__ImageExampleGen__secret_env": "{store: {A: key}}"},
-            "kubeflow.steps.ImageExampleGen.secret_env: Probe looks at what this step reads",
+        *(
+            (
+                {f"kubeflow__steps__{step}__secret_env": "{store: {A: key}}"},
+                f"kubeflow.steps.{step}.secret_env: Probe looks at what this step reads",
+            )
+            for step in ("ImageExampleGen", "BaselineFinder")
         ),
         (
             {"kubeflow__steps__Trainer__security_context__run_as_user": 1000},
@@ -247,6 +250,11 @@ def test_archives_manifests_and_addresses_are_sources_as_folders_are(overrides):
     ready = recipe(**overrides)
     recipe_checks.check_recipe(ready)
     assert recipe_checks.warnings_for(ready) == []
+
+
+def test_without_a_probe_none_needs_the_secrets_of_other_steps():
+    secret = {"kubeflow__steps__Trainer__secret_env": "{store: {A: key}}"}
+    assert recipe_checks.warnings_for(recipe(kubeflow__cache=False, **secret)) == []
 
 
 def test_a_moving_tag_of_an_image_that_nothing_runs_is_no_matter():

@@ -56,12 +56,26 @@ def test_a_new_picture(parameters, pictures):
     assert changed(before, parameters) == {"input_fingerprint"}
 
 
-def test_unlabelled_pictures(parameters, tmp_path):
+def test_unlabelled_pictures(parameters, pictures, tmp_path):
     folder = tmp_path / "unlabelled"
     folder.mkdir()
     (folder / "1.jpg").write_bytes(b"1")
     before = probe.fingerprints(parameters)
-    assert changed(before, {**parameters, "unlabelled": str(folder)}) == {"input_fingerprint"}
+    parameters["unlabelled"] = str(folder)
+    assert changed(before, parameters) == {"input_fingerprint"}
+    for other in (folder / "2.jpg", pictures / "cat" / "2.jpg"):
+        before = probe.fingerprints(parameters)
+        other.write_bytes(b"2")
+        assert changed(before, parameters) == {"input_fingerprint"}
+
+
+def test_fixes_of_labels(parameters, tmp_path):
+    fixes = tmp_path / "fixes.csv"
+    fixes.write_text("one")
+    parameters["settings"] = DataSettings(fixes=str(fixes)).model_dump_json()
+    before = probe.fingerprints(parameters)
+    fixes.write_text("another")
+    assert changed(before, parameters) == {"input_fingerprint"}
 
 
 def test_another_served_model(parameters, tmp_path):
