@@ -122,6 +122,12 @@ def test_pictures_are_counted_by_class_and_split(pictures):
     ]
 
 
+def test_classes_stand_in_the_order_of_their_names():
+    shuffled = pd.DataFrame({"label": list("febdac"), "split": ["train"] * 6})
+    lines = printed(data_show.class_table(shuffled)).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("│")] == [*"abcdef", "together"]
+
+
 def test_a_fact_has_its_range_and_its_farthest_picture(pictures):
     text = printed(
         data_show.fact_table(pictures, [FactRange("brightness", 1.25, 100, 12345.6, [0, 1])])

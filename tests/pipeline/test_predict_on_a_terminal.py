@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,10 @@ class Sure:
         pass
 
     def answers(self, paths):
-        return (Answer(path, np.array([0.9, 0.1], np.float32)) for path in paths)
+        for path in paths:
+            print("a word of TensorFlow")
+            print("another", file=sys.stderr)
+            yield Answer(path, np.array([0.9, 0.1], np.float32))
 
 
 @pytest.mark.parametrize("on_terminal", [True, False])
@@ -36,6 +40,8 @@ def test_on_a_terminal_a_bar_grows_and_lines_are_not_wider(monkeypatch, on_termi
     assert failed == 0 and re.fullmatch(r"2 pictures in \d\.\d s", summary)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()).replace("\r", "\n")
     assert text.startswith("Model: m\n") and ("2/2" in text) == on_terminal
+    assert console.file.getvalue().endswith("\x1b[2K") == on_terminal, "the bar is wiped away"
+    assert "TensorFlow" not in text and "another" not in text, "it goes to the log"
     first, second = (line for line in text.splitlines() if line.endswith(".jpg"))
     assert second.split() == ["cat", "0.900", "dog", "0.100", "b.jpg"]
     assert (cell_len(first) == 80) == on_terminal == (paths[0] not in first)

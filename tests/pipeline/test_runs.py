@@ -121,8 +121,10 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_the_last_run_is_first_and_says_how_it_ended(graft, history):
+    text = graft(list_runs, False)
+    assert str(history.folder) in "".join(line.strip() for line in text.splitlines())
     # What two runs share is counted once, with the later.
-    assert rows(graft(list_runs, False)) == [
+    assert rows(text) == [
         ["2026-11-24T12:00:00", "Trainer failed", "0 of 1", "0 bytes"],
         ["2026-11-24T11:00:00", "version 1", "2 of 3", "3.0 kB"],
         ["2026-11-24T10:00:00", "version 1", "3 of 3", "2.0 kB"],
@@ -231,6 +233,7 @@ def test_each_node_that_failed_says_why_and_the_others_their_seconds(graft, hist
     monkeypatch.setattr(run_history, "find_run", lambda *_: record)
     text = graft(show_run, None, False)
     assert "Evaluator: no test pictures\nServingGate: it does not answer\n" in text
+    assert "│    83.3 │" in text, "points below one another"
     shown = [row for row in rows(text) if len(row) == 3]
     assert shown == [
         ["Trainer", "run", "83.3"],

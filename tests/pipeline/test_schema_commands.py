@@ -204,6 +204,7 @@ def test_anomalies_are_exit_code_1_with_a_row_each(alone, tmp_path):
     narrow.write_text(text.replace(domain, 'string_domain { name: "classes" value: "cat" }'))
     code, said, title = alone(command.check_schema, narrow)
     assert code == 1 and title == f"digits: digits against {narrow}"
+    assert "Anomalies (" in said
     rows = [line.split("│") for line in said.splitlines() if line.startswith("│")]
     assert [(row[1].strip(), row[2].strip()) for row in rows if row[1].strip()] == [
         ("train", "label"), ("test", "label")

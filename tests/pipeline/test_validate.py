@@ -20,7 +20,7 @@ def shown(tmp_path, monkeypatch, capfd, write_pictures):
     monkeypatch.setattr(preflight, "foresee", lambda *_: ("a line", ["one note", "another note"]))
 
     def shown(*overrides: str) -> str:
-        source = [f"data.source={pictures}", f"workspace={tmp_path / 'runs'}"]
+        source = [f"data.source={pictures}", f"workspace={tmp_path / 'läufe'}"]
         validate_recipe("digits", [*source, *overrides])
         return capfd.readouterr().out
 
@@ -29,6 +29,8 @@ def shown(tmp_path, monkeypatch, capfd, write_pictures):
 
 def test_files_are_counted_by_class_and_measured(shown, tmp_path):
     text = shown()
+    assert text.startswith("name: digits\nseed: 0\nworkspace: "), "as a recipe is written"
+    assert "läufe\n" in text
     size = sum(path.stat().st_size for path in (tmp_path / "pictures").rglob("*.jpg"))
     assert f"7 files, {validate.decimal(size)}\n" in text, "and no other files"
     lines = text.translate(str.maketrans("│┃", "  ")).splitlines()

@@ -44,9 +44,11 @@ def shown(tmp_path, capfd):
     return shown
 
 
-def test_the_newest_is_first_with_the_time_of_its_push(shown):
+def test_the_newest_is_first_with_the_time_of_its_push(shown, tmp_path):
     today = f"{datetime.now(timezone.utc).astimezone():%Y-%m-%d}"
-    rows = [line for line in shown("7", "1780000000") if "5 bytes" in line]
+    lines = shown("7", "1780000000")
+    assert f"{tmp_path}/tiny/serving" in "".join(line.strip() for line in lines)
+    rows = [line for line in lines if "5 bytes" in line]
     assert [row.split()[1] for row in rows] == ["1780000001", "1780000000", "7"]
     assert today in rows[0] and "served" in rows[0]
     assert "2026-05-2" in rows[1] and "not known" in rows[2]
@@ -286,12 +288,14 @@ def cells(text: str) -> list[list[str]]:
 def test_each_fact_of_a_version_stands_beside_its_name(graft, destination):
     evidence = destination / "evidence" / "2"
     facts = json.loads((evidence / "provenance.json").read_text())
+    facts["recipe"]["data"]["source"] = source = "/some/pictures" * 9
     facts |= {"versions": {"graft": "1.0", "tfx": "1.16"}, "git": {"revision": "d", "dirty": False}}
     (evidence / "provenance.json").write_text(json.dumps(facts))
     sets = {"coverage": 0.95, "mean_size": 1.255}
     (evidence / "calibration.json").write_text(json.dumps({"label_sets": sets}))
     text = graft(show_version, "2", False)
     assert text.splitlines()[2].startswith("│ pushed "), "there is no heading"
+    assert source in "".join(row[1] for row in cells(text)), "as long as it is"
     shown = dict(cells(text)[:-1])
     assert {key: shown.get(key) for key in ("size", "served", "made by", "git", "label set")} == {
         "size": "7 bytes",

@@ -1,5 +1,6 @@
 """`graft submit` against a stand-in of the REST API: what is sent, and what is refused before."""
 
+import io
 import json
 import re
 import sys
@@ -14,6 +15,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from components.errors import UserError
 from pipeline.commands import submit as command
 from pipeline.config import load_recipe
+from pipeline.console import make_console
 from pipeline.kubeflow.client import credentials
 from pipeline.kubeflow.client.connection import ApiError
 from pipeline.kubeflow.compiler import parameters
@@ -285,7 +287,7 @@ def test_a_token_that_others_can_read_is_told(submit, monkeypatch, token, in_cle
 
 
 def test_every_schedule_of_the_same_name_is_told_and_replaced(kfp, submit):
-    for number, trigger in enumerate(({"cron_schedule": {"cron": "0 0 7 * * *"}}, {})):
+    for number, trigger in enumerate(({}, {"cron_schedule": {"cron": "0 0 7 * * *"}})):
         name = f"old-{number}"
         kfp.schedules[name] = {
             "display_name": "digits",
@@ -309,3 +311,11 @@ def test_the_fields_of_a_nickname_are_not_explained(submit):
 def test_noise_stays_on_the_terminal_if_that_is_wanted(submit, monkeypatch, verbose):
     monkeypatch.setattr(command, "check_run_parameters", lambda *_: print("a word of TensorFlow"))
     assert ("a word of TensorFlow" in submit(verbose=verbose)[1]) == verbose
+
+
+def test_an_address_is_not_broken_or_coloured_however_narrow_the_terminal():
+    options = {"force_terminal": True, "color_system": "standard", "no_color": False}
+    console = make_console(file=io.StringIO(), width=20, **options)
+    command._print(console, "Run [bold]7[/] of 'x': http://host/#/runs/details/1")
+    told = "Run \x1b[1m7\x1b[0m of 'x': http://host/#/runs/details/1\n"
+    assert console.file.getvalue() == told
