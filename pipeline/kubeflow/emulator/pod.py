@@ -153,8 +153,8 @@ def translate(value: Any, mounts: Mounts) -> Any:
     if not isinstance(value, str):
         return value
     for mount in sorted(mounts, key=len, reverse=True):
-        if value == mount or value.startswith(f"{mount.rstrip('/')}/"):
-            return f"{mounts[mount]}{value[len(mount.rstrip('/')) :]}"
+        if value == mount or value.startswith(f"{mount}/"):
+            return f"{mounts[mount]}{value[len(mount) :]}"
     if value[:1] in ("{", "["):
         with contextlib.suppress(ValueError):
             content = json.loads(value)

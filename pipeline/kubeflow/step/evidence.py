@@ -87,9 +87,12 @@ def overall(metrics: Metrics) -> _Metadata:
 
 
 def per_class(metrics: Metrics) -> _Metadata:
-    """Precision and recall of the classes, those of the lowest recall where there are many."""
+    """Precision and recall of the classes, those of the lowest recall where there are many.
+
+    Those without pictures, whose recall nobody knows, come after the others.
+    """
     known = sorted(
-        metrics.per_class.items(), key=lambda one: np.nan_to_num(one[1]["recall"], nan=-1.0)
+        metrics.per_class.items(), key=lambda one: np.nan_to_num(one[1]["recall"], nan=2.0)
     )
     return _numbers(
         {

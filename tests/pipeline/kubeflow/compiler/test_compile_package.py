@@ -90,16 +90,15 @@ def test_the_report_follows_the_pusher_whatever_it_did_and_the_verdict_is_last(p
     }
     assert producers == {"DataGate", "Trainer", "Evaluator", "ServingGate", "Pusher"}
     outputs = components["Report"]["outputDefinitions"]["artifacts"]
-    titles = {
-        key: output["artifactType"]["schemaTitle"]
-        for key, output in outputs.items()
-        if key != "report"
-    }
-    assert titles == {
-        "page": "system.HTML",
-        "metrics": "system.Metrics",
-        "class_metrics": "system.Metrics",
-        "classification": "system.ClassificationMetrics",
+    types = {key: output["artifactType"] for key, output in outputs.items() if key != "report"}
+    assert types == {
+        key: {"schemaTitle": f"system.{title}", "schemaVersion": "0.0.1"}
+        for key, title in (
+            ("page", "HTML"),
+            ("metrics", "Metrics"),
+            ("class_metrics", "Metrics"),
+            ("classification", "ClassificationMetrics"),
+        )
     }
     assert tasks["Verdict"]["inputs"]["parameters"]["pushed"] == {
         "taskOutputParameter": {"producerTask": "Pusher", "outputParameterKey": "pushed"}

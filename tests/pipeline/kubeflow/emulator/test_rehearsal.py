@@ -192,6 +192,13 @@ def test_a_destination_on_no_volume_is_refused_before_anything_runs(rehearse, re
     assert not recorder.started
 
 
+def test_a_volume_of_the_baseline_finder_is_none_of_the_pusher(write, tmp_path):
+    spec, platform = yaml.safe_load_all(write().read_text())
+    del platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["Pusher_executor"]
+    with pytest.raises(ValueError, match=r"/mnt/graft/serving is on no volume of Pusher:"):
+        Rehearsal(load_package(write(spec, platform)), tmp_path, {})
+
+
 def test_another_artifact_store_is_refused_before_anything_runs(rehearse, recorder, tmp_path):
     with pytest.raises(ValueError, match="artifact store of hdfs://cluster: the pipeline root"):
         rehearse(pipeline_root="hdfs://cluster")

@@ -182,6 +182,17 @@ def test_of_many_classes_those_of_the_lowest_recall_are_told():
     assert told["recall, class 00"] == 0.0, "the last one, which is never the answer"
 
 
+def test_classes_without_pictures_take_no_places_of_those_with_some():
+    made = predictions(70)
+    few = made.labels >= 65
+    arrays = {name: getattr(made, name)[few] for name in ("labels", "groups", "candidate")}
+    told = evidence.per_class(
+        metrics(dataclasses.replace(made, pictures=made.pictures[few], **arrays))
+    )
+    recalls = {name: value for name, value in told.items() if name.startswith("recall")}
+    assert recalls == {f"recall, class {number:03}": float(number < 69) for number in range(65, 70)}
+
+
 def test_a_curve_has_a_hundred_points_at_most():
     random = np.random.default_rng(0)
     labels = np.arange(1000) % 2
