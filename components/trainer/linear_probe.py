@@ -187,7 +187,7 @@ def out_of_fold_probabilities(
     for number, (others, held_out) in enumerate(dealt, 1):
         known = np.unique(labels[others])
         held_out = held_out[np.isin(labels[held_out], known)]
-        if len(known) > 1 and len(held_out):
+        if len(known) > 1:
             head = fit(features[others], labels[others], num_classes)
             probabilities[held_out] = head.probabilities(features[held_out])
         progress.report("logistic regression", number, FOLDS, "fold by fold")

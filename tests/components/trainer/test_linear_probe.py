@@ -89,6 +89,14 @@ def test_a_class_that_no_other_fold_has_is_not_judged(blobs):
     assert np.isfinite(probabilities[labels != 2]).all()
 
 
+def test_where_the_other_folds_have_one_class_alone_nothing_is_judged(blobs):
+    features, labels = blobs(40, 4)
+    groups = ["copies" if label else str(row) for row, label in enumerate(labels)]
+    probabilities = out_of_fold_probabilities(features, labels, groups, 2)
+    assert np.isnan(probabilities[labels == 1]).all()
+    assert np.isfinite(probabilities[labels == 0]).any()
+
+
 def test_a_class_of_two_pictures_is_judged(blobs):
     features, labels = blobs(40, 40, 2, spread=0.5)
     told = []

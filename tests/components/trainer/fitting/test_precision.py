@@ -39,3 +39,9 @@ def test_bf16_where_there_is_none_says_what_to_set(cpu):
         precision.resolve("bf16")
     cpu("avx512_bf16")
     assert precision.resolve("bf16") == "bf16"
+
+
+def test_a_cpu_that_has_no_flags_has_no_bf16(tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nFeatures\t: fp asimd\n")
+    monkeypatch.setattr(precision, "_CPU", tmp_path / "cpuinfo")
+    assert precision.resolve("auto") == "float32"

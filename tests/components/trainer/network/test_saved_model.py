@@ -142,6 +142,9 @@ def test_what_is_no_feature_vector_of_pictures_is_refused_by_name(tmp_path):
     scalar = saved(tmp_path / "scalar", pictures, lambda x: tf.reduce_mean(x, [1, 2, 3]))
     with pytest.raises(ValueError, match=r"scalar .*neither \[batch, features\] nor"):
         saved_model.as_network(scalar, 32)
+    other_size = saved(tmp_path / "size", pictures, lambda x: tf.reshape(x, [-1, 25 * 25 * 3]))
+    with pytest.raises(ValueError, match="size does not take pictures of 32 pixels per side"):
+        saved_model.as_network(other_size, 32)
     several = saved(tmp_path / "several", pictures, lambda x: {"a": x, "b": x})
     with pytest.raises(ValueError, match="several outputs: a, b"):
         saved_model.as_network(several, 32)
