@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from components import progress
 from components.example_gen import shards
-from components.example_gen.fixes import DROP, Fix
+from components.example_gen.fixes import DROP, RELABEL, Fix
 from components.example_gen.inspection import picture_table
 from components.example_gen.reading import readers, sources
 from components.example_gen.summary import ShardReport
@@ -165,3 +165,14 @@ def test_the_features_of_a_record_lie_in_one_order(source, tmp_path):
     names = sorted(tf.train.Example.FromString(record).features.feature)
     places = [record.index(bytes([10, len(name)]) + name.encode()) for name in names]
     assert places == sorted(places) and len(places) > 10
+
+
+def test_converted_and_fixed_pictures_are_counted(fill, smooth_image, encode, tmp_path):
+    root = fill(tmp_path / "source", {"a": 2, "b": 1})
+    (root / "b/1.webp").write_bytes(encode(smooth_image(5), "WEBP"))
+    wrong = hashlib.sha256((root / "a/0.png").read_bytes()).hexdigest()
+    report = _write(sources.list_folder(root), tmp_path, {wrong: Fix(RELABEL, "b", "")})
+    assert (report.pictures, report.converted, report.fixed) == (4, {"WEBP": 1}, [wrong])
+    rows = picture_table.read_staged([report.rows])
+    labels = dict(zip(rows.paths, rows.labels, strict=True))
+    assert labels == {"a/0.png": "b", "a/1.png": "a", "b/0.png": "b", "b/1.webp": "b"}
