@@ -311,9 +311,13 @@ def test_the_name_of_a_run_is_looked_for_from_its_beginning(graft, history):
     assert shown.startswith("2026-11-24T10:00:00.123456: ")
 
 
-def test_runs_are_in_the_order_in_which_they_began(graft, history):
+def test_runs_are_in_the_order_in_which_they_began(graft, history, monkeypatch):
     time.sleep(0.002)
     history.run("2020-01-01T00:00:00")  # the clock was set back
+    stored = MetadataStore.get_contexts_by_type
+    monkeypatch.setattr(
+        MetadataStore, "get_contexts_by_type", lambda self, kind: stored(self, kind)[::-1]
+    )
     assert rows(graft(list_runs, False))[0][0] == "2020-01-01T00:00:00"
 
 
