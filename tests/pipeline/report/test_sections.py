@@ -83,6 +83,8 @@ def test_classes_that_are_mixed_up_are_a_cluster():
     order, groups = clusters(confusion)
     assert sorted(order) == list(range(30)) and groups == [[3, 17], [5, 9]]
     assert abs(list(order).index(3) - list(order).index(17)) == 1
+    confusion[5, 9] = 9
+    assert clusters(confusion)[1] == [[5, 9], [3, 17]], "that with the most mistakes first"
 
 
 def test_a_twentieth_that_is_taken_for_another_class_is_enough_for_a_cluster():
