@@ -157,7 +157,7 @@ def _evaluation(metrics: Mapping[str, Any]) -> str:
         for name, value in metrics["overall"].items()
     ]
     known = sorted(
-        metrics["per_class"].items(), key=lambda one: np.nan_to_num(one[1]["recall"], nan=-1.0)
+        metrics["per_class"].items(), key=lambda one: np.nan_to_num(one[1]["recall"], nan=2.0)
     )
     per_class = [
         [
