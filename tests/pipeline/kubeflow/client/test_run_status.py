@@ -81,10 +81,11 @@ def test_the_earliest_failure_comes_first_and_brings_what_is_said_of_it():
         run(
             node("A", "FAILED", end=_LATER),
             node("B", "FAILED", end=_START, history=past),
+            node("C", "SUCCEEDED", end=_START),
             state="FAILED",
             error=types.SimpleNamespace(message="child failed"),
         ),
-        ["A", "B"],
+        ["A", "B", "C"],
     )
     assert [(s.name, s.message) for s in status.failed_steps] == [("B", "out of memory"), ("A", "")]
     assert status.message == "child failed"

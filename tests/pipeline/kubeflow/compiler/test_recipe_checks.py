@@ -31,6 +31,13 @@ def test_a_recipe_that_is_ready():
     recipe_checks.check_recipe(
         recipe(kubeflow__push_destination=None, push__destination="/mnt/serving")
     )
+    recipe_checks.check_recipe(
+        recipe(
+            beam__runner="dask",
+            beam__dask__scheduler="tcp://dask:8786",
+            beam__dask__shared_folder="/mnt/serving/shared",
+        )
+    )
 
 
 def test_a_ledger_on_a_volume_of_its_own_step_is_ready():
