@@ -41,3 +41,6 @@ def test_between_the_points_of_a_map_nothing_is_hotter_than_the_hottest():
     heat[:, 2:] = 1.0
     over = np.asarray(overlay(picture, heat), int)
     assert over.min() >= 80, "white and the brightest colour make nothing dark"
+    dark = Image.new("L", (64, 64), 0)
+    hottest = np.asarray(overlay(dark, np.ones((4, 4)))).max()
+    assert np.asarray(overlay(dark, heat)).max() == hottest
