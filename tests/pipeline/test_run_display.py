@@ -228,8 +228,10 @@ def test_each_step_of_a_node_has_one_bar_which_goes_with_it():
         return [(t.description, t.completed, t.total, t.fields["detail"]) for t in tasks[1:]]
 
     display.step(Progress("frozen", 1, 4))
+    begun = display._progress.tasks[1]
     display.step(Progress("frozen", 3, 4, "loss 1", 0.0))
     assert bars() == [("frozen", 3, 4, "loss 1, 0:00:00 left")]
+    assert display._progress.tasks[1] is begun, "and its time goes on"
     assert display._progress.tasks[0].total is None, "nobody knows how long a node takes"
     display.step(Progress("unfrozen", 1, 8))
     assert bars() == [("unfrozen", 1, 8, "")]
