@@ -98,6 +98,7 @@ def test_quotation_marks_can_be_read():
 def test_what_is_not_known_is_left_out():
     card = model_card.make_card({}, [], {}, {}, "0f")
     assert "## Evaluation" not in card and "## Data" not in card and "model-index" not in card
+    assert "\n\n\n" not in card
 
 
 def test_metrics_and_counts_come_from_the_evidence(tmp_path):

@@ -16,7 +16,13 @@ from components.classes import read_classes
 from components.errors import UserError
 from components.graph_check import forbidden_operations
 from components.trainer import export as exporting
-from components.trainer.calibration import Abstention, Calibration, LabelSets, answer
+from components.trainer.calibration import (
+    Abstention,
+    Calibration,
+    LabelSets,
+    answer,
+    is_unsure,
+)
 from components.trainer.export import export, export_bytes, require_export_space
 from components.trainer.inputs.examples import ExampleReader
 from components.trainer.network.classifier import build_classifier
@@ -212,6 +218,15 @@ def test_the_graph_says_what_was_learnt(analyzed, network, tmp_path, learnt):
         assert most_probable.min() < -1.0, "a class may be in as the best alone"
     else:
         assert wanted.unsure.all() and wanted.in_label_set.all()
+
+
+def test_a_picture_that_is_just_as_sure_as_the_bound_is_unsure_in_the_graph_too():
+    logits = np.array([[1.5, 0.0], [2.0, 0.0], [0.0, 2.0], [2.5, 0.0]], np.float32)
+    abstention = Abstention(0.9, 0.95, 2.0, 1, 1, 0.5)
+    is_best = logits == logits.max(axis=1, keepdims=True)
+    in_graph = exporting._unsure(tf.constant(logits), tf.constant(is_best), abstention)
+    assert in_graph.numpy().tolist() == [True, True, True, False]
+    assert is_unsure(logits, abstention).tolist() == [True, True, True, False]
 
 
 def test_a_disk_on_which_the_export_just_fits_is_enough(network, tmp_path, monkeypatch):

@@ -11,13 +11,13 @@ def execution(name: str) -> Execution:
 
 
 def test_of_a_key_the_newest_is_found_and_of_no_other(tmp_path):
-    executions = Executions(tmp_path / "executions")
+    executions = Executions(tmp_path / "new" / "executions")
     assert executions.find("a") is None
-    assert not (tmp_path / "executions").exists(), "nothing is made before there is something"
+    assert not (tmp_path / "new").exists(), "nothing is made before there is something"
     executions.add("a", execution("old"))
     executions.add("a", execution("new"))
     executions.add("b", execution("other"))
-    again = Executions(tmp_path / "executions")
+    again = Executions(tmp_path / "new" / "executions")
     assert again.find("a") == execution("new") and again.find("b") == execution("other")
     assert again.find("c") is None
 
