@@ -1,10 +1,12 @@
 """Which nodes a run launches, in what order, and what is told of them."""
 
 import contextlib
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tfx.proto.orchestration import executable_spec_pb2
 
 from components.gates import Gate, write_gates
 from pipeline import local_runner, preflight
@@ -20,20 +22,23 @@ def nodes(tmp_path, write_pictures, monkeypatch, recorder):
     """Runs the nodes of `digits` with a launcher that does nothing but what it is told here.
 
     `made` are the nodes that do not come from the cache, `failing` those that raise, `gates` the
-    rows that each leaves, `launched` all that were begun, `outputs` what they left, and `early` how
-    often the serving process was begun.
+    rows that each leaves, `launched` all that were begun, `options` what their launchers got,
+    `outputs` what they left, `discarded` whose checkpoints were, and `early` how often the serving
+    process was begun.
     """
     pictures = write_pictures(tmp_path / "pictures", per_class=1)
     folder = tmp_path / "runs" / "digits"
     given = SimpleNamespace(
-        made=set(), failing={}, launched=[], outputs={}, early=0, heard=recorder
+        made=set(), failing={}, launched=[], options={}, outputs={}, discarded=[], early=0
     )
+    given.heard = recorder
 
     given.gates = {node_id: [PASS] for node_id in [*local_runner.BLESSINGS, "Trainer"]}
 
     class Launcher:
-        def __init__(self, pipeline_node, **_):
+        def __init__(self, pipeline_node, **options):
             self._node = pipeline_node
+            given.options[pipeline_node.node_info.id] = SimpleNamespace(**options)
 
         def launch(self):
             node_id = self._node.node_info.id
@@ -70,6 +75,7 @@ def nodes(tmp_path, write_pictures, monkeypatch, recorder):
         lambda _, node_id: given.outputs.get(node_id, {}),
     )
     monkeypatch.setattr(local_runner, "summarize", lambda node_id, _: f"of {node_id}")
+    monkeypatch.setattr(local_runner.resume, "discard_published", given.discarded.append)
     monkeypatch.setattr(local_runner.serving_process, "started_early", started_early)
     given.run = run
     return given
@@ -133,3 +139,38 @@ def test_what_was_damaged_since_is_told_of_before_the_node_is_asked_again(nodes)
         nodes.run()
     (notice,) = nodes.heard.notices
     assert notice.startswith(f"Evaluator: {left.uri} is damaged, it is not used: gates.json")
+
+
+def test_each_node_gets_its_own_executor_and_all_the_same_run(nodes):
+    nodes.run("Trainer")
+    runs = {one.pipeline_runtime_spec.pipeline_run_id.field_value.string_value
+            for one in nodes.options.values()}  # fmt: skip
+    assert len(runs) == 1 and datetime.fromisoformat(runs.pop())
+    paths = {}
+    for node_id, one in nodes.options.items():
+        spec = one.executor_spec
+        beam = isinstance(spec, executable_spec_pb2.BeamExecutableSpec)
+        paths[node_id] = (spec.python_executor_spec if beam else spec).class_path
+        assert one.pipeline_info.id == "digits"
+        assert list(one.custom_executor_operators) == [executable_spec_pb2.BeamExecutableSpec]
+    assert paths["ImageExampleGen"] == "components.example_gen.executor.Executor"
+    assert paths["DataGate"] == "components.data_gate.executor.Executor"
+    assert paths["Trainer"].startswith("tfx.components.trainer")
+
+
+def test_the_database_lies_in_the_folder_of_the_recipe(nodes, tmp_path):
+    nodes.run("Trainer")
+    (database,) = {one.mlmd_connection.connection_config.sqlite.filename_uri
+                   for one in nodes.options.values()}  # fmt: skip
+    assert database == str(tmp_path / "runs/digits/metadata.sqlite")
+
+
+def test_checkpoints_of_a_training_that_has_ended_are_not_kept(nodes):
+    nodes.run("Trainer")
+    assert nodes.discarded == [nodes.outputs["Trainer"]["model_run"][0].uri]
+
+
+def test_a_node_is_told_with_the_seconds_that_it_took(nodes):
+    nodes.run("Trainer")
+    reports = nodes.heard.reports
+    assert reports and all(0 <= report.seconds < 60 for report in reports.values())
