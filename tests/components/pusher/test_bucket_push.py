@@ -18,6 +18,8 @@ from components.pusher.push import StaleComparisonError
 from components.served_versions import ServedState
 from tests.fixtures.object_store import s3_keys
 
+pytestmark = pytest.mark.slow  # whole pushes: half a thousand requests
+
 ADDRESS = "s3://models/fruit"
 NOTHING = ServedState("", 0)
 
