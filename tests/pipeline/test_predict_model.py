@@ -36,6 +36,9 @@ def test_a_batch_ends_where_its_files_are_many_or_large(files, monkeypatch):
 def test_what_is_no_picture_is_not_read(files, tmp_path, monkeypatch):
     monkeypatch.setattr(predict_model, "_LARGEST_FILE", 1 << 20)
     largest, larger = files(1 << 20, (1 << 20) + 1)
+    link = tmp_path / "link.jpg"
+    link.symlink_to(largest)
+    assert len(predict_model._read(str(link)).data) == 1 << 20
     assert len(predict_model._read(largest).data) == 1 << 20
     assert predict_model._read(larger).error == "larger than 1 MiB"
     assert predict_model._read(str(tmp_path)).error == "not a file"

@@ -76,6 +76,7 @@ def test_odd_names_are_found(decide, pets):
 
 def test_a_row_twice_is_one_fix(decide):
     assert len(decide("path,label\ncats/1.png,dogs\ncats/1.png,dogs\n")) == 1
+    assert len(decide("path,label\ncats/0.png,dogs\ndogs/copy.png,dogs\n")) == 1, "two copies"
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ PROVENANCE = {
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(None, "–"), (NAN, "–"), (math.inf, "–"), (-math.inf, "–"), (3, "3"), (1234.0, "1,234"),
-     (0.95549, "0.9555"), (1e-7, "1e-07")],
+    [(None, "–"), (NAN, "–"), (0.0, "0"), (0, "0"), (math.inf, "–"), (-math.inf, "–"), (3, "3"),
+     (1234.0, "1,234"), (0.95549, "0.9555"), (1e-7, "1e-07")],
 )  # fmt: skip
 def test_a_figure_is_short_and_one_that_is_none_is_a_dash(value, shown):
     card = model_card.make_card({}, [Gate("loss", "fail", value, 1.0, "")], {}, {}, "0f")
@@ -98,7 +98,7 @@ def test_quotation_marks_can_be_read():
 def test_what_is_not_known_is_left_out():
     card = model_card.make_card({}, [], {}, {}, "0f")
     assert "## Evaluation" not in card and "## Data" not in card and "model-index" not in card
-    assert "\n\n\n" not in card
+    assert "\n\n\n" not in card and "- SHA-256 of the model: `0f`" in card
 
 
 def test_metrics_and_counts_come_from_the_evidence(tmp_path):

@@ -24,7 +24,8 @@ def _write(path, numbers) -> str:
             given = "test" if number % 2 else None
             facts = dataclasses.asdict(_facts(number)) | {"column_site": f"site {number}"}
             mode = _kind(number)[2]
-            rows.write(f"id{number}", f"ä/{number}", "ä", given, mode, facts, hashes, thumbnail)
+            label = "" if number == 8 else "ä"  # of an unlabelled one
+            rows.write(f"id{number}", f"ä/{number}", label, given, mode, facts, hashes, thumbnail)
     assert pq.read_metadata(path).num_rows == len(numbers), "complete, the writer still there"
     return str(path)
 
@@ -35,7 +36,7 @@ def test_rows_come_back(tmp_path):
     assert pq.read_metadata(paths[0]).num_row_groups == 2, "written a thousand at a time"
     pictures = picture_table.read_staged(paths)
     assert pictures.ids == [f"id{number}" for number in numbers]
-    assert (pictures.paths[7], pictures.labels[7]) == ("ä/7", "ä")
+    assert pictures.paths[7] == "ä/7" and pictures.labels[7:10] == ["ä", "", "ä"]
     assert pictures.given[:2] == [None, "test"]
     assert pictures.sides.tolist() == [min(20 + number, 30) for number in numbers]
     assert pictures.hashes[2299].tolist() == [2**63 + 2299 + form for form in range(8)]
@@ -62,6 +63,7 @@ def test_published(tmp_path):
     ]
     rows = table.to_pylist()
     assert len(rows) == 1500 and "id3" not in table["image_id"].to_pylist()
+    assert [row["label"] for row in rows[6:9]] == ["ä", "", "ä"], "without id3"
     last = rows[-1]
     assert (last["image_id"], last["group"], last["split"]) == ("id7", "group1500", "test")
     assert (last["width"], last["format"], last["sharpness"]) == (27, "JPEG", 3.5)

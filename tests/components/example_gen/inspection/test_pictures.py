@@ -108,10 +108,12 @@ def test_cmyk_jpeg_has_its_true_colours(encode):
     assert difference.mean() < 4
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_16_bit_grey_keeps_its_brightness(encode, kind):
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "I;16B")])
+def test_16_bit_grey_keeps_its_brightness(encode, kind, mode):
     ramp = np.linspace(0, 65_535, 40 * 30).astype(np.uint16).reshape(30, 40)
-    stored = check_picture(encode(Image.fromarray(ramp), kind), MAX_PIXELS).stored
+    stored_as = ramp.astype(">u2" if mode == "I;16B" else "<u2").tobytes()
+    image = Image.frombytes(mode, (40, 30), stored_as)
+    stored = check_picture(encode(image, kind), MAX_PIXELS).stored
     np.testing.assert_array_equal(_decode(stored), np.repeat((ramp >> 8)[..., None], 3, axis=-1))
 
 

@@ -259,6 +259,11 @@ def test_names_that_macos_and_windows_write(tmp_path, monkeypatch):
         assert read(source.items[1]).decode() == "süß/1.jpg"
 
 
+def test_backslashes_part_folders_whatever_encoding_the_names_have(tmp_path):
+    source = _open(_write(tmp_path / "pets.zip", ["süß\\1.jpg", "b\\1.jpg"]))
+    assert [item.path for item in source.items] == ["b/1.jpg", "süß/1.jpg"]
+
+
 @pytest.mark.parametrize("kind", [".tar.gz", ".tgz"])
 def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path, kind):
     path = _write(tmp_path / f"pets{kind}", GOOD)

@@ -21,6 +21,21 @@ def test_a_hundred_times_and_a_harmless_rest_are_allowed():
 
 
 @pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", False),
+        (b"\x1f", False),
+        (b"\x1f\x8b", True),
+        (b"\x1f\x8b\x08more", True),
+        (b"ab", False),
+    ],
+)
+def test_a_file_is_gzip_if_it_begins_so(tmp_path, content, says):
+    (tmp_path / "file").write_bytes(content)
+    assert decompress.is_gzip(tmp_path / "file") is says
+
+
+@pytest.mark.parametrize(
     ("name", "plain"),
     [("a.tgz", "a.tar"), ("A.TGZ", "A.tar"), ("a.tar.gz", "a.tar"), ("a.GZ", "a"), ("a", "a")],
 )

@@ -156,6 +156,11 @@ def test_a_phase_has_one_entry_is_told_as_an_epoch_and_leaves_the_backbone_alone
     (epoch,) = told
     assert (epoch.phase, epoch.number, epoch.of) == ("frozen", 1, 1)
     assert epoch.figures["val_accuracy"] == result.val_accuracy
+    head, losses = head_of(model), []
+    for activations, labels in cached[features.TRAIN].training_batches(50, 0, 0).take(4):
+        loss = keras.losses.sparse_categorical_crossentropy(labels, head(activations), True)
+        losses.append(np.mean(WEIGHTS[labels] * np.asarray(loss)))
+    assert epoch.figures["loss"] == pytest.approx(np.mean(losses), rel=1e-3)
     by_class = accuracy(head_of(model), cached[features.VALIDATION])
     expected = np.average(by_class, weights=list(COUNTS.values()))
     assert result.best_epoch == 0 and result.val_accuracy == pytest.approx(expected)
