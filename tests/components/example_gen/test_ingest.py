@@ -124,7 +124,10 @@ def test_progress(examples, reports):
 
 
 def test_a_second_run_gives_the_same_bytes(node, examples, pictures, tmp_path):
-    again = node.run(pictures, tmp_path / "examples")
+    reports = []
+    with progress.watched_by(reports.append):
+        again = node.run(pictures, tmp_path / "examples")
+    assert [report.done for report in reports] == list(range(1, 63)), "counted anew"
     for path in Path(examples.uri).rglob("*.*"):
         assert path.read_bytes() == Path(again.uri, path.relative_to(examples.uri)).read_bytes()
 
