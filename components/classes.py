@@ -1,7 +1,8 @@
-"""The class names that every exported model carries with it."""
+"""The class names that every exported model carries with it, and the order they are told in."""
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.errors import UserError
@@ -30,3 +31,12 @@ def write_classes(saved_model: str | os.PathLike, classes: Sequence[str]) -> Non
     file = Path(saved_model) / CLASSES_FILE
     file.parent.mkdir(exist_ok=True)
     write_atomically(file, "".join(f"{name}\n" for name in classes))
+
+
+def lowest_recall_first(
+    per_class: Mapping[str, Mapping[str, float]],
+) -> list[tuple[str, Mapping[str, float]]]:
+    """The classes of `Metrics.per_class`, those without pictures (a recall of NaN) at the end."""
+    return sorted(
+        per_class.items(), key=lambda one: (math.isnan(one[1]["recall"]), one[1]["recall"])
+    )

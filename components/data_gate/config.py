@@ -39,6 +39,12 @@ class DistanceSettings(Settings):
         return self
 
 
+class SkewSettings(DistanceSettings):
+    """How far validation and test may differ from train: they are smaller."""
+
+    fail: Fraction = pydantic.Field(0.5, description="a larger distance stops the run")
+
+
 class DataGateSettings(Settings):
     """The block `data_gate` of a recipe."""
 
@@ -57,6 +63,6 @@ class DataGateSettings(Settings):
     drift: DistanceSettings = pydantic.Field(
         DistanceSettings(), description="from the data of the served model"
     )
-    skew: DistanceSettings = pydantic.Field(
-        DistanceSettings(fail=0.5), description="of validation and test from train"
+    skew: SkewSettings = pydantic.Field(
+        SkewSettings(), description="of validation and test from train"
     )

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import yaml
 
 from components import features
 from components.bounds import lower_bound, upper_bound
+from components.classes import lowest_recall_first
 from components.gates import Gate
 from components.text import printable
 
@@ -156,9 +156,6 @@ def _evaluation(metrics: Mapping[str, Any]) -> str:
         [_text(name), _figure(value), *([_figure(served.get(name))] if served else [])]
         for name, value in metrics["overall"].items()
     ]
-    known = sorted(
-        metrics["per_class"].items(), key=lambda one: np.nan_to_num(one[1]["recall"], nan=2.0)
-    )
     per_class = [
         [
             _text(name),
@@ -167,7 +164,7 @@ def _evaluation(metrics: Mapping[str, Any]) -> str:
             _interval(of["recall"], int(of["count"])),
             _figure(of["precision"]),
         ]
-        for name, of in known[:_MOST_CLASSES]
+        for name, of in lowest_recall_first(metrics["per_class"])[:_MOST_CLASSES]
     ]
     classes = _table(["class", "pictures", "recall", "95 % interval", "precision"], per_class)
     return (

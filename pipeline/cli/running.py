@@ -47,13 +47,13 @@ def lr_find(
             metavar="NAME",
             help="The phase to find a rate for. Those before it are trained for one epoch each, "
             "at their own rates.",
-            show_default="the recipe's first",
+            show_default="the first that has a learning rate",
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="PNG file for the curve.", show_default="in the recipe's folder"
+            "--output", "-o", help="PNG file for the curve.", show_default="in runs/<recipe>/"
         ),
     ] = None,
     wait: WaitOption = False,
@@ -129,7 +129,7 @@ def report(
             "--out",  # as it was called once
             "-o",
             help="HTML file to write.",
-            show_default="in the recipe's folder",
+            show_default="in runs/<recipe>/",
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Shows the page in the browser.")] = False,

@@ -63,7 +63,7 @@ def _tfx() -> Check:
         return False, "TFX", f"cannot be imported: {error}"
     version = importlib.metadata.version("tfx")
     line = (
-        "compatible line (Python 3.10, any glibc from 2.17)" if version < "1.17" else "modern line"
+        "compatible line (Python 3.10, glibc 2.28 or newer)" if version < "1.17" else "modern line"
     )
     return True, "TFX", f"{version}, {line}"
 

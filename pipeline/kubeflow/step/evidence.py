@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from components.classes import lowest_recall_first
 from components.evaluator.results import Metrics, read_metrics
 from components.predictions import Predictions, read_predictions
 from components.report.page_files import PAGE_FILE
@@ -91,9 +92,7 @@ def per_class(metrics: Metrics) -> _Metadata:
 
     Those without pictures, whose recall nobody knows, come after the others.
     """
-    known = sorted(
-        metrics.per_class.items(), key=lambda one: np.nan_to_num(one[1]["recall"], nan=2.0)
-    )
+    known = lowest_recall_first(metrics.per_class)
     return _numbers(
         {
             f"{measure}, {printable(name)}": values[measure]

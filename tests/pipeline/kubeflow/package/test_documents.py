@@ -27,7 +27,8 @@ def processed(compiled_json):
     )
     parameters = exposed_settings(recipe, "digits", "/mnt/serving/digits")
     text = post_process(json.loads(compiled_json), recipe.kubeflow, parameters, "")
-    return list(yaml.safe_load_all(text))
+    parse_package(text)  # before anybody edits it nothing is wrong
+    return list(yaml.load_all(text, yaml.CSafeLoader))
 
 
 @pytest.fixture
@@ -44,7 +45,11 @@ def edited(documents, number, path, value):
         del block[last]
     else:
         block[last] = value
-    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper)
+    return written(documents)
+
+
+def written(documents, **options):
+    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper, **options)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +189,6 @@ def edited(documents, number, path, value):
     ],
 )
 def test_a_package_edited_by_hand(documents, number, path, value, says):
-    parse_package(yaml.safe_dump_all(documents))
     with pytest.raises(ValueError) as error:
         parse_package(edited(documents, number, path, value))
     assert says in str(error.value)
@@ -201,11 +205,11 @@ def test_a_step_with_an_underscore(documents):
     tasks = documents[0]["root"]["dag"]["tasks"]
     tasks["latest_blessed"] = tasks.pop("BaselineFinder")
     with pytest.raises(ValueError, match="task latest_blessed: Argo takes letters, digits and `-`"):
-        parse_package(yaml.safe_dump_all(documents))
+        parse_package(written(documents))
 
 
 def test_steps_are_told_in_an_order_in_which_they_can_run(documents):
-    package = parse_package(yaml.safe_dump_all(documents))
+    package = parse_package(written(documents))
     names = [step.name for step in package.steps]
     assert names.index("ImageExampleGen") < names.index("Trainer") < names.index("Pusher")
     trainer = package.steps[names.index("Trainer")]
@@ -216,7 +220,7 @@ def test_steps_are_told_in_an_order_in_which_they_can_run(documents):
 
 
 def test_a_package_without_a_second_document(documents):
-    package = parse_package(yaml.safe_dump(documents[0]))
+    package = parse_package(written(documents[:1]))
     assert package.platform == {} and package.steps[0].platform == {}
 
 
@@ -252,17 +256,17 @@ def test_the_file_is_named(tmp_path):
 
 
 def test_the_order_of_the_steps_is_not_that_in_which_they_are_written(documents):
-    before = [step.name for step in parse_package(yaml.safe_dump_all(documents)).steps]
+    before = [step.name for step in parse_package(written(documents)).steps]
     tasks = documents[0]["root"]["dag"]["tasks"]
     documents[0]["root"]["dag"]["tasks"] = dict(reversed(tasks.items()))
-    text = yaml.safe_dump_all(documents, sort_keys=False)
+    text = written(documents, sort_keys=False)
     assert [step.name for step in parse_package(text).steps] == before
 
 
 def test_a_whole_number_is_a_number(documents):
     form = documents[0]["root"]["inputDefinitions"]["parameters"]
     form["rate"] = {"parameterType": "NUMBER_DOUBLE", "defaultValue": 1}
-    parameters = {p.name: p for p in parse_package(yaml.safe_dump_all(documents)).parameters}
+    parameters = {p.name: p for p in parse_package(written(documents)).parameters}
     assert (parameters["rate"].type, parameters["rate"].default) == ("NUMBER_DOUBLE", 1)
 
 
