@@ -4,6 +4,7 @@ python tools/recipe_reference.py > docs/reference.md
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,9 +14,11 @@ from pipeline.config import Recipe
 HEAD = """# Every key of a recipe
 
 Written by `tools/recipe_reference.py` from the models that check a recipe; a test holds it to them.
-`graft validate RECIPE` prints the same keys with the values of one recipe. A block that a recipe
-does not name has the values told here.
+`graft validate RECIPE` prints a recipe with the values of the keys that it leaves out. A block that
+a recipe does not name has the values told here, or is off where that is said.
 """
+# What a title says already, where the docstring of a block begins with it.
+_OWN_NAME = re.compile(r"(The b|B)lock `\S+`( of a recipe)?[.:;]\s*")
 _BOUNDS = {
     "minimum": "at least {}",
     "exclusiveMinimum": "above {}",
@@ -29,22 +32,34 @@ Schema = Mapping[str, Any]
 def reference(schema: Schema) -> str:
     """The page, from the JSON schema of `Recipe`."""
     lines = [HEAD]
-    for path, block in _blocks(schema, schema, ""):
-        rows = [_row(key, entry) for key, entry in block["properties"].items() if not _inner(entry)]
-        title = f"`{path}`" if path else "At the top"
+    for path, entry, block in _blocks(schema, {}, schema, ""):
+        rows = [_row(key, value) for key, value in block["properties"].items() if not _inner(value)]
+        lines += [f"## `{path}`" if path else "## At the top", ""]
+        if about := _about(entry, block):
+            lines += [about, ""]
         if rows:
-            lines += [f"## {title}", "", "| key | is | default | |", "|---|---|---|---|", *rows, ""]
+            lines += ["| key | is | default | |", "|---|---|---|---|", *rows, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _blocks(schema: Schema, block: Schema, path: str) -> Iterator[tuple[str, Schema]]:
-    """A block and those inside of it, each with its path."""
-    yield path, block
-    for key, entry in block["properties"].items():
-        if inner := _inner(entry):
+def _blocks(
+    schema: Schema, entry: Schema, block: Schema, path: str
+) -> Iterator[tuple[str, Schema, Schema]]:
+    """A block and those inside of it: its path, the entry that holds it, and its model."""
+    yield path, entry, block
+    for key, value in block["properties"].items():
+        if inner := _inner(value):
             name, suffix = inner
             at = f"{path}.{key}" if path else key
-            yield from _blocks(schema, schema["$defs"][name], f"{at}{suffix}")
+            yield from _blocks(schema, value, schema["$defs"][name], f"{at}{suffix}")
+
+
+def _about(entry: Schema, block: Schema) -> str:
+    """Whether a block is off by default, what its model says of it, and what its entry adds."""
+    said = [_OWN_NAME.sub("", block["description"], count=1), entry.get("description", "")]
+    if "default" in entry and not entry["default"]:
+        said.insert(0, "off unless a recipe names it")
+    return " ".join(f"{text[0].upper()}{text[1:].removesuffix('.')}." for text in said if text)
 
 
 def _inner(entry: Schema) -> tuple[str, str] | None:

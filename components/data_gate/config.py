@@ -40,7 +40,7 @@ class DistanceSettings(Settings):
 
 
 class SkewSettings(DistanceSettings):
-    """How far validation and test may differ from train: they are smaller."""
+    """How far validation and test, which are smaller, may differ from train: as told of drift."""
 
     fail: Fraction = pydantic.Field(0.5, description="a larger distance stops the run")
 
@@ -61,8 +61,7 @@ class DataGateSettings(Settings):
         False, description="whether copies of a picture may be in several splits of a source's own"
     )
     drift: DistanceSettings = pydantic.Field(
-        DistanceSettings(), description="from the data of the served model"
+        DistanceSettings(),
+        description="here the sets are those of this run and of the served model",
     )
-    skew: SkewSettings = pydantic.Field(
-        SkewSettings(), description="of validation and test from train"
-    )
+    skew: SkewSettings = SkewSettings()

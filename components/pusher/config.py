@@ -7,7 +7,7 @@ from components.settings import LocalPath, Settings
 
 
 class SignSettings(Settings):
-    """The block `push.sign` of a recipe."""
+    """The block `push.sign` of a recipe: signs model and evidence of every push."""
 
     key: LocalPath = pydantic.Field(
         min_length=1,
@@ -35,9 +35,7 @@ class PushSettings(Settings):
     def _check(cls, destination: str) -> str:
         return destinations.checked(destination)
 
-    sign: SignSettings | None = pydantic.Field(
-        None, description="signs model and evidence of every push; null: not signed"
-    )
+    sign: SignSettings | None = None
 
     registry: str = pydantic.Field(
         "",

@@ -34,7 +34,10 @@ class Amounts(Settings):
 
 
 class ResourceSettings(Settings):
-    """What a container is promised, and what it may take at most."""
+    """What a container is promised, and what it may take at most.
+
+    What a step gets where nothing is said: the table in kubeflow/README.md.
+    """
 
     requests: Amounts = Amounts()
     limits: Amounts = Amounts()
@@ -49,7 +52,7 @@ class ResourceSettings(Settings):
 
 
 class GpuSettings(Settings):
-    """GPUs of a step; `gpu: 1` is short for `gpu: {count: 1}`."""
+    """GPUs of a step; `gpu: 1` is short for `{count: 1}`."""
 
     count: int = pydantic.Field(1, ge=1, le=64)
     resource: str = pydantic.Field(
@@ -60,7 +63,10 @@ class GpuSettings(Settings):
 
 
 class RetrySettings(Settings):
-    """How often a step that failed is tried again; see `LONGEST_RETRYING_S`."""
+    """How often a step that failed is tried again; `retries: 2` is short for `{count: 2}`.
+
+    Pusher and Verdict are tried again only where that is said for them by name.
+    """
 
     count: int = pydantic.Field(0, ge=0, le=10)
     backoff: Duration = pydantic.Field("60s", description="wait before the first of them")
@@ -99,7 +105,7 @@ class TolerationSettings(Settings):
 
 
 class SecurityContextSettings(Settings):
-    """As whom a container runs; needs a backend of version 2.16 or newer."""
+    """As whom a container runs, if not as the image's user; needs a backend from 2.16 on."""
 
     run_as_user: int = pydantic.Field(ge=1, le=2**31 - 1, description="numeric, and not root")
     run_as_group: int | None = pydantic.Field(None, ge=1, le=2**31 - 1)
@@ -126,9 +132,7 @@ class StepSettings(Settings):
     tolerations: tuple[TolerationSettings, ...] = ()
     retries: RetrySettings = RetrySettings()
     timeout: Duration | None = pydantic.Field(None, description="after which the pod is ended")
-    security_context: SecurityContextSettings | None = pydantic.Field(
-        None, description="null: the image's own user; otherwise needs a backend from 2.16 on"
-    )
+    security_context: SecurityContextSettings | None = None
     cache: bool | None = pydantic.Field(
         None,
         description="whether outputs of an earlier run may be taken; null: yes, but not for "
@@ -172,7 +176,7 @@ class StepSettings(Settings):
 class NamedStepSettings(StepSettings):
     """How the step runs that it is named for."""
 
-    gpu: GpuSettings | None = pydantic.Field(None, description="null: none")
+    gpu: GpuSettings | None = None
 
     @pydantic.field_validator("gpu", mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """The page of all keys is that of the models which check a recipe."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -26,3 +27,27 @@ def test_no_key_is_without_its_kind_and_blocks_are_found_at_any_depth():
     assert all(kind and "any" not in kind.split(", ") for _, kind, *_ in rows)
     for block in ("data.split", "training.phases[…].early_stopping", "kubeflow.steps.NAME.gpu"):
         assert f"## `{block}`\n" in page
+
+
+def test_a_block_says_what_it_is_and_whether_it_is_off_by_default():
+    page = (ROOT / "docs/reference.md").read_text("utf-8")
+    off = re.findall(r"^## `(.*)`\n\nOff unless", page, re.MULTILINE)
+    step, in_step = "kubeflow.steps.NAME", ("tolerations[…]", "security_context", "gpu")
+    assert off == [
+        "training.phases[…]",
+        "distillation",
+        "pseudo_labels",
+        "serving.abstain",
+        "push.sign",
+        "kubeflow.tolerations[…]",
+        "kubeflow.security_context",
+        step,
+        *(f"{step}.{block}" for block in in_step),
+    ]
+    for begins in (
+        "data`\n\n| key",  # the model says no more than whose it is
+        "training`\n\nIts phases are the blocks `frozen` and `unfrozen`, or",
+        "data_gate.skew`\n\nHow far validation and test",
+        "distillation`\n\nOff unless a recipe names it. Learn from another model's answers",
+    ):
+        assert f"## `{begins}" in page

@@ -196,7 +196,10 @@ class TrainingSettings(Settings):
     focal_gamma: float = pydantic.Field(
         0.0, ge=0.0, le=10.0, description="above 0: easy pictures count less (focal loss)"
     )
-    frozen: PhaseSettings = PhaseSettings()
+    frozen: PhaseSettings = pydantic.Field(
+        PhaseSettings(),
+        description="the first, in which the head alone learns: fine_tune_at stays null",
+    )
     unfrozen: UnfrozenPhaseSettings = UnfrozenPhaseSettings()
     listed: tuple[ListedPhaseSettings, ...] | None = pydantic.Field(
         None,
