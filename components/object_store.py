@@ -200,7 +200,7 @@ def _client_of(environment: frozenset[tuple[str, str]]) -> Any:
         import boto3
         from botocore.config import Config
     except ImportError:
-        raise UserError("s3:// needs boto3: pip install graft-pipeline[aws]") from None
+        raise UserError("s3:// needs Graft's extra aws (pip install boto3)") from None
     return boto3.session.Session().client(
         "s3",
         config=Config(

@@ -31,8 +31,8 @@ def check(scheduler: str) -> int:
         import distributed
     except ImportError:
         raise UserError(
-            "beam.runner: dask needs Dask, here and in its workers: pip install "
-            "graft-pipeline[dask]"
+            "beam.runner: dask needs Dask, here and in its workers: install Graft's extra dask "
+            "(pip install distributed)"
         ) from None
     logging.getLogger("distributed").setLevel(logging.ERROR)  # of every attempt to connect
     try:

@@ -92,8 +92,8 @@ def register(
             import model_registry
     except ImportError:
         raise UserError(
-            "the client of the model registry is not installed: "
-            "pip install graft-pipeline[registry]"
+            "the client of the model registry is not installed: install Graft's extra registry "
+            "(pip install model-registry)"
         ) from None
     from aiohttp import ClientError
     from model_registry.exceptions import StoreError

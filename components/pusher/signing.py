@@ -200,6 +200,6 @@ def _library(module: str) -> ModuleType:
     except ImportError:
         raise UserError(
             "signatures need model-signing, which goes with Python 3.11 and newer: "
-            "pip install graft-pipeline[sign]"
+            "install Graft's extra sign (pip install model-signing pyopenssl)"
         ) from None
     return {"hashing": hashing, "signing": signing, "verifying": verifying}[module]

@@ -198,7 +198,7 @@ def test_the_public_half_is_that_of_the_private_one(signing_keys):
 
 def test_without_the_library_it_is_told_how_to_get_it(signing_keys, monkeypatch):
     monkeypatch.setitem(sys.modules, "model_signing", None)
-    with pytest.raises(UserError, match=r"Python 3\.11.*pip install graft-pipeline\[sign\]"):
+    with pytest.raises(UserError, match=r"Python 3\.11.*install Graft's extra sign"):
         signing.check_key(str(signing_keys / "own.pem"))
 
 
