@@ -1,10 +1,12 @@
 """`graft doctor`."""
 
 import importlib.metadata
+import logging
 import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.filesize import decimal
@@ -34,13 +36,13 @@ def examine(config: str, overrides: list[str], verbose: bool) -> int:
     recipe = load_recipe(config, overrides)
     with redirect_output(None if verbose else Path("/dev/null")) as console:
         checks = [
-            _python(),
-            _tfx(),
-            _tensorflow(),
-            _gpus(),
-            _beam(recipe.beam),
-            _disk(recipe.folder),
-            _recipe(recipe),
+            _ask("Python", _python),
+            _ask("TFX", _tfx),
+            _ask("TensorFlow", _tensorflow),
+            _ask("GPUs", _gpus),
+            _ask("Beam runner", _beam, recipe.beam),
+            _ask("Free disk", _disk, recipe.folder),
+            _ask("The recipe's needs", _recipe, recipe),
         ]
         table = Table("", "what", "found", title=f"Recipe {recipe.name}", title_justify="left")
         for passed, what, found in checks:
@@ -49,33 +51,37 @@ def examine(config: str, overrides: list[str], verbose: bool) -> int:
     return 0 if all(passed for passed, _, _ in checks) else 1
 
 
-Check = tuple[bool, str, str]
-
-
-def _python() -> Check:
-    return True, "Python", f"{platform.python_version()}, {os.cpu_count()} CPU cores"
-
-
-def _tfx() -> Check:
+def _ask(what: str, check: Callable[..., str], *given: object) -> tuple[bool, str, str]:
+    """What a check finds; whatever keeps it from finding, as a failing import, is the finding."""
     try:
-        import tfx.types  # noqa: F401
-    except Exception as error:  # whatever keeps it from importing is the finding
-        return False, "TFX", f"cannot be imported: {error}"
+        return True, what, check(*given)
+    except Exception as error:
+        logging.error("%s", what, exc_info=error)  # seen with --verbose
+        return False, what, explain(error)
+
+
+def _python() -> str:
+    return f"{platform.python_version()}, {os.cpu_count()} CPU cores"
+
+
+def _tfx() -> str:
+    import tfx.types  # noqa: F401
+
     version = importlib.metadata.version("tfx")
     line = (
         "compatible line (Python 3.10, glibc 2.28 or newer)" if version < "1.17" else "modern line"
     )
-    return True, "TFX", f"{version}, {line}"
+    return f"{version}, {line}"
 
 
-def _tensorflow() -> Check:
+def _tensorflow() -> str:
     import keras
     import tensorflow as tf
 
-    return True, "TensorFlow", f"{tf.__version__}, Keras {keras.__version__}"
+    return f"{tf.__version__}, Keras {keras.__version__}"
 
 
-def _gpus() -> Check:
+def _gpus() -> str:
     """A GPU that the recipe demands and that is not there is told by the recipe's own check."""
     import tensorflow as tf
 
@@ -83,31 +89,27 @@ def _gpus() -> Check:
         tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
         for gpu in tf.config.list_physical_devices("GPU")
     ]
-    return True, "GPUs", ", ".join(names) or "none: training runs on the CPU"
+    return ", ".join(names) or "none: training runs on the CPU"
 
 
-def _beam(beam: BeamSettings) -> Check:
+def _beam(beam: BeamSettings) -> str:
     version = importlib.metadata.version("apache-beam")
-    return True, "Beam runner", f"{version}, {' '.join(beam.pipeline_args())}"
+    return f"{version}, {' '.join(beam.pipeline_args())}"
 
 
-def _disk(folder: Path) -> Check:
+def _disk(folder: Path) -> str:
     existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
     free = shutil.disk_usage(existing).free
-    return (
-        free >= _MIN_FREE_BYTES,
-        "Free disk",
-        f"{decimal(free)} (a run wants at least {decimal(_MIN_FREE_BYTES)})",
-    )
+    found = f"{decimal(free)} (a run wants at least {decimal(_MIN_FREE_BYTES)})"
+    if free < _MIN_FREE_BYTES:
+        raise UserError(found)
+    return found
 
 
-def _recipe(recipe: Recipe) -> Check:
+def _recipe(recipe: Recipe) -> str:
     """Whether all that the recipe names is there: folders, pictures, weights, devices."""
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            found = preflight.inspect(recipe, Scope.MACHINE, Path(scratch))
-        preflight.check_network(recipe)
-    except (UserError, OSError) as error:
-        return False, "The recipe's needs", explain(error)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = preflight.inspect(recipe, Scope.MACHINE, Path(scratch))
+    preflight.check_network(recipe)
     pictures, classes = len(found.source.items), len(found.source.classes)
-    return True, "The recipe's needs", f"{pictures:,} pictures of {classes} classes"
+    return f"{pictures:,} pictures of {classes} classes"

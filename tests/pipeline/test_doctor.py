@@ -26,7 +26,7 @@ def test_the_disk_is_that_on_which_the_folder_will_be(tmp_path, monkeypatch, fre
     monkeypatch.setattr(doctor.shutil, "disk_usage", disk_usage)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
-    found = doctor._disk(Path("runs/digits/x"))
+    found = doctor._ask("Free disk", doctor._disk, Path("runs/digits/x"))
     assert found == (passes, "Free disk", "2.1 GB (a run wants at least 2.1 GB)")
     assert asked == [tmp_path / "runs"]
 
@@ -39,14 +39,21 @@ def test_the_line_of_tfx_is_told_by_its_version(monkeypatch, version, line):
     for name in ("tfx", "tfx.types"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setattr(importlib.metadata, "version", lambda _: version)
-    passed, _, found = doctor._tfx()
-    assert passed and found.startswith(f"{version}, {line}")
+    assert doctor._tfx().startswith(f"{version}, {line}")
 
 
-def test_a_tfx_that_cannot_be_imported_is_a_finding(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tfx.types", None)
-    passed, what, found = doctor._tfx()
-    assert (passed, what) == (False, "TFX") and found.startswith("cannot be imported: ")
+def test_what_cannot_be_imported_or_is_no_option_is_a_finding_of_its_own(monkeypatch, capfd):
+    for name in ("tfx.types", "keras", "tensorflow"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for check in ("_disk", "_recipe"):
+        monkeypatch.setattr(doctor, check, lambda _: "found")
+    assert doctor.examine("digits", ["beam.extra=[--no_such]"], False) == 1
+    shown = [line.split("│")[1:4] for line in capfd.readouterr().out.splitlines() if "│" in line]
+    rows = [[cell.strip() for cell in row] for row in shown if row[0].strip()]
+    assert [mark for mark, _, _ in rows] == ["✓", "✗", "✗", "✗", "✗", "✓", "✓"]
+    says = ["import of tfx.types", "import of keras", "import of tensorflow", "has no option --no_"]
+    for (_, _, found), part in zip(rows[1:5], says, strict=True):
+        assert part in found
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -58,13 +65,13 @@ def test_gpus_are_told_by_name(monkeypatch, there):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: gpus)
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details[gpu.name])
     says = "H1, GPU:1" if there else "none: training runs on the CPU"
-    assert doctor._gpus() == (True, "GPUs", says)
+    assert doctor._gpus() == says
 
 
 def test_the_runner_is_the_one_of_the_recipe():
     beam = BeamSettings(direct={"mode": "multi_processing", "workers": 3})
-    passed, what, found = doctor._beam(beam)
-    assert (passed, what) == (True, "Beam runner") and "--direct_num_workers=3" in found
+    found = doctor._beam(beam)
+    assert "--direct_num_workers=3" in found
     assert found.startswith(f"{importlib.metadata.version('apache-beam')}, ")
 
 
@@ -94,7 +101,8 @@ def test_what_the_recipe_needs_is_looked_at_to_the_last(monkeypatch, mistake):
     monkeypatch.setattr(doctor.preflight, "inspect", inspect)
     monkeypatch.setattr(doctor.preflight, "check_network", check_network)
     passes = not (mistake.inspect or mistake.network)
-    assert doctor._recipe(load_recipe("digits")) == (passes, "The recipe's needs", mistake.says)
+    found = doctor._ask("its needs", doctor._recipe, load_recipe("digits"))
+    assert found == (passes, "its needs", mistake.says)
 
 
 @pytest.mark.parametrize(("has_disk", "verbose"), [(True, True), (False, False)])
@@ -102,9 +110,9 @@ def test_one_thing_that_is_missing_is_marked_and_enough_for_exit_code_1(
     monkeypatch, capfd, has_disk, verbose
 ):
     for check in ("_python", "_tfx", "_tensorflow", "_gpus", "_beam", "_recipe"):
-        monkeypatch.setattr(doctor, check, lambda *_: (True, "what", "found"))
-    monkeypatch.setattr(doctor, "_disk", lambda _: (has_disk, "Free disk", "some"))
-    monkeypatch.setattr(doctor, "_gpus", lambda: print("noise") or (True, "what", "found"))
+        monkeypatch.setattr(doctor, check, lambda *_: "found")
+    monkeypatch.setattr(doctor, "_MIN_FREE_BYTES", 0 if has_disk else 1 << 80)
+    monkeypatch.setattr(doctor, "_gpus", lambda: print("noise") or "found")
     assert doctor.examine("digits", [], verbose) == (0 if has_disk else 1)
     shown = capfd.readouterr().out
     assert "Recipe digits" in shown and ("noise" in shown) == verbose
@@ -116,9 +124,6 @@ def test_what_a_run_is_made_with_is_told_by_version():
     import keras
     import tensorflow as tf
 
-    passed, what, found = doctor._python()
-    version = ".".join(map(str, sys.version_info[:3]))
-    assert (passed, what) == (True, "Python") and found.startswith(version)
-    assert found.endswith(" CPU cores")
-    found = f"{tf.__version__}, Keras {keras.__version__}"
-    assert doctor._tensorflow() == (True, "TensorFlow", found)
+    found, version = doctor._python(), ".".join(map(str, sys.version_info[:3]))
+    assert found.startswith(version) and found.endswith(" CPU cores")
+    assert doctor._tensorflow() == f"{tf.__version__}, Keras {keras.__version__}"
