@@ -44,6 +44,8 @@ PICTURES_FILE = "pictures.parquet"
 SUMMARY_FILE, QUARANTINE_FILE = OVERVIEW_FILES = ("summary.json", "quarantine.jsonl")
 # Of the Evaluator, beside its rows and in the evidence of a version.
 METRICS_FILE = "metrics.json"
+# Of the Trainer, in the evidence of a version too: what it learnt of how sure the model may be.
+CALIBRATION_FILE = "calibration.json"
 GROUP = "group"  # column: the same for copies of one picture
 
 LABEL_VOCABULARY = "labels"

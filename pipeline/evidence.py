@@ -7,9 +7,9 @@ from typing import Any
 
 from components import destinations
 from components.errors import UserError
+from components.features import CALIBRATION_FILE
 from components.gates import GATES_FILE, Gate, read_gates
 from components.served_versions import PROVENANCE_FILE, PushRecord
-from components.trainer.calibration import CALIBRATION_FILE
 
 
 @dataclasses.dataclass(frozen=True)

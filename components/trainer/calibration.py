@@ -37,7 +37,6 @@ from components.bounds import lower_bound, pictures_needed
 from components.errors import UserError
 from components.trainer.settings.serving import AbstentionSettings, ServingSettings
 
-CALIBRATION_FILE = "calibration.json"
 # Beyond these a temperature says that something else is wrong.
 _TEMPERATURES = (0.05, 20.0)
 # The number of pictures to be sure of grows by this share of the split at a time.

@@ -22,7 +22,7 @@ from components.predictions import (
     write_predictions,
 )
 from components.trainer import calibration as learning
-from components.trainer.calibration import CALIBRATION_FILE, Calibration
+from components.trainer.calibration import Calibration
 from components.trainer.inputs.examples import ExampleReader, text_features
 from components.trainer.network.scorer import Scorer
 from components.trainer.settings.serving import ServingSettings
@@ -126,7 +126,7 @@ def write_evidence(
         write_predictions(table, validated.examples, classes, Path(scratch, VALIDATION_FILE))
         if calibration != Calibration():
             text = json.dumps(calibration.as_json(), indent=1)
-            Path(scratch, CALIBRATION_FILE).write_text(text, encoding="utf-8")
+            Path(scratch, features.CALIBRATION_FILE).write_text(text, encoding="utf-8")
         tf.io.gfile.makedirs(folder)
         for file in sorted(Path(scratch).iterdir()):
             tf.io.gfile.copy(str(file), os.path.join(folder, file.name), overwrite=True)

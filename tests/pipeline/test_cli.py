@@ -15,12 +15,12 @@ def graft(forked, tmp_path):
     return lambda *args: forked.run(["-m", "pipeline.cli", *map(str, args)], tmp_path)
 
 
-def test_help_imports_nothing_heavy(tmp_path):
+def test_help_and_what_looks_at_versions_import_nothing_heavy(tmp_path):
     code = (
-        "import sys, pipeline.cli\n"
+        "import sys, pipeline.cli, pipeline.commands.register, pipeline.commands.versions\n"
         "try: pipeline.cli.app(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'tensorflow', 'tfx', 'keras', 'apache_beam', 'sklearn', 'numpy'}\n"
+        "heavy = {'tensorflow', 'tfx', 'keras', 'apache_beam', 'sklearn', 'scipy', 'numpy'}\n"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     done = subprocess.run(

@@ -16,7 +16,6 @@ from components import features, progress
 from components.errors import UserError
 from components.predictions import VALIDATION_FILE, read_predictions
 from components.trainer import validation_rows
-from components.trainer.calibration import CALIBRATION_FILE
 from components.trainer.settings.serving import ServingSettings
 from components.trainer.validation_rows import Validated, check_serving, learn, write_evidence
 
@@ -64,7 +63,7 @@ def test_the_rows_are_those_of_the_evaluator_and_what_was_learnt_lies_beside_the
     np.testing.assert_allclose(rows.candidate, scaled, rtol=1e-5)
     assert rows.unsure.dtype == bool and rows.in_label_set.shape == (40, 2)
     assert np.flatnonzero(rows.unsure[::-1]).tolist() == [0, 30]
-    evidence = json.loads((folder / CALIBRATION_FILE).read_text())
+    evidence = json.loads((folder / features.CALIBRATION_FILE).read_text())
     assert (evidence["pictures"], evidence["copies"]) == (30, 10)
     assert evidence["temperature"] == found.temperature
 
@@ -143,7 +142,7 @@ def test_rows_of_an_earlier_attempt_are_written_over(validated, tmp_path):
         write_evidence(asked, found, CLASSES, str(folder))
     rows = read_predictions(folder, VALIDATION_FILE)
     assert (rows.candidate.argmax(axis=1) == rows.labels).sum() == 38
-    evidence = json.loads((folder / CALIBRATION_FILE).read_text())
+    evidence = json.loads((folder / features.CALIBRATION_FILE).read_text())
     assert evidence["temperature"] == found.temperature
 
 
