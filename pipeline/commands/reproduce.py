@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pydantic
 from rich.console import Console
 
 from components import destinations, features, served_versions
 from components.data_gate.pictures import read_pictures
 from components.errors import UserError
+from components.validation import explain
 from pipeline.commands.local_run import run_locally
 from pipeline.config import Recipe, load_recipe
 from pipeline.console import say
@@ -39,7 +41,8 @@ def reproduce(config: str, overrides: list[str], version: str, verbose: bool, wa
         failed.
 
     Raises:
-        UserError: there is no such version, or it has no record of what it was made of.
+        UserError: there is no such version, it has no record of what it was made of, or this Graft
+            does not take its recipe.
     """
     told = load_recipe(config, overrides)
     destinations.refuse_bucket(
@@ -50,7 +53,13 @@ def reproduce(config: str, overrides: list[str], version: str, verbose: bool, wa
     recorded = read_evidence(told.push_destination, version).provenance
     if not recorded:
         raise UserError(f"{folder} has no record of what it was made of: it cannot be made again")
-    recipe = Recipe.model_validate(recorded["recipe"])
+    try:
+        recipe = Recipe.model_validate(recorded["recipe"])
+    except pydantic.ValidationError as error:  # made by another Graft, with other keys or rules
+        raise UserError(
+            f"version {version} was made by a recipe that this Graft does not take:\n"
+            f"{explain(error, Recipe)}"
+        ) from error
     recipe = recipe.replaced(
         workspace=str(told.folder / "reproduce" / version),
         # In the workspace, where nothing is to be compared with; nothing is pushed.

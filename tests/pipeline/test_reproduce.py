@@ -115,6 +115,16 @@ def test_what_cannot_be_made_again(config, tmp_path):
         command.reproduce(config, [], "1", verbose=False, wait=False)
 
 
+def test_a_recipe_of_then_that_is_none_today_is_told_key_by_key(config, tmp_path):
+    file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
+    facts = json.loads(file.read_text())
+    facts["recipe"]["head"]["depth"] = 3
+    file.write_text(json.dumps(facts))
+    says = "version 1 was made by .* does not take:\nhead.depth: unknown key"
+    with pytest.raises(UserError, match=says):
+        command.reproduce(config, [], "1", verbose=False, wait=False)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
