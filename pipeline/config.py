@@ -196,7 +196,8 @@ def _override(values: dict[str, Any], override: str) -> None:
             values = _named(values, block, shown)
         else:
             # A block that an anchor gave to several places is changed in this one alone.
-            values[block] = copy.copy(values.get(block, {}))
+            inner = values.get(block)  # null: a block that may be left out, and was
+            values[block] = {} if inner is None else copy.copy(inner)
             values = values[block]
         if not isinstance(values, dict | list):
             raise RecipeError(f"{shown}: {block} is a value, not a block")

@@ -24,6 +24,9 @@ def set_aside_if_damaged(folder: Path) -> str:
 
     Returns:
         One line that says what was damaged and where it is now; empty if nothing was.
+
+    Raises:
+        OSError: the database cannot be looked at now.
     """
     damage = _find_damage(folder)
     if not damage:
@@ -53,6 +56,9 @@ def _find_damage(folder: Path) -> str:
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
+        # Locked, or on a failing disk, it may well be whole; but so a damaged header is told too.
+        if isinstance(error, sqlite3.OperationalError) and "file format" not in str(error):
+            raise OSError(f"{database}: {error}") from error
         return f"is damaged ({error})"
     if result != "ok":
         return f"is damaged ({result})"

@@ -62,7 +62,9 @@ class Inspection:
 
 
 def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspection:
-    """Checks settings and files, the cheap ones first, and imports TensorFlow for TFRecords alone.
+    """Checks settings and files, the cheap ones first.
+
+    TensorFlow is imported for TFRecords, an earlier Graft model and `evaluation.slices` alone.
 
     A source that is a URL is downloaded, which is told on stderr.
 

@@ -1,4 +1,4 @@
-"""`graft compile`, `rehearse`, `submit`: the commands for Kubeflow."""
+"""`graft compile`, `rehearse`, `submit`, `publish`, `register`: the commands for Kubeflow."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What `graft run` and `graft lr-find` share: checks, lock, log, and how they end."""
+"""What all commands share that run nodes on this machine: checks, lock, log, and how they end."""
 
 import logging
 import os

@@ -58,7 +58,8 @@ def _listed(content: bytes) -> list[str]:
 
 
 def _of_name(name: str) -> list[str]:
-    if not Path(name).is_dir():
+    # Not Path.is_dir, which fails where nobody may look; the file is then told among the others.
+    if not os.path.isdir(name):  # noqa: PTH112
         return [name]
     pictures = sorted(_below(name))
     if not pictures:

@@ -36,6 +36,13 @@ def test_overrides_reach_nested_keys_and_keep_their_types():
 PHASES = "training={phases: [{name: head, epochs: 2}, {name: top, fine_tune_at: 130}]}"
 
 
+def test_a_block_that_a_recipe_leaves_out_in_words_can_be_set_by_its_keys(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("name: a\nserving: {abstain: null}\npush: {sign: null}\n")
+    recipe = load_recipe(str(file), ["serving.abstain.accuracy=0.9", "push.sign.key=k.pem"])
+    assert recipe.serving.abstain.accuracy == 0.9 and recipe.push.sign.key == "k.pem"
+
+
 def test_overrides_reach_a_phase_of_a_list_by_its_name():
     recipe = load_recipe("digits", [PHASES, "training.phases.top.epochs=7"])
     assert {name: phase.epochs for name, phase in recipe.training.phases.items()} == {

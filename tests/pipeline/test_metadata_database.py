@@ -21,10 +21,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def overwrite_a_page(file):
+def overwrite_a_page(file, begin=20_480, size=4096):
     """Damage that opening the file does not find."""
     data = file.read_bytes()
-    file.write_bytes(data[:20_480] + b"\xff" * 4096 + data[24_576:])
+    file.write_bytes(data[:begin] + b"\xff" * size + data[begin + size :])
 
 
 def test_a_whole_database_stays(folder):
@@ -55,6 +55,7 @@ def test_a_database_of_a_first_run_that_was_killed_at_once_is_not_damaged(tmp_pa
         (lambda file: file.write_bytes(b"garbage" * 1000), "is damaged"),
         (lambda file: file.write_bytes(file.read_bytes()[:20_000]), "is damaged"),
         (lambda file: file.write_bytes(file.read_bytes()[:50]), "is damaged"),
+        (lambda file: overwrite_a_page(file, 47, 1), "is damaged"),
         (overwrite_a_page, "is damaged"),
     ],
 )
@@ -67,6 +68,16 @@ def test_a_damaged_database_is_set_aside_and_said(folder, spoil, words):
     assert {path.name for path in folder.iterdir()} == {"damaged"}
     assert {"artifacts", "manifests"} <= {path.name for path in aside.iterdir()}
     assert set_aside_if_damaged(folder) == "", "the next run begins anew"
+
+
+def test_a_database_that_is_locked_is_not_damaged(folder, monkeypatch):
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda file: connect(file, timeout=0))
+    with contextlib.closing(connect(folder / DATABASE)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(OSError, match=f"^{folder / DATABASE}: database is locked$"):
+            set_aside_if_damaged(folder)
+    test_a_whole_database_stays(folder)
 
 
 def test_an_unfinished_transaction_goes_with_its_database(folder):

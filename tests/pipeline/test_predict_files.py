@@ -29,6 +29,7 @@ def tree(tmp_path, monkeypatch):
     ("arguments", "listed", "found"),
     [
         (["b.PNG", "gone.jpg", "e.txt"], b"", ["b.PNG", "gone.jpg", "e.txt"]),
+        (["x" * 300, "a.jpg"], b"", ["x" * 300, "a.jpg"]),  # longer than names may be
         (["in", "a.jpg"], b"", ["in/c.jpeg", "in/deep/d.gif", "a.jpg"]),
         (["*.jpg", "a.jpg"], b"", ["a.jpg"]),
         (["**/*.gif"], b"", ["in/deep/d.gif"]),
