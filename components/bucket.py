@@ -94,14 +94,16 @@ class Bucket:
         return ServedState(str(current.version), current.version) if current else ServedState("", 0)
 
     def versions(self) -> Iterator[Version]:
-        """All versions that are or were served, oldest first.
+        """The versions that are or were served and have not been removed, oldest first.
 
         Raises:
             UserError: `current.json` or the record of a push is damaged.
         """
         current = self.current()
+        there = self.store.folders() if current else set()
         for number in current.served if current else ():
-            yield self._version(number, number == current.version)
+            if str(number) in there or number == current.version:
+                yield self._version(number, number == current.version)
 
     def champion(self) -> Version | None:
         """The version that is served.

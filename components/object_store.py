@@ -127,6 +127,19 @@ class ObjectStore:
                 if not found["Key"].endswith("/")
             }
 
+    def folders(self) -> set[str]:
+        """Names of the folders right below the address that hold an object."""
+        prefix = self._key("")
+        with self._told():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+            )
+            return {
+                found["Prefix"].removeprefix(prefix).rstrip("/")
+                for page in pages
+                for found in page.get("CommonPrefixes", ())
+            }
+
     def remove(self, name: str) -> None:
         """Removes an object, or all objects of a folder, as far as the store still answers."""
         try:

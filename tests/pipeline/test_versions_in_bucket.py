@@ -11,6 +11,7 @@ from pipeline import preflight
 from pipeline.commands import publish, register, reproduce, versions
 from pipeline.config import load_recipe
 from pipeline.registration import facts_of
+from tests.fixtures.object_store import s3_keys
 
 ADDRESS = "s3://models/fruit"
 SETTINGS = [f"push.destination={ADDRESS}/"]
@@ -52,6 +53,17 @@ def test_one_goes_back_in_one_command(served, capsys):
     versions.list_versions("digits", SETTINGS, as_json=False)
     assert "served, 1 again" in capsys.readouterr().out
     assert destinations.champion(ADDRESS).record.reason == "cats became dogs"
+
+
+def test_a_version_that_was_removed_is_none_to_go_back_to(served, capsys):
+    for key in s3_keys(served):
+        if key.startswith("fruit/1/"):
+            served.delete_object(Bucket="models", Key=key)
+    assert [version.name for version in destinations.list_versions(ADDRESS)] == ["2"]
+    with pytest.raises(ValueError, match=f"{ADDRESS} has no version before 2 to go back to"):
+        versions.roll_back("digits", SETTINGS, None, "")
+    with pytest.raises(ValueError, match=r"has no version 1 \(there are: 2\)"):
+        versions.roll_back("digits", SETTINGS, "1", "")
 
 
 def test_verify_reads_every_byte(served, capsys):
