@@ -13,7 +13,7 @@ it, is pinned to one version.
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,13 +126,13 @@ class Bucket:
             return None
         return served_versions.parse_push_record(found[0], f"{self.address}/{name}", version)
 
-    def download_model(self, version: str, folder: Path) -> None:
-        """Copies the SavedModel of a version into a folder."""
-        self.store.download(f"{version}/{version}", folder)
+    def download_model(self, version: str, folder: Path, only: Collection[str] = ()) -> None:
+        """Copies the SavedModel of a version into a folder, or those files of it."""
+        self.store.download(f"{version}/{version}", folder, only)
 
-    def download_evidence(self, version: str, folder: Path) -> None:
-        """Copies what the push of a version left into a folder."""
-        self.store.download(f"{served_versions.EVIDENCE}/{version}", folder)
+    def download_evidence(self, version: str, folder: Path, only: Collection[str] = ()) -> None:
+        """Copies what the push of a version left into a folder, or those files of it."""
+        self.store.download(f"{served_versions.EVIDENCE}/{version}", folder, only)
         (folder / _CLAIM).unlink(missing_ok=True)
 
     def publish(self, model: Path, evidence: Path, compared: Current | None) -> Current:

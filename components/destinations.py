@@ -10,7 +10,7 @@ import dataclasses
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from components import served_versions
@@ -189,25 +189,29 @@ def local_champion(destination: Destination) -> Path | None:
 
 
 @contextlib.contextmanager
-def open_version(destination: Destination, version: Version) -> Iterator[Version]:
-    """The version with its files on this machine, as long as the block lasts."""
+def open_version(
+    destination: Destination, version: Version, only: Collection[str] = ()
+) -> Iterator[Version]:
+    """The version with its files on this machine, or at least those, as long as the block lasts."""
     if not is_bucket(destination):
         yield version
         return
     with tempfile.TemporaryDirectory(prefix="graft-version-") as folder:
         copy = Path(folder) / version.name
-        copy_model(destination, version.name, copy)
+        Bucket(destination).download_model(version.name, copy, only)
         yield dataclasses.replace(version, path=copy)
 
 
 @contextlib.contextmanager
-def open_evidence(destination: Destination, version: str) -> Iterator[Path]:
-    """The folder of a version's evidence, or a copy of it as long as the block lasts."""
+def open_evidence(
+    destination: Destination, version: str, only: Collection[str] = ()
+) -> Iterator[Path]:
+    """The folder of a version's evidence, or a copy of it or of those files, for the block."""
     if not is_bucket(destination):
         yield served_versions.evidence_folder(destination, version)
         return
     with tempfile.TemporaryDirectory(prefix="graft-evidence-") as folder:
-        Bucket(destination).download_evidence(version, Path(folder))
+        Bucket(destination).download_evidence(version, Path(folder), only)
         yield Path(folder)
 
 

@@ -7,6 +7,7 @@ object is still the one that was read (If-Match), or that there is none (If-None
 import contextlib
 import functools
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,18 @@ class ObjectStore:
             with self._told():
                 self._client.upload_file(str(file), self._bucket, key)
 
-    def download(self, name: str, folder: Path) -> None:
-        """Downloads all objects of a folder into one on this machine, which is made if need be."""
+    def download(self, name: str, folder: Path, only: Collection[str] = ()) -> None:
+        """Downloads the objects of a folder into one on this machine, which is made if need be.
+
+        Args:
+            name: of the folder.
+            folder: on this machine.
+            only: objects that are enough, by their path in it; empty: all are wanted.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         for relative in self.sizes(name):
+            if only and relative not in only:
+                continue
             file = folder / relative
             if not file.resolve().is_relative_to(folder.resolve()):
                 raise StoreError(f"{self.address}/{name}/{relative}: its name leads out of there")

@@ -11,6 +11,8 @@ from components.features import CALIBRATION_FILE
 from components.gates import GATES_FILE, Gate, read_gates
 from components.served_versions import PROVENANCE_FILE, PushRecord
 
+_JSON_FILES = (PROVENANCE_FILE, CALIBRATION_FILE)
+
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
@@ -44,7 +46,7 @@ def read_evidence(destination: Path | str, version: str) -> Evidence:
         UserError: a file is damaged; the text names it.
     """
     record = destinations.read_push_record(destination, version)
-    with destinations.open_evidence(destination, version) as folder:
+    with destinations.open_evidence(destination, version, (*_JSON_FILES, GATES_FILE)) as folder:
         found, gates = _read(folder, version)
     return Evidence(record, found[PROVENANCE_FILE], gates, found[CALIBRATION_FILE])
 
@@ -53,7 +55,7 @@ def _read(folder: Path, version: str) -> tuple[dict[str, Any], list[Gate]]:
     """The JSON files by name, and the gates."""
     found, gates = {}, []
     try:
-        for name in (PROVENANCE_FILE, CALIBRATION_FILE):
+        for name in _JSON_FILES:
             file = folder / name
             found[name] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         file = folder / GATES_FILE

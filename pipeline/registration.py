@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from components import destinations
-from components.classes import read_classes
+from components.classes import CLASSES_FILE, read_classes
 from components.errors import UserError
 from components.served_versions import Version
 from pipeline.evidence import read_evidence
@@ -42,7 +42,7 @@ def facts_of(destination: destinations.Destination, version: Version) -> Facts:
     Raises:
         UserError: a file of it is damaged.
     """
-    with destinations.open_version(destination, version) as copy:
+    with destinations.open_version(destination, version, only=[CLASSES_FILE]) as copy:
         facts: Facts = {"classes": ", ".join(read_classes(copy.path))}
     evidence = read_evidence(destination, version.name)
     if evidence.record:

@@ -6,6 +6,7 @@ import pytest
 
 from components import destinations
 from components.gates import Gate, write_gates
+from components.object_store import ObjectStore
 from components.pusher import bucket_push
 from pipeline import preflight
 from pipeline.commands import publish, register, reproduce, versions
@@ -82,6 +83,19 @@ def test_the_registry_is_told_its_address(served):
     facts = facts_of(ADDRESS, destinations.champion(ADDRESS))
     assert facts["classes"] == "cat, dog" and facts["value.accuracy"] == 0.9
     assert register.place_of(recipe, "2") == f"{ADDRESS}/2"
+
+
+def test_of_a_model_and_its_evidence_only_what_is_read_is_downloaded(served, monkeypatch):
+    client, asked = ObjectStore(ADDRESS)._client, []
+    download = client.download_file
+
+    def note(bucket, key, file):
+        asked.append(key)
+        download(bucket, key, file)
+
+    monkeypatch.setattr(client, "download_file", note)
+    facts_of(ADDRESS, destinations.champion(ADDRESS))
+    assert asked == ["fruit/2/2/assets.extra/classes.txt", "fruit/evidence/2/gates.json"]
 
 
 @pytest.mark.parametrize(
