@@ -185,9 +185,8 @@ def fingerprint(destination: str | os.PathLike) -> str:
     Raises:
         UserError: as of `list_versions`.
     """
-    served = champion(destination)
-    digest = content_digest(served.path) if served else ""
     state = served_state(destination)
+    digest = content_digest(Path(destination, state.champion)) if state.champion else ""
     return f"{state.champion} {state.highest} {digest}"
 
 

@@ -101,11 +101,12 @@ def _run(
         sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(filename_uri=str(folder / DATABASE))
     )
     data = recipe.data.replaced(source=found.source.location)
+    pictures = found.fingerprint  # a hash over a line per picture
     inputs = {
-        "input_fingerprint": found.fingerprint,
+        "input_fingerprint": pictures,
         "ledger_fingerprint": split_ledger.ledger_fingerprint(
             data.split_ledger,
-            split_ledger.ledger_inputs(found.fingerprint, data.model_dump_json()),
+            split_ledger.ledger_inputs(pictures, data.model_dump_json()),
         ),
         "weights_fingerprint": initial_weights.fingerprint(recipe.backbone),
         "teacher_fingerprint": teacher_files.fingerprint(recipe.distillation),
