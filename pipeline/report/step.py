@@ -45,7 +45,8 @@ def make_report(
     settings = {**json.loads(provenance)["recipe"], "kubeflow": {}}
     recipe = Recipe.model_validate(settings)
     destination = pushed["pushed_destination"]
-    overrides = [f"push.destination={Path(destination).parent}"] if destination else []
+    # An address is never a Path, which would take one slash off it.
+    overrides = [f"push.destination={destination.rpartition('/')[0]}"] if destination else []
     files = StepFiles(
         RunRecord(f"{now:%Y-%m-%dT%H:%M:%S} UTC", now, [], artifacts, version),
         recipe,

@@ -97,9 +97,12 @@ def test_a_model_that_is_served_already_is_told_by_its_version(facts):
     assert (told["served_now"], told["roll_back"]) == ("version 7", "")
 
 
-def test_the_commands_are_about_the_version_where_it_was_pushed(facts):
-    place = "--recipe tiny --set push.destination=/mnt/serving/tiny"
-    assert facts(PUSHED)["lineage"]["commands"] == [
+@pytest.mark.parametrize("served", ["/mnt/serving/tiny", "s3://bucket/served/tiny"])
+def test_the_commands_are_about_the_version_where_it_was_pushed(facts, served):
+    place = f"--recipe tiny --set push.destination={served}"
+    told = facts({**PUSHED, "pushed_destination": f"{served}/8"})
+    assert told["verdict"]["roll_back"] == f"graft versions rollback {place}"
+    assert told["lineage"]["commands"] == [
         f"graft verify 8 {place}",
         f"graft versions show 8 {place}",
         f"graft reproduce 8 {place}",
