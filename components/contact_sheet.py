@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,11 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from components.files import atomic_file
 from components.text import printable
 
+SIDE = 128
+"""Pixels; of a picture no more is shown."""
+
 # Pixels.
-_TILE, _GAP, _MARGIN = 128, 10, 16
+_GAP, _MARGIN = 10, 16
 _CAPTION, _HEADING, _TITLE = 11, 15, 20
 _LINE = 15
 _GROUND, _INK, _MARK, _EMPTY = "white", "#222222", "#c62828", "#eeeeee"
@@ -25,7 +27,7 @@ class Tile:
     """One picture of a sheet.
 
     Attributes:
-        picture: of any size.
+        picture: small, as many may be held at once; any size is fitted in.
         captions: lines below it; what is too long loses its middle.
         marked: whether it has a red frame, and its first line red ink.
     """
@@ -48,12 +50,6 @@ class Section:
     tiles: Sequence[Tile]
 
 
-def upright(data: bytes) -> Image.Image:
-    """Decodes a picture that was checked before, as RGB and upright; of a GIF the first frame."""
-    with Image.open(io.BytesIO(data)) as image:
-        return ImageOps.exif_transpose(image).convert("RGB")
-
-
 def draw(title: str, sections: Sequence[Section], columns: int = 10) -> Image.Image:
     """Draws a sheet.
 
@@ -66,7 +62,7 @@ def draw(title: str, sections: Sequence[Section], columns: int = 10) -> Image.Im
         An RGB picture.
     """
     heights = [_height(section, columns) for section in sections]
-    width = 2 * _MARGIN + columns * (_TILE + _GAP) - _GAP
+    width = 2 * _MARGIN + columns * (SIDE + _GAP) - _GAP
     top = 2 * _MARGIN + _TITLE
     sheet = Image.new("RGB", (width, top + sum(heights) + _MARGIN), _GROUND)
     pen = ImageDraw.Draw(sheet)
@@ -95,7 +91,7 @@ def _lines(section: Section) -> int:
 
 
 def _row_height(section: Section) -> int:
-    return _TILE + _lines(section) * _LINE + _GAP
+    return SIDE + _lines(section) * _LINE + _GAP
 
 
 def _heading_height(section: Section) -> int:
@@ -114,23 +110,23 @@ def _draw_section(
     top += _heading_height(section)
     for number, tile in enumerate(section.tiles):
         row, column = divmod(number, columns)
-        x, y = _MARGIN + column * (_TILE + _GAP), top + row * _row_height(section)
+        x, y = _MARGIN + column * (SIDE + _GAP), top + row * _row_height(section)
         _draw_tile(sheet, pen, tile, x, y)
 
 
 def _draw_tile(sheet: Image.Image, pen: ImageDraw.ImageDraw, tile: Tile, x: int, y: int) -> None:
     # Pixels of small pictures stay pixels: blurred they would look like what they are not.
-    small = max(tile.picture.size) < _TILE
+    small = max(tile.picture.size) < SIDE
     method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
-    picture = ImageOps.contain(tile.picture, (_TILE, _TILE), method)
-    box = (x, y, x + _TILE - 1, y + _TILE - 1)
+    picture = ImageOps.contain(tile.picture, (SIDE, SIDE), method)
+    box = (x, y, x + SIDE - 1, y + SIDE - 1)
     pen.rectangle(box, fill=_EMPTY)
-    sheet.paste(picture, (x + (_TILE - picture.width) // 2, y + (_TILE - picture.height) // 2))
+    sheet.paste(picture, (x + (SIDE - picture.width) // 2, y + (SIDE - picture.height) // 2))
     if tile.marked:
         pen.rectangle(box, outline=_MARK, width=3)
     for line, text in enumerate(tile.captions):
         colour = _MARK if tile.marked and line == 0 else _INK
-        _write(pen, (x, y + _TILE + 2 + line * _LINE), text, _CAPTION, _TILE, colour)
+        _write(pen, (x, y + SIDE + 2 + line * _LINE), text, _CAPTION, SIDE, colour)
 
 
 def _write(

@@ -5,6 +5,7 @@ So are formats read that TensorFlow does not decode, and to this is held what th
 
 import functools
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -60,3 +61,19 @@ def upright_rgb(image: Image.Image) -> Image.Image:
             "32-bit brightness has no known range: store 8 or 16 bits per channel"
         )
     return image.convert("RGB")
+
+
+def small_copy(data: bytes, side: int) -> Image.Image:
+    """An encoded picture as a viewer shows it: RGB, at most `side` pixels wide and high.
+
+    Raises:
+        Exception: nearly anything, on damaged files.
+    """
+    with warnings.catch_warnings():
+        # Whoever let it through has decided on its number of pixels.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = open_picture(data)
+        image.draft("RGB", (2 * side, 2 * side))  # of a JPEG decodes no more than that
+        image = upright_rgb(image)
+    image.thumbnail((side, side))
+    return image

@@ -15,7 +15,6 @@ Reading the examples for a page would mean, on a cluster, to download all of the
 import io
 import logging
 import os
-import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from components import features
 from components.errors import UserError
 from components.files import atomic_file
 from components.heat_maps import overlay
-from components.pillow_pictures import open_picture, upright_rgb
+from components.pillow_pictures import small_copy
 from components.text import one_line
 
 _JPEG = "image/jpeg"
@@ -111,14 +110,8 @@ def make_thumbnail(data: bytes) -> Thumbnail:
     Raises:
         Exception: nearly anything, on damaged files.
     """
-    with warnings.catch_warnings():
-        # ImageExampleGen has let it through: its number of pixels is one that was allowed.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = open_picture(data)
-        image.draft("RGB", (2 * SIDE, 2 * SIDE))  # of a JPEG decodes no more than that
-        image = upright_rgb(image)
+    image = small_copy(data, SIDE)
     small = max(image.size) <= SIDE // 2
-    image.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
     # Compressed as a JPEG, a picture of few pixels would look like what it is not.
     image.save(file, "PNG" if small else "JPEG", quality=82)

@@ -96,13 +96,14 @@ def _search(dataset: Dataset, recipe: Recipe, display: Display) -> list:
 
 def _draw(suspects: Sequence, files: list[str], title: str, path: Path) -> None:
     from components import contact_sheet
-    from components.contact_sheet import Section, Tile
+    from components.contact_sheet import SIDE, Section, Tile
+    from components.pillow_pictures import small_copy
     from components.trainer.inputs.examples import encoded_picture, find_records
 
     records = find_records(files, {one.image_id for one in suspects})
     tiles = [
         Tile(
-            contact_sheet.upright(encoded_picture(records[one.image_id])),
+            small_copy(encoded_picture(records[one.image_id]), SIDE),
             (
                 f"{number}  {one.given} → {one.suggested}?",
                 f"P({one.given}) = {one.score:.3f}",

@@ -150,11 +150,12 @@ def _show_quarantine(console: Console, folder: Path) -> None:
 
 def _sections(recipe: Recipe, dataset: Dataset, pictures, ranges, copies: list[list[int]]) -> list:
     """What is on the sheet: some pictures of each class, views, outliers, copies."""
-    from components.contact_sheet import Section, Tile, upright
+    from components.contact_sheet import SIDE, Section, Tile
+    from components.pillow_pictures import small_copy
     from components.trainer.inputs.examples import encoded_picture, find_records
 
     by_label = pictures.groupby(features.LABEL).indices  # sorted
-    samples = {label: sample(rows) for label, rows in by_label.items()}
+    samples = {label: sample(rows) for label, rows in list(by_label.items())[:_CLASSES]}
     far = [(one.fact, row) for one in ranges for row in one.outliers[:2]]
     in_groups = [(rows, row) for rows in copies[:_GROUPS] for row in rows[:2]]
     augmented = int(np.flatnonzero(pictures[features.SPLIT] == features.TRAIN)[0])
@@ -164,20 +165,19 @@ def _sections(recipe: Recipe, dataset: Dataset, pictures, ranges, copies: list[l
     records = find_records(dataset.files(*features.SPLITS), {ids[row] for row in wanted})
 
     def tile(row: int, caption: str, marked: bool = False) -> Tile:
-        picture = upright(encoded_picture(records[ids[row]]))
+        picture = small_copy(encoded_picture(records[ids[row]]), SIDE)
         return Tile(picture, (caption, pictures[features.PATH][row]), marked)
 
     splits, labels = pictures[features.SPLIT], pictures[features.LABEL]
-    shown = list(samples.items())[:_CLASSES]
     sections = [
         Section(
             f"{label} ({(labels == label).sum():,} pictures)",
             [tile(row, splits[row]) for row in rows],
         )
-        for label, rows in shown
+        for label, rows in samples.items()
     ]
-    if len(samples) > len(shown):
-        sections.append(Section(f"and {len(samples) - len(shown):,} more classes", []))
+    if len(by_label) > len(samples):
+        sections.append(Section(f"and {len(by_label) - len(samples):,} more classes", []))
     sections.append(_views(recipe, dataset, records[ids[augmented]]))
     if far:
         facts = {row: [fact for fact, other in far if other == row] for _, row in far}

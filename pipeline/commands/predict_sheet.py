@@ -5,16 +5,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from components import contact_sheet, pillow_pictures
-from components.contact_sheet import Section, Tile
+from components import contact_sheet
+from components.contact_sheet import SIDE, Section, Tile
 from components.heat_maps import overlay
+from components.pillow_pictures import small_copy
 from pipeline.commands.predict_model import Answer
 from pipeline.commands.predict_output import in_set, ranked
 
 # A sheet of more is a file that viewers open slowly or not at all.
 _MOST = 600
 _COLUMNS = 10
-_SIDE = 128  # pixels; a sheet shows no more
 
 
 class Sheet:
@@ -76,14 +76,10 @@ def _has_set(answer: Answer) -> bool:
 def _small_copy(path: str) -> Image.Image:
     """The picture as a viewer shows it, or nothing where Pillow cannot tell."""
     try:
-        with pillow_pictures.open_picture(Path(path).read_bytes()) as image:
-            image.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # JPEG: decoded small, which is far quicker
-            copy = pillow_pictures.upright_rgb(image)
+        return small_copy(Path(path).read_bytes(), SIDE)
     except Exception:  # nearly anything, on damaged files
         return _blank()
-    copy.thumbnail((_SIDE, _SIDE))
-    return copy
 
 
 def _blank() -> Image.Image:
-    return Image.new("RGB", (_SIDE, _SIDE), "#eeeeee")
+    return Image.new("RGB", (SIDE, SIDE), "#eeeeee")

@@ -1,6 +1,5 @@
 """Sheets of pictures with captions, looked at pixel by pixel."""
 
-import io
 import itertools
 from types import SimpleNamespace
 
@@ -110,16 +109,6 @@ def test_no_line_runs_into_another_nor_into_a_picture_nor_over_the_margin():
 
 def test_a_sheet_without_pictures_is_a_title():
     assert contact_sheet.draw("none", []).height < 100
-
-
-def test_pictures_are_decoded_upright():
-    image = Image.new("L", (30, 10), 100)
-    exif = image.getexif()
-    exif[0x0112] = 6
-    file = io.BytesIO()
-    image.save(file, "JPEG", exif=exif)
-    picture = contact_sheet.upright(file.getvalue())
-    assert (picture.size, picture.mode) == ((10, 30), "RGB")
 
 
 def test_a_sheet_is_written_whole_into_a_new_folder(tmp_path):

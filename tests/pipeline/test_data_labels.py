@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from components import contact_sheet
+from components import contact_sheet, pillow_pictures
 from components.errors import UserError
 from components.trainer import wrong_labels
 from components.trainer.inputs import examples
@@ -111,7 +111,7 @@ def test_a_suspect_is_drawn_with_its_number_both_classes_and_its_path(tmp_path, 
     drawn = []
     monkeypatch.setattr(examples, "find_records", lambda _, ids: {one: one for one in ids})
     monkeypatch.setattr(examples, "encoded_picture", lambda record: record)
-    monkeypatch.setattr(contact_sheet, "upright", lambda encoded: encoded)
+    monkeypatch.setattr(pillow_pictures, "small_copy", lambda encoded, _: encoded)
     monkeypatch.setattr(contact_sheet, "draw", lambda title, parts: drawn.append((title, parts)))
     monkeypatch.setattr(contact_sheet, "write", lambda _, path: drawn.append(path))
     data_labels._draw(SUSPECTS, [], "a title", tmp_path / "sheet.png")

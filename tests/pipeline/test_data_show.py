@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from components import contact_sheet
+from components import contact_sheet, pillow_pictures
 from components.errors import UserError
 from components.example_gen import overview
 from components.example_gen.overview import FactRange
@@ -29,10 +29,18 @@ def table(labels, splits=None, **facts) -> pd.DataFrame:
 
 @pytest.fixture
 def sections(monkeypatch):
-    """`sections(pictures, ranges, copies)`: titles and tiles, whose pictures are their ids."""
-    monkeypatch.setattr(examples, "find_records", lambda _, ids: {one: one for one in ids})
+    """`sections(pictures, ranges, copies)`: titles and tiles, whose pictures are their ids.
+
+    `sections.read` are the ids of what was read for them.
+    """
+
+    def find_records(_, ids):
+        sections.read = ids
+        return {one: one for one in ids}
+
+    monkeypatch.setattr(examples, "find_records", find_records)
     monkeypatch.setattr(examples, "encoded_picture", lambda record: record)
-    monkeypatch.setattr(contact_sheet, "upright", lambda encoded: encoded)
+    monkeypatch.setattr(pillow_pictures, "small_copy", lambda encoded, _: encoded)
     monkeypatch.setattr(
         data_show, "_views", lambda _, __, record: contact_sheet.Section(f"views of {record}", [])
     )
@@ -60,6 +68,7 @@ def test_of_many_classes_the_first_are_shown_and_the_rest_is_counted(sections):
     titles = [section.heading for section in sections(table(names))]
     assert titles[:20] == [f"{name} (1 pictures)" for name in names[:20]]
     assert titles[20:] == ["and 2 more classes", "views of 0"]
+    assert sections.read == {str(row) for row in range(20)}, "no picture that is not shown"
 
 
 def test_a_picture_that_is_far_from_the_rest_is_shown_once_with_every_fact(sections):

@@ -1,0 +1,42 @@
+"""Small copies of pictures; how whole ones are read is in `example_gen/inspection`."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components import contact_sheet
+from components.contact_sheet import Section, Tile
+from components.pillow_pictures import small_copy
+
+pytestmark = pytest.mark.one_line
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def test_they_are_upright_and_in_colour():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    copy = small_copy(encoded(Image.new("L", (30, 10), 100), "JPEG", exif=exif), 128)
+    assert (copy.size, copy.mode) == ((10, 30), "RGB"), "and no larger than the picture"
+
+
+def test_of_16_bits_the_brightness_is_kept():
+    grey = Image.fromarray(np.full((8, 8), 100 * 256, np.uint16))
+    assert small_copy(encoded(grey), 128).getpixel((0, 0)) == (100, 100, 100)
+
+
+def test_of_a_large_picture_a_small_one_is_held():
+    assert small_copy(encoded(Image.new("RGB", (600, 300))), 128).size == (128, 64)
+
+
+@pytest.mark.parametrize("size", [(2000, 3), (3, 2000)])
+def test_however_long_a_picture_is_it_has_two_sides_and_can_be_drawn(size):
+    copy = small_copy(encoded(Image.new("RGB", size)), 128)
+    assert sorted(copy.size) == [1, 128]
+    contact_sheet.draw("", [Section("", [Tile(copy)])])
