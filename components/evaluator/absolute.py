@@ -205,15 +205,21 @@ def _average_gate(
     if not len(labels):
         return _gate(name, Finding(None, (0.0, 1.0), 0, 0, 0.0), wanted, settings)
     if name == "auc":
-        value = measures.mean(per_class(labels, scores))
+        values = per_class(labels, scores)
     else:
         confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), scores.shape[1])
-        value = measures.mean(per_class(confusion))
+        values = per_class(confusion)
+    value = measures.mean(values)
     groups = int(predictions.groups.max()) + 1
     faultless = np.eye(scores.shape[1])[labels]
+    low, high = bootstrap.interval(
+        statistic, labels, scores, predictions.groups, settings.confidence
+    )
+    # A class that is not measured counts as 0 in both; it may be as good as can be.
+    high = min(1.0, high + float(np.isnan(values).mean()))
     finding = Finding(
         None if math.isnan(value) else value,
-        bootstrap.interval(statistic, labels, scores, predictions.groups, settings.confidence),
+        (low, high),
         len(labels),
         groups,
         bootstrap.interval(statistic, labels, faultless, predictions.groups, settings.confidence)[0]

@@ -250,6 +250,18 @@ def test_a_class_without_test_pictures_is_never_measured_so_never_passed(gate):
     assert gate("every class measured", labels, labels, too_few="warn").verdict == "warn"
 
 
+@pytest.mark.parametrize("name", ["macro_recall", "macro_precision", "auc"])
+def test_of_a_class_without_test_pictures_nothing_bad_is_proved_either(gate, answers, name):
+    labels, thresholds = np.arange(60) % 2, {name: 0.9}
+    row = gate(name, labels, labels, thresholds=thresholds, too_few="warn")
+    assert row.verdict == "warn" and "too few pictures, faultless they would" in row.message
+    assert (row.value, row.interval[1]) == (1.0, pytest.approx(1.0)) and row.interval[0] < 2 / 3
+    # Were all of the third class right, the average would still be below.
+    wrong = np.where(np.arange(60) < 40, 1 - labels, labels)
+    row = gate(name, labels, wrong, thresholds=thresholds, too_few="warn")
+    assert row.verdict == "fail" and row.value < row.interval[1] < 0.9
+
+
 def test_a_test_split_of_one_class_proves_nothing_of_the_others(gate):
     labels = np.zeros(100, int)
     assert gate("every class measured", labels, labels).verdict == "fail"
