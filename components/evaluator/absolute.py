@@ -236,7 +236,8 @@ def _calibration_gate(predictions: Predictions, settings: EvaluationSettings) ->
     labels, scores = predictions.labels, predictions.candidate
     groups = int(predictions.groups.max(initial=-1)) + 1
     if groups < bootstrap.LEAST_GROUPS:
-        message = f"{len(labels)} pictures, of which at least {bootstrap.LEAST_GROUPS} are needed"
+        counted = _counted(len(labels), groups)
+        message = f"{counted}, of which at least {bootstrap.LEAST_GROUPS} are needed"
         return Gate(row, settings.too_few, None, wanted, message, None, len(labels))
     value = measures.calibration_error(labels, scores)
     low, high = bootstrap.interval(
@@ -246,9 +247,12 @@ def _calibration_gate(predictions: Predictions, settings: EvaluationSettings) ->
         f"{value:.4f} of {_counted(len(labels), groups)}; at most {high:.4f} proved, at most "
         f"{wanted:g} wanted"
     )
-    return Gate(
-        row, "pass" if high <= wanted else "fail", value, wanted, message, (low, high), len(labels)
-    )
+    # What as many faultless pictures would prove: the bootstrap of no error but the bad picture's.
+    best = 1.0 - lower_bound(groups, groups, settings.confidence)
+    verdict = "pass" if high <= wanted else settings.too_few if low <= wanted < best else "fail"
+    if verdict != "pass" and best > wanted:
+        message += f": too few pictures, faultless they would prove {best:.4f}"
+    return Gate(row, verdict, value, wanted, message, (low, high), len(labels))
 
 
 def _parts_gate(

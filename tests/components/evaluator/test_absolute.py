@@ -197,6 +197,34 @@ def test_calibration(gate, answers):
     assert row.verdict == "fail" and row.value == pytest.approx(0.04, abs=1e-6), "not proved"
     row = gate("calibration error", *answers(9, 1), max_calibration_error=0.1)
     assert row.message == "10 pictures, of which at least 30 are needed"
+    twice = np.repeat(np.arange(29), 2)
+    row = gate("calibration error", twice % 3, twice % 3, twice, max_calibration_error=0.1)
+    assert row.message == "58 pictures (29 of them copies), of which at least 30 are needed"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "verdict", "message"),
+    [
+        (40, "warn", "wanted: too few pictures, faultless they would prove 0.0722"),
+        (58, "warn", "wanted: too few pictures, faultless they would prove 0.0503"),
+        (59, "fail", "at most 0.05 wanted"),
+    ],
+)
+def test_a_calibration_that_no_model_could_prove_is_for_want_of_pictures(
+    predict, pictures, verdict, message
+):
+    labels = np.arange(pictures) % 3
+    sure = np.where(np.eye(3)[labels], 0.99, 0.005)  # all are right, and not quite sure of it
+    predictions = dataclasses.replace(predict(labels, labels), candidate=sure)
+    settings = EvaluationSettings(max_calibration_error=0.05, too_few="warn")
+    *_, row = absolute_gates(predictions, settings, [])
+    assert row.name == "calibration error" and row.verdict == verdict
+    assert row.message.endswith(message) and row.interval[0] <= 0.05 < row.interval[1]
+
+
+def test_a_calibration_that_is_proved_to_be_bad_fails_however_few_pictures_there_are(gate, answers):
+    row = gate("calibration error", *answers(0, 40), max_calibration_error=0.05, too_few="warn")
+    assert row.verdict == "fail" and row.interval[0] > 0.05
 
 
 @pytest.mark.parametrize("name", ["recall", "precision"])
