@@ -20,6 +20,7 @@ Everything that is decided or told about a model's answers is read here; nobody 
 """
 
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -77,6 +78,31 @@ class Predictions:
     served: np.ndarray | None
     unsure: np.ndarray | None = None
     in_label_set: np.ndarray | None = None
+
+    @functools.cached_property
+    def given(self) -> np.ndarray:
+        """The class that the model gives: int64 [pictures], see `most_probable`."""
+        return most_probable(self.labels, self.candidate)
+
+    @functools.cached_property
+    def sure(self) -> np.ndarray:
+        """The highest probability: float32 [pictures]."""
+        return self.candidate.max(axis=1)
+
+    @functools.cached_property
+    def right(self) -> np.ndarray:
+        """Whether the true class is given: bool [pictures]."""
+        return self.given == self.labels
+
+    @functools.cached_property
+    def served_given(self) -> np.ndarray:
+        """The class that the served model gives, which was compared with."""
+        return most_probable(self.labels, self.served)
+
+    @functools.cached_property
+    def served_right(self) -> np.ndarray:
+        """Whether that is the true one."""
+        return self.served_given == self.labels
 
 
 def gather(
@@ -168,6 +194,22 @@ def trained_ids(evidence: str | os.PathLike) -> set[str]:
         raise UserError(f"{path} is damaged: {one_line(error, 100)}") from error
     learnt = rows[rows[features.SPLIT].isin((features.TRAIN, features.VALIDATION))]
     return {*learnt[features.IMAGE_ID], *learnt[features.GROUP]}
+
+
+def most_probable(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The most probable class; where a probability is no number, one that is wrong.
+
+    So such a picture is nowhere right, whatever is counted.
+
+    Args:
+        labels: int [pictures], the true class.
+        scores: float [pictures, classes].
+
+    Returns:
+        int64 [pictures].
+    """
+    wrong = (labels + 1) % scores.shape[1]
+    return np.where(np.isnan(scores).any(axis=1), wrong, scores.argmax(axis=1))
 
 
 def fact_columns(pictures: pd.DataFrame) -> list[str]:

@@ -83,29 +83,19 @@ def absolute_gates(
     rows += [_threshold_gate(name, predictions, settings) for name in settings.thresholds]
     if settings.max_calibration_error is not None:
         rows.append(_calibration_gate(predictions, settings))
-    given = predictions.candidate.argmax(axis=1)
-    right = given == predictions.labels
-    rows += _hedging_gates(predictions, right, settings)
+    rows += _hedging_gates(predictions, settings)
     by_class = [
         (settings.min_class_recall, "recall of every class", predictions.labels),
-        (settings.min_class_precision, "precision of every class", given),
+        (settings.min_class_precision, "precision of every class", predictions.given),
     ]
     for wanted, name, number in by_class:
         if wanted is not None:
             parts = [(label, number == place) for place, label in enumerate(predictions.classes)]
-            rows.append(_parts_gate(name, wanted, parts, right, predictions.groups, settings))
+            rows.append(_parts_gate(name, wanted, parts, predictions, settings))
     if settings.min_slice_accuracy is not None:
         parts = [(one.name, one.rows) for one in slices]
-        rows.append(
-            _parts_gate(
-                "accuracy of every slice",
-                settings.min_slice_accuracy,
-                parts,
-                right,
-                predictions.groups,
-                settings,
-            )
-        )
+        wanted = settings.min_slice_accuracy
+        rows.append(_parts_gate("accuracy of every slice", wanted, parts, predictions, settings))
     chance = chance_levels(
         np.bincount(predictions.labels, minlength=len(predictions.classes)), settings
     )
@@ -149,9 +139,7 @@ def _measured_gate(predictions: Predictions, settings: EvaluationSettings) -> Ga
     return Gate(row, settings.too_few, 0, 1, message, None, len(predictions.labels))
 
 
-def _hedging_gates(
-    predictions: Predictions, right: np.ndarray, settings: EvaluationSettings
-) -> list[Gate]:
+def _hedging_gates(predictions: Predictions, settings: EvaluationSettings) -> list[Gate]:
     """What is asked of a model that abstains or gives label sets."""
     rows = []
 
@@ -165,7 +153,7 @@ def _hedging_gates(
         finding = share(*measure(said), settings.confidence)
         rows.append(_gate(name, finding, wanted, settings))
 
-    labels, groups = predictions.labels, predictions.groups
+    labels, right, groups = predictions.labels, predictions.right, predictions.groups
     add(
         "label set coverage",
         settings.min_label_set_coverage,
@@ -207,8 +195,7 @@ def _average_gate(
     if name == "auc":
         values = per_class(labels, scores)
     else:
-        confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), scores.shape[1])
-        values = per_class(confusion)
+        values = per_class(measures.confusion_matrix(labels, predictions.given, scores.shape[1]))
     value = measures.mean(values)
     groups = int(predictions.groups.max()) + 1
     faultless = np.eye(scores.shape[1])[labels]
@@ -259,8 +246,7 @@ def _parts_gate(
     name: str,
     wanted: float,
     parts: Sequence[tuple[str, np.ndarray]],
-    right: np.ndarray,
-    groups: np.ndarray,
+    predictions: Predictions,
     settings: EvaluationSettings,
 ) -> Gate:
     """One row for what every part must prove: it tells of the one that proves least.
@@ -268,7 +254,10 @@ def _parts_gate(
     That all of them are proved needs no correction for their number (an intersection-union test,
     Berger 1982).
     """
-    findings = {part: share(right[rows], groups[rows], settings.confidence) for part, rows in parts}
+    findings = {
+        part: share(predictions.right[rows], predictions.groups[rows], settings.confidence)
+        for part, rows in parts
+    }
     if not findings:
         return Gate(name, settings.too_few, None, wanted, "no slices to measure on", None, 0)
     verdicts = {

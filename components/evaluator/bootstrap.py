@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from components.evaluator import measures
+from components.predictions import most_probable
 
 # Below, a bound of this kind is not believed: a quantile of a few pictures' weights is coarse.
 LEAST_GROUPS = 30
@@ -110,7 +111,7 @@ def calibration_error(labels, scores, weights, bad) -> np.ndarray:
 
 def _one_hot(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     classes = np.arange(scores.shape[1])
-    given = scores.argmax(axis=1)
+    given = most_probable(labels, scores)
     return (
         (labels[:, np.newaxis] == classes).astype(np.float32),
         (given[:, np.newaxis] == classes).astype(np.float32),

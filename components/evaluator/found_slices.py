@@ -82,8 +82,9 @@ def found_slices_gate(predictions: Predictions, confidence: float) -> Gate | Non
     columns = fact_columns(predictions.pictures)
     if not columns or not len(predictions.labels):
         return None
-    wrong = predictions.candidate.argmax(axis=1) != predictions.labels
-    found = find_slices(predictions.pictures[columns], wrong, predictions.groups, confidence)
+    found = find_slices(
+        predictions.pictures[columns], ~predictions.right, predictions.groups, confidence
+    )
     name = "slices found"
     if not found:
         return Gate(name, "pass", 0, None, "none in which the model is worse than elsewhere")

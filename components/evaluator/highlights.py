@@ -21,15 +21,13 @@ _EXPLAINED = 12
 
 def worst_mistakes(predictions: Predictions, most: int) -> np.ndarray:
     """Wrong ones, the surest first."""
-    answers, sure = _answers(predictions)
-    wrong = np.flatnonzero(answers != predictions.labels)
-    return wrong[np.argsort(-sure[wrong], kind="stable")][:most]
+    wrong = np.flatnonzero(~predictions.right)
+    return wrong[np.argsort(-predictions.sure[wrong], kind="stable")][:most]
 
 
 def least_sure(predictions: Predictions, most: int) -> np.ndarray:
     """Those of the lowest highest probability."""
-    _, sure = _answers(predictions)
-    return np.argsort(sure, kind="stable")[:most]
+    return np.argsort(predictions.sure, kind="stable")[:most]
 
 
 def suspected_labels(predictions: Predictions, most: int) -> np.ndarray:
@@ -39,20 +37,21 @@ def suspected_labels(predictions: Predictions, most: int) -> np.ndarray:
     is another class, and as sure of it as it is, on average, of pictures that bear that label.
     """
     labels, scores = predictions.labels, predictions.candidate
-    answers, sure = _answers(predictions)
+    given = predictions.given
     own = scores[np.arange(len(labels)), labels]
     counts = np.bincount(labels, minlength=scores.shape[1])
     usual = np.bincount(labels, own, minlength=scores.shape[1]) / np.maximum(counts, 1)
     # Of a class without pictures nothing is known that a label could be held against.
-    found = np.flatnonzero((answers != labels) & (counts[answers] > 0) & (sure >= usual[answers]))
+    found = np.flatnonzero(
+        ~predictions.right & (counts[given] > 0) & (predictions.sure >= usual[given])
+    )
     return found[np.argsort(own[found], kind="stable")][:most]
 
 
 def right_ones(predictions: Predictions, most: int) -> np.ndarray:
     """The surest right one of each class, then the second of each, and the third."""
-    answers, sure = _answers(predictions)
-    rows = np.flatnonzero(answers == predictions.labels)
-    rows = rows[np.argsort(-sure[rows], kind="stable")]
+    rows = np.flatnonzero(predictions.right)
+    rows = rows[np.argsort(-predictions.sure[rows], kind="stable")]
     seen: dict[int, int] = {}
     places = []
     for label in predictions.labels[rows].tolist():
@@ -69,10 +68,7 @@ def changed(predictions: Predictions, most: int) -> np.ndarray:
     """
     if predictions.served is None:
         return np.zeros(0, np.int64)
-    right, served = (
-        scores.argmax(axis=1) == predictions.labels
-        for scores in (predictions.candidate, predictions.served)
-    )
+    right, served = predictions.right, predictions.served_right
     worse, better = np.flatnonzero(served & ~right), np.flatnonzero(right & ~served)
     return np.concatenate([worse[: most // 2], better[: most // 2]])
 
@@ -92,16 +88,10 @@ def to_keep(predictions: Predictions, most: int = MOST_KEPT) -> np.ndarray:
 def to_explain(predictions: Predictions) -> np.ndarray:
     """Those of which a page shows where the network looked: the wrong and the least sure."""
     worse = changed(predictions, 2 * _EXPLAINED)
-    wrong = predictions.candidate.argmax(axis=1) != predictions.labels
     kinds = (
         worst_mistakes(predictions, _EXPLAINED),
         least_sure(predictions, _EXPLAINED),
         suspected_labels(predictions, _EXPLAINED),
-        worse[wrong[worse]],
+        worse[~predictions.right[worse]],
     )
     return np.array(list(dict.fromkeys(np.concatenate(kinds).tolist())), np.int64)
-
-
-def _answers(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    """The class that is given, int64 [pictures], and its probability, float32 [pictures]."""
-    return predictions.candidate.argmax(axis=1), predictions.candidate.max(axis=1)

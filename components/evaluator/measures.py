@@ -13,6 +13,7 @@ def ranks(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Place of the true class among the most probable: 0 is the first.
 
     Of equally probable classes the one that comes first in the list is the first, as for argmax.
+    What is no number comes before any, but never makes the true class the first.
 
     Args:
         labels: int [pictures], the true class.
@@ -24,7 +25,7 @@ def ranks(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     rows = np.arange(len(labels))
     own = scores[rows, labels][:, np.newaxis]
     earlier = np.arange(scores.shape[1]) < labels[:, np.newaxis]
-    return ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
+    return (~(scores < own) & ~((scores == own) & ~earlier)).sum(axis=1)
 
 
 def loss(labels: np.ndarray, scores: np.ndarray) -> float:

@@ -104,18 +104,15 @@ def paired_gates(
 
 def changed_answers(predictions: Predictions, fair_play: FairPlay) -> list[Change]:
     """The pictures that got better or worse, those that are left out aside."""
-    candidate, served = (
-        scores.argmax(axis=1) for scores in (predictions.candidate, predictions.served)
-    )
-    gained = (candidate == predictions.labels).astype(int) - (served == predictions.labels)
+    gained = predictions.right.astype(int) - predictions.served_right
     gained[known_to_served(predictions, fair_play)] = 0
     pictures, classes = predictions.pictures, predictions.classes
     return [
         Change(
             "better" if gained[row] > 0 else "worse",
             *(pictures[name][row] for name in (features.IMAGE_ID, features.PATH, features.LABEL)),
-            classes[candidate[row]],
-            classes[served[row]],
+            classes[predictions.given[row]],
+            classes[predictions.served_given[row]],
         )
         for row in np.flatnonzero(gained)
     ]
@@ -125,8 +122,7 @@ def _parts(
     predictions: Predictions, compared: np.ndarray, slices: Sequence[Slice]
 ) -> dict[str, list[_Part]]:
     labels = predictions.labels
-    gained = (predictions.candidate.argmax(axis=1) == labels).astype(int)
-    gained -= predictions.served.argmax(axis=1) == labels
+    gained = predictions.right.astype(int) - predictions.served_right
 
     def part(name: str, rows: np.ndarray) -> _Part:
         rows = rows & compared

@@ -46,19 +46,21 @@ class Metrics:
 
 def make_metrics(predictions: Predictions, settings: EvaluationSettings) -> Metrics:
     """Measures the model and the served one."""
-    labels, scores = predictions.labels, predictions.candidate
-    confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), len(predictions.classes))
+    labels, given, top_k = predictions.labels, predictions.given, settings.top_k
+    confusion = measures.confusion_matrix(labels, given, len(predictions.classes))
     columns = zip(
         measures.precision_per_class(confusion).tolist(),
         measures.recall_per_class(confusion).tolist(),
         confusion.sum(axis=1).tolist(),
         strict=True,
     )
-    served = predictions.served
+    served = {}
+    if predictions.served is not None:
+        served = _overall(labels, predictions.served, predictions.served_given, top_k)
     return Metrics(
         classes=predictions.classes,
-        overall=_overall(labels, scores, settings.top_k) | hedges(predictions),
-        served={} if served is None else _overall(labels, served, settings.top_k),
+        overall=_overall(labels, predictions.candidate, given, top_k) | hedges(predictions),
+        served=served,
         per_class={
             name: {"precision": precision, "recall": recall, "count": count}
             for name, (precision, recall, count) in zip(predictions.classes, columns, strict=True)
@@ -94,8 +96,7 @@ def hedges(predictions: Predictions) -> dict[str, float]:
 
     NaN where there are no pictures to measure it on.
     """
-    right = predictions.candidate.argmax(axis=1) == predictions.labels
-    found = {}
+    right, found = predictions.right, {}
     if predictions.unsure is not None:
         sure = ~predictions.unsure
         found |= {"share_sure": _mean(sure), "accuracy_when_sure": _mean(right[sure])}
@@ -110,13 +111,15 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _overall(labels: np.ndarray, scores: np.ndarray, top_k: int) -> dict[str, float]:
+def _overall(
+    labels: np.ndarray, scores: np.ndarray, given: np.ndarray, top_k: int
+) -> dict[str, float]:
     """NaN where there are no pictures."""
     if not len(labels):
         names = ("loss", "accuracy", "top_k_accuracy", "auc", "macro_precision", "macro_recall")
         return {"example_count": 0.0, **dict.fromkeys((*names, "calibration_error"), float("nan"))}
     places = measures.ranks(labels, scores)
-    confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), scores.shape[1])
+    confusion = measures.confusion_matrix(labels, given, scores.shape[1])
     return {
         "example_count": float(len(labels)),
         "loss": measures.loss(labels, scores),

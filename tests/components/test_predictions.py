@@ -12,6 +12,7 @@ from components.predictions import (
     duplicate_groups,
     fact_columns,
     gather,
+    most_probable,
     read_predictions,
     trained_ids,
 )
@@ -23,6 +24,14 @@ ROWS = [
     {"image_id": "a", "path": "cat/2", "label": "cat", "candidate": [1.0, 0.0], "served": None},
     {"image_id": "a", "path": "cat/1", "label": "cat", "candidate": [0.5, 0.5], "served": None},
 ]
+
+
+def test_what_is_no_number_makes_no_class_the_right_one():
+    nan = np.nan
+    scores = np.array([[nan, nan, nan], [nan, 0.2, 0.8], [0.1, nan, 0.8], [0.1, 0.2, 0.7]])
+    assert (most_probable(np.arange(4) % 3, scores) == np.arange(4) % 3).tolist() == [False] * 4
+    labels = np.array([1, 1, 2, 2])
+    assert (most_probable(labels, scores) == labels).tolist() == [False, False, False, True]
 
 
 @pytest.fixture

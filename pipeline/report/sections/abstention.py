@@ -49,7 +49,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
         return {
             "coverage": [], "curve": [], "points": [], "error": None, "before": None, "says": {}
         }  # fmt: skip
-    sure, right = scores.max(axis=1), scores.argmax(axis=1) == labels
+    sure, right = files.predictions.sure, files.predictions.right
     order = np.argsort(-sure, kind="stable")
     risk = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
 

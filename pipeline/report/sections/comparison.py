@@ -32,10 +32,7 @@ _MOST = 12
 def facts(files: RunFiles) -> dict[str, Any]:
     """How many got better and worse, and the first of each, with thumbnails."""
     predictions = files.predictions
-    candidate, served = (
-        scores.argmax(axis=1) == predictions.labels
-        for scores in (predictions.candidate, predictions.served)
-    )
+    candidate, served = predictions.right, predictions.served_right
     counts = Counter(change["change"] for change in files.changes)
     shown = {
         word: [change for change in files.changes if change["change"] == word][:_MOST]

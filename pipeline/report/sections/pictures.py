@@ -32,7 +32,6 @@ _MOST = 12
 def facts(files: RunFiles) -> dict[str, Any]:
     """Some of each kind, the one to look at first in front."""
     predictions, thumbnails = files.predictions, files.thumbnails
-    answers, sure = predictions.candidate.argmax(axis=1), predictions.candidate.max(axis=1)
     paths, ids = (predictions.pictures[name] for name in (features.PATH, features.IMAGE_ID))
 
     heat_maps = files.heat_maps
@@ -44,8 +43,8 @@ def facts(files: RunFiles) -> dict[str, Any]:
                 "image": thumbnails.get(ids[row]),
                 "heat": heat_maps.get(ids[row]) if explained else None,
                 "label": predictions.classes[predictions.labels[row]],
-                "answer": predictions.classes[answers[row]],
-                "note": f"probability {sure[row]:.3f}",
+                "answer": predictions.classes[predictions.given[row]],
+                "note": f"probability {predictions.sure[row]:.3f}",
             }
             for row in rows
         ]

@@ -31,7 +31,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
     """Accuracy by slice, and the slices with more mistakes."""
     predictions, settings = files.predictions, files.recipe.evaluation
     pictures, known = predictions.pictures, fact_columns(predictions.pictures)
-    right = predictions.candidate.argmax(axis=1) == predictions.labels
+    right = predictions.right
     slices = [
         one for name in settings.slices for one in cut(name, pictures[find_column(name, known)])
     ]

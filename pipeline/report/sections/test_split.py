@@ -78,12 +78,11 @@ _LARGEST_PICTURE, _MOST_CLUSTERS = 300, 12
 def facts(files: RunFiles) -> dict[str, Any]:
     """Accuracy, classes and confusion."""
     predictions = files.predictions
-    labels, scores = predictions.labels, predictions.candidate
     by_name = np.argsort(predictions.classes)
     names = [predictions.classes[number] for number in by_name]
-    confusion = measures.confusion_matrix(labels, scores.argmax(axis=1), len(names))
+    confusion = measures.confusion_matrix(predictions.labels, predictions.given, len(names))
     confusion = confusion[np.ix_(by_name, by_name)]
-    right, pictures = int(confusion.trace()), len(labels)
+    right, pictures = int(confusion.trace()), len(predictions.labels)
     mistakes = confusion - np.diag(confusion.diagonal())
     order = np.argsort(-mistakes, axis=None, kind="stable")[:_MOST_MISTAKEN]
     pairs = zip(*np.unravel_index(order, mistakes.shape), strict=True)

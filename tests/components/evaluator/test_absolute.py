@@ -163,6 +163,20 @@ def test_top_k_and_averages(gate, answers):
     assert row.message == "0.9602 of 100 pictures; 0.8892 proved, 0.9 wanted"
 
 
+def test_what_is_no_number_is_right_in_no_gate(predict):
+    labels = np.arange(90) % 3
+    predictions = predict(labels, labels)
+    broken = dataclasses.replace(predictions, candidate=np.full_like(predictions.candidate, np.nan))
+    names = ("accuracy", "top_k_accuracy", "macro_recall", "macro_precision")
+    bounds = {"thresholds": dict.fromkeys(names, 0.7), "top_k": 2}
+    bounds |= {"min_class_recall": 0.7, "min_class_precision": 0.7}
+    settings = EvaluationSettings(**bounds)
+    assert {row.verdict for row in absolute_gates(predictions, settings, [])} == {"pass"}
+    _, *rows = absolute_gates(broken, settings, [])
+    assert len(rows) == 6 and {(row.verdict, row.value) for row in rows} == {("fail", 0.0)}
+    assert all(row.interval[1] < 0.1 for row in rows)
+
+
 def test_an_average_over_too_few_pictures_is_said(gate, answers):
     row = gate("auc", *answers(29, 0), thresholds={"auc": 0.6})
     assert row.verdict == "fail"

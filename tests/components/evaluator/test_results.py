@@ -66,6 +66,15 @@ def test_metrics_and_changes_are_read_as_they_were_written(predictions, tmp_path
     assert r'"süß\n.png"' in lines[0]
 
 
+def test_what_is_no_number_is_not_right(predictions):
+    broken = np.full_like(predictions.candidate, np.nan)
+    predictions = dataclasses.replace(predictions, candidate=broken, served=broken)
+    metrics = results.make_metrics(predictions, EvaluationSettings(top_k=2))
+    for name in ("accuracy", "top_k_accuracy", "macro_recall", "macro_precision"):
+        assert metrics.overall[name] == metrics.served[name] == 0.0, name
+    assert metrics.confusion.trace() == metrics.overall["accuracy_when_sure"] == 0
+
+
 def test_of_no_pictures_nothing_is_measured(predict):
     overall = results.make_metrics(predict([], []), EvaluationSettings()).overall
     assert overall.pop("example_count") == 0.0

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from components import served_versions
+from components.predictions import Predictions
 from pipeline.config import load_recipe
 from pipeline.report import charts
 from pipeline.report.run_files import RunFiles
@@ -72,8 +73,9 @@ def compared(kinds: list[str], labels, candidate, served):
         {"change": kind, "image_id": str(n), "path": f"{n}.jpg", "label": "l", "candidate": "c",
          "served": "s"} for n, kind in enumerate(kinds)
     ]  # fmt: skip
-    predictions = SimpleNamespace(
-        labels=np.array(labels), candidate=np.eye(2)[candidate], served=np.eye(2)[served]
+    labels, scores = np.array(labels), np.eye(2)
+    predictions = Predictions(
+        ["c", "s"], pd.DataFrame(), labels, labels, scores[candidate], scores[served]
     )
     pictures = {str(n): f"picture {n}" for n in range(len(kinds))}
     heat = {key: f"heat of {key}" for key in pictures}

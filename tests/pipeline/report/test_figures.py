@@ -4,9 +4,11 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from components.gates import Gate
+from components.predictions import Predictions
 from pipeline.report import page
 from pipeline.report.sections import (
     abstention,
@@ -99,7 +101,7 @@ def test_of_what_there_is_too_much_of_the_first_is_told():
     places = np.arange(302)
     neighbours = np.eye(302)[places ^ 1]  # each is taken for its neighbour
     names = [f"class {number:03}" for number in places]
-    predictions = SimpleNamespace(labels=places, candidate=neighbours, classes=names)
+    predictions = Predictions(names, pd.DataFrame(), places, places, neighbours, None)
     told = test_split.facts(SimpleNamespace(predictions=predictions))
     lists = ("classes", "lowest", "mistaken", "clusters", "order")
     assert [len(told[key]) for key in lists] == [302, 20, 10, 12, 300]

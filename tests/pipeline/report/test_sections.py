@@ -3,12 +3,14 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from components.errors import UserError
 from components.gates import Gate, write_gates
+from components.predictions import Predictions
 from pipeline.config import load_recipe
 from pipeline.report.confusion import clusters
 from pipeline.report.run_files import RunFiles
@@ -116,9 +118,8 @@ def test_a_matrix_of_120_classes_is_a_picture_in_the_order_of_its_clusters(run):
 @pytest.mark.parametrize("section", [abstention, comparison, test_split])
 def test_of_a_test_split_without_pictures_the_figures_are_none(section):
     nothing = np.empty((0, 2))
-    predictions = SimpleNamespace(
-        labels=np.empty(0, int), candidate=nothing, served=nothing, classes=["a", "b"]
-    )
+    none = np.empty(0, int)
+    predictions = Predictions(["a", "b"], pd.DataFrame(), none, none, nothing, nothing)
     told = section.facts(SimpleNamespace(predictions=predictions, changes=[]))
     figures = {
         abstention: {"coverage": [], "curve": [], "points": [], "error": None, "before": None},
@@ -133,9 +134,8 @@ def test_however_many_got_worse_some_that_got_better_are_shown():
     names = ("image_id", "path", "label", "candidate", "served")
     changes = [{"change": kind, **dict.fromkeys(names, "x")} for kind in kinds]
     scores = np.eye(2)[[int(kind == "worse") for kind in kinds]]
-    predictions = SimpleNamespace(
-        labels=np.zeros(32, int), candidate=scores, served=scores[:, ::-1]
-    )
+    labels = np.zeros(32, int)
+    predictions = Predictions(["a", "b"], pd.DataFrame(), labels, labels, scores, scores[:, ::-1])
     files = SimpleNamespace(changes=changes, predictions=predictions, thumbnails={}, heat_maps={})
     told = comparison.facts(files)
     assert (told["worse"], told["better"], len(told["got_better"])) == (30, 2, 2)
