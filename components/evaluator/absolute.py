@@ -189,7 +189,7 @@ def _average_gate(
     name: str, wanted: float, predictions: Predictions, settings: EvaluationSettings
 ) -> Gate:
     statistic, per_class = _AVERAGES[name]
-    labels, scores = predictions.labels, predictions.candidate
+    labels, scores, groups = predictions.labels, predictions.candidate, predictions.groups
     if not len(labels):
         return _gate(name, Finding(None, (0.0, 1.0), 0, 0, 0.0), wanted, settings)
     if name == "auc":
@@ -197,24 +197,17 @@ def _average_gate(
     else:
         values = per_class(measures.confusion_matrix(labels, predictions.given, scores.shape[1]))
     value = measures.mean(values)
-    groups = int(predictions.groups.max()) + 1
-    faultless = np.eye(scores.shape[1])[labels]
-    low, high = bootstrap.interval(
-        statistic, labels, scores, predictions.groups, settings.confidence
-    )
-    # A class that is not measured counts as 0 in both; it may be as good as can be.
-    high = min(1.0, high + float(np.isnan(values).mean()))
-    finding = Finding(
-        None if math.isnan(value) else value,
-        (low, high),
-        len(labels),
-        groups,
-        bootstrap.interval(statistic, labels, faultless, predictions.groups, settings.confidence)[0]
-        if groups >= bootstrap.LEAST_GROUPS
-        else 0.0,
-    )
-    if groups < bootstrap.LEAST_GROUPS:
-        finding = dataclasses.replace(finding, interval=(0.0, 1.0))
+    count = int(groups.max()) + 1
+    low, high, best = 0.0, 1.0, 0.0
+    if count >= bootstrap.LEAST_GROUPS:
+        low, high = bootstrap.interval(statistic, labels, scores, groups, settings.confidence)
+        # A class that is not measured counts as 0 in both; it may be as good as can be.
+        high = min(1.0, high + float(np.isnan(values).mean()))
+        best = low  # at least: where that is enough nobody asks how much more it is
+        if low < wanted:
+            faultless = np.eye(scores.shape[1])[labels]
+            best, _ = bootstrap.interval(statistic, labels, faultless, groups, settings.confidence)
+    finding = Finding(None if math.isnan(value) else value, (low, high), len(labels), count, best)
     return _gate(name, finding, wanted, settings, averaged=True)
 
 

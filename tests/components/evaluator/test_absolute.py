@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.bounds import lower_bound, upper_bound
+from components.evaluator import bootstrap
 from components.evaluator.absolute import Finding, absolute_gates, chance_levels, share
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.slices import Slice
@@ -186,6 +187,23 @@ def test_an_average_over_too_few_pictures_is_said(gate, answers):
     best = row.message.rpartition(" ")[2]
     row = gate("macro_recall", *answers(25, 8), thresholds={"macro_recall": 0.95})
     assert row.message.endswith(f"faultless they would prove {best}"), "whatever they do prove"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "wanted", "asked"), [(29, 0.6, 0), (90, 0.6, 1), (90, 0.95, 2)]
+)
+def test_what_faultless_pictures_would_prove_is_asked_where_it_counts(
+    gate, answers, monkeypatch, pictures, wanted, asked
+):
+    calls, interval = [], bootstrap.interval
+
+    def counted(*given):
+        calls.append(given)
+        return interval(*given)
+
+    monkeypatch.setattr(bootstrap, "interval", counted)
+    gate("macro_recall", *answers(pictures, 0), thresholds={"macro_recall": wanted})
+    assert len(calls) == asked
 
 
 @pytest.mark.parametrize(
