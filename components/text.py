@@ -17,6 +17,8 @@ def printable(text: str) -> str:
 
     Line breaks and tabs are among them. Printable text of any script is left as it is.
     """
+    if text.isprintable():  # most are, and a page's pictures are long
+        return text
     return "".join(
         char.encode("unicode_escape").decode()
         if unicodedata.category(char) in _UNPRINTABLE and char not in _JOINERS
