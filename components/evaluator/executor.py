@@ -23,7 +23,7 @@ from components.evaluator.config import EvaluationSettings
 from components.evaluator.eval_config import make_eval_config
 from components.evaluator.explanations import explainer_of
 from components.evaluator.extraction import answers_extractor
-from components.evaluator.paired import FairPlay
+from components.evaluator.paired import FairPlay, known_to_served
 from components.fingerprints import labels_fingerprint
 from components.gates import failed, write_gates
 from components.predictions import (
@@ -90,11 +90,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         results.write_metrics(_evidence(blessing), metrics)
         results.write_changes(evaluation, decision.changes)
         ids, labels = (predictions.pictures[key] for key in (features.IMAGE_ID, features.LABEL))
-        explained = set(ids[highlights.to_explain(predictions)])
+        compared = ~known_to_served(predictions, fair_play)
+        explained = set(ids[highlights.to_explain(predictions, compared)])
         thumbnails.write_thumbnails(
             evaluation,
             _example_files(input_dict[keys.EXAMPLES_KEY], splits),
-            set(ids[highlights.to_keep(predictions)]),
+            set(ids[highlights.to_keep(predictions, compared=compared)]),
             explained,
             explainer_of(loaded) if explained else None,
         )

@@ -61,33 +61,41 @@ def right_ones(predictions: Predictions, most: int) -> np.ndarray:
     return rows[order[: sum(place < _RIGHT_OF_A_CLASS for place in places)]][:most]
 
 
-def changed(predictions: Predictions, most: int) -> np.ndarray:
+def changed(predictions: Predictions, most: int, compared: np.ndarray | bool = True) -> np.ndarray:
     """Those that exactly one of both models has right, in the order of the rows.
 
     At most half of them got better, and half got worse; none where nothing was served.
+
+    Args:
+        predictions: of both models.
+        most: how many.
+        compared: bool [pictures], those that the served model has not learnt; True: all.
     """
     if predictions.served is None:
         return np.zeros(0, np.int64)
     right, served = predictions.right, predictions.served_right
-    worse, better = np.flatnonzero(served & ~right), np.flatnonzero(right & ~served)
+    worse = np.flatnonzero(served & ~right & compared)
+    better = np.flatnonzero(right & ~served & compared)
     return np.concatenate([worse[: most // 2], better[: most // 2]])
 
 
-def to_keep(predictions: Predictions, most: int = MOST_KEPT) -> np.ndarray:
-    """Those of which a page may show a thumbnail, each once."""
+def to_keep(
+    predictions: Predictions, most: int = MOST_KEPT, compared: np.ndarray | bool = True
+) -> np.ndarray:
+    """Those of which a page may show a thumbnail, each once; see `changed`."""
     kinds: Sequence[np.ndarray] = (
         worst_mistakes(predictions, _MISTAKES),
         least_sure(predictions, _UNSURE),
         suspected_labels(predictions, _SUSPECTS),
-        changed(predictions, 2 * _CHANGED),
+        changed(predictions, 2 * _CHANGED, compared),
         right_ones(predictions, most),
     )
     return np.array(list(dict.fromkeys(np.concatenate(kinds).tolist())), np.int64)[:most]
 
 
-def to_explain(predictions: Predictions) -> np.ndarray:
+def to_explain(predictions: Predictions, compared: np.ndarray | bool = True) -> np.ndarray:
     """Those of which a page shows where the network looked: the wrong and the least sure."""
-    worse = changed(predictions, 2 * _EXPLAINED)
+    worse = changed(predictions, 2 * _EXPLAINED, compared)
     kinds = (
         worst_mistakes(predictions, _EXPLAINED),
         least_sure(predictions, _EXPLAINED),

@@ -103,6 +103,19 @@ def test_what_got_better_needs_no_explanation(predict):
     assert 0 in highlights.to_explain(made) and 29 not in highlights.to_explain(made)
 
 
+def test_what_the_served_model_has_learnt_takes_no_place_of_what_is_shown_as_changed(predict):
+    # A hundred got worse, equally sure and all but the last twenty learnt, and as many got better.
+    labels, later = np.zeros(200, int), np.arange(200) >= 100
+    made = predict(labels, ~later, served=later)
+    compared = np.arange(200) % 100 >= 80
+    shown = [*range(80, 86), *range(180, 186)]
+    assert highlights.changed(made, 12, compared).tolist() == shown
+    assert {*range(80, 92)} <= set(highlights.to_explain(made, compared))
+    assert {*range(80, 100), *range(180, 200)} <= set(
+        highlights.to_keep(made, compared=compared).tolist()
+    )
+
+
 def test_each_is_kept_once_and_no_more_than_asked_for(predictions):
     assert sorted(highlights.to_keep(predictions)) == [0, 1, 2, 3, 4, 5]
     assert highlights.to_keep(predictions, 3).tolist()[0] == 1
