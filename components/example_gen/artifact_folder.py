@@ -1,6 +1,5 @@
 """The folder of an Examples artifact: where its files lie and how they get there whole."""
 
-import errno
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -51,14 +50,11 @@ def publish(files: Sequence[Mapping[str, str]], uri: str, splits: Sequence[str])
 
 
 def _move(source: str, target: str) -> None:
-    """Renames a file; from one file system to another it is copied."""
-    try:
+    """Renames a file; from one local file system to another it is copied."""
+    if "://" in target:
         fileio.rename(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        fileio.copy(source, target)
-        fileio.remove(source)
+    else:
+        shutil.move(source, target)
 
 
 def require_space(total_bytes: int, uri: str) -> None:
