@@ -15,7 +15,7 @@ def arrange(
 ) -> Source:
     """The source that visible files and folders make.
 
-    Folders that hold all the rest are passed over.
+    Folders that hold all pictures are passed over, and what lies beside them is not looked at.
 
     Args:
         root: where all of it is.
@@ -29,8 +29,11 @@ def arrange(
     """
     pictures = {parts: item for parts, item in found.items() if layout.is_picture(parts[-1])}
     top = _depth_of_top(pictures)
+    top_parts = next(iter(pictures), ())[:top]
     inside = defaultdict(set)
-    for parts in (*folders, *(parts[:-1] for parts in found)):
+    for parts in {*folders, *(parts[:-1] for parts in found)}:
+        if parts[:top] != top_parts:  # beside the pictures, as the rest of a repository is
+            continue
         for depth in range(top, len(parts)):
             inside["/".join(parts[top:depth])].add(parts[depth])
     outside = defaultdict(list)
@@ -59,7 +62,7 @@ def arrange(
         if folder not in filled:
             raise layout.empty_class(f"{folder} of {shown}")
     if kind == FILES:  # which are opened by their paths
-        root = "/".join((root, *next(iter(pictures))[:top]))
+        root = "/".join((root, *top_parts))
     return Source(
         root=root,
         classes=layout.check_classes(shown, items),

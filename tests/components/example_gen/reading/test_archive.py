@@ -68,6 +68,15 @@ def test_splits(tmp_path, top):
     assert source.counts() == {"train": {"a": 1, "b": 1}, "validation": {"a": 1, "b": 1}}
 
 
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_folders_beside_those_of_the_pictures_are_no_classes(tmp_path, split):
+    names = [f"main/data/{split}{label}/1.jpg" for label in "ab"]
+    others = ["main/README", "main/src/pkg/x.py", "main/src/train/y.py", "main/src/empty/", "docs/"]
+    source = _open(_write(tmp_path / "pets.zip", [*names, *others]))
+    assert source.classes == ("a", "b") and source.ignored == 3
+    assert [item.path for item in source.items] == [f"{split}a/1.jpg", f"{split}b/1.jpg"]
+
+
 @pytest.mark.parametrize("train", ["train", "TRAIN"])
 def test_only_train(tmp_path, train):
     source = _open(_write(tmp_path / "pets.zip", [f"{train}/a/1.jpg", f"{train}/b/1.jpg"]))
