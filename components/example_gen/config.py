@@ -65,7 +65,7 @@ class DataSettings(Settings):
     min_per_class: int = pydantic.Field(
         3, ge=1, description="fewer usable pictures in a class stop the run"
     )
-    split_ledger: str = pydantic.Field(
+    split_ledger: LocalPath = pydantic.Field(
         "",
         description="Parquet file that remembers each picture's split, so that none ever moves and "
         "the shares are kept exactly; empty: splits are drawn by hash",

@@ -79,6 +79,7 @@ def test_every_path_of_a_recipe_takes_a_tilde(monkeypatch):
     overrides = [
         "workspace=~/w",
         "data.source=~/d",
+        "data.split_ledger=~/s.parquet",
         "push.destination=~/p",
         "backbone.weights=~/b.h5",
         "distillation.teacher=~/t",
@@ -90,3 +91,4 @@ def test_every_path_of_a_recipe_takes_a_tilde(monkeypatch):
     paths = (recipe.data.source, recipe.backbone.weights, recipe.distillation.teacher)
     assert paths == (f"{home}/d", f"{home}/b.h5", f"{home}/t")
     assert recipe.pseudo_labels.source == f"{home}/u"
+    assert recipe.data.split_ledger == f"{home}/s.parquet"

@@ -153,7 +153,7 @@ def _local(path: str) -> Path:
             f"data.split_ledger {printable(path)} is a remote address: a ledger is changed in "
             "place, so give a path on this machine or on a volume that all runs share"
         )
-    file = Path(path).expanduser()
+    file = Path(path)
     if not file.parent.is_dir() or file.is_dir():
         raise UserError(
             f"data.split_ledger {printable(path)} cannot be a file: "
