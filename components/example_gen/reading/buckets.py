@@ -5,14 +5,13 @@ import dataclasses
 import functools
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import filelock
 
-from components.errors import UserError
+from components.errors import UserError, is_disk_full
 from components.example_gen.reading import remote, walk
 from components.example_gen.reading.arrange import arrange
 from components.example_gen.reading.source import FILES, Item, Source
@@ -156,16 +155,17 @@ def fetch(address: str, sha256: str | None) -> Path:
     with filelock.FileLock(path.parent / ".lock"), _told(address):
         if not path.exists():
             with opener(address)(address) as source, atomic_file(path) as file:
-                shutil.copyfileobj(source, file, 1 << 20)
+                digest = hashlib.sha256()
+                while chunk := source.read(1 << 20):
+                    digest.update(chunk)
+                    file.write(chunk)
+                # Before the file gets its name, by which later runs take it unseen.
+                if sha256 and digest.hexdigest() != sha256:
+                    raise UserError(
+                        f"data.sha256 is {sha256}, but {printable(address)} has "
+                        f"{digest.hexdigest()}: correct whichever is wrong"
+                    )
             os.utime(path, ns=(mtime_ns, mtime_ns))
-    with path.open("rb") as file:
-        digest = _digest(file)
-    if sha256 and digest != sha256:
-        path.unlink()
-        raise UserError(
-            f"data.sha256 is {sha256}, but {printable(address)} has {digest}: correct whichever "
-            "is wrong"
-        )
     return path
 
 
@@ -193,13 +193,6 @@ def _filesystems():
     return FileSystems
 
 
-def _digest(file) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
 @contextlib.contextmanager
 def _told(address: str) -> Iterator[None]:
     """Turns what the clients of object stores raise into one line that says what to do.
@@ -220,6 +213,8 @@ def _told(address: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # each store's client has its own
+        if isinstance(error, UserError) or is_disk_full(error):  # of this machine
+            raise
         raise UserError(
             f"{shown} cannot be read ({one_line(error)}): check the address and what your "
             "credentials may read"

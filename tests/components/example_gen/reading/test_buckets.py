@@ -1,8 +1,10 @@
 """Sources in an object store, against a real server on loopback."""
 
+import errno
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import zipfile
 from types import SimpleNamespace
@@ -117,6 +119,36 @@ def test_an_archive_is_copied_once_and_checked(bucket, tmp_path, cache, monkeypa
         assert not remote.kept_at(f"{bucket}/pets.zip", "0" * 64).exists()
     monkeypatch.setattr(buckets, "opener", None)  # a copy that is there is not asked for again
     sources.open_source(f"{bucket}/pets.zip", tmp_path, DataSettings(sha256=digest))
+
+
+@pytest.fixture
+def stored(monkeypatch) -> bytes:
+    """What `s3://pictures/pets.zip` holds, without a server."""
+    state = SimpleNamespace(has_credentials=lambda: True)
+    monkeypatch.setitem(buckets._STORES, "s3", state)
+    monkeypatch.setattr(buckets, "_matching", lambda *_: [("", 0, 10**18)])
+    monkeypatch.setattr(buckets, "opener", lambda _: lambda _: io.BytesIO(b"pets"))
+    return b"pets"
+
+
+def test_another_archive_than_promised_never_has_its_name(stored, cache, monkeypatch):
+    named = []
+    monkeypatch.setattr(buckets.os, "utime", lambda path, ns: named.append(path))
+    with pytest.raises(UserError, match=hashlib.sha256(stored).hexdigest()):
+        buckets.fetch("s3://pictures/pets.zip", "0" * 64)
+    assert not named and not list(cache.rglob("*pets.zip*"))
+    path = buckets.fetch("s3://pictures/pets.zip", hashlib.sha256(stored).hexdigest())
+    assert named == [path] and path.read_bytes() == stored
+
+
+def test_a_full_disk_is_no_fault_of_the_store(stored, cache, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(buckets, "atomic_file", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        buckets.fetch("s3://pictures/pets.zip", None)
+    assert error.value.errno == errno.ENOSPC
 
 
 @pytest.mark.slow
