@@ -7,7 +7,7 @@ from pathlib import Path
 import filelock
 
 from components.download import WrongContentError, download
-from components.errors import UserError
+from components.errors import UserError, is_disk_full
 from components.files import cache_folder
 from components.text import printable
 
@@ -78,9 +78,11 @@ def fetch(url: str, sha256: str | None) -> Path:
             f"data.sha256 is {sha256}, but {shown} gives {error}: correct whichever is wrong"
         ) from error
     except OSError as error:
+        full = is_disk_full(error)  # of which `download` keeps nothing
+        advice = "free some space" if full else "try again, what has arrived is kept"
         raise UserError(
-            f"data.source {shown} cannot be downloaded to {path.parent} ({error}): try again, what "
-            "has arrived is kept. GRAFT_CACHE names another folder"
+            f"data.source {shown} cannot be downloaded to {path.parent} ({error}): {advice}. "
+            "GRAFT_CACHE names another folder"
         ) from error
     return path
 

@@ -1,11 +1,14 @@
 """Data sources at an address: downloaded once, kept, and refused when they are others."""
 
 import contextlib
+import errno
 import hashlib
+import os
 import zipfile
 
 import pytest
 
+from components import progress
 from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.example_gen.reading import remote, sources
@@ -108,6 +111,16 @@ def test_a_cache_that_cannot_be_written(archive, cache, tmp_path):
     cache.touch()
     with pytest.raises(UserError, match="GRAFT_CACHE names another folder"):
         _open(*archive, tmp_path)
+
+
+def test_of_a_full_disk_nothing_is_said_to_be_kept(archive, cache, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(progress, "report", full)
+    with pytest.raises(UserError, match=r"on device\): free some space\. GRAFT_CACHE names"):
+        remote.fetch(*archive)
+    assert not list(cache.rglob("my pets.zip*"))
 
 
 @pytest.mark.parametrize(
