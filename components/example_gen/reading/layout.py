@@ -29,6 +29,8 @@ SPLIT_NAMES = {
     "valid": features.VALIDATION,
     "val": features.VALIDATION,
     "test": features.TEST,
+    "training": features.TRAIN,
+    "testing": features.TEST,
 }
 
 

@@ -97,8 +97,8 @@ def check_address(source: str, settings: DataSettings) -> None:
 def list_folder(root: str | os.PathLike) -> Source:
     """Lists a folder that has one folder of pictures per class.
 
-    The class folders may lie in `train/`, `validation/` (or `val/`, `valid/`) and `test/`, in any
-    letter case. Folders inside a class folder belong to the class.
+    The class folders may lie in `train/`, `validation/` and `test/`, or what else people call these
+    (`layout.SPLIT_NAMES`), in any letter case. Folders inside a class folder belong to the class.
 
     Args:
         root: A local folder. `~` is the user's home.

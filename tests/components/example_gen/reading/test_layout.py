@@ -23,9 +23,9 @@ def test_what_claims_to_be_a_picture(suffix):
 
 
 def test_a_word_for_a_split_may_have_space_around_it():
-    words = (" Train", "valid", "VAL", "validation\t", "test")
+    words = (" Train", "Training", "valid", "VAL", "validation\t", "test", "testing")
     assert [layout.split_name(word, "") for word in words] == [
-        *("train", "validation", "validation", "validation", "test")
+        *("train", "train", "validation", "validation", "validation", "test", "test")
     ]
 
 
