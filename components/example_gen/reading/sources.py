@@ -172,7 +172,8 @@ def _check_heif(source: Source) -> None:
     """
     if reads_heif():
         return
-    found = [item.path for item in source.items if layout.count_converted([item.path]).get("HEIC")]
+    paths = (item.path for item in source.items)
+    found = [path for path in paths if layout.CONVERTED.get(layout.suffix(path)) == "HEIC"]
     if found:
         raise UserError(
             f"{len(found):,} picture(s) in {printable(source.location)} are HEIC, the first is "
@@ -260,6 +261,7 @@ def _list_pictures(
         UserError: a folder belongs to two classes or splits, by a link.
     """
     items, ignored = [], 0
+    prefix = len(os.path.join(root, ""))  # `relpath` takes ten times as long as a stat
     # A link to the root or above it would pull the other classes into this one.
     above = {walk.identity(parent) for parent in Path(root, folder).parents}
     for path, files in walk.folders(os.path.join(root, folder), above):
@@ -278,7 +280,7 @@ def _list_pictures(
             status = None if broken_link else entry.stat()
             items.append(
                 Item(
-                    path=os.path.relpath(entry.path, root),
+                    path=entry.path[prefix:],
                     label=label,
                     split=split,
                     size=status.st_size if status else 0,

@@ -253,7 +253,16 @@ def test_root_is_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for spelling in ("pictures", "./pictures/", "~/pictures"):
-        assert sources.list_folder(spelling).root == str(tmp_path / "pictures")
+        source = sources.list_folder(spelling)
+        assert source.root == str(tmp_path / "pictures")
+        assert _paths(source) == ["a/1.jpg", "b/1.jpg"]
+    assert _paths(sources.list_folder("pictures/../pictures")) == ["a/1.jpg", "b/1.jpg"]
+
+
+def test_the_root_of_all_folders_may_be_the_source(tmp_path):
+    _touch(tmp_path, "1.jpg")
+    (item,), _ = sources._list_pictures("/", str(tmp_path)[1:], "", None, {})
+    assert item.path == str(tmp_path / "1.jpg")[1:]
 
 
 def test_fingerprint_changes_with_the_pictures(tmp_path):
