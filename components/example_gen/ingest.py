@@ -104,7 +104,7 @@ def ingest(
             os.path.join(uri, features.PICTURES_FILE),
             [features.column_feature(name) for name in source.columns],
         )
-        originals.keep(source, pictures, picture_table.read_kinds(tables), splits, uri)
+        originals.keep(source, pictures, splits, uri)
         artifact_folder.publish(dealt[: len(reports[0])], uri, features.SPLITS)
         if unlabelled:
             artifact_folder.publish(dealt[len(reports[0]) :], uri, [features.UNLABELLED])

@@ -47,19 +47,12 @@ def choose(
     return [row for *_, row in sorted(ranked)[:most]]
 
 
-def keep(
-    source: Source,
-    pictures: Pictures,
-    kinds: Sequence[tuple],
-    splits: Sequence[str | None],
-    uri: str,
-) -> None:
+def keep(source: Source, pictures: Pictures, splits: Sequence[str | None], uri: str) -> None:
     """Copies the chosen files into the folder `originals` of an artifact.
 
     Args:
         source: Where they are.
         pictures: The rows of all shards.
-        kinds: Format, orientation and colour mode of each row.
         splits: Split of each row.
         uri: Folder of the artifact.
     """
@@ -67,7 +60,7 @@ def keep(
     fileio.makedirs(folder)
     items = {to_utf8(item.path): item for item in source.items}
     with open_reader(source.kind, source.root) as read:
-        for number, row in enumerate(choose(pictures.ids, kinds, splits)):
+        for number, row in enumerate(choose(pictures.ids, pictures.kinds, splits)):
             path, image_id = pictures.paths[row], pictures.ids[row]
             try:
                 data = read(items[path])
@@ -76,5 +69,5 @@ def keep(
             if hashlib.sha256(data).hexdigest() != image_id:
                 logging.warning("%s was changed while it was read", printable(path))
                 continue
-            name = f"{number:02d}-{image_id}.{kinds[row][0].lower()}"
+            name = f"{number:02d}-{image_id}.{pictures.kinds[row][0].lower()}"
             artifact_folder.write_bytes(os.path.join(folder, name), data)

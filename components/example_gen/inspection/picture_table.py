@@ -124,7 +124,7 @@ class StagedWriter:
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """What groups and splits are decided by: row by row of all shards.
+    """What groups, splits and kept originals are decided by: row by row of all shards.
 
     Attributes:
         ids: Content ids.
@@ -134,6 +134,7 @@ class Pictures:
         sides: int64 [rows], the shorter side in pixels.
         hashes: uint64 [rows, 8].
         thumbnails: uint8 [rows, 16, 16].
+        kinds: Format, Exif orientation and colour mode of the files.
     """
 
     ids: list[str]
@@ -143,15 +144,17 @@ class Pictures:
     sides: np.ndarray
     hashes: np.ndarray
     thumbnails: np.ndarray
+    kinds: list[tuple[str, int, str]]
 
 
 def read_staged(paths: Sequence[str]) -> Pictures:
-    """Reads the tables of all shards, less the facts."""
-    columns = [features.IMAGE_ID, features.PATH, features.LABEL, _GIVEN_SPLIT, "width", "height"]
+    """Reads the tables of all shards, less most facts."""
+    names = [features.IMAGE_ID, features.PATH, features.LABEL, _GIVEN_SPLIT, "width", "height"]
+    of_kind = ["format", "orientation", _MODE]
     tables = []
     for path in paths:
         with FileSystems.open(path) as file:
-            tables.append(pq.read_table(file, columns=[*columns, _HASHES, _THUMBNAIL]))
+            tables.append(pq.read_table(file, columns=[*names, *of_kind, _HASHES, _THUMBNAIL]))
     table = pa.concat_tables(tables)
 
     def array(name: str, kind: str) -> np.ndarray:
@@ -165,16 +168,8 @@ def read_staged(paths: Sequence[str]) -> Pictures:
         sides=np.minimum(table["width"].to_numpy(), table["height"].to_numpy()),
         hashes=array(_HASHES, "<u8").reshape(-1, FORMS),
         thumbnails=array(_THUMBNAIL, "u1").reshape(-1, THUMBNAIL, THUMBNAIL),
+        kinds=list(zip(*(table[name].to_pylist() for name in of_kind), strict=True)),
     )
-
-
-def read_kinds(paths: Sequence[str]) -> list[tuple[str, int, str]]:
-    """Format, Exif orientation and colour mode of the rows of all shards' tables."""
-    rows: list[dict] = []
-    for path in paths:
-        with FileSystems.open(path) as file:
-            rows += pq.read_table(file, columns=["format", "orientation", _MODE]).to_pylist()
-    return [(row["format"], row["orientation"], row[_MODE]) for row in rows]
 
 
 def publish(

@@ -38,8 +38,8 @@ def test_only_files_that_are_as_they_were_read_are_kept(tmp_path):
     (root / "a/1.JPG").write_bytes(b"another")
     (root / "a/2.JPG").unlink()
     ids = [hashlib.sha256(content).hexdigest() for content in contents.values()]
-    pictures = Pictures(ids, list(contents), ["a"] * 9, [None] * 9, *[np.zeros(9)] * 3)
-    keep(source, pictures, [PHOTO] * 9, ["train", *["test"] * 8], str(tmp_path))
+    pictures = Pictures(ids, list(contents), ["a"] * 9, [None] * 9, *[np.zeros(9)] * 3, [PHOTO] * 9)
+    keep(source, pictures, ["train", *["test"] * 8], str(tmp_path))
     kept = {path.name: path.read_bytes() for path in (tmp_path / "originals").iterdir()}
     assert kept == {
         f"{number:02d}-{image_id}.jpeg": contents[f"a/{ids.index(image_id)}.JPG"]

@@ -47,7 +47,7 @@ def test_a_repeated_shard_replaces_its_report_and_not_its_records(source, tmp_pa
     second = _write(source, tmp_path)
     assert first.pictures == second.pictures == 60
     assert first.records != second.records and first.rows != second.rows
-    assert picture_table.read_kinds([first.rows]) == [("PNG", 1, "RGB")] * 60
+    assert picture_table.read_staged([first.rows]).kinds == [("PNG", 1, "RGB")] * 60
 
 
 def test_a_file_too_large_for_a_record_is_not_read(source, tmp_path, monkeypatch):

@@ -98,7 +98,7 @@ def test_all_shards_are_added_up():
     assert [ShardReport.from_json(one.to_json()) for one in reports] == reports
     ids = ["1", "2", "3", "4"]
     labels = ["cats", "cats", "dogs", ""]
-    pictures = Pictures(ids, ids, labels, [None] * 4, *[np.zeros(4)] * 3)
+    pictures = Pictures(ids, ids, labels, [None] * 4, *[np.zeros(4)] * 3, [])
     splits = ["train", "test", None, "unlabelled"]
     summary = summarise(
         Source("/pictures", ("cats", "dogs"), (), 7), reports, 5, pictures, ids, splits

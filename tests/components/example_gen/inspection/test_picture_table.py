@@ -41,7 +41,7 @@ def test_rows_come_back(tmp_path):
     assert pictures.sides.tolist() == [min(20 + number, 30) for number in numbers]
     assert pictures.hashes[2299].tolist() == [2**63 + 2299 + form for form in range(8)]
     assert (pictures.thumbnails[2299] == 2299 % 256).all()
-    assert picture_table.read_kinds(paths) == [_kind(number) for number in numbers]
+    assert pictures.kinds == [_kind(number) for number in numbers]
 
 
 def test_published(tmp_path):

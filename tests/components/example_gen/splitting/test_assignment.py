@@ -24,7 +24,7 @@ def _rows(labels, ids=None, given=None) -> Pictures:
     """Rows of which only ids, labels and given splits matter."""
     ids = ids or [_id(row) for row in range(len(labels))]
     given = given or [None] * len(labels)
-    return Pictures(ids, ids, list(labels), list(given), *[np.zeros(len(ids))] * 3)
+    return Pictures(ids, ids, list(labels), list(given), *[np.zeros(len(ids))] * 3, [])
 
 
 def _alone(pictures: Pictures) -> Grouping:

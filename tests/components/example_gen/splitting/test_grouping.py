@@ -34,6 +34,7 @@ def rows():
             sides=np.full(len(ids), side),
             hashes=np.stack([_LOOKS[look][0] for look in looks]),
             thumbnails=np.stack([_LOOKS[look][1] for look in looks]),
+            kinds=[],
         )
 
     return make
