@@ -26,10 +26,10 @@ def find_damage(folder: str | os.PathLike, sizes: Mapping[str, int]) -> str:
         The first file that is missing or has another size, in a few words; empty if there is none.
         Files that came in addition are no damage.
     """
-    found = file_sizes(folder)
     for name, size in sizes.items():
-        if name not in found:
+        path = Path(folder, name)
+        if not os.path.isfile(path):  # noqa: PTH113 (pathlib's may lack permission)
             return f"{name} is missing"
-        if found[name] != size:
-            return f"{name} has {found[name]:,} bytes, not {size:,}"
+        if (found := path.stat().st_size) != size:
+            return f"{name} has {found:,} bytes, not {size:,}"
     return ""

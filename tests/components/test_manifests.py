@@ -36,6 +36,8 @@ def test_a_missing_file_is_damage(folder):
     (folder / "saved_model.pb").unlink()
     assert find_damage(folder, sizes) == "saved_model.pb is missing"
     assert find_damage(folder / "nowhere", sizes) == "saved_model.pb is missing"
+    (folder / "saved_model.pb").mkdir()
+    assert find_damage(folder, sizes) == "saved_model.pb is missing"
 
 
 def test_of_several_the_first_by_name_is_told_however_the_folder_lists_them(folder, monkeypatch):
