@@ -3,7 +3,7 @@
 import pandas as pd
 
 from components import features
-from components.gates import Gate, verdict
+from components.gates import Gate
 from components.text import one_line
 
 _LONGEST_PATH = 80
@@ -49,7 +49,7 @@ def check_contradictions(pictures: pd.DataFrame, largest: float) -> Gate:
     if share <= largest:
         return Gate(name, "warn", share, largest, message)
     message += ": remove the wrong ones, or raise data_gate.max_contradicting"
-    return Gate(name, verdict(False), share, largest, message)
+    return Gate(name, "fail", share, largest, message)
 
 
 def _spread(pictures: pd.DataFrame, over: str) -> pd.DataFrame:

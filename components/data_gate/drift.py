@@ -11,13 +11,9 @@ from components.data_gate.distances import (
     significant,
 )
 from components.data_gate.evidence import Served
-from components.data_gate.pictures import (
-    fact_names,
-    fingerprint,
-    in_split,
-    labelled_ids,
-)
+from components.data_gate.pictures import fact_names, in_split, labelled_ids
 from components.data_gate.wording import listed
+from components.fingerprints import labels_fingerprint
 from components.gates import Gate
 
 LABEL_DRIFT, FACT_DRIFT, TEST_SPLIT = "label drift", "fact drift", "test split"
@@ -34,10 +30,12 @@ def compare_with_served(
 ) -> list[Gate]:
     """How the data have changed since the served model: labels, facts, and the test split."""
     than = f"the data of version {served.version}"
-    labels = _label_difference("labels", pictures, served.pictures)
+    labels = category_difference(
+        "labels", pictures[features.LABEL], served.pictures[features.LABEL]
+    )
     facts = _fact_differences("", pictures, served.pictures)
     return [
-        _judge(LABEL_DRIFT, [labels] if labels else [], settings, than, _DRIFT_ADVICE),
+        _judge(LABEL_DRIFT, [labels], settings, than, _DRIFT_ADVICE),
         _judge(FACT_DRIFT, facts, settings, than, _DRIFT_ADVICE),
         _compare_tests(pictures, served),
     ]
@@ -61,17 +59,11 @@ def check_skew(pictures: pd.DataFrame, settings: DistanceSettings) -> Gate:
     found = []
     for split in (features.VALIDATION, features.TEST):
         rows = in_split(pictures, split)
-        labels = _label_difference(f"{split} labels", rows, train)
-        found += [*([labels] if labels else []), *_fact_differences(f"{split} ", rows, train)]
+        found += [
+            category_difference(f"{split} labels", rows[features.LABEL], train[features.LABEL]),
+            *_fact_differences(f"{split} ", rows, train),
+        ]
     return _judge(_SKEW, found, settings, "the train split", _SKEW_ADVICE)
-
-
-def _label_difference(
-    name: str, pictures: pd.DataFrame, reference: pd.DataFrame
-) -> Difference | None:
-    if pictures.empty or reference.empty:
-        return None
-    return category_difference(name, pictures[features.LABEL], reference[features.LABEL])
 
 
 def _fact_differences(
@@ -110,7 +102,7 @@ def _compare_tests(pictures: pd.DataFrame, served: Served) -> Gate:
     """Says when the test split is not the one that the served model was judged on."""
     test, test_then = (in_split(rows, features.TEST) for rows in (pictures, served.pictures))
     ours, theirs = labelled_ids(test), labelled_ids(test_then)
-    if fingerprint(test) == served.test_fingerprint:
+    if labels_fingerprint(ours) == served.test_fingerprint:
         message = f"the {len(ours):,} pictures that version {served.version} was judged on"
         return Gate(TEST_SPLIT, "pass", 0, None, message)
     our_ids, their_ids = ({image_id for image_id, _ in pairs} for pairs in (ours, theirs))

@@ -124,8 +124,3 @@ def test_a_test_split_from_elsewhere_stops_the_run(pictures):
     assert gate.verdict == "fail" and gate.value > 0.6
     assert gate.message.startswith("differs from the train split: test width 0.")
     assert "raise data_gate.skew.fail" in gate.message
-
-
-def test_a_split_without_pictures_is_not_compared(pictures):
-    table = pictures()
-    assert check_skew(table[table["split"] != "test"], SETTINGS).verdict == "pass"
