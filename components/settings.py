@@ -15,6 +15,7 @@ ValueRange = Literal["tf", "torch", "caffe", "raw", "unit"]
 # Digits as class names need no quotes in YAML.
 ClassName = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
 
+Fraction = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
 
 # Where `custom_config` of a TFX component holds the block that is for it, as JSON.
 SETTINGS_KEY = "settings"

@@ -2,9 +2,7 @@
 
 import pydantic
 
-from components.settings import Settings
-
-Fraction = pydantic.confloat(ge=0.0, le=1.0)
+from components.settings import Fraction, Settings
 
 
 class MinimumSettings(Settings):

@@ -4,13 +4,11 @@ from typing import Any, Literal
 
 import pydantic
 
-from components.settings import Settings
+from components.settings import Fraction, Settings
 from components.text import did_you_mean
 
 # The gated metrics: of each, more is better and 1 is perfect.
 METRICS = ("accuracy", "top_k_accuracy", "auc", "macro_precision", "macro_recall")
-
-Fraction = pydantic.confloat(ge=0.0, le=1.0)
 
 
 class MarginSettings(Settings):

@@ -4,9 +4,7 @@ from typing import Literal
 
 import pydantic
 
-from components.settings import LocalPath, Settings
-
-Fraction = pydantic.confloat(ge=0.0, le=1.0)
+from components.settings import Fraction, LocalPath, Settings
 
 
 class SplitSettings(Settings):

@@ -21,20 +21,18 @@ Read = Callable[[Item], bytes]
 _DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError)
 
 
-@contextlib.contextmanager
-def open_reader(kind: str, root: str) -> Iterator[Read]:
+def open_reader(kind: str, root: str) -> contextlib.AbstractContextManager[Read]:
     """Opens a data source.
 
     Args:
         kind: of the source, see `Source.kind`.
         root: of the source, see `Source.root`.
 
-    Yields:
-        A function that gives the bytes of an item; it raises a BadPictureError if they cannot be
-        had.
+    Returns:
+        Context of a function that gives the bytes of an item; it raises a BadPictureError if they
+        cannot be had.
     """
-    with _READERS[kind](root) as read:
-        yield read
+    return _READERS[kind](root)
 
 
 @contextlib.contextmanager

@@ -46,13 +46,13 @@ def kept_at(url: str, sha256: str) -> Path:
     return cache_folder() / "sources" / sha256[:32] / file_name(url)
 
 
-def fetch(url: str, sha256: str | None) -> Path:
+def fetch(url: str, sha256: str) -> Path:
     """Downloads a data source, unless that has been done already.
 
     It is kept in `$GRAFT_CACHE`, or else in `~/.cache/graft`.
 
     Args:
-        url: `http://` or `https://`.
+        url: one that `check_address` does not refuse.
         sha256: digest of the file, as 64 hexadecimal digits.
 
     Returns:
@@ -61,7 +61,6 @@ def fetch(url: str, sha256: str | None) -> Path:
     Raises:
         UserError: it cannot be had, or is another one.
     """
-    check_address(url, sha256)
     shown = printable(url)
     path = kept_at(url, sha256)
     if path.exists():
