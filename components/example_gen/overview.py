@@ -65,12 +65,11 @@ def duplicate_groups(pictures: pd.DataFrame) -> list[list[int]]:
     Args:
         pictures: rows of `pictures.parquet`.
     """
+    columns = [pictures[name].to_numpy() for name in (features.SPLIT, features.LABEL)]
 
     def order(rows: list[int]) -> tuple[bool, bool, int, int]:
-        splits, labels = (
-            pictures[c].iloc[rows].nunique() for c in (features.SPLIT, features.LABEL)
-        )
-        return splits == 1, labels == 1, -len(rows), rows[0]
+        splits, labels = (set(values[rows]) for values in columns)
+        return len(splits) == 1, len(labels) == 1, -len(rows), rows[0]
 
     found = pictures.groupby(features.GROUP).indices.values()
     return sorted((rows.tolist() for rows in found if len(rows) > 1), key=order)
