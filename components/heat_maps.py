@@ -20,10 +20,10 @@ def overlay(picture: Image.Image, heat: np.ndarray) -> Image.Image:
         An RGB picture of the same size: grey where the map is 0, glowing where it is 1.
     """
     finite = np.nan_to_num(np.asarray(heat, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    fitted = Image.fromarray(finite, "F").resize(picture.size, Image.Resampling.BICUBIC)
+    fitted = Image.fromarray(finite).resize(picture.size, Image.Resampling.BICUBIC)
     level = np.clip(np.asarray(fitted), 0.0, 1.0)
     glow = _COLOURS(level)[..., :3] * 255.0
     grey = np.asarray(picture.convert("L"), np.float32)[..., np.newaxis]
     weight = _OPACITY * level[..., np.newaxis]
     mixed = (1.0 - weight) * grey + weight * glow
-    return Image.fromarray(mixed.round().astype(np.uint8), "RGB")
+    return Image.fromarray(mixed.round().astype(np.uint8))

@@ -16,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 
 from components import features
-from components.picture_formats import format_of
+from components.picture_formats import JPEG_RATIOS, format_of
 from components.pillow_pictures import open_picture, upright_rgb
 from components.serving_gate.contract import Client, ContractError, Finding, gets_answer
 
@@ -33,8 +33,7 @@ _STORED = {
 # JPEG's blocks: where each is of one colour, compression changes no pixel, however they are turned.
 _SQUARE = 8
 _SQUARES = 40  # along a side: 320 pixels, more than most networks look at
-# What libjpeg can divide width and height by, and twice the side of the smallest network.
-_JPEG_FRACTIONS, _LEAST_SIDE = (1, 2, 4, 8), 64
+_LEAST_SIDE = 64  # twice that of the smallest network
 # What a network's graph is likely to decode; more takes longer and is tried later.
 _LIKELY_PIXELS = 512 * 512
 # Nothing is gained by compressing what is sent once.
@@ -126,7 +125,7 @@ def _fractions(data: bytes) -> list[int]:
         return [1]
     with open_picture(data) as image:
         width, height = image.size
-    fractions = [f for f in _JPEG_FRACTIONS if f == 1 or min(width, height) // f >= _LEAST_SIDE]
+    fractions = [f for f in JPEG_RATIOS if f == 1 or min(width, height) // f >= _LEAST_SIDE]
     return sorted(fractions, key=lambda f: abs(math.log(width * height / f**2 / _LIKELY_PIXELS)))
 
 

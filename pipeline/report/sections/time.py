@@ -3,6 +3,7 @@
 from typing import Any
 
 from components.errors import UserError
+from pipeline import node_ids
 from pipeline.report.run_files import RunFiles
 from pipeline.run_history import NodeRecord
 
@@ -19,7 +20,6 @@ TEMPLATE = """
 <td class="n">{{ phase.seconds|seconds }}</td><td></td></tr>
 {% endfor %}{% endfor %}</tbody></table></div>
 """
-_TRAINER = "Trainer"
 _REST = "features of frozen layers, export and more"
 
 
@@ -34,7 +34,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
                 "state": node.state,
                 "seconds": node.seconds,
                 "share": node.seconds / total if total else 0.0,
-                "phases": _phases(files, node) if node.node_id == _TRAINER else [],
+                "phases": _phases(files, node) if node.node_id == node_ids.TRAINER else [],
             }
             for node in files.nodes
         ],

@@ -1,4 +1,4 @@
-"""How the training went, and where the run's time did."""
+"""How the training went, and what augmentation makes of a picture."""
 
 from typing import Any
 
