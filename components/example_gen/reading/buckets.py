@@ -128,6 +128,19 @@ def opener(root: str) -> Callable[[str], BinaryIO]:
     return functools.partial(_filesystems().open, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
+def size_and_time(address: str) -> tuple[int, int]:
+    """Size in bytes and time of the last change in nanoseconds of an object.
+
+    Raises:
+        UserError: it is not there, or cannot be asked for.
+    """
+    found = _matching(address, address)
+    if not found:
+        raise UserError(f"data.source {printable(address)} does not exist")
+    ((_, size, mtime_ns),) = found
+    return size, mtime_ns
+
+
 def fetch(address: str, sha256: str | None) -> Path:
     """Copies an object to this machine, unless that has been done since it was changed.
 
@@ -143,10 +156,7 @@ def fetch(address: str, sha256: str | None) -> Path:
     Raises:
         UserError: it cannot be read, or is another one than `sha256` says.
     """
-    found = _matching(address, address)
-    if not found:
-        raise UserError(f"data.source {printable(address)} does not exist")
-    ((_, size, mtime_ns),) = found
+    size, mtime_ns = size_and_time(address)
     state = hashlib.sha256(f"{address} {size} {mtime_ns}".encode()).hexdigest()
     path = remote.kept_at(address, sha256 or state)
     if path.exists():

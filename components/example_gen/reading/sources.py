@@ -54,7 +54,7 @@ def _open(source: str, workspace: str | os.PathLike, settings: DataSettings) -> 
         name = remote.file_name(source)
         if manifest.is_manifest(name):
             return manifest.list_manifest(source)
-        if not (archive.is_archive(name) or tfrecord.is_tfrecord(name)):
+        if not is_packed(name):
             return buckets.list_bucket_folder(source)
         path = buckets.fetch(source, settings.sha256)
     elif remote.is_address(source):
@@ -77,6 +77,11 @@ def _open(source: str, workspace: str | os.PathLike, settings: DataSettings) -> 
     )
 
 
+def is_packed(name: str) -> bool:
+    """Whether a file of that name is an archive or a TFRecord, which is read whole to be listed."""
+    return archive.is_archive(name) or tfrecord.is_tfrecord(name)
+
+
 def check_address(source: str, settings: DataSettings) -> None:
     """Refuses, before anything is downloaded, what could not be used.
 
@@ -87,7 +92,7 @@ def check_address(source: str, settings: DataSettings) -> None:
         return
     remote.check_address(source, settings.sha256)
     name = remote.file_name(source)
-    if not (archive.is_archive(name) or tfrecord.is_tfrecord(name)):
+    if not is_packed(name):
         raise UserError(
             f"data.source {printable(source)} is the address of no archive and no TFRecord: "
             f"expected one that ends in {', '.join(archive.SUFFIXES)} or .tfrecord"

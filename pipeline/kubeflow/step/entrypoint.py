@@ -52,10 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _run(options, beam_args, root)
     except Exception as error:
-        if fault_of(error) is Fault.GRAFT:
-            traceback.print_exc()
-        leave_message("; ".join(explain(error).splitlines()), root)
-        return 1
+        return fail(error, root)
     return 0
 
 
@@ -86,10 +83,24 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     output = pushed.hand_on(data_blessing.hand_on(output, executor_input), executor_input)
     output = evidence.fill(output, executor_input, given, root)
     output_file.write_text(json.dumps(output), encoding="utf-8")
-    for run in (
-        executor_input["outputs"].get("artifacts", {}).get(_MODEL_RUN, {}).get("artifacts", ())
-    ):
+    for run in executor_input["outputs"]["artifacts"].get(_MODEL_RUN, {}).get("artifacts", ()):
         discard_published(run["uri"])
+
+
+def fail(error: Exception, root: str) -> int:
+    """Says why a step failed, with a traceback where the fault is Graft's.
+
+    Args:
+        error: what ended it.
+        root: see `artifact_paths.ROOT_VARIABLE`.
+
+    Returns:
+        Exit code.
+    """
+    if fault_of(error) is Fault.GRAFT:
+        traceback.print_exc()
+    leave_message("; ".join(explain(error).splitlines()), root)
+    return 1
 
 
 def leave_message(message: str, root: str) -> None:

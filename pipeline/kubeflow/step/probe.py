@@ -11,23 +11,20 @@ import json
 import os
 import sys
 import tempfile
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components import destinations
-from components.errors import Fault, fault_of
 from components.example_gen.config import DataSettings
-from components.example_gen.reading import manifest, remote, sources, tfrecord
+from components.example_gen.reading import buckets, manifest, remote, sources, tfrecord
 from components.example_gen.splitting import split_ledger
 from components.fingerprints import files_fingerprint
 from components.trainer.network import initial_weights
 from components.trainer.settings.trainer import TrainerSettings
 from components.trainer.targets import teacher_files
-from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
 from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST, FILES_FINGERPRINT, NOTHING
-from pipeline.kubeflow.step.entrypoint import leave_message
+from pipeline.kubeflow.step.entrypoint import fail
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
 
@@ -52,10 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"parameterValues": found}), encoding="utf-8")
     except Exception as error:
-        if fault_of(error) is Fault.GRAFT:
-            traceback.print_exc()
-        leave_message("; ".join(explain(error).splitlines()), root)
-        return 1
+        return fail(error, root)
     return 0
 
 
@@ -104,8 +98,11 @@ def data_fingerprint(source: str, settings: DataSettings) -> str:
         return source
     if remote.is_address(source):
         sources.check_address(source, settings)
-        if settings.sha256:  # says what is behind it
-            return _digest(source, settings.sha256)
+        name = remote.file_name(source)
+        if sources.is_packed(name) and not manifest.is_manifest(name):
+            # Its digest says what is behind it; in a store size and time do, as on a disk.
+            said = [settings.sha256] if settings.sha256 else buckets.size_and_time(source)
+            return _digest(source, *map(str, said))
     path = Path(source).expanduser()
     packed = path.is_file() and not manifest.is_manifest(path.name)
     if packed or (path.is_dir() and tfrecord.holds_tfrecords(path)):

@@ -262,3 +262,23 @@ def test_a_bucket_is_listed(serve_s3, monkeypatch):
     assert probe.data_fingerprint(source, DataSettings()) == before
     client.put_object(Bucket="of-a-probe", Key="pets/cat/2.jpg", Body=b"2")
     assert probe.data_fingerprint(source, DataSettings()) != before
+    one, two = (DataSettings(sha256=digit * 64) for digit in "12")
+    listed = probe.data_fingerprint(source, one)
+    assert listed == probe.data_fingerprint(source, two), "a digest is of a file, not of a folder"
+
+
+def test_an_archive_in_a_bucket_is_not_downloaded(serve_s3, monkeypatch):
+    import boto3
+
+    serve_s3(monkeypatch)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="archives-of-a-probe")
+    for name in ("pets.tar.gz", "pets.tfrecord"):
+        source = f"s3://archives-of-a-probe/{name}"
+        with pytest.raises(UserError, match=f"data.source {source} does not exist"):
+            probe.data_fingerprint(source, DataSettings())
+        client.put_object(Bucket="archives-of-a-probe", Key=name, Body=b"whatever it is")
+        before = probe.data_fingerprint(source, DataSettings())
+        assert probe.data_fingerprint(source, DataSettings()) == before
+        client.put_object(Bucket="archives-of-a-probe", Key=name, Body=b"another")
+        assert probe.data_fingerprint(source, DataSettings()) != before
