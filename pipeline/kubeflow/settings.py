@@ -102,7 +102,7 @@ class KubeflowSettings(StepSettings):
         if name in (node_ids.PUSHER, node_ids.VERDICT):
             everywhere.pop("retries", None)
         said = _merged(everywhere, own.model_dump(exclude_unset=True))
-        if name == node_ids.PROBE:
+        if name == node_ids.PROBE and self.has_probe:
             said["pvcs"] = _merged(self._looked_at(), said.get("pvcs", {}))
         resources = _resources(said.get("resources", {}), _DEFAULTS.get(name, _DEFAULT))
         try:

@@ -264,6 +264,22 @@ def test_without_a_probe_none_needs_the_secrets_of_other_steps():
     assert recipe_checks.warnings_for(recipe(kubeflow__cache=False, **secret)) == []
 
 
+@pytest.mark.parametrize(
+    "uncached", [["cache"], ["steps__ImageExampleGen__cache", "steps__BaselineFinder__cache"]]
+)
+def test_without_a_probe_claims_need_not_go_together(uncached):
+    apart = {
+        "kubeflow__steps__ImageExampleGen__pvcs__data": "/mnt/a",
+        "kubeflow__steps__Trainer__pvcs__data": "/mnt/b",
+        "kubeflow__steps__Probe__retries": 1,
+    }
+    with pytest.raises(ValueError, match=r"set cache to false for ImageExampleGen and BaselineFi"):
+        recipe_checks.check_recipe(recipe(**apart))
+    ready = recipe(**apart, **{f"kubeflow__{key}": False for key in uncached})
+    recipe_checks.check_recipe(ready)
+    assert recipe_checks.warnings_for(ready) == []
+
+
 def test_a_moving_tag_of_an_image_that_nothing_runs_is_no_matter():
     assert recipe_checks.warnings_for(recipe(kubeflow__gpu_image="graft:main")) == []
 
