@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 image=${1:?} variant=${2:?}
 case $variant in cpu | gpu) ;; *) echo "VARIANT=$variant: cpu or gpu" >&2; exit 2 ;; esac
-case $image in *:*) ;; *) echo "IMAGE=$image: give it a tag that stays, as registry.example.com/graft:0.1.0" >&2; exit 2 ;; esac
+case ${image##*/} in *:*) ;; *) echo "IMAGE=$image: give it a tag that stays, as registry.example.com/graft:0.1.0" >&2; exit 2 ;; esac
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 base=python:3.11-slim-trixie
 mkdir -p build

@@ -26,7 +26,7 @@ import yaml
 
 MANIFESTS = Path(__file__).parents[1] / "kubeflow" / "manifests"
 # What somebody may apply, and the oldest and the newest Kubernetes that it is checked against.
-BUILT = ("training", "serving", "overlays/gpu", "overlays/canary", "overlays/canary-knative")
+BUILT = ("training", "serving")  # and all overlays
 PLAIN = ("files-pod.yaml",)
 VERSIONS = ("1.29", "1.37")
 
@@ -45,7 +45,8 @@ def documents(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 for document in _parsed(path.read_text("utf-8")):
                     yield str(path.relative_to(folder)), document
         return
-    for name in BUILT:
+    overlays = sorted(path.name for path in (folder / "overlays").iterdir())
+    for name in (*BUILT, *(f"overlays/{overlay}" for overlay in overlays)):
         for document in _parsed(_build(folder / name)):
             yield name, document
     with tempfile.TemporaryDirectory() as temporary:

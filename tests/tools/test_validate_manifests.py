@@ -106,3 +106,12 @@ def test_one_that_is_wrong_is_enough(validate, monkeypatch, tmp_path, capsys, ki
     said = capsys.readouterr().out
     assert f"{mark} files-pod.yaml: {kinds[0]}/files-pod\n" in said
     assert "✓ training/a.yaml: Pod/a\n" in said and "kubectl is not in PATH" in said
+
+
+def test_every_overlay_is_built(validate, monkeypatch):
+    built = []
+    monkeypatch.setattr(validate.shutil, "which", lambda _: "kubectl")
+    monkeypatch.setattr(validate, "_build", lambda folder: built.append(folder) or "")
+    assert list(validate.documents(validate.MANIFESTS))  # those that are not built
+    overlays = set((validate.MANIFESTS / "overlays").iterdir())
+    assert overlays and overlays <= set(built)
