@@ -8,6 +8,7 @@ is not there, follows redirects to login pages and takes these for answers, and 
 the home folder.
 """
 
+import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -114,7 +115,7 @@ class Connection:
             NotKfpError: the answer is not JSON, or not that of the API.
         """
         options: dict[str, Any] = {"response_type": "object"}
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() if file else contextlib.nullcontext() as folder:
             if file:  # the generated client uploads what is on the disk
                 name, text = file
                 Path(folder, name).write_text(text, encoding="utf-8")

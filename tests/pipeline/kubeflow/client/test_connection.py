@@ -129,6 +129,12 @@ def test_a_server_that_is_only_busy_is_told_from_one_that_refuses(status, is_bus
     assert str(found) == f"http://localhost answers {status}: said"
 
 
+def test_what_uploads_no_file_needs_no_room_for_one(kfp, monkeypatch):
+    monkeypatch.setattr(connection.tempfile, "TemporaryDirectory", None)
+    connection.Connection(kfp.host, None, None).request("GET", "/apis/v2beta1/healthz")
+    assert kfp.paths() == ["/apis/v2beta1/healthz"]
+
+
 # A host that is not there
 
 
