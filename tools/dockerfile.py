@@ -9,8 +9,6 @@ _INSTRUCTIONS = {
     *("ARG", "FROM", "ENV", "COPY", "RUN", "USER", "WORKDIR"),
     *("LABEL", "HEALTHCHECK", "ENTRYPOINT", "CMD"),
 }
-# In RUN the shell replaces variables; in the others the builder does.
-_REPLACED = {"FROM", "ENV", "COPY", "USER", "WORKDIR", "LABEL", "ARG"}
 _VARIABLE = re.compile(r"\\(?P<escaped>.)|\$\{(?P<braced>\w+)\}|\$(?P<plain>\w+)|(?P<odd>\$)")
 
 
@@ -83,7 +81,7 @@ def read_stages(text: str, build_args: dict[str, str]) -> list[Stage]:
     for instruction in read_instructions(text):
         if instruction.name == "FROM":
             words = replace_variables(instruction, outside).split()
-            if len(words) not in (1, 3) or words[0].startswith("--") or not words[0]:
+            if len(words) not in (1, 3) or words[0].startswith("--"):
                 raise ValueError(f"line {instruction.line}: FROM {instruction.text} has no base")
             stages.append(Stage(words[0], words[2] if len(words) == 3 else "", []))
         elif stages:
@@ -138,12 +136,11 @@ def command(instruction: Instruction) -> list[str]:
 
 
 def replace_variables(instruction: Instruction, variables: dict[str, str]) -> str:
-    """The text of an instruction with its variables replaced.
+    """The text of an instruction with its variables replaced. In RUN the shell does that.
 
     Raises:
         ValueError: a variable that has no value, or a form of one that is not known here.
     """
-    assert instruction.name in _REPLACED
     return _replace(instruction, instruction.text, variables)
 
 

@@ -6,10 +6,9 @@ with which the DataGate compares, is another artifact in every run.
 
 from typing import Any
 
+from pipeline.kubeflow.compiler.wiring import hand_on
 from pipeline.kubeflow.package.setting_paths import BLESSED
 from pipeline.node_ids import DATA_GATE, TRAINER
-
-_TYPE = {"parameterType": "STRING"}
 
 
 def wire(spec: dict[str, Any]) -> None:
@@ -18,10 +17,4 @@ def wire(spec: dict[str, Any]) -> None:
     Args:
         spec: a PipelineSpec as TFX compiled it; changed in place.
     """
-    tasks, components = spec["root"]["dag"]["tasks"], spec["components"]
-    gives, takes = (components[tasks[n]["componentRef"]["name"]] for n in (DATA_GATE, TRAINER))
-    gives["outputDefinitions"].setdefault("parameters", {})[BLESSED] = _TYPE
-    takes["inputDefinitions"].setdefault("parameters", {})[BLESSED] = _TYPE
-    tasks[TRAINER]["inputs"].setdefault("parameters", {})[BLESSED] = {
-        "taskOutputParameter": {"producerTask": DATA_GATE, "outputParameterKey": BLESSED}
-    }
+    hand_on(spec, DATA_GATE, TRAINER, BLESSED)

@@ -15,6 +15,7 @@ import yaml
 from components.trainer.fitting.resume import FOLDER_VARIABLE
 from pipeline.kubeflow.compiler.parameters import ExposedSetting
 from pipeline.kubeflow.compiler.probe import add_probe
+from pipeline.kubeflow.compiler.wiring import add_input
 from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec, resources
 from pipeline.kubeflow.package.setting_paths import (
@@ -118,21 +119,10 @@ def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) 
             tasks[task]["inputs"]["parameters"][key] = source
         if parameter.setting_path:
             paths[parameter.name] = parameter.setting_path
-            _add_input(spec, TRAINER, parameter.name, parameter.type, source)
+            add_input(spec, TRAINER, parameter.name, source, parameter.type)
     if paths:
         _add_constant(spec, TRAINER, SETTING_PATHS, json.dumps(paths))
 
 
 def _add_constant(spec: dict[str, Any], task: str, name: str, value: str) -> None:
-    _add_input(spec, task, name, "STRING", {"runtimeValue": {"constant": value}})
-
-
-def _add_input(
-    spec: dict[str, Any], task: str, name: str, kind: str, source: dict[str, Any]
-) -> None:
-    """Gives a step an input beside its execution properties, see `apply_run_parameters`."""
-    inputs = spec["root"]["dag"]["tasks"][task].setdefault("inputs", {})
-    component = spec["components"][spec["root"]["dag"]["tasks"][task]["componentRef"]["name"]]
-    definitions = component.setdefault("inputDefinitions", {})
-    definitions.setdefault("parameters", {})[name] = {"parameterType": kind}
-    inputs.setdefault("parameters", {})[name] = source
+    add_input(spec, task, name, {"runtimeValue": {"constant": value}})

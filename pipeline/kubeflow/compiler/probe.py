@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from components.settings import SETTINGS_KEY
+from pipeline.kubeflow.compiler.wiring import add_input, add_step, hand_on
 from pipeline.kubeflow.package.setting_paths import FILES_FINGERPRINT, PUSH_DESTINATION, RECORDED
 from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PROBE, PUSHER, TRAINER
 
@@ -32,31 +33,14 @@ def add_probe(spec: dict[str, Any]) -> None:
     Args:
         spec: a PipelineSpec with its run parameters; changed in place.
     """
-    tasks, components = spec["root"]["dag"]["tasks"], spec["components"]
-    label = f"{PROBE}_executor"
+    tasks = spec["root"]["dag"]["tasks"]
     # A pipeline cannot do this itself: TFX compiles `output.future()` to a task that is not there.
-    inputs = {name: tasks[task]["inputs"]["parameters"][name] for name, task in _LOOKS_AT.items()}
+    add_step(spec, PROBE, COMMAND)
+    for name, step in _LOOKS_AT.items():
+        add_input(spec, PROBE, name, tasks[step]["inputs"]["parameters"][name])
     config = tasks[TRAINER]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"]
-    inputs["trainer"] = {"runtimeValue": {"constant": json.loads(config)[SETTINGS_KEY]}}
-    text = {"parameterType": "STRING"}
-    components[PROBE] = {
-        "executorLabel": label,
-        "inputDefinitions": {"parameters": {name: dict(text) for name in inputs}},
-        "outputDefinitions": {"parameters": {name: dict(text) for name, _ in _FINGERPRINTS}},
-    }
-    spec["deploymentSpec"]["executors"][label] = {
-        "container": {"command": list(COMMAND), "args": ["--executor_input", "{{$}}"]}
-    }
-    tasks[PROBE] = {
-        "taskInfo": {"name": PROBE},
-        "componentRef": {"name": PROBE},
-        "inputs": {"parameters": inputs},
-    }
+    trainer = json.loads(config)[SETTINGS_KEY]
+    add_input(spec, PROBE, "trainer", {"runtimeValue": {"constant": trainer}})
     for name, step in _FINGERPRINTS:
-        task = tasks[step]
-        definitions = components[task["componentRef"]["name"]].setdefault("inputDefinitions", {})
-        definitions.setdefault("parameters", {})[name] = dict(text)
-        task["inputs"]["parameters"][name] = {
-            "taskOutputParameter": {"producerTask": PROBE, "outputParameterKey": name}
-        }
-        task["dependentTasks"] = sorted({*task.get("dependentTasks", ()), PROBE})
+        hand_on(spec, PROBE, step, name)
+        tasks[step]["dependentTasks"] = sorted({*tasks[step].get("dependentTasks", ()), PROBE})

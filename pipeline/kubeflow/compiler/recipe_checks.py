@@ -186,10 +186,10 @@ def _checked_destination(key: str, destination: str) -> str:
 
 def _check_split_ledger(recipe: Recipe) -> None:
     path = recipe.data.split_ledger
-    if path and not _is_mounted(recipe.kubeflow, "ImageExampleGen", path):
+    if path and not _is_mounted(recipe.kubeflow, IMAGE_EXAMPLE_GEN, path):
         raise UserError(
-            f"data.split_ledger: {path} is on no volume of the step ImageExampleGen, so what it "
-            "remembers would be lost with the pod: name a file below where a claim of "
+            f"data.split_ledger: {path} is on no volume of the step {IMAGE_EXAMPLE_GEN}, so what "
+            "it remembers would be lost with the pod: name a file below where a claim of "
             "kubeflow.pvcs is mounted"
         )
 

@@ -6,12 +6,12 @@ ends well, the Report tells why, and a last step of a few lines ends the run as 
 
 from typing import Any
 
+from pipeline.kubeflow.compiler.wiring import add_step, hand_on
 from pipeline.kubeflow.package import report_outputs
 from pipeline.kubeflow.package.setting_paths import PUSHED
 from pipeline.node_ids import PUSHER, REPORT, VERDICT
 
 COMMAND = ("python", "-m", "pipeline.kubeflow.step.verdict")
-_TEXT = {"parameterType": "STRING"}
 
 
 def add_evidence(spec: dict[str, Any]) -> None:
@@ -35,26 +35,6 @@ def add_verdict(spec: dict[str, Any]) -> None:
     Args:
         spec: a PipelineSpec as TFX compiled it; changed in place.
     """
-    tasks, components = spec["root"]["dag"]["tasks"], spec["components"]
-    gives = components[tasks[PUSHER]["componentRef"]["name"]]["outputDefinitions"]
-    gives.setdefault("parameters", {})[PUSHED] = dict(_TEXT)
-    label = f"{VERDICT}_executor"
-    components[VERDICT] = {
-        "executorLabel": label,
-        "inputDefinitions": {"parameters": {PUSHED: dict(_TEXT)}},
-    }
-    spec["deploymentSpec"]["executors"][label] = {
-        "container": {"command": list(COMMAND), "args": ["--executor_input", "{{$}}"]}
-    }
-    tasks[VERDICT] = {
-        "taskInfo": {"name": VERDICT},
-        "componentRef": {"name": VERDICT},
-        "inputs": {
-            "parameters": {
-                PUSHED: {
-                    "taskOutputParameter": {"producerTask": PUSHER, "outputParameterKey": PUSHED}
-                }
-            }
-        },
-        "dependentTasks": [PUSHER, REPORT],
-    }
+    add_step(spec, VERDICT, COMMAND)
+    hand_on(spec, PUSHER, VERDICT, PUSHED)
+    spec["root"]["dag"]["tasks"][VERDICT]["dependentTasks"] = [PUSHER, REPORT]

@@ -186,7 +186,7 @@ def _check_references(spec: dict[str, Any], platform: dict[str, Any]) -> None:
                 f"root.dag.tasks.{name}.retryPolicy.backoffMaxDuration is missing or 0: backends "
                 "from 2.14 on would never retry the step; write 2592000s"
             )
-    configs = _executors(platform) if platform else {}
+    configs = _executors(platform)
     for label in configs:
         if label not in labels:
             raise UserError(f"no step has the executor {label}, for which document 2 has a block")
@@ -285,7 +285,7 @@ def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
                     dependencies=tuple(sorted(needs[name])),
                     env={v["name"]: v.get("value", "") for v in container.get("env", ())},
                     resources=container.get("resources", {}),
-                    platform=_executors(platform).get(label, {}) if platform else {},
+                    platform=_executors(platform).get(label, {}),
                 )
             )
             sorter.done(name)

@@ -42,7 +42,7 @@ def hand_on(executor_output: dict[str, Any], executor_input: dict[str, Any]) -> 
         executor_output: of the step.
         executor_input: of the step, with local paths.
     """
-    outputs = executor_input["outputs"].get("artifacts", {})
+    outputs = executor_input["outputs"]["artifacts"]
     if _OUTPUT not in outputs:
         return executor_output
     gates = failed(read_gates(outputs[_OUTPUT]["artifacts"][0]["uri"]))

@@ -18,7 +18,6 @@ from components.evaluator.results import Metrics, read_metrics
 from components.predictions import Predictions, read_predictions
 from components.report.page_files import PAGE_FILE
 from components.text import printable
-from pipeline.kubeflow.package.artifact_paths import local_path
 from pipeline.kubeflow.package.report_outputs import (
     CLASS_METRICS,
     CLASSIFICATION,
@@ -26,6 +25,7 @@ from pipeline.kubeflow.package.report_outputs import (
     PAGE,
     TYPES,
 )
+from pipeline.kubeflow.step.executor_io import artifact_path
 
 _Metadata = dict[str, Any]
 
@@ -56,7 +56,7 @@ def fill(
     filled = {}
     for key in TYPES:
         (artifact,) = outputs[key]["artifacts"]
-        file = Path(_local(artifact["uri"], root))
+        file = Path(artifact_path(artifact["uri"], root))
         file.parent.mkdir(parents=True, exist_ok=True)
         metadata = told.get(key, {})
         content = (
@@ -152,7 +152,3 @@ def _numbers(values: Mapping[str, float]) -> _Metadata:
 def _folder(side: Mapping[str, Any], key: str) -> Path:
     (artifact,) = side["artifacts"][key]["artifacts"]
     return Path(artifact["uri"])
-
-
-def _local(uri: str, root: str) -> str:
-    return uri if uri.startswith("/") else local_path(uri, root)

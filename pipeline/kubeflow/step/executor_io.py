@@ -44,7 +44,7 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
             raise UserError(f"the component has no input artifact {name}") from None
         metadata = artifact.get("metadata") or {}
         artifact["metadata"] = {k: _unwrap(v) for k, v in metadata.items() if v is not None}
-        artifact["uri"] = _local(artifact["uri"], root)
+        artifact["uri"] = artifact_path(artifact["uri"], root)
     outputs["artifacts"] = {
         key: entry
         for key, entry in outputs.get("artifacts", {}).items()
@@ -52,7 +52,7 @@ def for_tfx(executor_input: dict[str, Any], inputs_spec: dict[str, Any], root: s
     }
     outputs.pop("parameters", None)  # TFX would want an artifact for each
     for _, artifact in _artifacts(outputs):
-        artifact["uri"] = _local(artifact["uri"], root)
+        artifact["uri"] = artifact_path(artifact["uri"], root)
     outputs["outputFile"] = f"{root}{outputs['outputFile']}"
     return localised
 
@@ -80,7 +80,7 @@ def for_backend(executor_output: dict[str, Any], executor_input: dict[str, Any],
     """
     restored = copy.deepcopy(executor_output)
     remote = {
-        _local(artifact["uri"], root): artifact["uri"]
+        artifact_path(artifact["uri"], root): artifact["uri"]
         for _, artifact in _artifacts(executor_input["outputs"])
     }
     for _, artifact in _artifacts(restored):
@@ -96,8 +96,13 @@ def is_system(entry: dict[str, Any]) -> bool:
     return artifact.get("type", {}).get("schemaTitle", "").startswith(report_outputs.TITLE)
 
 
-def _local(uri: str, root: str) -> str:
-    """Where an artifact lies; kfp's own local orchestrator gives paths of this machine."""
+def artifact_path(uri: str, root: str) -> str:
+    """Where an artifact lies in the pod; kfp's own local orchestrator gives paths already.
+
+    Args:
+        uri: of the artifact.
+        root: see `artifact_paths.local_path`.
+    """
     return uri if uri.startswith("/") else local_path(uri, root)
 
 
