@@ -19,7 +19,7 @@ compile compatible.txt 3.10 "${old_glibc[@]}" pyproject.toml "${extras[@]}"
 # For every machine that tool.uv.environments in pyproject.toml lists, with each Python from 3.11 on.
 compile modern.txt 3.11 --universal pyproject.toml "${extras[@]}"
 # What the images hold is what is tested: the modern line, less the tools of development.
-image=(3.11 "${new_glibc[@]}" pyproject.toml --extra aws --extra dask --extra heif --extra sign --constraints requirements/modern.txt)
+image=(3.11 "${new_glibc[@]}" pyproject.toml --extra aws --extra dask --extra sign --constraints requirements/modern.txt)
 compile image-cpu.txt "${image[@]}"
 compile image-gpu.txt "${image[@]}" --extra gpu
 # What builds the few dependencies that have no wheel.
