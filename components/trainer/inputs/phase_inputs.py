@@ -111,11 +111,12 @@ def phase_inputs(
         (features.TRAIN, splits.train_files, splits.train_count, range(1, views + 1)),
         (features.VALIDATION, splits.validation_files, splits.validation_count, (0,)),
     )
-    to_encode = sum(
-        len(numbers) * count
-        for name, _, count, numbers in parts
-        if not activation_cache.is_complete(name, folder)
-    )
+    to_encode = 0
+    for name, _, count, numbers in parts:
+        if not activation_cache.is_complete(name, folder):
+            to_encode += len(numbers) * count
+            for left in folder.glob(f"{name}-*"):  # a killed encoding had taken all of its disk
+                left.unlink()
     activation_cache.require_space(distinct, to_encode, folder, reserved_bytes)
     encoder = keras.Model(network.input, distinct)
     # One graph for both splits: it takes seconds to make.

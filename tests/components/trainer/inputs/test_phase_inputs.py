@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.errors import UserError
 from components.trainer.inputs import activation_cache
 from components.trainer.inputs import phase_inputs as phase_inputs_module
 from components.trainer.inputs.phase_inputs import Splits, phase_inputs
@@ -111,6 +112,23 @@ def test_what_has_been_encoded_needs_no_space_again(tmp_path, monkeypatch):
         orders.append([x.numpy().tolist() for x, _ in inputs["frozen"].training(0).take(2)])
     assert asked == [(3 * COUNT, tmp_path, 77), (0, tmp_path, 77)]
     assert orders[0] != orders[1], "the seed fixes the order"
+
+
+def test_what_a_killed_encoding_left_is_gone_before_the_disk_is_asked(tmp_path, monkeypatch):
+    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+    for name in ("train-complete", "train-labels.npy", "validation-frozen.f16"):
+        (tmp_path / name).touch()
+    left = []
+
+    def look(tensors, views, folder, reserved_bytes):
+        left.extend(sorted(path.name for path in folder.iterdir()))
+        assert views == COUNT
+        raise UserError("enough was seen")
+
+    monkeypatch.setattr(activation_cache, "require_space", look)
+    with pytest.raises(UserError, match="enough was seen"):
+        inputs_of(model, 2, tmp_path)
+    assert left == ["train-complete", "train-labels.npy"], "the whole one stays"
 
 
 @pytest.mark.parametrize("views", [None, 2])
