@@ -184,7 +184,7 @@ def phase_curve(
     phases = settings.training.phases
     inputs = open_inputs(settings, transform_graph, train_pattern)
     with tempfile.TemporaryDirectory() as state:
-        setup = set_up_training(inputs, inputs.labelled_files, Path(state))
+        setup = set_up_training(inputs, Path(state))
     splits = setup.splits
 
     def batches(phase: PhaseSettings, epoch: int) -> tf.data.Dataset:

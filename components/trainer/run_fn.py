@@ -4,7 +4,6 @@ import dataclasses
 import logging
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -113,7 +112,7 @@ class _Trained:
 def _train_rounds(inputs: TrainingInputs, fn_args, state: Path) -> tuple[_Trained, TrainingReport]:
     """Trains once, or with pseudo-labels twice, and takes the better training."""
     settings, destination = inputs.settings, fn_args.serving_model_dir
-    trained = _train(inputs, inputs.labelled_files, state, fn_args.model_run_dir, destination)
+    trained = _train(inputs, None, state, fn_args.model_run_dir, destination)
     phases, counts = trained.phases, None
     if settings.pseudo_labels:
         taken = pseudo_labels.label_pictures(
@@ -130,8 +129,7 @@ def _train_rounds(inputs: TrainingInputs, fn_args, state: Path) -> tuple[_Traine
             again = state / _AGAIN
             again.mkdir(exist_ok=True)
             folder = os.path.join(fn_args.model_run_dir, _AGAIN)
-            files = [*inputs.labelled_files, taken.file]
-            second = _train(inputs, files, again, folder, destination)
+            second = _train(inputs, taken, again, folder, destination)
             second = second.renamed(f"{{}} with {_AGAIN}")
             phases = [*phases, *second.phases]
             trained = max(trained, second, key=lambda one: one.kept.rank)
@@ -140,14 +138,14 @@ def _train_rounds(inputs: TrainingInputs, fn_args, state: Path) -> tuple[_Traine
 
 def _train(
     inputs: TrainingInputs,
-    train_files: Sequence[str],
+    own: pseudo_labels.PseudoLabels | None,
     state: Path,
     log_dir: str,
     destination: str,
 ) -> _Trained:
     """Trains phase after phase from the initial weights, or from where a killed run left them."""
     settings = inputs.settings
-    setup = set_up_training(inputs, train_files, state)
+    setup = set_up_training(inputs, state, own)
     require_export_space(setup.model, destination)
     activations = state / _ACTIVATIONS
     activations.mkdir(exist_ok=True)
@@ -171,6 +169,7 @@ def _train(
             log_dir,
             state,
             setup.class_weights,
+            setup.judging_weights,
             settings.distillation,
         )
     return _Trained(setup.model, results, kept)

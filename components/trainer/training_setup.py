@@ -5,7 +5,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -60,11 +60,14 @@ class TrainingSetup:
         splits: the examples, with a teacher's answers where there is one.
         class_weights: how much a training picture of each class counts, float [classes]; None: all
             the same.
+        judging_weights: how much one counts where epochs and trainings are compared: as it would
+            without pictures that a model labelled, so that both trainings are judged alike.
     """
 
     model: keras.Model
     splits: Splits
     class_weights: np.ndarray | None
+    judging_weights: np.ndarray | None
 
 
 def open_inputs(
@@ -102,22 +105,27 @@ def open_inputs(
 
 
 def set_up_training(
-    inputs: TrainingInputs, train_files: Sequence[str], state: Path
+    inputs: TrainingInputs, state: Path, own: pseudo_labels.PseudoLabels | None = None
 ) -> TrainingSetup:
     """Builds the network with its initial weights and weighs the pictures that it is to learn.
 
     Args:
         inputs: of the run.
-        train_files: example files to train on.
         state: folder that keeps a teacher's answers.
+        own: pictures that a model labelled, to learn beside the labelled ones; None: none.
 
     Raises:
         UserError: the weights or the teacher cannot be had, or a class is not there.
     """
     settings, classes = inputs.settings, inputs.classes
+    train_files = inputs.labelled_files
     counted = count_labels(train_files)
     counts = {name: counted[name] for name in classes}
-    weights = class_weights(settings.training, counts)
+    weights = judging_weights = class_weights(settings.training, counts)
+    if own:
+        train_files = [*train_files, own.file]
+        counts = {name: count + own.counts.taken[name] for name, count in counts.items()}
+        weights = class_weights(settings.training, counts)
     # What the loss sees of each class.
     priors = np.array(list(counts.values())) * (1.0 if weights is None else weights)
     targets = None
@@ -125,7 +133,7 @@ def set_up_training(
         targets = teacher_targets(settings.distillation, train_files, classes, state)
     splits = Splits(
         train_files=train_files,
-        train_count=counted.total(),
+        train_count=sum(counts.values()),
         validation_files=inputs.validation_files,
         validation_count=count_examples(inputs.validation_files),
         train_targets=targets,
@@ -139,7 +147,7 @@ def set_up_training(
         model = build_classifier(
             settings.backbone, settings.head, len(classes), steps, priors.tolist()
         )
-    return TrainingSetup(model, splits, weights)
+    return TrainingSetup(model, splits, weights, judging_weights)
 
 
 def _files(patterns: str | Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ class Accuracy(keras.metrics.MeanMetricWrapper):
 
 
 class WeightedAccuracy(Accuracy):
-    """The same, where every picture counts as much as its class does in the training loss."""
+    """The same, where every picture counts as much as its class does among the labelled ones."""
 
     def __init__(self, class_weights: np.ndarray):
         super().__init__(name="weighted_accuracy")

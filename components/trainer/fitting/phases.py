@@ -44,6 +44,7 @@ def run_phases(
     log_dir: str,
     state: Path,
     class_weights: np.ndarray | None = None,
+    judging_weights: np.ndarray | None = None,
     distillation: DistillationSettings | None = None,
 ) -> tuple[list[PhaseResult], PhaseResult]:
     """Trains phase after phase and leaves the model with the weights of the best one.
@@ -56,7 +57,9 @@ def run_phases(
         log_dir: folder for TensorBoard, one sub-folder per phase.
         state: folder in which an interrupted training finds itself again.
         class_weights: how much a training picture of each class counts, float [classes]; None: all
-            the same. Validation loss and accuracy are without it; the best epoch is chosen with it.
+            the same. Validation loss and accuracy are without it.
+        judging_weights: how much one counts in the choice of the best epoch, float [classes]; None:
+            all the same.
         distillation: how much a teacher's answers count; None: there are none.
 
     Returns:
@@ -73,7 +76,7 @@ def run_phases(
         start = time.monotonic()
         steps = math.ceil(train_count / phase.batch_size)
         folder = os.path.join(log_dir, name)
-        compile_for_phase(inputs[name].model, phase, steps, settings, distillation, class_weights)
+        compile_for_phase(inputs[name].model, phase, steps, settings, distillation, judging_weights)
         if phase.is_solved:
             _solve(name, inputs[name], steps, checkpoint, class_weights)
         else:
@@ -99,7 +102,7 @@ def compile_for_phase(
     steps: int,
     settings: TrainingSettings,
     distillation: DistillationSettings | None = None,
-    class_weights: np.ndarray | None = None,
+    judging_weights: np.ndarray | None = None,
 ) -> None:
     """Compiles a model that gives logits.
 
@@ -109,8 +112,7 @@ def compile_for_phase(
         steps: per epoch.
         settings: the block `training`, for the loss.
         distillation: how much a teacher's answers count in it; None: there are none.
-        class_weights: how much a picture of each class counts in the choice of the best epoch,
-            float [classes]; None: all the same.
+        judging_weights: see `run_phases`.
     """
     outputs = model.output_shape[-1]
     loss = make_loss(settings, outputs)
@@ -119,7 +121,7 @@ def compile_for_phase(
         loss=DistillationLoss(loss, distillation) if distillation else loss,
         metrics=[
             Accuracy(),
-            *([] if class_weights is None else [WeightedAccuracy(class_weights)]),
+            *([] if judging_weights is None else [WeightedAccuracy(judging_weights)]),
         ],
         # XLA takes minutes to compile a backbone on a CPU, far longer than a small training.
         jit_compile=False,

@@ -308,7 +308,6 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
     settings = TrainerSettings(pseudo_labels=PseudoLabelSettings(source="x"))
     inputs = SimpleNamespace(
         settings=settings,
-        labelled_files=["a.gz"],
         reader=None,
         unlabelled_files=[],
         classes=[],
@@ -318,8 +317,8 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
     trained, report = entry_point._train_rounds(inputs, fn_args, tmp_path)
     again = tmp_path / "pseudo-labels"
     assert given == [
-        (["a.gz"], tmp_path, "run", "model"),
-        (["a.gz", "taken.gz"], again, "run/pseudo-labels", "model"),
+        (None, tmp_path, "run", "model"),
+        (labels, again, "run/pseudo-labels", "model"),
     ]
     assert again.is_dir() and report.precision == "bf16"
     assert trained.model == kept

@@ -11,6 +11,8 @@ from components.errors import UserError
 from components.trainer import training_setup
 from components.trainer.fitting import precision
 from components.trainer.settings.trainer import TrainerSettings
+from components.trainer.targets.pseudo_labels import PseudoLabels
+from components.trainer.training_report import PseudoLabelCounts
 from components.trainer.training_setup import open_inputs, set_up_training
 
 COUNTS = {"bar": 9, "disc": 3, "frame": 5}
@@ -31,7 +33,7 @@ def built(monkeypatch):
 
 def set_up(uneven, analyzed, state, **training):
     inputs = open_inputs(settings(**training), analyzed.folder, [uneven.train], uneven.validation)
-    return inputs, set_up_training(inputs, inputs.labelled_files, state)
+    return inputs, set_up_training(inputs, state)
 
 
 def test_training_and_validation_have_their_own_files(uneven, analyzed, built, tmp_path):
@@ -108,7 +110,7 @@ def test_the_seed_fixes_the_initial_weights(seed, uneven, analyzed, tiny_network
         tf.random.uniform([])  # what was drawn before does not matter
         chosen = settings(weights="imagenet").model_copy(update={"seed": seed})
         inputs = open_inputs(chosen, analyzed.folder, uneven.train)
-        model = set_up_training(inputs, inputs.labelled_files, tmp_path).model
+        model = set_up_training(inputs, tmp_path).model
         kernels.append(np.asarray(model.get_layer("logits").kernel))
     np.testing.assert_array_equal(*kernels)
 
@@ -128,7 +130,24 @@ def test_the_teacher_is_asked_about_what_is_trained_on(
     taught = settings().replaced(distillation={"teacher": "x"})
     inputs = open_inputs(taught, analyzed.folder, uneven.train, uneven.validation)
     files = [uneven.train, uneven.validation]
-    setup = set_up_training(inputs, files, tmp_path)
+    own = PseudoLabels(files[1], PseudoLabelCounts(6, {"bar": 2, "disc": 3, "frame": 1}))
+    setup = set_up_training(inputs, tmp_path, own)
     assert asked == [(taught.distillation, files, inputs.classes, tmp_path)]
     assert setup.splits.train_targets == 5
     assert (setup.splits.train_files, setup.splits.train_count) == (files, 17 + 6)
+
+
+@pytest.mark.parametrize("own", [None, {"bar": 0, "disc": 30, "frame": 1}])
+def test_what_a_model_labelled_changes_the_loss_and_not_the_judgement(
+    own, uneven, analyzed, built, tmp_path
+):
+    inputs = open_inputs(settings(class_weights="auto"), analyzed.folder, [uneven.train])
+    labels = PseudoLabels("own.gz", PseudoLabelCounts(40, own)) if own else None
+    setup = set_up_training(inputs, tmp_path, labels)
+    counts = {name: COUNTS[name] + (own or {}).get(name, 0) for name in inputs.classes}
+    total = sum(counts.values())
+    assert setup.splits.train_count == total
+    assert setup.splits.train_files == [uneven.train, *(["own.gz"] if own else [])]
+    assert setup.class_weights == pytest.approx([total / (3 * n) for n in counts.values()])
+    judging = [17 / (3 * COUNTS[name]) for name in inputs.classes]
+    assert setup.judging_weights == pytest.approx(judging)

@@ -132,7 +132,7 @@ def run(model, cached, folder):
     validation = cached[features.VALIDATION].validation_batches(50)
     inputs = {"frozen": PhaseInput(head, batches, validation, cached)}
     (result,), _ = run_phases(
-        model, inputs, SETTINGS, 200, str(folder), folder, class_weights=WEIGHTS
+        model, inputs, SETTINGS, 200, str(folder), folder, WEIGHTS, judging_weights=WEIGHTS
     )
     return result
 

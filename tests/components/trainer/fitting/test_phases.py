@@ -150,7 +150,7 @@ def clouds(seed):
     return points.astype(np.float32), labels.astype(np.int64)
 
 
-def train_toy(folder, phase, class_weights=None, **training):
+def train_toy(folder, phase, class_weights=None, judging_weights=None, **training):
     model = toy()
     settings = TrainingSettings(
         batch_size=220, frozen={"epochs": 0}, unfrozen={"fine_tune_at": "all", **phase}, **training
@@ -158,7 +158,7 @@ def train_toy(folder, phase, class_weights=None, **training):
     train, validation = (tf.data.Dataset.from_tensors(clouds(seed)) for seed in (0, 1))
     inputs = {"unfrozen": PhaseInput(model, lambda first: train.repeat(), validation)}
     (result,), _ = run_phases(
-        model, inputs, settings, 220, str(folder), folder, class_weights=class_weights
+        model, inputs, settings, 220, str(folder), folder, class_weights, judging_weights
     )
     return model, result
 
@@ -170,12 +170,21 @@ def test_class_weights_find_more_of_a_rare_class_and_leave_validation_unweighted
     for name, weight in (("none", None), ("auto", auto)):
         folder = tmp_path / name
         folder.mkdir()
-        model, result = train_toy(folder, {"epochs": 20, "learning_rate": 0.05}, weight)
+        model, result = train_toy(folder, {"epochs": 20, "learning_rate": 0.05}, weight, weight)
         logits = np.asarray(model(points))[:, 0]
         recall[name] = np.mean(logits[labels == 1] > 0)
         cross_entropy = np.mean(np.logaddexp(0, logits) - labels * logits)
         assert result.val_loss == pytest.approx(cross_entropy, rel=1e-4)
     assert recall["auto"] > recall["none"] + 0.2
+
+
+def test_epochs_are_judged_by_weights_of_their_own(tmp_path):
+    (points, labels), judging = clouds(1), np.array([1.0, 30.0])
+    model, result = train_toy(tmp_path, {"epochs": 1}, np.array([3.0, 1.0]), judging)
+    right = (np.asarray(model(points))[:, 0] > 0) == labels
+    expected = np.average(right, weights=judging[labels])
+    assert result.history["val_weighted_accuracy"] == [pytest.approx(expected)]
+    assert result.rank[0] == pytest.approx(expected) != result.val_accuracy
 
 
 def test_a_phase_of_a_list_is_named_as_the_recipe_has_it(tmp_path):
