@@ -165,7 +165,10 @@ def backbone_variables(model: keras.Model) -> list[keras.Variable]:
 
 
 def tail_from(
-    model: keras.Model, tensor: keras.KerasTensor, precision: Precision = "float32"
+    model: keras.Model,
+    tensor: keras.KerasTensor,
+    precision: Precision = "float32",
+    learns: bool = True,
 ) -> keras.Model:
     """The classifier from a tensor on, sharing its variables; see `folding`.
 
@@ -173,6 +176,8 @@ def tail_from(
         model: from `build_classifier`.
         tensor: the input of its backbone, one inside it, or what the pooling makes of its output.
         precision: what the backbone's convolutions multiply in, `float32` or `bf16`.
+        learns: whether it is to be trained; the BatchNorm of a network from scratch, which learns
+            its statistics, can be folded where it is only asked.
 
     Returns:
         A model from float32 [batch, ...] as the tensor is shaped to the classifier's logits.
@@ -182,7 +187,7 @@ def tail_from(
     pooling, *head = model.layers[model.layers.index(backbone) + 1 :]
     if len(tensor.shape) > 2:
         rest = keras.Model(tensor, backbone.network.output)
-        learns = backbone.train_normalization
+        learns = learns and backbone.train_normalization
         layer = BackboneLayer(folded(rest, precision, not learns), learns, name=backbone.name)
         x = pooling(layer(x))
     for layer in head:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from components.trainer.network.classifier import BackboneLayer, tail_from
 from components.trainer.network.folding import folded
+from components.trainer.network.scorer import _folded
 
 PIXELS = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 3)).astype(np.float32)
 
@@ -115,6 +116,13 @@ def test_where_statistics_are_learned_nothing_is_folded():
     before = np.asarray(moving)
     rest(PIXELS, training=True)
     assert np.abs(np.asarray(moving) - before).max() > 0
+
+
+def test_what_is_served_is_folded_though_its_statistics_were_learned():
+    model = small_classifier(small_network(), train_normalization=True)
+    served = _folded(model)
+    assert normalizations(served.get_layer("backbone").network) == {"not_alone", "after_activation"}
+    np.testing.assert_allclose(served(PIXELS), model(PIXELS), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
