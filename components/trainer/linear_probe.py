@@ -173,14 +173,17 @@ def out_of_fold_probabilities(
         labels: int64 [pictures].
         groups: each picture's duplicate group; a copy with the same wrong label would confirm it.
         num_classes: at least 2.
-        seed: deals the pictures out to five folds.
+        seed: deals the pictures out to five folds, or to fewer where no class has five pictures.
 
     Returns:
         float64 [pictures, classes]; not a number in the rows of pictures whose class no other fold
         has.
     """
     probabilities = np.full((len(labels), num_classes), np.nan)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    most = np.bincount(labels).max()
+    if most < 2:  # no class in another fold
+        return probabilities
+    folds = StratifiedGroupKFold(min(FOLDS, most), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")
         dealt = list(folds.split(features, labels, groups))
@@ -190,5 +193,5 @@ def out_of_fold_probabilities(
         if len(known) > 1:
             head = fit(features[others], labels[others], num_classes)
             probabilities[held_out] = head.probabilities(features[held_out])
-        progress.report("logistic regression", number, FOLDS, "fold by fold")
+        progress.report("logistic regression", number, len(dealt), "fold by fold")
     return probabilities

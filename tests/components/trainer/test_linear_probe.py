@@ -106,6 +106,23 @@ def test_a_class_of_two_pictures_is_judged(blobs):
     assert [(step.done, step.total) for step in told] == [(fold, 5) for fold in range(1, 6)]
 
 
+@pytest.mark.parametrize("most", [4, 2])
+def test_where_no_class_has_five_pictures_there_are_fewer_folds(blobs, most):
+    features, labels = blobs(most, most, 2, spread=0.5)
+    told = []
+    with progress.watched_by(told.append):
+        probabilities = out_of_fold_probabilities(features, labels, own_groups(labels), 3)
+    judged = ~np.isnan(probabilities[:, 0])
+    assert judged.any()
+    assert (probabilities[judged].argmax(axis=1) == labels[judged]).all()
+    assert [(step.done, step.total) for step in told] == [(n, most) for n in range(1, most + 1)]
+
+
+def test_classes_of_one_picture_each_are_not_judged(blobs):
+    features, labels = blobs(1, 1, 1)
+    assert np.isnan(out_of_fold_probabilities(features, labels, own_groups(labels), 3)).all()
+
+
 def test_the_same_seed_gives_the_same(blobs):
     features, labels = blobs(40, 40, spread=4.0)
     first, again, other = (
