@@ -30,7 +30,7 @@ from components.trainer.training_setup import TrainingInputs, open_inputs, set_u
 
 # Names what the second training, on pseudo-labels too, leaves behind.
 _AGAIN = "pseudo-labels"
-# In the folder of a training's state: what is large and only the training needs.
+# In the folder of the state: what is large and only the trainings need.
 _ACTIVATIONS = "activations"
 # Of one picture, on the page of the run.
 _SHOWN_VIEWS = 6
@@ -69,8 +69,7 @@ def run_fn(fn_args) -> None:
         learnt = _export(served, inputs, fn_args)
         dataclasses.replace(report, temperature=learnt.temperature).write(fn_args.model_run_dir)
         mark_exported(state, fn_args.model_run_dir)
-        for folder in list(state.rglob(_ACTIVATIONS)):
-            shutil.rmtree(folder)
+        shutil.rmtree(state / _ACTIVATIONS)
 
 
 def _show_views(inputs: TrainingInputs, folder: str) -> None:
@@ -112,7 +111,9 @@ class _Trained:
 def _train_rounds(inputs: TrainingInputs, fn_args, state: Path) -> tuple[_Trained, TrainingReport]:
     """Trains once, or with pseudo-labels twice, and takes the better training."""
     settings, destination = inputs.settings, fn_args.serving_model_dir
-    trained = _train(inputs, None, state, fn_args.model_run_dir, destination)
+    activations = state / _ACTIVATIONS
+    activations.mkdir(exist_ok=True)
+    trained = _train(inputs, None, state, activations, fn_args.model_run_dir, destination)
     phases, counts = trained.phases, None
     if settings.pseudo_labels:
         taken = pseudo_labels.label_pictures(
@@ -129,7 +130,7 @@ def _train_rounds(inputs: TrainingInputs, fn_args, state: Path) -> tuple[_Traine
             again = state / _AGAIN
             again.mkdir(exist_ok=True)
             folder = os.path.join(fn_args.model_run_dir, _AGAIN)
-            second = _train(inputs, taken, again, folder, destination)
+            second = _train(inputs, taken, again, activations, folder, destination)
             second = second.renamed(f"{{}} with {_AGAIN}")
             phases = [*phases, *second.phases]
             trained = max(trained, second, key=lambda one: one.kept.rank)
@@ -140,6 +141,7 @@ def _train(
     inputs: TrainingInputs,
     own: pseudo_labels.PseudoLabels | None,
     state: Path,
+    activations: Path,
     log_dir: str,
     destination: str,
 ) -> _Trained:
@@ -147,8 +149,6 @@ def _train(
     settings = inputs.settings
     setup = set_up_training(inputs, state, own)
     require_export_space(setup.model, destination)
-    activations = state / _ACTIVATIONS
-    activations.mkdir(exist_ok=True)
     with inputs.strategy.scope():
         by_phase = phase_inputs(
             setup.model,

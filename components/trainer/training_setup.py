@@ -137,6 +137,7 @@ def set_up_training(
         validation_files=inputs.validation_files,
         validation_count=count_examples(inputs.validation_files),
         train_targets=targets,
+        own_count=own.counts.total if own else 0,
     )
     steps = sum(
         math.ceil(splits.train_count / phase.batch_size) * phase.epochs

@@ -33,11 +33,11 @@ def solve_head(
         task: what the progress is told under.
     """
     train, validation = kept[features.TRAIN], kept[features.VALIDATION]
-    views = len(train.activations)
+    views = train.activations.shape[0]
     labels = np.tile(train.labels, views)
     num_classes = max(2, model.output_shape[-1])
     path = linear_probe.fit_path(
-        train.activations.reshape(len(labels), -1).astype(np.float32),
+        np.asarray(train.activations).reshape(len(labels), -1).astype(np.float32),
         labels,
         num_classes,
         _counts(labels, class_weights) / views,

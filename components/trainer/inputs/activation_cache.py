@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -31,11 +31,11 @@ class Cached:
     """The kept activations of one tensor over a split.
 
     Attributes:
-        activations: float16 [views, pictures, ...], a memory map.
+        activations: float16 [views, pictures, ...], a memory map or several.
         labels: int64 [pictures].
     """
 
-    activations: np.ndarray
+    activations: "np.ndarray | _Joined"
     labels: np.ndarray
 
     def epoch_order(self, epoch: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +102,38 @@ class Cached:
         )
         dataset = untuned(tf.data.Dataset.from_generator(batches, output_signature=signature))
         return dataset.map(lambda x, y: (tf.cast(x, tf.float32), y)).prefetch(2)
+
+
+class _Joined:
+    """Kept activations of some pictures and then of others, without a copy of either.
+
+    Attributes:
+        shape: views, pictures of all parts, ….
+    """
+
+    def __init__(self, parts: Sequence[np.ndarray]):
+        self._parts = parts
+        views, _, *rest = parts[0].shape
+        self.shape = (views, sum(part.shape[1] for part in parts), *rest)
+
+    def __getitem__(self, rows: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        views, pictures = rows
+        found = np.empty((len(pictures), *self.shape[2:]), _DTYPE)
+        first = 0
+        for part in self._parts:
+            here = (first <= pictures) & (pictures < first + part.shape[1])
+            found[here] = part[views[here], pictures[here] - first]
+            first += part.shape[1]
+        return found
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.concatenate(self._parts, axis=1, dtype=dtype)
+
+
+def joined(one: Cached, other: Cached) -> Cached:
+    """The pictures of both, for training."""
+    activations = _Joined((one.activations, other.activations))
+    return Cached(activations, np.concatenate([one.labels, other.labels]))
 
 
 def require_space(

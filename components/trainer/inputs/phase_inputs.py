@@ -18,6 +18,9 @@ from components.trainer.inputs.frozen_prefix import deepest_frozen_tensor
 from components.trainer.network.classifier import learning_layers, tail_from
 from components.trainer.settings.trainer import PhaseSettings, Precision
 
+# Under this name the pictures that a model has labelled are kept.
+_OWN = "pseudo-labels"
+
 
 @dataclasses.dataclass(frozen=True)
 class PhaseInput:
@@ -43,6 +46,7 @@ class Splits:
     Attributes:
         train_targets: what the training pictures are to be learned as, in the files' order, see
             `distillation`; None: their labels.
+        own_count: how many of the training pictures, those of the last file, a model has labelled.
     """
 
     train_files: Sequence[str]
@@ -50,6 +54,7 @@ class Splits:
     validation_files: Sequence[str]
     validation_count: int
     train_targets: np.ndarray | None = None
+    own_count: int = 0
 
 
 def direct_input(
@@ -86,7 +91,8 @@ def phase_inputs(
         splits: the examples.
         views: views of a training picture for the whole training, or None for fresh ones.
         seed: fixes order and views.
-        folder: for what is kept on disk.
+        folder: for what is kept on disk. A training on further pictures, which begins with the same
+            weights, finds there what is kept of the others.
         reserved_bytes: what must be left on that disk.
         precision: what the backbone's convolutions multiply in, `float32` or `bf16`.
 
@@ -107,10 +113,13 @@ def phase_inputs(
         for name in tensors
     }
     distinct = {name: tensors[name] for name in kept_as.values()}
-    parts = (
-        (features.TRAIN, splits.train_files, splits.train_count, range(1, views + 1)),
+    files, count, own = splits.train_files, splits.train_count, splits.own_count
+    numbers = range(1, views + 1)
+    parts = [
+        (features.TRAIN, files[:-1] if own else files, count - own, numbers),
+        *([(_OWN, files[-1:], own, numbers)] if own else []),
         (features.VALIDATION, splits.validation_files, splits.validation_count, (0,)),
-    )
+    ]
     to_encode = 0
     for name, _, count, numbers in parts:
         if not activation_cache.is_complete(name, folder):
@@ -132,6 +141,8 @@ def phase_inputs(
             count,
             folder,
         )
+    for key, added in kept.pop(_OWN, {}).items():
+        kept[features.TRAIN][key] = activation_cache.joined(kept[features.TRAIN][key], added)
     for name, tensor in tensors.items():
         inputs[name] = _cached_input(
             tail_from(model, tensor, precision),

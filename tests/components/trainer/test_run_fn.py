@@ -274,7 +274,14 @@ def with_unlabelled(analyzed, folder: Path, threshold: float) -> dict:
 def test_pseudo_labels_are_a_second_training_and_the_better_one_is_kept(
     whole, analyzed, not_exported, tmp_path
 ):
-    run_fn(SimpleNamespace(**with_unlabelled(analyzed, tmp_path, threshold=0.35)))
+    encoded = []
+
+    def count(step):
+        if step.task.startswith("encoding") and step.done == step.total:
+            encoded.append((step.task, step.total))
+
+    with progress.watched_by(count):
+        run_fn(SimpleNamespace(**with_unlabelled(analyzed, tmp_path, threshold=0.35)))
     report = TrainingReport.read(tmp_path / "run")
     again = ["frozen with pseudo-labels", "unfrozen with pseudo-labels"]
     assert [phase.name for phase in report.phases] == ["frozen", "unfrozen", *again]
@@ -283,6 +290,11 @@ def test_pseudo_labels_are_a_second_training_and_the_better_one_is_kept(
     assert report.kept_phase.rank == max(phase.rank for phase in report.phases)
     labels = report.pseudo_labels
     assert labels.unlabelled == 48 and 24 < labels.total <= 48
+    assert encoded == [
+        ("encoding, train", 2 * 48),
+        ("encoding, validation", 48),
+        ("encoding, pseudo-labels", 2 * labels.total),
+    ]
     assert not list(tmp_path.rglob("activations"))
 
 
@@ -315,12 +327,12 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
     )
     fn_args = SimpleNamespace(model_run_dir="run", serving_model_dir="model")
     trained, report = entry_point._train_rounds(inputs, fn_args, tmp_path)
-    again = tmp_path / "pseudo-labels"
+    again, kept_once = tmp_path / "pseudo-labels", tmp_path / "activations"
     assert given == [
-        (None, tmp_path, "run", "model"),
-        (labels, again, "run/pseudo-labels", "model"),
+        (None, tmp_path, kept_once, "run", "model"),
+        (labels, again, kept_once, "run/pseudo-labels", "model"),
     ]
-    assert again.is_dir() and report.precision == "bf16"
+    assert again.is_dir() and kept_once.is_dir() and report.precision == "bf16"
     assert trained.model == kept
     assert [phase.name for phase in report.phases] == ["only", "only with pseudo-labels"]
     assert report.kept == {"first": "only", "second": "only with pseudo-labels"}[kept]

@@ -97,17 +97,15 @@ def test_a_training_hands_on_what_it_was_set_up_with(tmp_path, monkeypatch):
     noted("export_bytes", 123)
     noted("phase_inputs", "by phase")
     noted("run_phases", (["result"], "best"))
-    trained = entry_point._train(inputs, "own", tmp_path, "log", "model dir")
+    trained = entry_point._train(inputs, "own", tmp_path, "kept", "log", "model dir")
     assert trained == entry_point._Trained("model", ["result"], "best")
-    kept = tmp_path / "activations"
-    assert kept.is_dir()
     training = settings.training
     assert calls == {
         "set_up_training": (inputs, tmp_path, "own"),
         "require_export_space": ("model", "model dir"),
         "export_bytes": ("model",),
         "phase_inputs": (
-            "model", training.phases, "reader", splits, 3, 4, kept, 123, "bf16"
+            "model", training.phases, "reader", splits, 3, 4, "kept", 123, "bf16"
         ),
         "run_phases": (
             "model", "by phase", training, 17, "log", tmp_path, "weights", "judging", None

@@ -147,6 +147,7 @@ def test_what_a_model_labelled_changes_the_loss_and_not_the_judgement(
     counts = {name: COUNTS[name] + (own or {}).get(name, 0) for name in inputs.classes}
     total = sum(counts.values())
     assert setup.splits.train_count == total
+    assert setup.splits.own_count == total - 17
     assert setup.splits.train_files == [uneven.train, *(["own.gz"] if own else [])]
     assert setup.class_weights == pytest.approx([total / (3 * n) for n in counts.values()])
     judging = [17 / (3 * COUNTS[name]) for name in inputs.classes]

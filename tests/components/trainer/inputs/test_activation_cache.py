@@ -16,10 +16,12 @@ from components.trainer.inputs.activation_cache import (
     Cached,
     encode,
     is_complete,
+    joined,
     require_space,
 )
 
 COUNT, VIEWS = 10, 3
+PARTS = (slice(0, 7), slice(7, COUNT))
 
 
 def pixels_of(view):
@@ -151,6 +153,19 @@ def test_targets_stay_with_their_pictures_too(numbered):
         np.testing.assert_array_equal(y[:, 1], 10 * x[:, 1])
     for _, y in numbered.validation_batches(4):
         assert y.dtype == tf.int64
+
+
+def test_kept_parts_are_trained_on_as_one(numbered):
+    parts = [Cached(numbered.activations[:, rows], numbered.labels[rows]) for rows in PARTS]
+    both = joined(*parts)
+    for one, whole in zip(
+        both.training_batches(4, seed=0).take(6),
+        numbered.training_batches(4, seed=0).take(6),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one[0], whole[0])
+        np.testing.assert_array_equal(one[1], whole[1])
+    np.testing.assert_array_equal(np.asarray(both.activations), numbered.activations)
 
 
 def test_validation_is_view_0_in_order(numbered):

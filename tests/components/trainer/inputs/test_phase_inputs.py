@@ -131,6 +131,24 @@ def test_what_a_killed_encoding_left_is_gone_before_the_disk_is_asked(tmp_path, 
     assert left == ["train-complete", "train-labels.npy"], "the whole one stays"
 
 
+def test_a_training_on_further_pictures_encodes_these_alone(tmp_path, monkeypatch):
+    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+    both = Splits(["train", "own"], 2 * COUNT, ["validation"], COUNT, own_count=COUNT)
+    asked, kept = [], []
+    monkeypatch.setattr(
+        activation_cache, "require_space", lambda tensors, views, *_: asked.append(views)
+    )
+    for splits in (SPLITS, both):
+        inputs = phase_inputs(model, TRAINING.phases, Reader(7), splits, 2, 0, tmp_path)
+        kept.append(inputs["frozen"].kept)
+    assert asked == [3 * COUNT, 2 * COUNT]
+    first, second = (np.asarray(one["train"].activations) for one in kept)
+    np.testing.assert_array_equal(second[:, :COUNT], first)
+    pooled = model.get_layer("backbone").network(pixels_of(1, "own")).numpy().mean(axis=(1, 2))
+    np.testing.assert_allclose(second[0, COUNT:], pooled, atol=2e-3 * np.abs(pooled).max())
+    assert kept[1]["train"].labels.tolist() == [*kept[0]["train"].labels] * 2
+
+
 @pytest.mark.parametrize("views", [None, 2])
 def test_every_phase_multiplies_in_the_precision_of_the_training(views, tmp_path, monkeypatch):
     model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
