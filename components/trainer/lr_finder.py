@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from components import progress
 from components.errors import UserError
+from components.trainer.fitting import devices
 from components.trainer.fitting.callbacks import ReportProgress
 from components.trainer.fitting.phases import compile_for_phase
 from components.trainer.network.classifier import set_learning
@@ -183,7 +184,7 @@ def phase_curve(
     """
     phases = settings.training.phases
     inputs = open_inputs(settings, transform_graph, train_pattern)
-    with tempfile.TemporaryDirectory() as state:
+    with devices.placement(settings.training), tempfile.TemporaryDirectory() as state:
         setup = set_up_training(inputs, Path(state))
     splits = setup.splits
 
@@ -196,7 +197,7 @@ def phase_curve(
             setup.class_weights,
         )
 
-    with inputs.strategy.scope():
+    with devices.placement(settings.training), inputs.strategy.scope():
         before = list(phases)[: list(phases).index(name)]
         for epoch, earlier in enumerate(before):
             _compile(setup, phases[earlier], settings)

@@ -14,6 +14,7 @@ from components.settings import SETTINGS_KEY
 from components.trainer import validation_rows
 from components.trainer.calibration import Calibration
 from components.trainer.export import export, export_bytes, require_export_space
+from components.trainer.fitting import devices
 from components.trainer.fitting.phases import run_phases
 from components.trainer.fitting.resume import mark_exported, resumable_state
 from components.trainer.inputs.examples import records, text_features
@@ -54,7 +55,10 @@ def run_fn(fn_args) -> None:
     if settings.serving.learns:
         labels = text_features(inputs.validation_files, [features.LABEL])[features.LABEL]
         validation_rows.check_serving(settings.serving, inputs.classes, labels)
-    with resumable_state(fn_args, inputs.precision) as state:
+    with (
+        devices.placement(settings.training),
+        resumable_state(fn_args, inputs.precision) as state,
+    ):
         trained, report = _train_rounds(inputs, fn_args, state)
         for phase in report.phases:
             logging.info(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from components import features
+from components.trainer.fitting import devices
 from components.trainer.inputs.examples import text_features
 from components.trainer.linear_probe import frozen_features, out_of_fold_probabilities
 from components.trainer.settings.trainer import TrainerSettings
@@ -57,7 +58,8 @@ def find_suspects(
         UserError: the backbone's weights cannot be had.
     """
     inputs = open_inputs(settings, transform_graph, ())
-    pictures, labels = frozen_features(settings.backbone, inputs.reader, files)
+    with devices.placement(settings.training):
+        pictures, labels = frozen_features(settings.backbone, inputs.reader, files)
     texts = text_features(files, (features.IMAGE_ID, features.PATH))
     ids, paths = texts[features.IMAGE_ID], texts[features.PATH]
     # The vocabulary is that of the train split, in which every class is.

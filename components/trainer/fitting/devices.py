@@ -1,5 +1,6 @@
 """Which devices training runs on."""
 
+import contextlib
 import logging
 
 import keras
@@ -44,6 +45,17 @@ def prepare(settings: TrainingSettings) -> tf.distribute.Strategy:
     if settings.device == "cpu" and tf.config.list_physical_devices("GPU"):
         return tf.distribute.OneDeviceStrategy("/CPU:0")
     return tf.distribute.get_strategy()
+
+
+def placement(settings: TrainingSettings) -> contextlib.AbstractContextManager:
+    """Keeps what runs in it off the GPUs where `training.device` is `cpu`.
+
+    A strategy places variables and what Keras trains. What is called by itself, as encoders and
+    teachers are, TensorFlow would still put on a GPU that it sees; and to hide that from it is too
+    late in a process in which Transform has run.
+    """
+    leaves_gpus = settings.device == "cpu" and tf.config.list_physical_devices("GPU")
+    return tf.device("/CPU:0") if leaves_gpus else contextlib.nullcontext()
 
 
 def precision_of(settings: TrainingSettings) -> Precision:

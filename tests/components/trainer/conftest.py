@@ -1,6 +1,8 @@
 """Example files in which no two classes and no two splits have as many pictures."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,3 +47,20 @@ def uneven(analyzed, tmp_path_factory) -> UnevenFiles:
         train=write("train", 0, bar=9, disc=3, frame=5),
         validation=write("validation", 9, bar=2, disc=3, frame=1),
     )
+
+
+@pytest.fixture
+def placed(monkeypatch) -> list[str]:
+    """`training.device` of what runs within `devices.placement`; empty outside of it."""
+    from components.trainer.fitting import devices
+
+    inside: list[str] = []
+
+    @contextlib.contextmanager
+    def placement(training) -> Iterator[None]:
+        inside.append(training.device)
+        yield
+        inside.pop()
+
+    monkeypatch.setattr(devices, "placement", placement)
+    return inside

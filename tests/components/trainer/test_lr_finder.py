@@ -213,9 +213,10 @@ def test_a_phase_is_tested_as_it_would_be_trained(taught, uneven, analyzed, tmp_
         np.testing.assert_allclose(targets[:, 1:], expected, atol=1e-5)
 
 
-def test_of_the_phases_before_each_is_trained_for_one_epoch(monkeypatch):
+def test_of_the_phases_before_each_is_trained_for_one_epoch(monkeypatch, placed):
     settings = TrainerSettings(
         training={
+            "device": "cpu",
             "batch_size": 4,
             "phases": [
                 {"name": "head", "epochs": 9},
@@ -246,10 +247,12 @@ def test_of_the_phases_before_each_is_trained_for_one_epoch(monkeypatch):
     )
     setup = SimpleNamespace(model=model, splits=splits, class_weights="weights")
     monkeypatch.setattr(lr_finder, "open_inputs", lambda *_: inputs)
-    monkeypatch.setattr(lr_finder, "set_up_training", lambda *_: setup)
+    monkeypatch.setattr(lr_finder, "set_up_training", lambda *_: placed == ["cpu"] and setup)
     monkeypatch.setattr(lr_finder, "with_weights", lambda batches, weights: (*batches, weights))
     monkeypatch.setattr(lr_finder, "_compile", lambda setup, phase, _: done.append(phase.epochs))
-    monkeypatch.setattr(lr_finder, "range_test", lambda model, batches: batches())
+    monkeypatch.setattr(
+        lr_finder, "range_test", lambda model, batches: placed == ["cpu"] and batches()
+    )
     shared = (["a.gz"], 10, 7)
     assert lr_finder.phase_curve(settings, "all", "", "") == (2, *shared, 2, "targets", "weights")
     assert done == [

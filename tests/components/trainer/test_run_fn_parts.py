@@ -58,6 +58,23 @@ def test_the_state_is_that_of_the_precision_of_this_machine(monkeypatch):
         entry_point.run_fn(fn_args)
 
 
+def test_a_training_and_its_export_are_placed_where_the_recipe_says(monkeypatch, placed):
+    def stop(*_):
+        raise _StopError(placed)
+
+    monkeypatch.setattr(entry_point, "open_inputs", lambda *_: SimpleNamespace(precision="bf16"))
+    monkeypatch.setattr(entry_point, "resumable_state", stop)
+    settings = TrainerSettings(training={"device": "cpu"})
+    fn_args = SimpleNamespace(
+        custom_config={"settings": settings.model_dump_json()},
+        transform_output="graph",
+        train_files="train",
+        eval_files="validation",
+    )
+    with pytest.raises(_StopError, match="cpu"):
+        entry_point.run_fn(fn_args)
+
+
 def test_what_cannot_be_learnt_from_the_validation_split_stops_before_the_training(monkeypatch):
     inputs = SimpleNamespace(classes=["a", "b"], validation_files=[])
     monkeypatch.setattr(entry_point, "open_inputs", lambda *_: inputs)

@@ -29,8 +29,12 @@ def test_without_doubts_there_is_nothing():
     assert wrong_labels.rank(np.array([0, 1]), np.eye(2)).tolist() == []
 
 
-def test_a_picture_is_judged_by_those_that_have_not_seen_a_copy(monkeypatch):
+def test_a_picture_is_judged_by_those_that_have_not_seen_a_copy(monkeypatch, placed):
     judged = []
+
+    def frozen_features(*_):
+        assert placed == ["cpu"]
+        return np.zeros((2, 1)), np.arange(2)
 
     def out_of_fold(features, labels, groups, *others):
         judged.extend([*groups, *others])
@@ -39,12 +43,11 @@ def test_a_picture_is_judged_by_those_that_have_not_seen_a_copy(monkeypatch):
     texts = {"image_id": ["x", "y"], "path": ["1.png", "2.png"]}
     inputs = SimpleNamespace(reader=None, classes=["bar", "disc"])
     monkeypatch.setattr(wrong_labels, "open_inputs", lambda *_: inputs)
-    monkeypatch.setattr(
-        wrong_labels, "frozen_features", lambda *_: (np.zeros((2, 1)), np.arange(2))
-    )
+    monkeypatch.setattr(wrong_labels, "frozen_features", frozen_features)
     monkeypatch.setattr(wrong_labels, "text_features", lambda *_: texts)
     monkeypatch.setattr(wrong_labels, "out_of_fold_probabilities", out_of_fold)
-    assert wrong_labels.find_suspects(TrainerSettings(seed=5), "", [], {"x": "g", "y": "g"}) == []
+    settings = TrainerSettings(seed=5, training={"device": "cpu"})
+    assert wrong_labels.find_suspects(settings, "", [], {"x": "g", "y": "g"}) == []
     assert judged == ["g", "g", 2, 5], "groups, classes, seed"
 
 

@@ -1,5 +1,6 @@
 """Which devices a training takes, on machines that are told of rather than there."""
 
+import contextlib
 from types import SimpleNamespace
 
 import keras
@@ -44,6 +45,20 @@ def test_it_takes_the_gpus_that_it_may_take(machine, gpus, training, strategy, p
     set_here = machine(gpus)
     assert devices.prepare(TrainingSettings(**training)) == strategy
     assert set_here == policies
+
+
+@pytest.mark.parametrize(
+    ("gpus", "device", "placed"),
+    [(1, "cpu", ["/CPU:0"]), (1, "auto", []), (1, "gpu", []), (0, "cpu", [])],
+)
+def test_what_no_strategy_places_leaves_the_gpus_alone_too(
+    machine, monkeypatch, gpus, device, placed
+):
+    machine(gpus)
+    asked = []
+    monkeypatch.setattr(tf, "device", lambda name: asked.append(name) or contextlib.nullcontext())
+    with devices.placement(TrainingSettings(device=device)):
+        assert asked == placed
 
 
 def test_a_gpu_that_is_not_there_is_missed_before_anything_is_set(machine):
