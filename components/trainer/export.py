@@ -155,13 +155,11 @@ def require_export_space(model: keras.Model, path: str) -> None:
 
     Args:
         model: to be exported.
-        path: folder or URI to be written to; nothing is known of an object store's space.
+        path: folder to be written to.
 
     Raises:
         UserError: the disk is too small.
     """
-    if "://" in path:
-        return
     folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
     needed, free = export_bytes(model), shutil.disk_usage(folder).free
     if needed > free:

@@ -6,8 +6,10 @@ Everybody who writes or reads that file does it here.
 import dataclasses
 import json
 import os
+from pathlib import Path
 from typing import Any
 
+from components.files import write_atomically
 from components.trainer.ranking import ranks
 
 TRAINING_FILE = "training.json"
@@ -105,27 +107,21 @@ class TrainingReport:
         """Writes `training.json`.
 
         Args:
-            folder: path or URI of the ModelRun artifact.
+            folder: of the ModelRun artifact.
         """
-        import tensorflow as tf
-
-        with tf.io.gfile.GFile(os.path.join(folder, TRAINING_FILE), "w") as file:
-            json.dump(self._as_json(), file, indent=1)
+        write_atomically(Path(folder, TRAINING_FILE), json.dumps(self._as_json(), indent=1))
 
     @classmethod
     def read(cls, folder: str | os.PathLike) -> "TrainingReport":
         """Reads what `write` wrote.
 
         Args:
-            folder: path or URI of the ModelRun artifact.
+            folder: of the ModelRun artifact.
 
         Raises:
-            tf.errors.NotFoundError: there is no `training.json` in it.
+            FileNotFoundError: there is no `training.json` in it.
         """
-        import tensorflow as tf
-
-        with tf.io.gfile.GFile(os.path.join(folder, TRAINING_FILE)) as file:
-            return cls.from_json(file.read())
+        return cls.from_json(Path(folder, TRAINING_FILE).read_text(encoding="utf-8"))
 
     @classmethod
     def from_json(cls, text: str) -> "TrainingReport":

@@ -3,17 +3,15 @@
 import dataclasses
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import tensorflow as tf
 
 from components import features, progress
 from components.errors import UserError
+from components.files import write_atomically
 from components.predictions import (
     ANSWERS,
     CANDIDATE,
@@ -114,7 +112,7 @@ def write_evidence(
         validated: the answers.
         calibration: what is served with the model.
         classes: names in the order of the logits.
-        folder: path or URI, made where it is missing.
+        folder: made where it is missing.
     """
     answers = learning.answer(validated.logits, calibration)
     columns = {**validated.texts, **vars(answers), CANDIDATE: answers.probabilities}
@@ -122,14 +120,11 @@ def write_evidence(
         [_column(columns.get(field.name), len(validated.labels), field.type) for field in ANSWERS],
         ANSWERS,
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        write_predictions(table, validated.examples, classes, Path(scratch, VALIDATION_FILE))
-        if calibration != Calibration():
-            text = json.dumps(calibration.as_json(), indent=1)
-            Path(scratch, features.CALIBRATION_FILE).write_text(text, encoding="utf-8")
-        tf.io.gfile.makedirs(folder)
-        for file in sorted(Path(scratch).iterdir()):
-            tf.io.gfile.copy(str(file), os.path.join(folder, file.name), overwrite=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    write_predictions(table, validated.examples, classes, Path(folder, VALIDATION_FILE))
+    if calibration != Calibration():
+        text = json.dumps(calibration.as_json(), indent=1)
+        write_atomically(Path(folder, features.CALIBRATION_FILE), text)
 
 
 def _column(values: Sequence | np.ndarray | None, count: int, kind: pa.DataType) -> pa.Array:

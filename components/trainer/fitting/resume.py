@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,10 +49,6 @@ def resumable_state(fn_args, precision: str = "float32") -> Iterator[Path]:
         fn_args: what `run_fn` is given.
         precision: what this machine trains in; a cluster's next one may have another.
     """
-    if _is_remote(fn_args.model_run_dir):  # an object store: memory maps need a disk
-        with tempfile.TemporaryDirectory() as folder:
-            yield Path(folder)
-        return
     inputs = [fn_args.custom_config, fn_args.transform_output, fn_args.train_files, precision]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
     parent = _folder_of_states(fn_args.model_run_dir)
@@ -75,10 +70,8 @@ def discard_published(model_run_dir: str) -> None:
     """Removes the state behind a ModelRun artifact that has been published: nobody resumes it.
 
     Args:
-        model_run_dir: path or URI of the artifact.
+        model_run_dir: path of the artifact.
     """
-    if _is_remote(model_run_dir):
-        return
     parent = _folder_of_states(model_run_dir)
     exported = [state for state in _states(parent) if _exported_as(state) == model_run_dir]
     if exported:
@@ -134,7 +127,3 @@ def _remove_unless_held(state: Path) -> None:
         _lock_of(state).acquire(timeout=0),
     ):
         shutil.rmtree(state)
-
-
-def _is_remote(path: str) -> bool:
-    return "://" in path

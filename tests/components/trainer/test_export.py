@@ -243,7 +243,6 @@ def test_a_disk_on_which_the_export_just_fits_is_enough(network, tmp_path, monke
     with pytest.raises(UserError, match=rf"takes 67 MB, but {tmp_path} has only 67 MB free"):
         require_export_space(network, path)
     assert asked == [tmp_path, tmp_path], "the folder that there is"
-    require_export_space(network, "s3://bucket/model")
 
 
 def test_what_a_foreign_network_holds_takes_disk_too(network, monkeypatch):

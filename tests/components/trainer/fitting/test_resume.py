@@ -158,11 +158,3 @@ def test_the_state_of_a_training_that_was_not_exported_stays(tmp_path):
     state = leave(fn_args)
     discard_published(fn_args.model_run_dir)
     assert state.exists()
-
-
-def test_beside_an_object_store_the_state_is_temporary(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with resumable_state(arguments(tmp_path, model_run_dir="gs://bucket/7")) as state:
-        assert state.is_dir()
-    assert not state.exists() and list(tmp_path.iterdir()) == []
-    discard_published("gs://bucket/7")
