@@ -8,16 +8,15 @@ from pathlib import Path
 
 import keras
 
-from components import features
 from components.served_versions import EVIDENCE
 from components.settings import SETTINGS_KEY
 from components.trainer import validation_rows
-from components.trainer.calibration import Calibration
+from components.trainer.calibration import Calibration, check_chance
 from components.trainer.export import export, export_bytes, require_export_space
 from components.trainer.fitting import devices
 from components.trainer.fitting.phases import run_phases
 from components.trainer.fitting.resume import mark_exported, resumable_state
-from components.trainer.inputs.examples import records, text_features
+from components.trainer.inputs.examples import count_labels, records
 from components.trainer.inputs.phase_inputs import phase_inputs
 from components.trainer.inputs.views import write_views
 from components.trainer.network import initial_weights, keras_applications
@@ -52,9 +51,9 @@ def run_fn(fn_args) -> None:
     inputs = open_inputs(
         settings, fn_args.transform_output, fn_args.train_files, fn_args.eval_files
     )
-    if settings.serving.learns:
-        labels = text_features(inputs.validation_files, [features.LABEL])[features.LABEL]
-        validation_rows.check_serving(settings.serving, inputs.classes, labels)
+    if settings.serving.learns:  # what could not be learnt is found before the training
+        counts = count_labels(inputs.validation_files)
+        check_chance(settings.serving, max(counts.values()) / counts.total())
     with (
         devices.placement(settings.training),
         resumable_state(fn_args, inputs.precision) as state,
@@ -90,7 +89,7 @@ def _show_views(inputs: TrainingInputs, folder: str) -> None:
 def _export(model: keras.Model, inputs: TrainingInputs, fn_args) -> Calibration:
     """Learns from the validation split how sure the model may be, and exports it with that."""
     scorer, classes = Scorer(model), inputs.classes
-    validated = validation_rows.ask(scorer, inputs.reader, inputs.validation_files, len(classes))
+    validated = validation_rows.ask(scorer, inputs.reader, inputs.validation_files)
     calibration = validation_rows.learn(validated, classes, inputs.settings.serving)
     evidence = os.path.join(fn_args.serving_model_dir.rpartition("/")[0], EVIDENCE)
     validation_rows.write_evidence(validated, calibration, classes, evidence)

@@ -43,35 +43,13 @@ class Validated:
     examples: Path
 
 
-def check_serving(settings: ServingSettings, classes: Sequence[str], labels: Sequence[str]) -> None:
-    """Finds before the training what could not be learnt after it.
-
-    Args:
-        settings: what is to be learnt.
-        classes: names of all classes.
-        labels: of the validation pictures.
-
-    Raises:
-        UserError: there are no validation pictures, or guessing is as accurate as is wanted.
-    """
-    if not settings.learns:
-        return
-    if not labels:
-        raise UserError(
-            "serving: the validation split is empty, and what the block asks for is learnt there: "
-            "give it a share in data.split.validation"
-        )
-    learning.check_chance(settings, max(labels.count(name) for name in classes) / len(labels))
-
-
-def ask(scorer: Scorer, reader: ExampleReader, files: Sequence[str], classes: int) -> Validated:
+def ask(scorer: Scorer, reader: ExampleReader, files: Sequence[str]) -> Validated:
     """Asks the model about every validation picture.
 
     Args:
         scorer: what will be served.
         reader: makes batches of pixels.
-        files: example files of the validation split.
-        classes: how many there are.
+        files: example files of the validation split, which has a picture.
 
     Raises:
         UserError: an answer is not finite.
@@ -79,8 +57,7 @@ def ask(scorer: Scorer, reader: ExampleReader, files: Sequence[str], classes: in
     names = [features.IMAGE_ID, features.PATH, features.LABEL]
     texts = text_features(files, names)
     count = len(texts[features.LABEL])
-    logits, labels = [np.zeros((0, classes), np.float32)], [np.zeros(0, np.int64)]
-    done = 0
+    logits, labels, done = [], [], 0
     for pixels, numbers in reader.view_batches(files, count):
         logits.append(scorer.logits(pixels).numpy())
         labels.append(numbers.numpy())
@@ -90,8 +67,7 @@ def ask(scorer: Scorer, reader: ExampleReader, files: Sequence[str], classes: in
     if not np.isfinite(found).all():
         raise UserError("the trained model's answers for validation pictures are not all finite")
     # <examples>/Split-validation/<file>
-    folder = Path(files[0]).parents[1] if files else Path()
-    return Validated(texts, np.concatenate(labels), found, folder)
+    return Validated(texts, np.concatenate(labels), found, Path(files[0]).parents[1])
 
 
 def learn(validated: Validated, classes: Sequence[str], settings: ServingSettings) -> Calibration:

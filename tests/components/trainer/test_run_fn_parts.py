@@ -1,5 +1,6 @@
 """The parts of `run_fn`, each without a training."""
 
+import collections
 import json
 import logging
 from types import SimpleNamespace
@@ -75,18 +76,28 @@ def test_a_training_and_its_export_are_placed_where_the_recipe_says(monkeypatch,
         entry_point.run_fn(fn_args)
 
 
-def test_what_cannot_be_learnt_from_the_validation_split_stops_before_the_training(monkeypatch):
-    inputs = SimpleNamespace(classes=["a", "b"], validation_files=[])
+@pytest.mark.parametrize(("accuracy", "stops"), [(0.9, True), (0.91, False)])
+@pytest.mark.parametrize("most", ["cat", "dog"])
+def test_an_accuracy_that_guessing_gets_on_validation_stops_before_the_training(
+    accuracy, stops, most, monkeypatch
+):
+    def trains(*_):
+        raise _StopError("it trains")
+
+    counts = collections.Counter({"cat": 1, "dog": 1, most: 9})
+    inputs = SimpleNamespace(validation_files=["a.gz"], precision="float32")
     monkeypatch.setattr(entry_point, "open_inputs", lambda *_: inputs)
-    monkeypatch.setattr(entry_point, "resumable_state", lambda *_: pytest.fail("it trains"))
-    settings = {"serving": {"calibrate": True}}
+    monkeypatch.setattr(entry_point, "count_labels", lambda files: counts)
+    monkeypatch.setattr(entry_point, "resumable_state", trains)
+    settings = {"serving": {"abstain": {"accuracy": accuracy}}}
     fn_args = SimpleNamespace(
         custom_config={"settings": json.dumps(settings)},
         transform_output="graph",
         train_files="train",
         eval_files="validation",
     )
-    with pytest.raises(UserError, match="the validation split is empty"):
+    says = r"accuracy: 0.9 is no more than what knowing nothing gets \(0.9\)" if stops else "it"
+    with pytest.raises(UserError if stops else _StopError, match=says):
         entry_point.run_fn(fn_args)
 
 

@@ -17,7 +17,7 @@ from components.errors import UserError
 from components.predictions import VALIDATION_FILE, read_predictions
 from components.trainer import validation_rows
 from components.trainer.settings.serving import ServingSettings
-from components.trainer.validation_rows import Validated, check_serving, learn, write_evidence
+from components.trainer.validation_rows import Validated, learn, write_evidence
 
 CLASSES = ["cat", "dog"]
 
@@ -94,43 +94,7 @@ def test_answers_that_are_not_finite_stop_it(monkeypatch, logit):
     reader = SimpleNamespace(view_batches=lambda files, count: [(pixels, tf.constant([0]))])
     scorer = SimpleNamespace(logits=lambda pixels: tf.constant([[logit, 0.0]]))
     with pytest.raises(UserError, match=r"answers for validation pictures are not all finite$"):
-        validation_rows.ask(scorer, reader, ["/examples/Split-validation/a.gz"], 2)
-
-
-def test_the_folder_of_the_examples_is_found(monkeypatch):
-    monkeypatch.setattr(
-        validation_rows, "text_features", lambda files, names: {name: [] for name in names}
-    )
-    reader = SimpleNamespace(view_batches=lambda files, count: [])
-    found = validation_rows.ask(None, reader, ["/examples/Split-validation/a.gz"], 2)
-    assert found.examples == Path("/examples") and found.logits.shape == (0, 2)
-    without = validation_rows.ask(None, reader, [], 2)
-    assert without.logits.shape == (0, 2) and without.labels.shape == (0,)
-
-
-@pytest.mark.parametrize(
-    ("labels", "settings", "message"),
-    [
-        ([], {"calibrate": True}, "serving: the validation split is empty, and what the block as"),
-        (
-            ["cat"] * 9 + ["dog"],
-            {"abstain": {"accuracy": 0.9}},
-            r"serving.abstain.accuracy: 0.9 is no more than what knowing nothing gets \(0.9\)",
-        ),
-        (["dog"] * 9 + ["cat"], {"abstain": {"accuracy": 0.9}}, r"knowing nothing gets \(0.9\)"),
-    ],
-)
-def test_what_cannot_be_learnt_is_found_before_the_training(labels, settings, message):
-    with pytest.raises(UserError, match=message):
-        check_serving(ServingSettings(**settings), CLASSES, labels)
-
-
-def test_an_empty_split_does_no_harm_where_nothing_is_learnt():
-    check_serving(ServingSettings(), CLASSES, [])
-
-
-def test_an_accuracy_above_that_of_guessing_may_be_asked_for():
-    check_serving(ServingSettings(abstain={"accuracy": 0.91}), CLASSES, ["dog"] * 9 + ["cat"])
+        validation_rows.ask(scorer, reader, ["/examples/Split-validation/a.gz"])
 
 
 def test_rows_of_an_earlier_attempt_are_written_over(validated, tmp_path):
@@ -154,7 +118,8 @@ def test_every_picture_is_asked_about_and_counted(monkeypatch):
     scorer = SimpleNamespace(logits=lambda pixels: tf.concat([pixels, 1 - pixels], axis=1))
     told = []
     with progress.watched_by(told.append):
-        found = validation_rows.ask(scorer, reader, ["/examples/Split-validation/a.gz"], 2)
+        found = validation_rows.ask(scorer, reader, ["/examples/Split-validation/a.gz"])
     assert [(step.done, step.total) for step in told] == [(2, 3), (3, 3)]
+    assert found.examples == Path("/examples")
     assert found.texts == texts and found.labels.tolist() == [0, 1, 0]
     assert found.logits.tolist() == [[0, 1], [0, 1], [1, 0]]
