@@ -14,7 +14,7 @@ from components import features, progress
 from components.files import write_atomically
 from components.trainer import kept_files
 from components.trainer.inputs.examples import ExampleReader, count_examples, records
-from components.trainer.network.outputs import logits_per_class
+from components.trainer.network.scorer import Scorer
 from components.trainer.settings.pseudo_labels import PseudoLabelSettings
 from components.trainer.training_report import PseudoLabelCounts
 
@@ -53,7 +53,7 @@ def label_pictures(
     """Asks the model about every unlabelled picture, unless an earlier attempt has done so.
 
     Args:
-        model: from float32 [batch, size, size, 3] to logits.
+        model: the trained classifier; it is asked as it would be served.
         reader: makes batches of pixels.
         files: example files of the unlabelled pictures. Copies of a picture are taken once.
         classes: names in the order of the vocabulary.
@@ -64,13 +64,11 @@ def label_pictures(
     if (kept := _read(counts_path, path)) is not None:
         return kept
     count = count_examples(files)
-    run = tf.function(
-        lambda pixels: model(pixels, training=False), autograph=False, reduce_retracing=True
-    )
-    answers = [np.zeros((0, len(classes)), np.float32)]
+    scorer = Scorer(model)
+    answers = []
     done = 0
     for pixels, _ in reader.view_batches(files, count):
-        answers.append(tf.nn.softmax(logits_per_class(run(pixels))).numpy())
+        answers.append(tf.nn.softmax(scorer.logits(pixels)).numpy())
         done += len(answers[-1])
         progress.report("labelling", done, count, "pictures without labels")
     probabilities = np.concatenate(answers)
