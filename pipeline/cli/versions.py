@@ -68,7 +68,8 @@ def versions_rollback(
 ) -> None:
     """Serves an older version again, under a new number, since servers take the highest.
 
-    The model that is taken back is not pushed again by a later run of the same recipe.
+    The model that is taken back is not pushed again by a later run of the same recipe, nor is it
+    what the next rollback goes to unless it is named.
     """
     from pipeline.commands.versions import roll_back
 

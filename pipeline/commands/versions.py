@@ -112,7 +112,8 @@ def roll_back(config: str, overrides: list[str], name: str | None, reason: str) 
     Args:
         config: name or path of the recipe.
         overrides: `key=value`, see `load_recipe`.
-        name: of the version; None: the one before what is served.
+        name: of the version; None: the newest before what is served that holds another model, and
+            one that no rollback has taken back.
         reason: why, for those who ask later.
 
     Raises:
@@ -124,10 +125,16 @@ def roll_back(config: str, overrides: list[str], name: str | None, reason: str) 
     destination = recipe.push_destination
     champion = destinations.find_version(destination)
     if name is None:
-        older = [v.name for v in destinations.list_versions(destination) if not v.is_champion]
+        back = destinations.taken_back(destination)
+        out = {*back, destinations.served_digest(destination)[1]}
+        versions = destinations.list_versions(destination)
+        older = [v for v in versions if not v.is_champion and _digest(v) not in out]
         if not older:
-            raise UserError(f"{destination} has no version before {champion.name} to go back to")
-        name = older[-1]
+            but = ": the others were taken back, and have to be named" if back else ""
+            raise UserError(
+                f"{destination} has no version before {champion.name} to go back to{but}"
+            )
+        name = older[-1].name
     key = recipe.push.sign.key if recipe.push.sign else ""
     in_bucket = destinations.is_bucket(destination)
     republish = bucket_push.republish if in_bucket else push.republish
@@ -216,6 +223,12 @@ def _check_record(version: Version, evidence: Path) -> int:
                 f"{evidence / file} is not as it was when version {version.name} was pushed"
             )
     return len(record.sizes) + len(record.evidence)
+
+
+def _digest(version: Version) -> str:
+    if version.record:
+        return version.record.digest
+    return served_versions.content_digest(version.path)
 
 
 def _row(version: Version) -> dict[str, Any]:

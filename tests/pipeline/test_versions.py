@@ -190,9 +190,18 @@ def test_a_rollback_goes_to_the_version_before_unless_told(graft, destination):
     assert [row["served"] for row in json.loads(graft(list_versions, True))] == [True, *[False] * 4]
 
 
+def test_a_second_rollback_goes_further_back_and_never_to_what_was_taken_back(graft, destination):
+    for again, replaced in (("2", "3"), ("1", "4")):
+        said = f": it is version {again} again, in place of {replaced}\n"
+        assert graft(roll_back, None, "cats became dogs").endswith(said)
+    with pytest.raises(UserError, match="before 5 to go back to: the others were taken back"):
+        graft(roll_back, None, "")
+    assert "it is version 3 again, in place of 5" in graft(roll_back, "3", "")
+
+
 def test_a_rollback_has_somewhere_to_go(graft, destination):
     graft(prune_versions, 1)
-    with pytest.raises(UserError, match="has no version before 3 to go back to"):
+    with pytest.raises(UserError, match=r"has no version before 3 to go back to$"):
         graft(roll_back, None, "")
     shutil.rmtree(destination / "3")
     with pytest.raises(UserError, match=r"nothing is served at .*serving yet"):
