@@ -51,8 +51,9 @@ def find_rate(
 
         curve = _test(recipe, phase, display, found)
         suggestion = lr_finder.suggest(curve)
-        lr_plot.draw(curve, suggestion, f"{recipe.name}, {phase} phase", picture)
+        # First, so that a picture that cannot be written does not cost what the test has found.
         say(console, advice(suggestion, recipe.training.key(phase)))
+        lr_plot.draw(curve, suggestion, f"{recipe.name}, {phase} phase", picture)
         say(console, f"Curve: {picture}")
         return 0 if suggestion else 1
 

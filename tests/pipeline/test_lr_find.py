@@ -117,6 +117,22 @@ def test_the_phase_that_is_named_is_tested_on_training_pictures_and_drawn(find_r
     assert f"Curve: {drawn[1]}" in said
 
 
+def test_a_plot_that_cannot_be_written_costs_no_rate(find_rate, monkeypatch):
+    console = make_console(file=io.StringIO(), width=400)
+    display = SimpleNamespace(node_started=id, node_finished=id)
+    monkeypatch.setattr(
+        lr_find, "run_locally", lambda _, __, work, **___: work(console, None, display)
+    )
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(lr_plot, "draw", full)
+    with pytest.raises(OSError):
+        find_rate(Suggestion(4e-4, 2e-3))
+    assert "training.frozen.learning_rate to 4.0e-04" in console.file.getvalue()
+
+
 def test_unless_it_is_named_it_is_the_first_that_has_a_rate(find_rate):
     solved = ["training.frozen={optimizer: lbfgs}", "augmentation.views=2"]
     assert find_rate(None)[2][0] == "frozen"
