@@ -18,16 +18,25 @@ ARTIFACTS = "artifacts"
 MANIFESTS = "manifests"
 
 
+def is_inside(folder: Path, uri: str) -> bool:
+    """Whether an artifact lies in this folder, and not where that was moved or copied from.
+
+    Args:
+        folder: of the recipe, absolute.
+        uri: folder of the artifact, as ML Metadata knows it.
+    """
+    return Path(uri).is_relative_to(folder / ARTIFACTS)
+
+
 def write_missing(folder: Path, uris: Iterable[str]) -> None:
     """Notes the files of artifacts whose files have not been noted yet.
 
     Args:
         folder: of the recipe, absolute.
-        uris: folders of the artifacts.
+        uris: folders of the artifacts; those that lie elsewhere are not noted.
     """
     for uri in uris:
-        path = _manifest(folder, uri)
-        if path.exists():
+        if not is_inside(folder, uri) or (path := _manifest(folder, uri)).exists():
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(file_sizes(uri)))

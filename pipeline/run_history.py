@@ -111,7 +111,8 @@ def find_run(folder: Path, name: str | None) -> RunRecord:
 def prune(folder: Path, keep: int) -> tuple[int, int]:
     """Removes the artifacts that none of the last runs made or took from the cache.
 
-    What is served are copies, which stay. To be called by whoever holds the recipe's folder.
+    What is served are copies, which stay. To be called by whoever holds the recipe's folder. Of a
+    folder that was moved or copied, what lies where it came from is forgotten, and not touched.
 
     Args:
         folder: of the recipe.
@@ -130,15 +131,18 @@ def prune(folder: Path, keep: int) -> tuple[int, int]:
         return 0, 0
     needed = {path for run in list_runs(folder)[-keep:] for path in run.artifacts.values()}
     live = [a for a in store.get_artifacts() if a.state != proto.Artifact.DELETED]
-    removed = [artifact for artifact in live if Path(artifact.uri) not in needed]
-    size = sum(sum(file_sizes(artifact.uri).values()) for artifact in removed)
-    for artifact in removed:  # first: the cache hands out nothing that is half removed
+    count = size = 0
+    for artifact in live:
+        if Path(artifact.uri) in needed:
+            continue
+        # First: the cache hands out nothing that is half removed.
         artifact.state = proto.Artifact.DELETED
-    store.put_artifacts(removed)
-    for artifact in removed:
-        artifact_manifests.forget(folder, artifact.uri)
-        shutil.rmtree(artifact.uri, ignore_errors=True)
-    return len(removed), size
+        store.put_artifacts([artifact])
+        if artifact_manifests.is_inside(folder, artifact.uri):
+            count, size = count + 1, size + sum(file_sizes(artifact.uri).values())
+            artifact_manifests.forget(folder, artifact.uri)
+            shutil.rmtree(artifact.uri, ignore_errors=True)
+    return count, size
 
 
 def _open(folder: Path) -> MetadataStore | None:

@@ -62,6 +62,14 @@ def test_what_was_noted_first_is_not_noted_again_and_the_others_are(tmp_path, ar
     }
 
 
+def test_what_lies_where_the_folder_was_copied_from_is_not_noted(tmp_path, artifact):
+    copied = tmp_path / "copied"
+    inside = copied / "artifacts" / "ImageExampleGen" / "examples" / "2"
+    inside.mkdir(parents=True)
+    write_missing(copied, [str(artifact), str(inside)])
+    assert [path.name for path in (copied / "manifests").rglob("*.json")] == ["2.json"]
+
+
 def test_behind_a_manifest_that_cannot_be_read_the_next_one_is(tmp_path, artifact):
     other = artifact.parent / "2"
     other.mkdir()

@@ -1,6 +1,7 @@
 """`graft runs`, on a database of ML Metadata as TFX leaves it."""
 
 import json
+import shutil
 import time
 from collections import defaultdict
 from datetime import datetime, timezone
@@ -202,6 +203,20 @@ def test_of_one_run_that_is_kept_all_stays_also_where_a_folder_is_gone_already(g
     assert "removed 4 artifact(s), 3.0 kB" in graft(prune_runs, 1)
     (left,) = history.folder.rglob("data")
     assert left == history.folder / "artifacts" / "Trainer" / "model" / "1" / "data"
+
+
+def test_where_a_folder_was_copied_from_nothing_is_touched(graft, history, tmp_path):
+    original = tmp_path / "original"
+    shutil.copytree(history.folder / "artifacts", original / "artifacts")
+    for artifact in history.store.get_artifacts():
+        artifact.uri = artifact.uri.replace(str(history.folder), str(original))
+        history.store.put_artifacts([artifact])
+    history.node(history.run("2026-11-24T13:00:00"), "Evaluator", "blessing")
+    history.node(history.run("2026-11-24T14:00:00"), "Trainer", "model", 1)
+    assert "removed 1 artifact(s), 1.0 kB" in graft(prune_runs, 1)
+    states = {a.id: a.state for a in history.store.get_artifacts()}
+    assert [number for number in states if states[number] != proto.Artifact.DELETED] == [1]
+    assert len(list(original.rglob("data"))) == 5
 
 
 def test_some_run_stays_and_none_is_disturbed(graft, history):
