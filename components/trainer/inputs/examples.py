@@ -47,6 +47,7 @@ class ExampleReader:
         seed: int,
         first_epoch: int = 0,
         targets: np.ndarray | None = None,
+        own_count: int = 0,
     ) -> tf.data.Dataset:
         """Epoch after epoch without end, each shuffled anew.
 
@@ -59,11 +60,17 @@ class ExampleReader:
             first_epoch: where to begin.
             targets: what each picture is to be learned as, in the files' order, in place of its
                 label.
+            own_count: how many of the pictures, the last ones, a model has labelled.
         """
         steps = math.ceil(count / self._batch_size)
         examples = records(files)
         if targets is not None:
             examples = tf.data.Dataset.zip(examples, tf.data.Dataset.from_tensor_slices(targets))
+        if own_count:  # mixed in: behind the others they would be the end of every epoch
+            others = count - own_count
+            parts = [examples.take(others), examples.skip(others)]
+            shares = [others / count, own_count / count]
+            examples = tf.data.Dataset.sample_from_datasets(parts, shares, seed)
         epoch = examples.shuffle(min(count, _SHUFFLE_BUFFER), seed=seed).batch(self._batch_size)
 
         def transform(step: tf.Tensor, batch) -> tuple[tf.Tensor, tf.Tensor]:

@@ -65,7 +65,12 @@ def direct_input(
     return PhaseInput(
         model,
         lambda first: reader.training_batches(
-            splits.train_files, splits.train_count, seed, first, splits.train_targets
+            splits.train_files,
+            splits.train_count,
+            seed,
+            first,
+            splits.train_targets,
+            splits.own_count,
         ),
         reader.view_batches(splits.validation_files, splits.validation_count),
     )

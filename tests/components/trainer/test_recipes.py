@@ -46,7 +46,7 @@ class Pictures:
     def with_batch_size(self, batch_size):
         return Pictures(self._size, self._num_classes, batch_size)
 
-    def training_batches(self, files, count, seed, first_epoch=0, targets=None):
+    def training_batches(self, files, count, seed, first_epoch=0, targets=None, own=0):
         assert targets is None
         return self.view_batches(files, count, [first_epoch + 1]).repeat()
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_transform as tft
 
+from components.trainer.inputs import examples
 from components.trainer.inputs.examples import (
     ExampleReader,
     count_examples,
@@ -52,6 +53,21 @@ def test_one_trace_of_the_transform_graph_serves_all_datasets(analyzed):
     next(iter(reader.training_batches(files, COUNT, seed=0)))
     next(iter(reader.with_batch_size(3).view_batches(files, COUNT)))
     assert reader._transform.experimental_get_tracing_count() == 1
+
+
+def test_what_a_model_labelled_comes_from_the_beginning_of_an_epoch(reader, analyzed, monkeypatch):
+    monkeypatch.setattr(examples, "_SHUFFLE_BUFFER", 2)
+    files, rows = [analyzed.file, analyzed.file], np.arange(2 * COUNT)
+
+    def places(first_epoch):
+        batches = reader.training_batches(files, 2 * COUNT, 0, first_epoch, rows, own_count=COUNT)
+        return np.concatenate([y.numpy() for _, y in itertools.islice(batches, 10)])
+
+    first, second = places(0), places(1)
+    assert sorted(first) == sorted(second) == rows.tolist()
+    for epoch in (first, second):
+        assert 12 < (epoch[:COUNT] >= COUNT).sum() < 36
+    assert (places(1) == second).all() and not (first == second).all()
 
 
 def test_an_epoch_holds_every_picture_once(reader, analyzed):

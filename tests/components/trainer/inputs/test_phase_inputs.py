@@ -1,6 +1,7 @@
 """What the phases train from: kept activations that stand for the pixels, in batches of a size."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ class Reader:
         rows = max(1, self.batch_size // len(views)) * len(views)
         return tf.data.Dataset.from_tensor_slices((pixels, labels)).batch(rows)
 
-    def training_batches(self, files, count, seed, first_epoch=0, targets=None):
+    def training_batches(self, files, count, seed, first_epoch=0, targets=None, own=0):
         return self.view_batches(files, count, [first_epoch + 1]).repeat()
 
 
@@ -203,6 +204,18 @@ def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
 def test_fresh_views_come_in_the_batches_of_the_phase(tmp_path):
     model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
     assert_own_batch_sizes(inputs_of(model, None, tmp_path))
+
+
+def test_fresh_views_of_what_a_model_labelled_are_mixed_with_the_others():
+    asked = []
+    reader = SimpleNamespace(
+        with_batch_size=lambda size: reader,
+        training_batches=lambda *given: asked.append(given),
+        view_batches=lambda *_: None,
+    )
+    splits = Splits(["train", "own"], 12, ["validation"], COUNT, "targets", own_count=2)
+    phase_inputs_module.direct_input(None, reader, splits, 5, 7).training(3)
+    assert asked == [(["train", "own"], 12, 7, 3, "targets", 2)]
 
 
 def assert_own_batch_sizes(inputs):
