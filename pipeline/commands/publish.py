@@ -2,6 +2,7 @@
 
 from components import destinations, served_versions
 from components.bucket import Bucket
+from components.errors import UserError
 from pipeline.config import load_recipe
 from pipeline.console import make_console, say
 
@@ -18,7 +19,7 @@ def publish_version(
         version: its number; None: the one that is served.
 
     Raises:
-        UserError: the recipe, the address or the version cannot be used.
+        UserError: the recipe, the address or the version cannot be used, or it is damaged.
         StoreError: the store refuses, does not answer, or another version has become current; what
             is current there is as it was.
     """
@@ -27,6 +28,8 @@ def publish_version(
         destination, "graft publish", "every push of this recipe is published there"
     )
     found = served_versions.find_version(destination, version)
+    if damage := served_versions.find_change(found):
+        raise UserError(f"{found.path} is damaged: {damage}")
     bucket = Bucket(address)
     compared = bucket.current()
     if compared and compared.digest == served_versions.content_digest(found.path):

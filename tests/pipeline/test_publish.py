@@ -4,7 +4,11 @@ import json
 
 import pytest
 
+from components.errors import UserError
+from components.pusher.push import push
+from components.served_versions import ServedState
 from pipeline.commands.publish import publish_version
+from tests.fixtures.object_store import s3_keys
 
 ADDRESS = "s3://models/team/fruit"
 
@@ -46,3 +50,13 @@ def test_the_version_that_is_named_goes_with_its_own_evidence(s3, saved_model, t
     assert s3.get_object(Bucket="models", Key=key)["Body"].read() == b"[] 4"
     publish_version(ADDRESS, "digits", [f"push.destination={served}"])
     assert f"Version 5 of {served}: published as version 2\n" in capsys.readouterr().out
+
+
+def test_a_damaged_version_is_not_published(s3, saved_model, tmp_path):
+    served = tmp_path / "serving"
+    served.mkdir()
+    push(saved_model("one"), served, ServedState("", 0))
+    (served / "1" / "saved_model.pb").write_bytes(b"two")
+    with pytest.raises(UserError, match=r"/1 is damaged: saved_model\.pb is not what was pushed"):
+        publish_version(ADDRESS, "digits", [f"push.destination={served}"])
+    assert s3_keys(s3) == []
