@@ -11,13 +11,14 @@ from ml_metadata import MetadataStore, proto
 from components.errors import UserError
 from components.gates import GATES_FILE, Gate, read_gates
 from components.manifests import file_sizes
-from pipeline import artifact_manifests
+from pipeline import artifact_manifests, run_lock
 from pipeline.metadata_database import DATABASE, FAILURE
 from pipeline.node_ids import BLESSINGS, PUSHER
 
 _PUSHED_MODEL = "pushed_model"
 _STATES = {"COMPLETE": "run", "CACHED": "cached", "FAILED": "failed", "CANCELED": "stopped"}
 _FINE = ("run", "cached")
+RUNNING = "running"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,8 @@ class NodeRecord:
 
     Attributes:
         node_id: as in the pipeline.
-        state: `run`, `cached`, `failed`, `stopped`, or `killed` where it did not live to tell.
+        state: `run`, `cached`, `failed`, `stopped`, `running`, or `killed` where it did not live to
+            tell.
         seconds: wall time; of a cached one, of looking it up.
         failure: why it failed; empty where it did not, or did not live to tell.
     """
@@ -86,10 +88,10 @@ def list_runs(folder: Path) -> list[RunRecord]:
     if store is None:
         return []
     contexts = store.get_contexts_by_type("pipeline_run")
-    return [
-        _run(store, context)
-        for context in sorted(contexts, key=lambda context: context.create_time_since_epoch)
-    ]
+    contexts = sorted(contexts, key=lambda context: context.create_time_since_epoch)
+    # Whoever holds the folder has begun the newest run, if any: there is one at a time.
+    going_on = contexts[-1:] if run_lock.is_held(folder) else []
+    return [_run(store, context, context in going_on) for context in contexts]
 
 
 def find_run(folder: Path, name: str | None) -> RunRecord:
@@ -155,7 +157,8 @@ def _open(folder: Path) -> MetadataStore | None:
     return MetadataStore(config)
 
 
-def _run(store: MetadataStore, context: proto.Context) -> RunRecord:
+def _run(store: MetadataStore, context: proto.Context, going_on: bool = False) -> RunRecord:
+    unfinished = RUNNING if going_on else "killed"
     executions = store.get_executions_by_context(context.id)
     nodes, artifacts, version = [], {}, ""
     for execution in sorted(executions, key=lambda execution: execution.id):
@@ -167,7 +170,7 @@ def _run(store: MetadataStore, context: proto.Context) -> RunRecord:
         state = proto.Execution.State.Name(execution.last_known_state)
         took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
         failure = execution.custom_properties[FAILURE].string_value
-        nodes.append(NodeRecord(node_id, _STATES.get(state, "killed"), took / 1000, failure))
+        nodes.append(NodeRecord(node_id, _STATES.get(state, unfinished), took / 1000, failure))
         for key, artifact in _outputs(store, execution):
             artifacts[node_id, key] = Path(artifact.uri)
             if key == _PUSHED_MODEL:

@@ -59,6 +59,15 @@ def hold(folder: Path, wait: bool, on_wait: Callable[[str], None]) -> Iterator[b
         lock.release()
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process holds a folder, as far as whoever asks may write to it."""
+    try:
+        with filelock.FileLock(folder / _LOCK, timeout=0):
+            return False
+    except OSError as error:
+        return isinstance(error, filelock.Timeout)
+
+
 def _holder(folder: Path) -> str:
     """Who holds the folder, as far as it has said so already."""
     try:

@@ -11,7 +11,7 @@ from datetime import datetime
 import filelock
 import pytest
 
-from pipeline.run_lock import BusyError, hold
+from pipeline.run_lock import BusyError, hold, is_held
 
 HOLDER = """
 import sys, time
@@ -72,6 +72,20 @@ def test_a_killed_holder_holds_nothing(tmp_path, holder):
     with hold(tmp_path / "runs", False, never) as waited:
         assert not waited
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) in ([], [".lock"])
+
+
+def test_whether_a_folder_is_held_is_told_to_whoever_asks(tmp_path):
+    assert not is_held(tmp_path)
+    with hold(tmp_path, False, never):
+        assert is_held(tmp_path) and is_held(tmp_path), "whoever asks takes nothing away"
+    assert not is_held(tmp_path)
+    with hold(tmp_path, False, never) as waited:
+        assert not waited
+
+
+def test_whether_a_folder_is_held_is_not_known_where_nothing_can_be_locked(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert not is_held(tmp_path / "file")
 
 
 def test_folders_of_two_recipes_do_not_wait_for_each_other(tmp_path):

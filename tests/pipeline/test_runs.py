@@ -175,6 +175,17 @@ def test_a_run_that_was_killed_or_not_pushed_says_so(graft, history):
     assert ended[:3] == ["not finished", "not pushed", "Trainer killed"]
 
 
+def test_what_is_going_on_is_not_told_as_killed(graft, history):
+    for hour in ("13", "14"):
+        time.sleep(0.002)
+        run = history.run(f"2026-11-24T{hour}:00:00")
+        history.fail(run, "Trainer", proto.Execution.RUNNING)
+    with run_lock.hold(history.folder, wait=False, on_wait=lambda who: None):
+        ended = [row[1] for row in rows(graft(list_runs, False))]
+        assert ended[:2] == ["Trainer running", "Trainer killed"]
+    assert rows(graft(list_runs, False))[0][1] == "Trainer killed"
+
+
 def test_what_the_last_runs_made_or_took_from_the_cache_stays(graft, history):
     history.node(history.run("2026-11-24T13:00:00"), "Trainer", "model", 1)
     before = {path.relative_to(history.folder).as_posix() for path in history.folder.rglob("data")}

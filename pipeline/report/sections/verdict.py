@@ -5,6 +5,7 @@ from typing import Any
 from components.gates import failed
 from pipeline.report.run_files import RunFiles
 from pipeline.report.words import WORDS
+from pipeline.run_history import RUNNING
 
 TITLE = "Verdict"
 NEEDS = ("gates", "served")
@@ -64,6 +65,8 @@ def _sentence(files: RunFiles) -> tuple[str, str]:
     bad = [node for node in run.nodes if node.state not in ("run", "cached")]
     if bad:
         nodes = ", ".join(f"{node.node_id} ({node.state})" for node in bad)
+        if bad[-1].state == RUNNING:
+            return _WARN, f"The run has not ended yet: {nodes}."
         return _FAIL, f"The run did not get to its end: {nodes}. It pushed nothing."
     if no := failed(files.gates):
         count = "A gate" if len(no) == 1 else f"{len(no)} gates"

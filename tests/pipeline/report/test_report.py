@@ -84,6 +84,12 @@ def test_a_failed_run_shows_how_far_it_got(run):
     assert "3 are copies of others" in " ".join(text.split())
 
 
+def test_a_run_that_is_going_on_is_not_told_as_ended(run):
+    run.data()
+    run.node("Trainer", "running")
+    assert '<p class="verdict warn">The run has not ended yet: Trainer (running).' in run.page()
+
+
 def test_names_never_reach_the_page_as_they_are(run):
     names = ("a", run.EVIL)
     run.data(["a"])
