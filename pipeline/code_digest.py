@@ -9,6 +9,7 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -28,12 +29,15 @@ _EXTRAS = frozenset({"", "gpu"})
 _DATA = "*.npz"
 
 
-def code_digest(*modules: str, root: Path = _ROOT) -> str:
+def code_digest(
+    *modules: str, root: Path = _ROOT, libraries: Mapping[str, str] | None = None
+) -> str:
     """SHA-256 over what modules import of Graft, the data beside that, and library versions.
 
     Args:
         modules: where the node's code begins, as `components.trainer.run_fn`.
         root: the folder with `components/` and `pipeline/`.
+        libraries: versions by name; None: of those that are installed.
 
     Returns:
         64 hexadecimal digits.
@@ -45,7 +49,8 @@ def code_digest(*modules: str, root: Path = _ROOT) -> str:
     for file in sorted(files | data):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(root).as_posix()}\0{content}\n".encode())
-    for name, version in sorted(library_versions().items()):
+    installed = library_versions() if libraries is None else libraries
+    for name, version in sorted(installed.items()):
         digest.update(f"{name}=={version}\n".encode())
     return digest.hexdigest()
 

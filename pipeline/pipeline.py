@@ -1,6 +1,7 @@
 """The pipeline: wiring only. Both runners get their pipeline from here."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -38,6 +39,7 @@ def create_pipeline(
     beam_pipeline_args: Sequence[str] = (),
     image_beam_args: Sequence[str] = (),
     report: str = "",
+    libraries: Mapping[str, str] | None = None,
 ) -> Pipeline:
     """Wires a recipe into a TFX pipeline.
 
@@ -57,14 +59,17 @@ def create_pipeline(
         image_beam_args: those of ImageExampleGen alone, which go before the others.
         report: import path of what makes the page; empty: no node Report, because whoever runs the
             pipeline makes the page itself.
+        libraries: versions by name, with which cached nodes run again; None: of those that are
+            installed.
     """
+    digest = functools.partial(code_digest, libraries=libraries)
     examples = ImageExampleGen(
         source=recipe.data.source,
         settings=recipe.data.model_dump_json(),
         unlabelled=recipe.pseudo_labels.source if recipe.pseudo_labels else "",
         input_fingerprint=input_fingerprint,
         ledger_fingerprint=ledger_fingerprint,
-        code_digest=code_digest("components.example_gen.executor"),
+        code_digest=digest("components.example_gen.executor"),
     ).with_beam_pipeline_args(image_beam_args)
     # For the Trainer alone: they have no labels, and nobody has said what they look like.
     unlabelled = [features.UNLABELLED] if recipe.pseudo_labels else []
@@ -81,7 +86,7 @@ def create_pipeline(
     baseline = BaselineFinder(
         push_destination=push_destination,
         served_fingerprint=served_fingerprint,
-        code_digest=code_digest("components.baseline_finder.executor"),
+        code_digest=digest("components.baseline_finder.executor"),
     )
     data_gate = DataGate(
         examples=examples.outputs["examples"],
@@ -89,7 +94,7 @@ def create_pipeline(
         anomalies=validator.outputs["anomalies"],
         baseline=baseline.outputs["baseline"],
         settings=recipe.data_gate,
-        code_digest=code_digest("components.data_gate.executor"),
+        code_digest=digest("components.data_gate.executor"),
     )
     transform = Transform(
         examples=examples.outputs["examples"],
@@ -100,7 +105,7 @@ def create_pipeline(
         disable_statistics=True,
         custom_config={
             SETTINGS_KEY: recipe.transform.model_dump_json(),
-            "code_digest": code_digest(PREPROCESSING),
+            "code_digest": digest(PREPROCESSING),
         },
     )
     trainer = Trainer(
@@ -113,7 +118,7 @@ def create_pipeline(
             SETTINGS_KEY: recipe.trainer.model_dump_json(),
             "weights_fingerprint": weights_fingerprint,
             "teacher_fingerprint": teacher_fingerprint,
-            "code_digest": code_digest(TRAINING),
+            "code_digest": digest(TRAINING),
         },
     )
     # No training on data that are wrong. By order alone: as an input, what is served would be part
@@ -125,14 +130,14 @@ def create_pipeline(
         baseline_model=baseline.outputs["baseline"],
         settings=recipe.evaluation,
         example_splits=[features.TEST],
-        code_digest=code_digest("components.evaluator.executor"),
+        code_digest=digest("components.evaluator.executor"),
     )
     serving_gate = ServingGate(
         model=trainer.outputs["model"],
         examples=examples.outputs["examples"],
         settings=recipe.serving_gate,
         split=features.TEST,
-        code_digest=code_digest("components.serving_gate.executor", SERVING_CLIENT),
+        code_digest=digest("components.serving_gate.executor", SERVING_CLIENT),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
@@ -145,7 +150,7 @@ def create_pipeline(
         allow_taken_back=recipe.push.allow_taken_back,
         provenance=provenance,
         most_candidates=recipe.evaluation.most_candidates,
-        code_digest=code_digest("components.pusher.executor"),
+        code_digest=digest("components.pusher.executor"),
     )
     page = Report(
         data_blessing=data_gate.outputs["data_blessing"],

@@ -80,7 +80,9 @@ def test_edited_code_runs_again_and_the_rest_does_not(recipe, run, second, tmp_p
     with (tmp_path / "components" / "serving_gate" / "contract.py").open("a") as file:
         file.write("# edited\n")
     monkeypatch.setattr(
-        pipeline, "code_digest", lambda *names: digest.code_digest(*names, root=tmp_path)
+        pipeline,
+        "code_digest",
+        lambda *names, **options: digest.code_digest(*names, root=tmp_path, **options),
     )
     assert run(recipe).executed == {"ServingGate", "Pusher"}
 

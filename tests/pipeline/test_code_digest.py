@@ -54,7 +54,7 @@ def test_it_covers_all_that_the_code_imports(entry, graph):
 
 def test_the_nodes_that_carry_a_digest_begin_where_it_begins():
     text = (ROOT / "pipeline" / "pipeline.py").read_text()
-    assert text.count("code_digest(") == 8
+    assert text.count("digest(") == 8
     text += (ROOT / "pipeline" / "code_digest.py").read_text()
     assert all(f'"{entry}"' in text for entry in ENTRIES)
 
@@ -111,8 +111,10 @@ def test_a_renamed_file_changes_it(root):
 def test_another_version_of_a_library_changes_it(monkeypatch):
     before = code_digest(TRANSFORM)
     newer = {**library_versions(), "pillow": "999"}
+    alone = code_digest(TRANSFORM, libraries={})
     monkeypatch.setattr(module, "library_versions", lambda: newer)
     assert code_digest(TRANSFORM) != before
+    assert code_digest(TRANSFORM, libraries={}) == alone, "the code alone"
 
 
 def test_what_an_extra_of_a_library_needs_is_one_too(monkeypatch):

@@ -14,19 +14,20 @@ from pipeline.config import load_recipe
 from pipeline.pipeline import create_pipeline
 
 
-def make(*overrides: str):
+def make(*overrides: str, **options):
     """The pipeline of a recipe."""
     return create_pipeline(
         load_recipe("digits", overrides),
         pipeline_root="root",
         push_destination="serving",
         schema_file="schema.pbtxt",
+        **options,
     )
 
 
-def wired(*overrides: str):
+def wired(*overrides: str, **options):
     """The nodes of a recipe by name."""
-    return {node.id: node for node in make(*overrides).components}
+    return {node.id: node for node in make(*overrides, **options).components}
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +180,7 @@ def test_what_the_code_in_nodes_of_tfx_gets(given):
 
 
 def test_a_node_follows_its_own_code_and_the_serving_gate_also_who_asks_the_server(monkeypatch):
-    monkeypatch.setattr(module, "code_digest", lambda *names: " ".join(names))
+    monkeypatch.setattr(module, "code_digest", lambda *names, **_: " ".join(names))
     properties = {node_id: node.exec_properties for node_id, node in wired().items()}
     assert {key: one["code_digest"] for key, one in properties.items() if "code_digest" in one} == {
         node_ids.IMAGE_EXAMPLE_GEN: "components.example_gen.executor",
@@ -189,6 +190,15 @@ def test_a_node_follows_its_own_code_and_the_serving_gate_also_who_asks_the_serv
         node_ids.SERVING_GATE: "components.serving_gate.executor components.serving_gate.__main__",
         node_ids.PUSHER: "components.pusher.executor",
     }
+
+
+def test_the_libraries_that_a_node_follows_can_be_named(monkeypatch):
+    monkeypatch.setattr(module, "code_digest", lambda *_, libraries: str(libraries))
+    for given, wanted in (({}, "None"), ({"libraries": {"tfx": "0"}}, "{'tfx': '0'}")):
+        properties = [node.exec_properties for node in wired(**given).values()]
+        configs = [json.loads(one["custom_config"]) for one in properties if "custom_config" in one]
+        found = [one["code_digest"] for one in (*properties, *configs) if "code_digest" in one]
+        assert found == [wanted] * 8
 
 
 def test_data_are_judged_by_all_that_is_known_of_them(nodes):

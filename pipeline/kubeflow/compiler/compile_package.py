@@ -48,6 +48,7 @@ def compile_package(recipe: Recipe) -> str:
         beam_pipeline_args=recipe.beam.pipeline_args(STATISTICS_GEN),
         image_beam_args=recipe.beam.pipeline_args() if recipe.beam.local_nodes else (),
         report=_PAGE,
+        libraries={},  # the image holds them, which is part of the backend's cache key itself
     )
     job = runner.KubeflowV2DagRunner(
         runner.KubeflowV2DagRunnerConfig(

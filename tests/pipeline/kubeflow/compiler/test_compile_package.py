@@ -195,6 +195,10 @@ def test_the_pipeline_is_that_of_the_cluster(handed):
     assert options["image_beam_args"] == ()
 
 
+def test_what_is_installed_here_is_in_no_cache_key(handed):
+    assert handed()[1]["libraries"] == {}
+
+
 def test_a_name_with_underscores(handed):
     recipe, _ = handed("kubeflow.data_source=/mnt/pictures", name="cats_and_dogs")
     assert recipe.name == "cats-and-dogs", "as every name of a pipeline in a cluster"
