@@ -22,6 +22,9 @@ REPORT = "Report"
 """A node of packages alone: on this machine the page is made when a run has ended, however it did,
 with what the runner knows of its nodes."""
 
+DATA_VERDICT = "DataVerdict"
+"""A step of packages alone: ends a run whose data were refused as failed, before the Trainer."""
+
 VERDICT = "Verdict"
 """A step of packages alone: the last one, which ends a run whose model was refused as failed."""
 
@@ -63,5 +66,5 @@ BLESSINGS = {
     PUSHER: "pushed_model",
 }
 
-STEPS = (*ALL, PROBE, REPORT, VERDICT)
+STEPS = (*ALL, PROBE, DATA_VERDICT, REPORT, VERDICT)
 """Of a package."""

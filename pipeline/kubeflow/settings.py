@@ -99,7 +99,7 @@ class KubeflowSettings(StepSettings):
         everywhere = self.model_dump(exclude_unset=True, include=set(StepSettings.model_fields))
         if name in NEVER_CACHED and everywhere.get("cache"):
             del everywhere["cache"]
-        if name in (node_ids.PUSHER, node_ids.VERDICT):
+        if name in (node_ids.PUSHER, node_ids.DATA_VERDICT, node_ids.VERDICT):
             everywhere.pop("retries", None)
         said = _merged(everywhere, own.model_dump(exclude_unset=True))
         if name == node_ids.PROBE and self.has_probe:
@@ -145,17 +145,19 @@ _DEFAULT = {
     "requests": {"cpu": "1", "memory": "2Gi"},
     "limits": {"cpu": "4", "memory": "4Gi"},
 }
+# Without TensorFlow; they read a word.
+_OF_A_WORD = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"cpu": "1", "memory": "1Gi"},
+}
 _DEFAULTS = {
     # Without TensorFlow; it keeps a list of the pictures.
     node_ids.PROBE: {
         "requests": {"cpu": "500m", "memory": "512Mi"},
         "limits": {"cpu": "1", "memory": "2Gi"},
     },
-    # Without TensorFlow; it reads a word.
-    node_ids.VERDICT: {
-        "requests": {"cpu": "100m", "memory": "256Mi"},
-        "limits": {"cpu": "1", "memory": "1Gi"},
-    },
+    node_ids.DATA_VERDICT: _OF_A_WORD,
+    node_ids.VERDICT: _OF_A_WORD,
     node_ids.TRAINER: {
         "requests": {"cpu": "2", "memory": "4Gi"},
         "limits": {"cpu": "8", "memory": "16Gi"},

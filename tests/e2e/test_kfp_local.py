@@ -30,7 +30,7 @@ orchestrator = pytest.importorskip(
 MOUNT = "/mnt/graft"
 
 
-# Fourteen steps, twelve of which import TFX, in the image's two processes.
+# Fifteen steps, twelve of which import TFX, in the image's two processes.
 @pytest.mark.timeout(1800)
 def test_it_runs_the_package_to_a_pushed_model(recipe, tmp_path, monkeypatch, capfd):
     from kfp.local import status, subprocess_task_handler

@@ -58,7 +58,7 @@ def compile_package(recipe: Recipe) -> str:
         )
     ).run(pipeline, write_out=False)
     spec = job["pipelineSpec"]
-    data_blessing.wire(spec)
+    data_blessing.add_verdict(spec)
     report.add_evidence(spec)
     report.add_verdict(spec)
     text = post_process(

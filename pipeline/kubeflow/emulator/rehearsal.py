@@ -44,7 +44,7 @@ from pipeline.kubeflow.package.artifact_paths import local_path
 from pipeline.kubeflow.package.documents import Package, Step
 from pipeline.kubeflow.step.executor_io import is_system
 from pipeline.node_figures import summarize
-from pipeline.node_ids import BASELINE_FINDER, BLESSINGS, PUSHER, TRAINER, VERDICT
+from pipeline.node_ids import BASELINE_FINDER, BLESSINGS, DATA_VERDICT, PUSHER, VERDICT
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 
 _TAIL_LINES = 20
@@ -148,7 +148,7 @@ class Rehearsal:
                 try:
                     execution, cached = self._execute(number, step, listener, keep)
                 except StepError as error:
-                    if step.name in (TRAINER, VERDICT) and failed(self._gates()):
+                    if step.name in (DATA_VERDICT, VERDICT) and failed(self._gates()):
                         return RehearsalResult(self._gates(), "", "", message=str(error))
                     raise
                 for key, record in execution.records.items():

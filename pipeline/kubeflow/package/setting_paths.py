@@ -28,7 +28,7 @@ ENVIRONMENT_DIGEST = "--environment_digest"
 """Option of a step's command: changes with its environment variables, and so does its cache key."""
 
 BLESSED = "blessed"
-"""Given by the DataGate and taken by the Trainer: `yes`, or why nothing is to be trained."""
+"""Given by the DataGate and taken by the DataVerdict: `yes`, or why nothing is to be trained."""
 
 PUSHED = "pushed"
 """Given by the Pusher and taken by the Verdict: `yes`, or why the model is not served."""

@@ -3,8 +3,8 @@
 Stands between the launcher of an open-source Kubeflow Pipelines backend and TFX's own container
 entrypoint: gives input artifacts their types back, hands TFX the launcher's local folders instead
 of URIs and the launcher URIs instead of folders, puts the parameters of the run into the Trainer's
-settings, begins no training on data that failed the DataGate, and fills the outputs of Report that
-the backend's own pages show.
+settings, adds what gates hand on as a parameter, and fills the outputs of Report that the backend's
+own pages show.
 
 The last line that a failing step writes begins with `graft: ` and says why; in a cluster the
 launcher's own "exit status 1" follows it. Kubernetes, and so the list of runs, shows it too: it is
@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
     executor_input = executor_io.for_tfx(given, inputs_spec, root)
     inputs = executor_input["inputs"]
-    inputs["parameterValues"] = apply_run_parameters(data_blessing.obey(inputs["parameterValues"]))
+    inputs["parameterValues"] = apply_run_parameters(inputs["parameterValues"])
     for folder in executor_io.output_folders(executor_input):
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
     # Late: what is wrong with the input above needs no TensorFlow to be told.

@@ -89,7 +89,9 @@ def test_steps_that_look_outside_are_cached_only_by_name():
 def test_a_push_is_tried_again_only_by_name():
     block = settings("retries={count: 3, backoff: 10s}")
     assert block.step("Trainer").retries.count == 3 and block.step("Pusher").retries.count == 0
-    assert block.step("Verdict").retries.count == 0, "it would only say the same again"
+    for name in ("DataVerdict", "Verdict"):
+        assert block.step(name).retries.count == 0, "it would only say the same again"
+        assert block.step(name).resources.requests.cpu == "100m"
     assert settings("retries=3").step("Trainer").retries.count == 3
     assert settings("steps.Pusher.retries=1").step("Pusher").retries.count == 1
 

@@ -41,8 +41,9 @@ def test_every_node_is_a_step_with_our_entrypoint(package):
     assert package.name == "digits"
     assert {step.name for step in package.steps} == STEPS
     for step in package.steps:
-        if step.name in ("Probe", "Verdict"):
-            assert step.command == ("python", "-m", f"pipeline.kubeflow.step.{step.name.lower()}")
+        if step.name in ("Probe", "DataVerdict", "Verdict"):
+            module = step.name.removeprefix("Data").lower()
+            assert step.command == ("python", "-m", f"pipeline.kubeflow.step.{module}")
             assert step.args == ("--executor_input", "{{$}}")
             continue
         assert step.command == ("python", "-m", "pipeline.kubeflow.step.entrypoint")
@@ -64,20 +65,28 @@ def test_every_step_is_over_before_the_pusher_acts(package):
         new = set().union(*(needs[step] for step in new)) - before
         before |= new
     assert before == STEPS - {"Pusher", "Report", "Verdict"}
-    assert "DataGate" in needs["Trainer"], "wrong pictures are not trained on"
 
 
-def test_the_trainer_gets_the_word_of_the_data_gate(package):
+def test_the_trainer_waits_for_what_ends_the_run_after_a_no_of_the_data_gate(package):
     tasks, components = package.spec["root"]["dag"]["tasks"], package.spec["components"]
     gives = components["DataGate"]["outputDefinitions"]["parameters"]
-    takes = components["Trainer"]["inputDefinitions"]["parameters"]
+    takes = components["DataVerdict"]["inputDefinitions"]["parameters"]
     assert gives["blessed"] == takes["blessed"] == {"parameterType": "STRING"}
-    assert tasks["Trainer"]["inputs"]["parameters"]["blessed"] == {
-        "taskOutputParameter": {"producerTask": "DataGate", "outputParameterKey": "blessed"}
+    assert tasks["DataVerdict"]["inputs"]["parameters"] == {
+        "blessed": {
+            "taskOutputParameter": {"producerTask": "DataGate", "outputParameterKey": "blessed"}
+        }
     }
-    artifacts = tasks["Trainer"]["inputs"]["artifacts"].values()
-    producers = {source["taskOutputArtifact"]["producerTask"] for source in artifacts}
-    assert "DataGate" not in producers, "as an artifact it would be part of the cache key"
+    assert {"DataGate", "DataVerdict"} < set(tasks["Trainer"]["dependentTasks"])
+    inputs = tasks["Trainer"]["inputs"]
+    sources = (*inputs["artifacts"].values(), *inputs["parameters"].values())
+    producers = {
+        source[kind]["producerTask"]
+        for source in sources
+        for kind in ("taskOutputArtifact", "taskOutputParameter")
+        if kind in source
+    }
+    assert producers == {"ImageExampleGen", "Transform", "Probe"}, "what is its cache key"
 
 
 def test_the_report_follows_the_pusher_whatever_it_did_and_the_verdict_is_last(package):

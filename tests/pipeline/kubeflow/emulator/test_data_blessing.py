@@ -1,4 +1,4 @@
-"""A package whose DataGate says no: its Trainer ends with the gate's words."""
+"""A package whose DataGate says no: its Trainer never begins."""
 
 import copy
 
@@ -11,7 +11,7 @@ from pipeline.run_result import RunError
 
 pytestmark = pytest.mark.slow  # each step is a process
 
-# The steps' own code on both sides of the parameter; nothing is looked at or trained.
+# The DataGate's own way to leave its word, which the real DataVerdict takes; nothing is trained.
 SCRIPT = """
 import json, os, pathlib, sys
 from components.gates import Gate, write_gates
@@ -28,12 +28,6 @@ if name == "DataGate":
     write_gates(folder, [Gate("leakage", verdict, 3, 0, "3 pictures have copies")])
     if verdict != "warn":
         output = data_blessing.hand_on(output, local)
-else:
-    try:
-        data_blessing.obey(given["inputs"]["parameterValues"])
-    except ValueError as error:
-        pathlib.Path(root, "dev/termination-log").write_text(str(error))
-        sys.exit(1)
 pathlib.Path(local["outputs"]["outputFile"]).write_text(json.dumps(output))
 """
 
@@ -60,16 +54,18 @@ def package(spec, write, monkeypatch):
         }
         executors[f"{name}_executor"] = copy.deepcopy(executors["BaselineFinder_executor"])
         executors[f"{name}_executor"]["container"]["command"] = ["python", "-c", SCRIPT, name]
-    data_blessing.wire(spec)
+    data_blessing.add_verdict(spec)
+    executors["DataVerdict_executor"]["container"]["image"] = "registry.example.com/graft:1"
     for name in ("Evaluator", "ServingGate"):
         tasks[name].setdefault("dependentTasks", []).append("Trainer")
     return write(spec)
 
 
-def test_the_trainer_follows_the_data_gate_for_its_word_alone(package):
+def test_the_trainer_follows_the_word_of_the_data_gate(package):
     steps = {step.name: step for step in load_package(package).steps}
     assert list(steps).index("DataGate") < list(steps).index("Trainer")
-    assert steps["Trainer"].dependencies == ("DataGate",)
+    assert steps["DataVerdict"].dependencies == ("DataGate",)
+    assert steps["Trainer"].dependencies == ("DataVerdict",)
 
 
 def test_a_yes_lets_the_trainer_begin(rehearse, package, recorder):
@@ -78,14 +74,14 @@ def test_a_yes_lets_the_trainer_begin(rehearse, package, recorder):
     assert [gate.name for gate in result.gates] == ["leakage", "accuracy", "load", "test split"]
 
 
-def test_after_a_no_the_trainer_ends_with_the_words_of_the_gate(rehearse, package, recorder):
+def test_after_a_no_the_trainer_is_not_started(rehearse, package, recorder):
     _, result = rehearse({"mode": "fail"}, package=package)
     assert result.message == (
-        "Trainer ended with exit code 1: nothing is trained: the data failed the DataGate. "
+        "DataVerdict ended with exit code 1: nothing is trained: the data failed the DataGate. "
         "leakage: 3 pictures have copies"
     )
     assert [gate.name for gate in result.gates] == ["leakage"] and not result.succeeded
-    assert "DataGate" in recorder.reports and "Evaluator" not in recorder.started
+    assert "DataGate" in recorder.reports and "Trainer" not in recorder.started
 
 
 def test_a_word_that_was_not_left_is_no_yes(rehearse, package):
@@ -97,7 +93,8 @@ def test_a_word_that_was_not_left_is_no_yes(rehearse, package):
 def test_a_word_that_nobody_gives_is_found_before_anything_runs(spec, package, write):
     del spec["components"]["DataGate"]["outputDefinitions"]["parameters"]
     message = (
-        r"Trainer\.inputs\.parameters\.blessed\.taskOutputParameter\.outputParameterKey: there"
+        r"DataVerdict\.inputs\.parameters\.blessed\.taskOutputParameter\."
+        "outputParameterKey: there"
     )
     with pytest.raises(ValueError, match=message):
         load_package(write(spec))

@@ -1,4 +1,4 @@
-"""The last step of a run."""
+"""The steps that end a run after a no."""
 
 import json
 
@@ -12,14 +12,14 @@ pytestmark = pytest.mark.one_line
 
 @pytest.fixture
 def conclude(tmp_path, monkeypatch, capfd):
-    """Runs the step with a word of the Pusher; gives exit code, log and termination message."""
+    """Runs the step with a word of a gate; gives exit code, log and termination message."""
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     message = tmp_path / "dev" / "termination-log"
     message.parent.mkdir()
     message.touch()
 
-    def conclude(word: str):
-        given = {"inputs": {"parameterValues": {"pushed": word}}, "outputs": {}}
+    def conclude(word: str, name="pushed"):
+        given = {"inputs": {"parameterValues": {name: word}}, "outputs": {}}
         code = verdict.main(["--executor_input", json.dumps(given), "--environment_digest=0"])
         return code, capfd.readouterr().err, message.read_text()
 
@@ -45,10 +45,16 @@ def test_a_step_that_is_started_by_hand_says_what_it_wants(step, wanted, capfd):
     assert f"the following arguments are required: {wanted}\n" in capfd.readouterr().err
 
 
-def test_a_run_whose_model_is_served_ends_well(conclude):
-    assert conclude("yes") == (0, "", "")
+@pytest.mark.parametrize("name", ["blessed", "pushed"])
+def test_a_yes_ends_well(conclude, name):
+    assert conclude("yes", name) == (0, "", "")
 
 
 def test_a_run_whose_model_was_refused_ends_as_failed_with_the_gates_words(conclude):
     word = "not pushed, what is served is as it was. accuracy: 0.5000, at least 0.8 wanted"
     assert conclude(word) == (1, f"graft: {word}\n", word)
+
+
+def test_a_run_whose_data_were_refused_does_too(conclude):
+    word = "nothing is trained: the data failed the DataGate. leakage: 3 pictures have copies"
+    assert conclude(word, "blessed") == (1, f"graft: {word}\n", word)
