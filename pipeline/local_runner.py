@@ -38,7 +38,7 @@ from pipeline.node_figures import summarize
 from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.preflight import Inspection, Scope
-from pipeline.provenance import provenance
+from pipeline.provenance import provenance, this_machine
 from pipeline.run_result import Listener, NodeReport, RunError, RunResult
 from pipeline.schema import write_schema
 
@@ -118,7 +118,7 @@ def _run(
         schema_file=str(
             write_schema(found.source.classes, folder / "schemas", found.source.columns)
         ),
-        provenance=provenance(recipe, inputs),
+        provenance=provenance(recipe, inputs, this_machine()),
         served_fingerprint=destinations.fingerprint(destination),
         **inputs,
     )

@@ -14,25 +14,39 @@ from pipeline.config import Recipe
 _GIT_SECONDS = 10
 
 
-def provenance(recipe: Recipe, inputs: dict[str, str]) -> str:
+def provenance(recipe: Recipe, inputs: dict[str, str], machine: dict[str, Any]) -> str:
     """Tells what a run is made of, as JSON.
 
     Args:
         recipe: what is run.
         inputs: fingerprints of what is read beside the recipe, by what it is; those that are not
             known yet are empty.
+        machine: what `this_machine` says where the model is trained; empty if not known yet.
 
     Returns:
-        An object with the keys `recipe` (in full, with all defaults), `inputs`, `code` (SHA-256 of
-        Graft's own), `libraries` (SHA-256 over their names and versions), `versions` (of Graft,
-        TFX, TensorFlow and Python), `processor` (its name: another one rounds differently) and
-        `git` (of the working directory: `revision` and `dirty`; None outside a repository).
+        An object with the keys `recipe` (in full, with all defaults), `inputs`, those of `machine`,
+        and `git` (of the working directory: `revision` and `dirty`; None outside a repository).
     """
-    libraries = library_versions()
-    lines = "".join(f"{name}=={version}\n" for name, version in sorted(libraries.items()))
     facts = {
         "recipe": recipe.model_dump(mode="json"),
         "inputs": inputs,
+        **machine,
+        "git": _git(Path.cwd()),
+    }
+    return json.dumps(facts, indent=2)
+
+
+def this_machine() -> dict[str, Any]:
+    """What a model that is trained here is made with.
+
+    Returns:
+        By the keys `code` (SHA-256 of Graft's own), `libraries` (SHA-256 over their names and
+        versions), `versions` (of Graft, TFX, TensorFlow and Python) and `processor` (its name:
+        another one rounds differently).
+    """
+    libraries = library_versions()
+    lines = "".join(f"{name}=={version}\n" for name, version in sorted(libraries.items()))
+    return {
         "code": code_digest(*ALL),
         "libraries": hashlib.sha256(lines.encode()).hexdigest(),
         "versions": {
@@ -42,9 +56,7 @@ def provenance(recipe: Recipe, inputs: dict[str, str]) -> str:
             "tensorflow": libraries["tensorflow"],
         },
         "processor": _processor(),
-        "git": _git(Path.cwd()),
     }
-    return json.dumps(facts, indent=2)
 
 
 def _processor() -> str:

@@ -1,6 +1,5 @@
 """`graft reproduce`."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from pipeline.console import say
 from pipeline.evidence import read_evidence
 from pipeline.node_ids import IMAGE_EXAMPLE_GEN, TRAINER
 from pipeline.preflight import Inspection
-from pipeline.provenance import provenance
+from pipeline.provenance import this_machine
 from pipeline.run_display import Display
 
 _WEIGHTS = "variables/variables.data-00000-of-00001"
@@ -97,7 +96,7 @@ def _differences(recipe: Recipe, recorded: dict[str, Any]) -> list[str]:
         "weights_fingerprint": initial_weights.fingerprint(recipe.backbone),
         "teacher_fingerprint": teacher_files.fingerprint(recipe.distillation),
     }
-    now = json.loads(provenance(recipe, inputs))
+    now = {"inputs": inputs, **this_machine()}
     words = {
         "Graft's code": (now["code"], recorded["code"]),
         "versions of libraries": (now["libraries"], recorded["libraries"]),

@@ -10,13 +10,17 @@ import pytest
 from pipeline import code_digest
 from pipeline import provenance as module
 from pipeline.config import load_recipe
-from pipeline.provenance import provenance
+from pipeline.provenance import provenance, this_machine
 
 
 @pytest.fixture
 def facts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return lambda *overrides: json.loads(provenance(load_recipe("digits", overrides), {"a": "b"}))
+
+    def facts(*overrides):
+        return json.loads(provenance(load_recipe("digits", overrides), {"a": "b"}, this_machine()))
+
+    return facts
 
 
 def test_the_recipe_is_there_in_full_and_so_are_versions_and_inputs(facts):

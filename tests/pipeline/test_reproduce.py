@@ -12,7 +12,7 @@ from components.served_versions import served_state
 from pipeline import local_runner
 from pipeline.commands import reproduce as command
 from pipeline.config import load_recipe
-from pipeline.provenance import provenance
+from pipeline.provenance import provenance, this_machine
 
 
 def table(folder, label="bar"):
@@ -37,7 +37,7 @@ def config(tmp_path, write_pictures) -> str:
     table(found)
     recipe = load_recipe(str(path), ["seed=3"])
     inputs = {"weights_fingerprint": "", "teacher_fingerprint": ""}
-    (found / "provenance.json").write_text(provenance(recipe, inputs))
+    (found / "provenance.json").write_text(provenance(recipe, inputs, this_machine()))
     recipe.push_destination.mkdir(parents=True)
     push(model, recipe.push_destination, served_state(recipe.push_destination), [found])
     return str(path)

@@ -5,7 +5,9 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler import data_blessing, parameters, recipe_checks, report
 from pipeline.kubeflow.compiler.post_process import post_process
-from pipeline.node_ids import STATISTICS_GEN
+from pipeline.kubeflow.compiler.wiring import hand_on
+from pipeline.kubeflow.package.setting_paths import MACHINE
+from pipeline.node_ids import PUSHER, STATISTICS_GEN, TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.provenance import provenance
 from pipeline.schema import schema_text
@@ -25,8 +27,8 @@ def compile_package(recipe: Recipe) -> str:
 
     Returns:
         YAML of two documents: the PipelineSpec (schema 2.1.0), and the PlatformSpec with what only
-        Kubernetes understands. The same recipe gives the same bytes, but for the revision
-        that is noted in them.
+        Kubernetes understands. On the same line of TFX the same recipe gives the same bytes, but
+        for the revision that is noted in them.
 
     Raises:
         UserError: the recipe cannot run in a cluster; the text says which setting is at fault.
@@ -44,7 +46,8 @@ def compile_package(recipe: Recipe) -> str:
         pipeline_root="",  # chosen by each run
         push_destination=destination,
         schema_file="",  # see setting_paths.SCHEMA_TEXT
-        provenance=provenance(there, {}),
+        # The rest is of the run: the Pusher's step adds it.
+        provenance=provenance(there, inputs={}, machine={}),
         beam_pipeline_args=recipe.beam.pipeline_args(STATISTICS_GEN),
         image_beam_args=recipe.beam.pipeline_args() if recipe.beam.local_nodes else (),
         report=_PAGE,
@@ -59,6 +62,7 @@ def compile_package(recipe: Recipe) -> str:
     ).run(pipeline, write_out=False)
     spec = job["pipelineSpec"]
     data_blessing.add_verdict(spec)
+    hand_on(spec, TRAINER, PUSHER, MACHINE)
     report.add_evidence(spec)
     report.add_verdict(spec)
     text = post_process(

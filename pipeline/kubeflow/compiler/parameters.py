@@ -43,6 +43,11 @@ class ExposedSetting:
         """As a pipeline's specification names it."""
         return _TYPES[type(self.default)]
 
+    @property
+    def recipe_path(self) -> SettingPath:
+        """Where a recipe in full has it: the Trainer's settings are blocks of it."""
+        return self.setting_path or self.key.split(".")
+
 
 def exposed_settings(
     recipe: Recipe, data_source: str, push_destination: str

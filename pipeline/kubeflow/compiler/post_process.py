@@ -21,7 +21,9 @@ from pipeline.kubeflow.package.kubernetes import executor_config, platform_spec,
 from pipeline.kubeflow.package.setting_paths import (
     ENVIRONMENT_DIGEST,
     MOUNT_PATHS,
+    PROVENANCE,
     PUSH_DESTINATION,
+    RECIPE_PATHS,
     SCHEMA_TEXT,
     SETTING_PATHS,
 )
@@ -86,7 +88,7 @@ def post_process(
                 "backoffFactor": float(step.retries.factor),
                 "backoffMaxDuration": f"{LONGEST_RETRYING_S}s",
             }
-        if PUSH_DESTINATION in task.get("inputs", {}).get("parameters", {}):
+        if PUSH_DESTINATION in _inputs(spec, name):
             _add_constant(spec, name, MOUNT_PATHS, json.dumps(sorted(step.pvcs.values())))
         executors[label] = executor_config(settings, step)
     documents = [spec, platform_spec(executors)]
@@ -103,8 +105,9 @@ def _digest_env(step: NamedStepSettings) -> str:
 
 
 def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) -> None:
-    """Declares the parameters of a run and hands them to the steps that need them."""
+    """Declares the parameters of a run and hands them to the steps that need or record them."""
     tasks = spec["root"]["dag"]["tasks"]
+    recorders = [name for name in tasks if PROVENANCE in _inputs(spec, name)]
     root = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
     paths = {}
     for parameter in parameters:
@@ -120,9 +123,18 @@ def _add_parameters(spec: dict[str, Any], parameters: Sequence[ExposedSetting]) 
         if parameter.setting_path:
             paths[parameter.name] = parameter.setting_path
             add_input(spec, TRAINER, parameter.name, source, parameter.type)
+        for task in recorders:  # under another name: the Pusher has properties of its own
+            add_input(spec, task, f"run_{parameter.name}", source, parameter.type)
     if paths:
         _add_constant(spec, TRAINER, SETTING_PATHS, json.dumps(paths))
+    recorded = {f"run_{parameter.name}": parameter.recipe_path for parameter in parameters}
+    for task in recorders:
+        _add_constant(spec, task, RECIPE_PATHS, json.dumps(recorded))
 
 
 def _add_constant(spec: dict[str, Any], task: str, name: str, value: str) -> None:
     add_input(spec, task, name, {"runtimeValue": {"constant": value}})
+
+
+def _inputs(spec: dict[str, Any], task: str) -> dict[str, Any]:
+    return spec["root"]["dag"]["tasks"][task].get("inputs", {}).get("parameters", {})

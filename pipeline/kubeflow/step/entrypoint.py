@@ -3,8 +3,8 @@
 Stands between the launcher of an open-source Kubeflow Pipelines backend and TFX's own container
 entrypoint: gives input artifacts their types back, hands TFX the launcher's local folders instead
 of URIs and the launcher URIs instead of folders, puts the parameters of the run into the Trainer's
-settings, adds what gates hand on as a parameter, and fills the outputs of Report that the backend's
-own pages show.
+settings and on record, adds what steps hand on as a parameter, and fills the outputs of Report that
+the backend's own pages show.
 
 The last line that a failing step writes begins with `graft: ` and says why; in a cluster the
 launcher's own "exit status 1" follows it. Kubernetes, and so the list of runs, shows it too: it is
@@ -23,7 +23,7 @@ from components.errors import Fault, fault_of
 from components.garbage import collect_seldom
 from pipeline.failures import explain
 from pipeline.kubeflow.package.artifact_paths import ROOT_VARIABLE
-from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST
+from pipeline.kubeflow.package.setting_paths import ENVIRONMENT_DIGEST, MACHINE
 from pipeline.kubeflow.step import data_blessing, executor_io, pushed
 from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
@@ -82,8 +82,14 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     output = executor_io.for_backend(json.loads(output_file.read_text("utf-8")), given, root)
     output = pushed.hand_on(data_blessing.hand_on(output, executor_input), executor_input)
     output = evidence.fill(output, executor_input, given, root)
+    runs = executor_input["outputs"]["artifacts"].get(_MODEL_RUN, {}).get("artifacts", ())
+    if runs:
+        from pipeline.provenance import this_machine
+
+        values = output.get("parameterValues", {})
+        output["parameterValues"] = {**values, MACHINE: json.dumps(this_machine())}
     output_file.write_text(json.dumps(output), encoding="utf-8")
-    for run in executor_input["outputs"]["artifacts"].get(_MODEL_RUN, {}).get("artifacts", ()):
+    for run in runs:
         discard_published(run["uri"])
 
 

@@ -15,10 +15,12 @@ from components.trainer.settings.trainer import TrainerSettings
 from components.validation import Problem, problems
 from pipeline.kubeflow.package.setting_paths import (
     FILES_FINGERPRINT,
+    MACHINE,
     MOUNT_PATHS,
     NOTHING,
     PROVENANCE,
     PUSH_DESTINATION,
+    RECIPE_PATHS,
     RECORDED,
     SCHEMA_TEXT,
     SETTING_PATHS,
@@ -50,10 +52,8 @@ def apply_run_parameters(parameter_values: dict[str, Any]) -> dict[str, Any]:
         values[_SCHEMA_FILE] = str(path)
     if MOUNT_PATHS in values:
         _check_outlives_pod(values[PUSH_DESTINATION], json.loads(values.pop(MOUNT_PATHS)))
-    recorded = [name for name in RECORDED if name in values and PROVENANCE in values]
-    if recorded:
-        found = {name: values.pop(name) for name in recorded}
-        values[PROVENANCE] = _with_inputs(values[PROVENANCE], found)
+    if PROVENANCE in values:
+        values[PROVENANCE] = _take_record(values)
     if SETTING_PATHS in values:
         paths = json.loads(values.pop(SETTING_PATHS))
         chosen = {name: _whole(values.pop(name)) for name in paths}
@@ -92,11 +92,15 @@ def check_run_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> 
             ) from None
 
 
-def _with_inputs(provenance: str, recorded: Mapping[str, str]) -> str:
-    """Adds what the Probe found to what the model was made of, as a run elsewhere writes it."""
-    facts = json.loads(provenance)
-    found = {name: "" if value == NOTHING else value for name, value in recorded.items()}
-    return json.dumps({**facts, "inputs": {**facts.get("inputs", {}), **found}}, indent=2)
+def _take_record(values: dict[str, Any]) -> str:
+    """Takes out what only the run knows of a model's origin; gives all of it, as elsewhere."""
+    facts = json.loads(values[PROVENANCE])
+    for name, path in json.loads(values.pop(RECIPE_PATHS, "{}")).items():
+        _put(facts["recipe"], path, _whole(values.pop(name)))
+    facts |= json.loads(values.pop(MACHINE, "{}"))
+    found = {name: values.pop(name) for name in RECORDED if name in values}
+    inputs = {name: "" if value == NOTHING else value for name, value in found.items()}
+    return json.dumps({**facts, "inputs": {**facts.get("inputs", {}), **inputs}}, indent=2)
 
 
 def _check_outlives_pod(path: str, mount_paths: list[str]) -> None:
@@ -117,13 +121,17 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _put(block: Any, path: SettingPath, value: Any) -> None:
+    *blocks, last = path
+    for part in blocks:
+        block = block[part]
+    block[last] = value
+
+
 def _with(settings_json: str, paths: dict[str, SettingPath], chosen: dict[str, Any]) -> str:
     settings = json.loads(settings_json)
-    for name, (*blocks, last) in paths.items():
-        block = settings
-        for part in blocks:
-            block = block[part]
-        block[last] = chosen[name]
+    for name, path in paths.items():
+        _put(settings, path, chosen[name])
     try:
         return TrainerSettings.model_validate(settings).model_dump_json()
     except pydantic.ValidationError as error:

@@ -12,9 +12,11 @@ import yaml
 from components.trainer.settings.trainer import TrainerSettings
 from pipeline import node_ids
 from pipeline.commands import compile as command
-from pipeline.config import load_recipe
+from pipeline.config import Recipe, load_recipe
 from pipeline.kubeflow.compiler import compile_package as compiler
+from pipeline.kubeflow.package import backend_rules
 from pipeline.kubeflow.package.documents import parse_package
+from pipeline.kubeflow.step.run_parameters import apply_run_parameters
 
 REPOSITORY = Path(__file__).parents[4]
 READY = (
@@ -22,6 +24,7 @@ READY = (
     "kubeflow.pvcs.serving=/mnt/serving",
     "kubeflow.push_destination=/mnt/serving/digits",
 )
+MODELS = "/mnt/serving/digits"
 STEPS = set(node_ids.STEPS)
 UNCACHED = {"Probe", "Pusher", "Report", "Verdict"}
 
@@ -87,6 +90,44 @@ def test_the_trainer_waits_for_what_ends_the_run_after_a_no_of_the_data_gate(pac
         if kind in source
     }
     assert producers == {"ImageExampleGen", "Transform", "Probe"}, "what is its cache key"
+
+
+@pytest.mark.parametrize("step", ["Pusher", "Report"])
+def test_the_record_says_what_the_run_chose(package, step):
+    chosen = {"data_source": "/mnt/serving/p", "frozen_epochs": 3.0}
+    values = backend_rules.run_parameter_values(package.spec, chosen)
+    sources = package.spec["root"]["dag"]["tasks"][step]["inputs"]["parameters"]
+    handed = {
+        name: values[source["componentInputParameter"]]
+        if "componentInputParameter" in source
+        else source.get("runtimeValue", {}).get("constant", "{}")
+        for name, source in sources.items()
+    }
+    properties = apply_run_parameters(handed)
+    assert not [name for name in properties if name.startswith("run_") or "machine" in name]
+    record = json.loads(properties["provenance"])["recipe"]
+    recipe = Recipe.model_validate(record)
+    assert (recipe.data.source, recipe.push.destination) == ("/mnt/serving/p", MODELS)
+    assert record["training"]["frozen"]["epochs"] == 3
+    assert recipe.training.unfrozen.epochs == 12, "as the recipe has it"
+
+
+def test_a_phase_of_a_list_is_where_the_record_has_it():
+    phases = [{"name": "head", "epochs": 1}, {"name": "all", "epochs": 3, "fine_tune_at": "all"}]
+    recipe = Recipe(name="two", training={"phases": phases})
+    exposed = {p.name: p for p in compiler.parameters.exposed_settings(recipe, "digits", MODELS)}
+    assert exposed["all_epochs"].recipe_path == ["training", "phases", 1, "epochs"]
+    assert recipe.model_dump(mode="json")["training"]["phases"][1]["epochs"] == 3
+
+
+def test_the_pusher_records_what_the_trainer_was_made_with(package):
+    tasks, components = package.spec["root"]["dag"]["tasks"], package.spec["components"]
+    assert tasks["Pusher"]["inputs"]["parameters"]["machine"] == {
+        "taskOutputParameter": {"producerTask": "Trainer", "outputParameterKey": "machine"}
+    }
+    assert components["Trainer"]["outputDefinitions"]["parameters"] == {
+        "machine": {"parameterType": "STRING"}
+    }
 
 
 def test_the_report_follows_the_pusher_whatever_it_did_and_the_verdict_is_last(package):
@@ -204,8 +245,10 @@ def test_the_pipeline_is_that_of_the_cluster(handed):
     assert options["image_beam_args"] == ()
 
 
-def test_what_is_installed_here_is_in_no_cache_key(handed):
-    assert handed()[1]["libraries"] == {}
+def test_what_is_installed_here_is_neither_on_record_nor_in_a_cache_key(handed):
+    _, options = handed()
+    assert json.loads(options["provenance"]).keys() == {"recipe", "inputs", "git"}
+    assert options["libraries"] == {}
 
 
 def test_a_name_with_underscores(handed):

@@ -242,7 +242,7 @@ def test_beam_hears_of_its_own_options_only(run, monkeypatch):
     assert heard == [["--direct_num_workers=1"]]
 
 
-def test_a_training_that_is_over_leaves_no_state_on_the_claim(
+def test_a_training_that_is_over_says_what_with_and_leaves_no_state_on_the_claim(
     run, pod, executor_input, tmp_path, monkeypatch
 ):
     """The Trainer's own part is played by a stub: its state, and the mark that it has exported."""
@@ -265,8 +265,10 @@ def test_a_training_that_is_over_leaves_no_state_on_the_claim(
         Path(given["outputFile"]).write_text("{}")
 
     monkeypatch.setattr(kubeflow_v2_run_executor, "_run_executor", train)
-    assert run()[0] == 0
-    assert not state.exists()
+    code, output, _ = run()
+    assert code == 0 and not state.exists()
+    made_with = json.loads(output["parameterValues"]["machine"])
+    assert made_with.keys() == {"code", "libraries", "versions", "processor"}
 
 
 def test_kubernetes_keeps_4096_bytes_of_a_message(fail, pod):

@@ -12,6 +12,7 @@ from components.trainer.settings.trainer import TrainerSettings
 from pipeline.kubeflow.package.setting_paths import (
     MOUNT_PATHS,
     NOTHING,
+    RECIPE_PATHS,
     SCHEMA_TEXT,
     SETTING_PATHS,
 )
@@ -120,8 +121,17 @@ def test_a_destination_must_outlive_the_pod():
 def test_the_record_of_a_push_says_what_the_model_was_made_from():
     handed = {
         "provenance": json.dumps(
-            {"code": "abc", "inputs": {"asked": "kept", "input_fingerprint": "of the compilation"}}
+            {
+                "recipe": {"data": {"source": "digits"}, "training": {"phases": [{"epochs": 1}]}},
+                "inputs": {"asked": "kept", "input_fingerprint": "of the compilation"},
+            }
         ),
+        RECIPE_PATHS: json.dumps(
+            {"run_source": ["data", "source"], "run_epochs": ["training", "phases", 0, "epochs"]}
+        ),
+        "run_source": "/mnt/pictures",
+        "run_epochs": 3.0,
+        "machine": '{"code": "abc", "processor": "an abacus"}',
         "input_fingerprint": "pictures",
         "ledger_fingerprint": NOTHING,
         "weights_fingerprint": "weights",
@@ -130,7 +140,9 @@ def test_the_record_of_a_push_says_what_the_model_was_made_from():
     values = apply_run_parameters(handed)
     assert set(values) == {"provenance"}
     assert json.loads(values["provenance"]) == {
+        "recipe": {"data": {"source": "/mnt/pictures"}, "training": {"phases": [{"epochs": 3}]}},
         "code": "abc",
+        "processor": "an abacus",
         "inputs": {
             "asked": "kept",
             "input_fingerprint": "pictures",
@@ -139,9 +151,10 @@ def test_the_record_of_a_push_says_what_the_model_was_made_from():
             "teacher_fingerprint": "",
         },
     }
-    assert values["provenance"].startswith('{\n  "code": "abc",\n  "inputs": {\n    "asked"'), (
+    assert values["provenance"].startswith('{\n  "recipe": {\n    "data": {'), (
         "to be read by people, as after a run elsewhere"
     )
+    assert '"epochs": 3\n' in values["provenance"], "JSON has one kind of number"
     of_image_example_gen = {"source": "digits", "input_fingerprint": "pictures"}
     assert apply_run_parameters(of_image_example_gen) == of_image_example_gen
 
