@@ -33,7 +33,7 @@ from pipeline import artifact_manifests, dask_cluster, preflight
 from pipeline.beam_config import BeamSettings
 from pipeline.config import Recipe
 from pipeline.failures import explain
-from pipeline.metadata_database import DATABASE, FAILURE, set_aside_if_damaged
+from pipeline.metadata_database import DATABASE, FAILURE, UP_TO, set_aside_if_damaged
 from pipeline.node_figures import summarize
 from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, TRAINER
 from pipeline.pipeline import create_pipeline
@@ -193,9 +193,11 @@ class _Runner(tfx_runner.IrBasedRunner):
             self._run_nodes(pipeline, at_end)
 
     def _run_nodes(self, pipeline: pipeline_pb2.Pipeline, at_end: contextlib.ExitStack) -> None:
+        name = datetime.datetime.now().isoformat()
+        if self._last_node:
+            name += f"{UP_TO}{self._last_node}"
         runtime_parameter_utils.substitute_runtime_parameter(
-            pipeline,
-            {constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now().isoformat()},
+            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: name}
         )
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         nodes = [node.pipeline_node for node in pipeline.nodes]

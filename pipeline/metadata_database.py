@@ -9,6 +9,8 @@ from pipeline.artifact_manifests import ARTIFACTS, MANIFESTS
 DATABASE = "metadata.sqlite"
 FAILURE = "graft_failure"
 """Custom property of an execution that failed: why, one line."""
+UP_TO = "_"
+"""Stands in the name of a run, before the node that was wanted where not all were."""
 
 _SET_ASIDE = (DATABASE, f"{DATABASE}-journal", ARTIFACTS, MANIFESTS)
 

@@ -1,6 +1,7 @@
 """What the runs of a recipe left: read from ML Metadata, and removed where nothing needs it."""
 
 import dataclasses
+import itertools
 import shutil
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -12,7 +13,7 @@ from components.errors import UserError
 from components.gates import GATES_FILE, Gate, read_gates
 from components.manifests import file_sizes
 from pipeline import artifact_manifests, run_lock
-from pipeline.metadata_database import DATABASE, FAILURE
+from pipeline.metadata_database import DATABASE, FAILURE, UP_TO
 from pipeline.node_ids import BLESSINGS, PUSHER
 
 _PUSHED_MODEL = "pushed_model"
@@ -44,7 +45,8 @@ class RunRecord:
     """One run.
 
     Attributes:
-        name: the local time of its start, as TFX writes it.
+        name: the local time of its start; behind it, after `UP_TO`, the node that was wanted where
+            not all were.
         started: with a time zone.
         nodes: in the order in which they began.
         artifacts: folders that it made or took from the cache, by node and key.
@@ -58,11 +60,18 @@ class RunRecord:
     version: str
 
     @property
+    def up_to(self) -> str:
+        """The node that a command wanted, as `graft data show` does; empty: the whole pipeline."""
+        return self.name.partition(UP_TO)[2]
+
+    @property
     def ended(self) -> str:
         """How it ended, in a few words."""
         bad = [f"{node.node_id} {node.state}" for node in self.nodes if node.state not in _FINE]
         if bad:
             return ", ".join(bad)
+        if self.nodes and self.nodes[-1].node_id == self.up_to:
+            return f"up to {self.up_to}"
         if self.version:
             return f"version {self.version}"
         return "not pushed" if (PUSHER, _PUSHED_MODEL) in self.artifacts else "not finished"
@@ -95,7 +104,7 @@ def list_runs(folder: Path) -> list[RunRecord]:
 
 
 def find_run(folder: Path, name: str | None) -> RunRecord:
-    """A run by the beginning of its name; None: the last one.
+    """A run by the beginning of its name; None: the last, of the whole pipeline if there is one.
 
     Raises:
         UserError: there is none, or there are several.
@@ -103,22 +112,24 @@ def find_run(folder: Path, name: str | None) -> RunRecord:
     runs = list_runs(folder)
     if not runs:
         raise UserError(f"{folder} holds no run yet")
-    found = [run for run in runs if name is None or run.name.startswith(name)]
-    if not found or (name is not None and len(found) > 1):
+    if name is None:
+        return _whole(runs)[-1]
+    found = [run for run in runs if run.name.startswith(name)]
+    if len(found) != 1:
         what = "several runs begin" if found else "no run begins"
         raise UserError(f"{what} with {name!r} (there are: {', '.join(run.name for run in runs)})")
-    return found[-1]
+    return found[0]
 
 
 def prune(folder: Path, keep: int) -> tuple[int, int]:
-    """Removes the artifacts that none of the last runs made or took from the cache.
+    """Removes the artifacts that neither the last runs nor those since made or took from the cache.
 
     What is served are copies, which stay. To be called by whoever holds the recipe's folder. Of a
     folder that was moved or copied, what lies where it came from is forgotten, and not touched.
 
     Args:
         folder: of the recipe.
-        keep: number of runs, at least 1.
+        keep: number of runs of the whole pipeline, at least 1.
 
     Returns:
         Number of artifacts that were removed, and their bytes.
@@ -131,7 +142,10 @@ def prune(folder: Path, keep: int) -> tuple[int, int]:
     store = _open(folder)
     if store is None:
         return 0, 0
-    needed = {path for run in list_runs(folder)[-keep:] for path in run.artifacts.values()}
+    runs = list_runs(folder)
+    kept = _whole(runs)[-keep:]
+    since = itertools.dropwhile(lambda run: run not in kept, runs)
+    needed = {path for run in since for path in run.artifacts.values()}
     live = [a for a in store.get_artifacts() if a.state != proto.Artifact.DELETED]
     count = size = 0
     for artifact in live:
@@ -145,6 +159,11 @@ def prune(folder: Path, keep: int) -> tuple[int, int]:
             artifact_manifests.forget(folder, artifact.uri)
             shutil.rmtree(artifact.uri, ignore_errors=True)
     return count, size
+
+
+def _whole(runs: list[RunRecord]) -> list[RunRecord]:
+    """Those of the whole pipeline; all where there is none."""
+    return [run for run in runs if not run.up_to] or runs
 
 
 def _open(folder: Path) -> MetadataStore | None:

@@ -145,7 +145,8 @@ def test_each_node_gets_its_own_executor_and_all_the_same_run(nodes):
     nodes.run("Trainer")
     runs = {one.pipeline_runtime_spec.pipeline_run_id.field_value.string_value
             for one in nodes.options.values()}  # fmt: skip
-    assert len(runs) == 1 and datetime.fromisoformat(runs.pop())
+    begun, _, last_node = runs.pop().partition("_")
+    assert not runs and datetime.fromisoformat(begun) and last_node == "Trainer"
     paths = {}
     for node_id, one in nodes.options.items():
         spec = one.executor_spec
@@ -156,6 +157,12 @@ def test_each_node_gets_its_own_executor_and_all_the_same_run(nodes):
     assert paths["ImageExampleGen"] == "components.example_gen.executor.Executor"
     assert paths["DataGate"] == "components.data_gate.executor.Executor"
     assert paths["Trainer"].startswith("tfx.components.trainer")
+
+
+def test_a_run_of_all_nodes_is_called_by_its_time(nodes):
+    nodes.run()
+    run = nodes.options["Pusher"].pipeline_runtime_spec.pipeline_run_id
+    assert datetime.fromisoformat(run.field_value.string_value)
 
 
 def test_the_database_lies_in_the_folder_of_the_recipe(nodes, tmp_path):

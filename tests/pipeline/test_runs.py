@@ -230,6 +230,32 @@ def test_where_a_folder_was_copied_from_nothing_is_touched(graft, history, tmp_p
     assert len(list(original.rglob("data"))) == 5
 
 
+def test_what_other_commands_ran_is_not_the_last_run_and_stays(graft, history):
+    for hour in ("13", "14"):
+        time.sleep(0.002)
+        run = history.run(f"2026-11-24T{hour}:00:00_Transform")
+        history.node(run, "Transform", "transform_graph")
+    assert [row[1] for row in rows(graft(list_runs, False))][:3] == [
+        "up to Transform",
+        "up to Transform",
+        "Trainer failed",
+    ]
+    assert graft(show_run, None, False).startswith("2026-11-24T12:00:00: Trainer failed\n")
+    assert "2026-11-24T14" in graft(show_run, "2026-11-24T14", False)
+    assert "removed 2 artifact(s)" in graft(prune_runs, 2)
+    left = sorted(path.parts[-4] for path in history.folder.rglob("data"))
+    assert left == ["Evaluator", "Pusher", "Trainer", "Transform", "Transform"]
+
+
+def test_where_no_run_was_whole_the_last_of_all_is_meant(graft, tmp_path):
+    history = History(tmp_path / "tiny")
+    for name in ("Transform", "StatisticsGen"):
+        time.sleep(0.002)
+        history.node(history.run(f"2026-11-24T10:00:00_{name}"), "ImageExampleGen", "examples")
+    assert graft(show_run, None, False).startswith("2026-11-24T10:00:00_StatisticsGen: not fin")
+    assert "removed 1 artifact(s)" in graft(prune_runs, 1)
+
+
 def test_some_run_stays_and_none_is_disturbed(graft, history):
     with pytest.raises(UserError, match="--keep 0 would remove what the next run takes"):
         graft(prune_runs, 0)
