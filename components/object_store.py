@@ -118,9 +118,13 @@ class ObjectStore:
             if not file.resolve().is_relative_to(folder.resolve()):
                 raise StoreError(f"{self.address}/{name}/{relative}: its name leads out of there")
             file.parent.mkdir(parents=True, exist_ok=True)
-            with self._told():
-                key = self._key(f"{name}/{relative}")
-                self._client.download_file(self._bucket, key, str(file))
+            key = self._key(f"{name}/{relative}")
+            try:
+                with self._told():
+                    self._client.download_file(self._bucket, key, str(file))
+            except _MissingError as error:
+                where = f"{self.address}/{name}/{relative}"
+                raise StoreError(f"{where} was removed while it was downloaded") from error
 
     def sizes(self, name: str) -> dict[str, int]:
         """Bytes of all objects of a folder, by their path in it."""
@@ -194,11 +198,13 @@ class _Told:
         pass
 
     def __exit__(self, kind, error, trace) -> None:
-        from boto3.exceptions import S3UploadFailedError
+        from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
         from botocore.exceptions import BotoCoreError, ClientError
 
         if isinstance(error, S3UploadFailedError):
             error = error.__context__ or error
+        if isinstance(error, RetriesExceededError):  # of a download
+            error = error.last_exception or error
         if isinstance(error, ClientError):
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code in _CONFLICTS:
@@ -206,7 +212,7 @@ class _Told:
             if code in _MISSING:
                 raise _MissingError from error
             raise StoreError(f"{self._address}: {_WHY.get(code, str(error))}") from error
-        if isinstance(error, BotoCoreError | S3UploadFailedError | OSError):
+        if isinstance(error, BotoCoreError | Boto3Error | OSError):
             raise StoreError(f"{self._address}: {error}") from error
 
 

@@ -168,6 +168,23 @@ def test_a_folder_is_removed_as_far_as_the_store_answers(s3, monkeypatch):
     assert s3_keys(s3) == ["team/fruit/3/3/a"]
 
 
+def test_a_download_that_breaks_off_is_one_line(s3, monkeypatch, tmp_path):
+    def break_off(body, **_):
+        body.close()
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    s3.put_object(Bucket="models", Key="team/fruit/3/3/a", Body=b"abc")
+    monkeypatch.setattr("botocore.response.StreamingBody.read", break_off)
+    with pytest.raises(StoreError, match=rf"^{ADDRESS}: .*Connection reset by peer$"):
+        ObjectStore(ADDRESS, s3).download("3", tmp_path)
+
+
+def test_an_object_that_goes_while_it_is_downloaded_is_named(s3, monkeypatch, tmp_path):
+    monkeypatch.setattr(ObjectStore, "sizes", lambda *_: {"3/a": 3})
+    with pytest.raises(StoreError, match=rf"^{ADDRESS}/3/3/a was removed while"):
+        ObjectStore(ADDRESS, s3).download("3", tmp_path)
+
+
 def test_without_a_key_nothing_is_sent(s3, monkeypatch, tmp_path):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
