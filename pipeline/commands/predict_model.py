@@ -155,7 +155,7 @@ def _refusal(data: bytes, error: tf.errors.OpError) -> str:
 def _read_batches(paths: Iterable[str]) -> Iterator[list[_File]]:
     batch, size = [], 0
     for path in paths:
-        file = _read(path)
+        file = read_file(path)
         batch.append(file)
         size += len(file.data)
         if len(batch) == _BATCH or size > _BATCH_BYTES:
@@ -165,7 +165,8 @@ def _read_batches(paths: Iterable[str]) -> Iterator[list[_File]]:
         yield batch
 
 
-def _read(path: str) -> _File:
+def read_file(path: str) -> _File:
+    """The bytes of a file, or why it is none that a model is asked about."""
     try:
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):  # reading a device or a pipe may never end

@@ -9,7 +9,7 @@ from components import contact_sheet
 from components.contact_sheet import SIDE, Section, Tile
 from components.heat_maps import overlay
 from components.pillow_pictures import small_copy
-from pipeline.commands.predict_model import Answer
+from pipeline.commands.predict_model import Answer, read_file
 from pipeline.commands.predict_output import in_set, ranked
 
 # A sheet of more is a file that viewers open slowly or not at all.
@@ -74,9 +74,9 @@ def _has_set(answer: Answer) -> bool:
 
 
 def _small_copy(path: str) -> Image.Image:
-    """The picture as a viewer shows it, or nothing where Pillow cannot tell."""
+    """The picture as a viewer shows it, or nothing where Pillow cannot tell or none was read."""
     try:
-        return small_copy(Path(path).read_bytes(), SIDE)
+        return small_copy(read_file(path).data, SIDE)
     except Exception:  # nearly anything, on damaged files
         return _blank()
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from components.classes import write_classes
 from components.errors import UserError
 from pipeline.commands import predict_model
+from pipeline.commands.predict_model import read_file
 
 
 @pytest.fixture
@@ -38,12 +39,12 @@ def test_what_is_no_picture_is_not_read(files, tmp_path, monkeypatch):
     largest, larger = files(1 << 20, (1 << 20) + 1)
     link = tmp_path / "link.jpg"
     link.symlink_to(largest)
-    assert len(predict_model._read(str(link)).data) == 1 << 20
-    assert len(predict_model._read(largest).data) == 1 << 20
-    assert predict_model._read(larger).error == "larger than 1 MiB"
-    assert predict_model._read(str(tmp_path)).error == "not a file"
-    assert predict_model._read("/dev/null").error == "not a file", "as reading one may never end"
-    assert predict_model._read("a\0b.jpg").error and not predict_model._read("a\0b.jpg").data
+    assert len(read_file(str(link)).data) == 1 << 20
+    assert len(read_file(largest).data) == 1 << 20
+    assert read_file(larger).error == "larger than 1 MiB"
+    assert read_file(str(tmp_path)).error == "not a file"
+    assert read_file("/dev/null").error == "not a file", "as reading one may never end"
+    assert read_file("a\0b.jpg").error and not read_file("a\0b.jpg").data
 
 
 @pytest.mark.parametrize(

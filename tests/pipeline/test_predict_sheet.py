@@ -1,5 +1,6 @@
 """The contact sheet of `graft predict`."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from components import contact_sheet
 from components.errors import UserError
-from pipeline.commands import predict_sheet
+from pipeline.commands import predict_model, predict_sheet
 from pipeline.commands.png_output import check_png
 from pipeline.commands.predict_model import Answer
 from pipeline.commands.predict_sheet import Sheet
@@ -62,6 +63,15 @@ def test_in_the_place_of_what_cannot_be_shown_there_is_an_empty_square(tmp_path,
     (tmp_path / "torn.png").write_bytes(whole[: len(whole) // 2])
     shown = predict_sheet._small_copy(str(tmp_path / name))
     assert shown.size == (128, 128) and shown.getcolors() == [(128 * 128, (0xEE, 0xEE, 0xEE))]
+
+
+def test_what_was_refused_unread_is_not_read_for_the_sheet(tmp_path, monkeypatch):
+    Image.new("RGB", (400, 300)).save(tmp_path / "large.png")
+    monkeypatch.setattr(predict_model, "_LARGEST_FILE", 10)
+    os.mkfifo(tmp_path / "pipe.png")
+    for name in ("large.png", "pipe.png"):
+        shown = predict_sheet._small_copy(str(tmp_path / name))
+        assert shown.getcolors() == [(128 * 128, (0xEE, 0xEE, 0xEE))], name
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PNG"])
