@@ -1,11 +1,14 @@
 """Base of every block of a recipe: unknown keys are errors, values do not change after loading."""
 
 import os
+import urllib.parse
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic_core import core_schema
 from typing_extensions import Self
+
+from components.errors import UserError
 
 # What `components.pixels.rescale` makes of 0..255 RGB, in the words of `keras.applications`: `tf`
 # is [-1, 1]; `torch` and `caffe` take ImageNet's mean off; `raw` is 0..255; `unit` is [0, 1], as
@@ -28,8 +31,24 @@ def _expand_home(path: str) -> str:
     return expanded
 
 
-# A path on this machine (or a word in its place), in which `~` is the user's home.
-LocalPath = Annotated[str, pydantic.AfterValidator(_expand_home)]
+def check_no_password(address: str, *, key: str = "") -> str:
+    """The address, if it has no name or password in it: it is written into records and packages.
+
+    Raises:
+        UserError: it has; the text does not tell it.
+    """
+    if "://" in address and "@" in urllib.parse.urlsplit(address).netloc:
+        raise UserError(
+            f"{key}{': ' if key else ''}the address has a name or password before its host, which "
+            "whoever reads a record, a package or a log would see: use one without"
+        )
+    return address
+
+
+# A path on this machine (or an address or a word in its place), in which `~` is the user's home.
+LocalPath = Annotated[
+    str, pydantic.AfterValidator(_expand_home), pydantic.AfterValidator(check_no_password)
+]
 
 
 def _with_strict_scalars(schema: Any) -> Any:

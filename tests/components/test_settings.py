@@ -60,6 +60,18 @@ def test_the_home_of_the_user_is_what_a_tilde_says(monkeypatch):
         Block(path="~nobody-of-this-name/x")
 
 
+@pytest.mark.parametrize("address", ["https://me:hush@host/a.zip", "s3://hush@bucket/a"])
+def test_an_address_with_a_password_is_refused_and_not_repeated(address):
+    from components.validation import explain
+
+    with pytest.raises(pydantic.ValidationError) as error:
+        Block(path=address)
+    told = explain(error.value, Block)
+    assert "name or password before its host" in told and "hush" not in told
+    for good in ("https://host/a@b.zip", "a@b", "s3://bucket/a@b"):
+        assert Block(path=good).path == good
+
+
 def test_a_replaced_value_is_checked_and_the_rest_stays_as_it_was():
     outer = Outer.model_validate({"list": [1, 2]})
     assert outer.replaced(block=Block(count=7)).block.count == 7

@@ -134,6 +134,11 @@ def test_of_a_full_disk_nothing_is_said_to_be_kept(archive, cache, monkeypatch):
         ),
         ("https://example.com", "0" * 64, "https://example.com names no file"),
         (
+            "https://me:hush@host/a.zip",
+            "0" * 64,
+            "^data.source: the address has a name or password",
+        ),
+        (
             "https://example.com/labels.csv",
             "0" * 64,
             r"is the address of no archive .* in \.zip",

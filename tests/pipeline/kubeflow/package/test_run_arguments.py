@@ -32,6 +32,7 @@ def test_each_value_has_the_type_of_its_parameter_and_the_others_keep_their_defa
         ("rate=inf", "--param rate: it must be a number, such as 0.0, its default, not 'inf'"),
         ("rate=-inf", "--param rate: it must be a number"),
         ("rate=fast", "--param rate: it must be a number, such as 0.0, its default, not 'fast'"),
+        ("source=https://me:hush@host/a.zip", "--param source: the address has a name or password"),
         ("=1", "--param =1: write key=value, as in epochs=0"),
         ("sources=1", "--param sources: the package has no such parameter (did you mean `source`"),
     ],
