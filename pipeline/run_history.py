@@ -87,11 +87,12 @@ class RunRecord:
         ]
 
 
-def list_runs(folder: Path) -> list[RunRecord]:
+def list_runs(folder: Path, since: datetime | None = None) -> list[RunRecord]:
     """The runs of a recipe, oldest first.
 
     Args:
         folder: of the recipe.
+        since: with a time zone; earlier runs are left out, and not read; None: all.
     """
     store = _open(folder)
     if store is None:
@@ -100,7 +101,11 @@ def list_runs(folder: Path) -> list[RunRecord]:
     contexts = sorted(contexts, key=lambda context: context.create_time_since_epoch)
     # Whoever holds the folder has begun the newest run, if any: there is one at a time.
     going_on = contexts[-1:] if run_lock.is_held(folder) else []
-    return [_run(store, context, context in going_on) for context in contexts]
+    return [
+        _run(store, context, context in going_on)
+        for context in contexts
+        if since is None or _started(context) >= since
+    ]
 
 
 def find_run(folder: Path, name: str | None) -> RunRecord:
@@ -195,8 +200,11 @@ def _run(store: MetadataStore, context: proto.Context, going_on: bool = False) -
             if key == _PUSHED_MODEL:
                 told = artifact.custom_properties
                 version = told["pushed_version"].string_value or told["already_served"].string_value
-    started = datetime.fromtimestamp(context.create_time_since_epoch / 1000, timezone.utc)
-    return RunRecord(context.name, started, nodes, artifacts, version)
+    return RunRecord(context.name, _started(context), nodes, artifacts, version)
+
+
+def _started(context: proto.Context) -> datetime:
+    return datetime.fromtimestamp(context.create_time_since_epoch / 1000, timezone.utc)
 
 
 def _outputs(

@@ -75,11 +75,10 @@ def report_last(
         from pipeline.report import page
         from pipeline.report.run_files import RunFiles
 
-        runs = run_history.list_runs(recipe.folder.absolute())
-        run = next((run for run in runs if run.started >= since), None)
-        if run is None:  # nothing was begun
+        runs = run_history.list_runs(recipe.folder.absolute(), since)
+        if not runs:  # nothing was begun
             return
-        files = RunFiles(run, recipe, config, tuple(overrides))
+        files = RunFiles(runs[0], recipe, config, tuple(overrides))
         path = page.default_path(files)
         page.write_page(files, path)
         tell(f"Report: {path}")

@@ -373,6 +373,20 @@ def test_runs_are_in_the_order_in_which_they_began(graft, history, monkeypatch):
     assert rows(graft(list_runs, False))[0][0] == "2020-01-01T00:00:00"
 
 
+def test_of_the_runs_since_a_time_no_earlier_one_is_read(history, monkeypatch):
+    time.sleep(0.002)
+    history.run("2026-11-24T13:00:00")
+    begun = run_history.list_runs(history.folder)[-1].started
+    read, executions = [], MetadataStore.get_executions_by_context
+    monkeypatch.setattr(
+        MetadataStore,
+        "get_executions_by_context",
+        lambda self, context: read.append(context) or executions(self, context),
+    )
+    (run,) = run_history.list_runs(history.folder, since=begun)
+    assert run.name == "2026-11-24T13:00:00" and len(read) == 1
+
+
 def test_what_a_killed_node_left_half_done_is_removed_too(graft, history):
     left = history.folder / "artifacts" / "Trainer" / "model" / "99"
     left.mkdir(parents=True)

@@ -181,11 +181,16 @@ def test_damaged_files_leave_out_their_sections_alone(pushed):
     assert "could not be made (KeyError" in found[1]
 
 
+def since(runs):
+    """Lists those of some runs that are asked for."""
+    return lambda folder, since: [run for run in runs if run.started >= since]
+
+
 @pytest.fixture
 def told(pushed, monkeypatch, capfd):
     """Makes the page of the last run, which began at a given time; gives what was printed."""
     run = pushed.files("2").run
-    monkeypatch.setattr(report_command.run_history, "list_runs", lambda folder: [run])
+    monkeypatch.setattr(report_command.run_history, "list_runs", since([run]))
 
     def told(since: int = 23) -> str:
         recipe = load_recipe(str(pushed.config))
@@ -286,7 +291,7 @@ def test_the_page_after_a_run_is_of_the_first_that_began_since(pushed, monkeypat
     now, made = datetime(2026, 11, 24, tzinfo=timezone.utc), []
     runs = [dataclasses.replace(pushed.files().run, name=name, started=now + timedelta(seconds=s))
             for name, s in (("before", -1), ("this", 0), ("after", 1))]  # fmt: skip
-    monkeypatch.setattr(report_command.run_history, "list_runs", lambda folder: runs)
+    monkeypatch.setattr(report_command.run_history, "list_runs", since(runs))
     monkeypatch.setattr(page, "write_page", lambda files, path: made.append(files))
     recipe = load_recipe(str(pushed.config))
     report_command.report_last(recipe, str(pushed.config), ["seed=7"], now, print)
