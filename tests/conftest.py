@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import io
+import multiprocessing
 import os
 import runpy
 import threading
@@ -179,10 +180,12 @@ def saved_model(tmp_path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def forked() -> SimpleNamespace:
+def forked() -> Iterator[SimpleNamespace]:
     """`forked.Popen` and `forked.run(words, folder)`: Python processes that import nothing."""
     module = runpy.run_path(str(Path(__file__).with_name("forked_python.py")))
-    return SimpleNamespace(Popen=module["ForkedPopen"], run=module["run"])
+    yield SimpleNamespace(Popen=module["ForkedPopen"], run=module["run"])
+    for process in multiprocessing.active_children():  # pytest would wait for it for good
+        process.kill()
 
 
 @pytest.fixture(scope="module")

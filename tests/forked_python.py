@@ -6,6 +6,7 @@ Graft's own modules, which each process imports anew, nor an operation of Tensor
 would be lost.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -14,8 +15,10 @@ import site
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
+import types
 from pathlib import Path
 
 _LIBRARIES = [
@@ -64,7 +67,13 @@ class ForkedPopen:
             args=(__file__,),
             kwargs={"init_globals": {"CALL": call}, "run_name": "__forked__"},
         )
-        self._process.start()
+        # Otherwise the program that runs the tests would be run again there, for what it defines.
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            self._process.start()
+        finally:
+            sys.modules["__main__"] = main
         self.pid = self._process.pid
 
     def poll(self) -> int | None:
@@ -137,6 +146,8 @@ def _be_python(words: list[str], cwd: str, env: dict[str, str], output: str, err
     except BaseException:
         traceback.print_exc()
         code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()  # multiprocessing leaves that out, and with it TensorFlow's files
     sys.exit(code)
 
 

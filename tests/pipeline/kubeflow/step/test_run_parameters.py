@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -97,10 +98,12 @@ def test_a_value_that_cannot_be_names_its_parameter(chosen, says):
     assert "\n" not in str(error.value)
 
 
-def test_the_schema_comes_with_the_package():
+def test_the_schema_comes_with_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     values = apply_run_parameters({"schema_file": "", SCHEMA_TEXT: "feature {}"})
     assert set(values) == {"schema_file"}
-    assert Path(values["schema_file"]).read_text() == "feature {}"
+    schema = Path(values["schema_file"])
+    assert schema.read_text() == "feature {}" and tmp_path in schema.parents
 
 
 def test_a_destination_must_outlive_the_pod():
