@@ -67,6 +67,11 @@ def test_paths_that_lead_nowhere(blocks, says):
         checks.check_files(settings(**blocks))
 
 
+@pytest.fixture(scope="module")
+def network():
+    return initial_weights.pretrained_network(initial_weights.without_weights(settings().backbone))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("training", "says"),
@@ -85,7 +90,8 @@ def test_paths_that_lead_nowhere(blocks, says):
         ),
     ],
 )
-def test_layers_that_are_not_there(training, says):
+def test_layers_that_are_not_there(training, says, network, monkeypatch):
+    monkeypatch.setattr(initial_weights, "pretrained_network", lambda backbone: network)
     checks.check_network(settings())
     with pytest.raises(UserError, match=says):
         checks.check_network(settings(training=training))

@@ -25,6 +25,17 @@ def module_of(name):
     return sys.modules[getattr(keras.applications, BACKBONES[name].constructor).__module__]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """EfficientNets have their first kind of block alone: what is looked at lies around them."""
+    first, second = map(module_of, ("efficientnet_b0", "efficientnet_v2_b0"))
+    blocks = second.DEFAULT_BLOCKS_ARGS
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(first, "DEFAULT_BLOCKS_ARGS", first.DEFAULT_BLOCKS_ARGS[:1])
+        monkeypatch.setitem(blocks, "efficientnetv2-b0", blocks["efficientnetv2-b0"][:1])
+        yield
+
+
 # MobileNetV3 does without the common function; its constructor says 224 in words only.
 @pytest.mark.parametrize("name", [n for n in KERAS if not n.startswith("mobilenet_v3")])
 def test_sizes_are_those_of_the_constructors(name, monkeypatch):
