@@ -183,10 +183,13 @@ def out_of_fold_probabilities(
     most = np.bincount(labels).max()
     if most < 2:  # no class in another fold
         return probabilities
-    folds = StratifiedGroupKFold(min(FOLDS, most), shuffle=True, random_state=seed)
+    # Shuffled here: scikit-learn 1.5 would shuffle the groups' counts of labels without the groups.
+    _, group = np.unique(groups, return_inverse=True)
+    group = np.random.default_rng(seed).permutation(group.max() + 1)[group]
+    folds = StratifiedGroupKFold(min(FOLDS, most))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")
-        dealt = list(folds.split(features, labels, groups))
+        dealt = list(folds.split(features, labels, group))
     for number, (others, held_out) in enumerate(dealt, 1):
         known = np.unique(labels[others])
         held_out = held_out[np.isin(labels[held_out], known)]

@@ -106,9 +106,15 @@ def test_a_class_of_two_pictures_is_judged(blobs):
     assert [(step.done, step.total) for step in told] == [(fold, 5) for fold in range(1, 6)]
 
 
+def test_the_two_pictures_of_a_class_are_not_dealt_to_one_fold(blobs):
+    features, labels = blobs(*[2] * 30)
+    probabilities = out_of_fold_probabilities(features, labels, own_groups(labels), 30)
+    assert np.isfinite(probabilities).all()
+
+
 @pytest.mark.parametrize("most", [4, 2])
 def test_where_no_class_has_five_pictures_there_are_fewer_folds(blobs, most):
-    features, labels = blobs(most, most, 2, spread=0.5)
+    features, labels = blobs(most, most, 2, spread=0.1)
     told = []
     with progress.watched_by(told.append):
         probabilities = out_of_fold_probabilities(features, labels, own_groups(labels), 3)
