@@ -101,12 +101,21 @@ def auc(labels, scores, weights, bad) -> np.ndarray:
 
 
 def calibration_error(labels, scores, weights, bad) -> np.ndarray:
-    """Expected calibration error; the bad picture is one that is wrong and quite sure."""
+    """Expected calibration error; the bad picture is one that is wrong and quite sure.
+
+    Without one it is the least error: what was measured, less how far the weights move the gaps of
+    the bins (by the triangle inequality), which chance alone opens, the wider the fewer pictures.
+    """
     gaps, bins = measures.calibration_gaps(labels, scores)
-    in_bin = bins[:, np.newaxis] == np.arange(measures.BINS)
-    of_bin = weights @ (gaps[:, np.newaxis] * in_bin).astype(np.float32)
-    extra = bad[..., 0]
-    return (np.abs(of_bin).sum(axis=1) + extra) / (weights.sum(axis=1) + extra)
+    by_bin = gaps[:, np.newaxis] * (bins[:, np.newaxis] == np.arange(measures.BINS))
+    measured = by_bin.mean(axis=0)
+    extra, total = bad[..., 0], weights.sum(axis=1)
+
+    def added_up(by_bin: np.ndarray) -> np.ndarray:
+        return np.abs(weights @ by_bin.astype(np.float32)).sum(axis=1)
+
+    least = np.abs(measured).sum() - added_up(by_bin - measured) / total
+    return np.where(extra > 0, (added_up(by_bin) + extra) / (total + extra), least)
 
 
 def _one_hot(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

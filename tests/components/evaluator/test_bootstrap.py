@@ -116,3 +116,18 @@ def test_the_same_rows_give_the_same_bounds():
         bootstrap.interval(bootstrap.auc, labels, scores, np.arange(40), 0.95) for _ in range(2)
     )
     assert first == again
+
+
+def test_gaps_that_chance_opens_between_few_pictures_prove_no_calibration_error():
+    proved = []
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        sure = random.uniform(0.5, 1, 40)
+        labels = (random.random(40) > sure).astype(int)  # right as often as they say
+        scores = np.stack([sure, 1 - sure], axis=1)
+        low, _ = bootstrap.interval(
+            bootstrap.calibration_error, labels, scores, np.arange(40), 0.95
+        )
+        assert measures.calibration_error(labels, scores) > 0.05
+        proved.append(low > 0.05)
+    assert sum(proved) <= 1
