@@ -61,11 +61,11 @@ class _Part:
 
 
 def known_to_served(predictions: Predictions, fair_play: FairPlay) -> np.ndarray:
-    """Says of each picture whether the served model has learnt it: bool [pictures]."""
-    pictures = predictions.pictures
+    """Says of each picture whether the served model has learnt it or a copy: bool [pictures]."""
     learnt = set(fair_play.learnt)
-    keys = pictures[[features.IMAGE_ID, features.GROUP]]
-    return keys.isin(learnt).any(axis=1).to_numpy(bool)
+    keys = predictions.pictures[[features.IMAGE_ID, features.GROUP]]
+    known = keys.isin(learnt).any(axis=1).to_numpy(bool)
+    return np.isin(predictions.groups, predictions.groups[known])
 
 
 def paired_gates(

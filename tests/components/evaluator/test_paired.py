@@ -152,6 +152,15 @@ def test_what_the_served_model_has_learnt_does_not_count_for_it(predict):
     }
 
 
+def test_nor_does_a_copy_of_what_it_has_learnt(predict):
+    predictions = predict(LABELS, first(9), served=first(0), groups=np.arange(120) // 3)
+    row = gates(predictions, fair_play=FairPlay({"id1", "id5"}))["not proved worse"]
+    message = (
+        "0 better, 1 worse of 38 (p 0.5); 6 pictures left out, the served model has learnt them"
+    )
+    assert row.message == message
+
+
 def test_where_it_has_learnt_all_of_them_nothing_is_compared(predict):
     fair_play = FairPlay({f"id{row}" for row in range(120)})
     row = gates(predict(LABELS, WRONG, served=LABELS), fair_play=fair_play)["not proved worse"]
