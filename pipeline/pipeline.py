@@ -65,7 +65,7 @@ def create_pipeline(
     digest = functools.partial(code_digest, libraries=libraries)
     examples = ImageExampleGen(
         source=recipe.data.source,
-        settings=recipe.data.model_dump_json(),
+        settings=recipe.data,
         unlabelled=recipe.pseudo_labels.source if recipe.pseudo_labels else "",
         input_fingerprint=input_fingerprint,
         ledger_fingerprint=ledger_fingerprint,

@@ -1,14 +1,13 @@
 """The folder of an Examples artifact: where its files lie and how they get there whole."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-
-from tfx.dsl.io import fileio
+from pathlib import Path
 
 from components import features
 from components.errors import UserError
-from components.files import write_atomically
 from components.text import printable
 
 
@@ -20,8 +19,7 @@ def staging_folder(uri: str) -> str:
 def clear(uri: str) -> None:
     """Removes what an earlier attempt left: a retry may be given the same folder."""
     for name in (*features.OVERVIEW_FILES, features.PICTURES_FILE):
-        if fileio.exists(os.path.join(uri, name)):
-            fileio.remove(os.path.join(uri, name))
+        Path(uri, name).unlink(missing_ok=True)
     splits = (*features.SPLITS, features.UNLABELLED)
     originals = os.path.join(uri, features.ORIGINALS)
     for folder in (
@@ -29,8 +27,8 @@ def clear(uri: str) -> None:
         originals,
         *(_split_folder(uri, split) for split in splits),
     ):
-        if fileio.exists(folder):
-            fileio.rmtree(folder)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def publish(files: Sequence[Mapping[str, str]], uri: str, splits: Sequence[str]) -> None:
@@ -43,18 +41,11 @@ def publish(files: Sequence[Mapping[str, str]], uri: str, splits: Sequence[str])
     """
     for split in splits:
         folder = _split_folder(uri, split)
-        fileio.makedirs(folder)
+        Path(folder).mkdir(parents=True, exist_ok=True)
         for index, paths in enumerate(files):
             name = f"data_tfrecord-{index:05d}-of-{len(files):05d}.gz"
-            _move(paths[split], os.path.join(folder, name))
-
-
-def _move(source: str, target: str) -> None:
-    """Renames a file; from one local file system to another it is copied."""
-    if "://" in target:
-        fileio.rename(source, target)
-    else:
-        shutil.move(source, target)
+            # From one file system to another it is copied.
+            shutil.move(paths[split], os.path.join(folder, name))
 
 
 def require_space(total_bytes: int, uri: str) -> None:
@@ -64,13 +55,11 @@ def require_space(total_bytes: int, uri: str) -> None:
 
     Args:
         total_bytes: size of the pictures.
-        uri: folder of the artifact; the space of remote storage is not known.
+        uri: folder of the artifact.
 
     Raises:
         UserError: too little is free.
     """
-    if "://" in uri:
-        return
     free = shutil.disk_usage(uri).free
     if free < 2 * total_bytes:
         raise UserError(
@@ -78,26 +67,6 @@ def require_space(total_bytes: int, uri: str) -> None:
             f"{printable(uri)} has only {free / 1e6:,.1f} MB free: free some space or set another "
             "pipeline root"
         )
-
-
-def read_text(path: str) -> str:
-    """Reads a text file, local or remote."""
-    with fileio.open(path) as file:
-        return file.read()
-
-
-def write_text(path: str, text: str) -> None:
-    """Writes a text file, local or remote, that is either whole or absent."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: str, content: bytes) -> None:
-    """Writes a file, local or remote, that is either whole or absent."""
-    if "://" in path:
-        with fileio.open(path, "wb") as file:  # object stores show a file once it is complete
-            file.write(content)
-    else:
-        write_atomically(path, content)
 
 
 def _split_folder(uri: str, split: str) -> str:

@@ -1,30 +1,26 @@
 """The component that reads labelled pictures into TFX examples."""
 
-from typing import ClassVar
-
 from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.orchestration import data_types
-from tfx.types import channel, component_spec, standard_artifacts
+from tfx.types import Channel, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components import features
-from components.example_gen.executor import Executor
+from components.example_gen import executor
+from components.example_gen.config import DataSettings
 
 
-class ImageExampleGenSpec(component_spec.ComponentSpec):
+class ImageExampleGenSpec(ComponentSpec):
     """All properties are strings: that is what Kubeflow Pipelines can pass on."""
 
-    PARAMETERS: ClassVar = {
-        "source": component_spec.ExecutionParameter(type=str),
-        "settings": component_spec.ExecutionParameter(type=str),
-        "unlabelled": component_spec.ExecutionParameter(type=str),
-        "input_fingerprint": component_spec.ExecutionParameter(type=str),
-        "ledger_fingerprint": component_spec.ExecutionParameter(type=str),
-        "code_digest": component_spec.ExecutionParameter(type=str),
+    PARAMETERS = {
+        "source": ExecutionParameter(type=str),
+        "settings": ExecutionParameter(type=str),
+        "unlabelled": ExecutionParameter(type=str),
+        "input_fingerprint": ExecutionParameter(type=str),
+        "ledger_fingerprint": ExecutionParameter(type=str),
+        "code_digest": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {}
-    OUTPUTS: ClassVar = {
-        features.EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
-    }
+    INPUTS = {}
+    OUTPUTS = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
 
 
 class ImageExampleGen(base_beam_component.BaseBeamComponent):
@@ -50,22 +46,22 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
     """
 
     SPEC_CLASS = ImageExampleGenSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(
         self,
-        source: str | data_types.RuntimeParameter,
-        settings: str,
-        unlabelled: str = "",
-        input_fingerprint: str = "",
-        ledger_fingerprint: str = "",
-        code_digest: str = "",
+        source: str,
+        settings: DataSettings,
+        unlabelled: str,
+        input_fingerprint: str,
+        ledger_fingerprint: str,
+        code_digest: str,
     ):
         """Makes the node.
 
         Args:
             source: What to read; a property of its own so that it can be a parameter of the run.
-            settings: `DataSettings` as JSON; its `source` is not looked at.
+            settings: How to read it; its own `source` is not looked at.
             unlabelled: Folder of unlabelled pictures; empty: none.
             input_fingerprint: `sources.fingerprint` of the source, so that changed pictures are not
                 taken from the cache.
@@ -75,11 +71,11 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
         super().__init__(
             ImageExampleGenSpec(
                 source=source,
-                settings=settings,
+                settings=settings.model_dump_json(),
                 unlabelled=unlabelled,
                 input_fingerprint=input_fingerprint,
                 ledger_fingerprint=ledger_fingerprint,
                 code_digest=code_digest,
-                examples=channel.Channel(type=standard_artifacts.Examples),
+                examples=Channel(type=standard_artifacts.Examples),
             )
         )

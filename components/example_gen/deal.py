@@ -10,7 +10,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components import features
-from components.example_gen import artifact_folder
+from components.files import write_atomically
 
 # Level 0: pictures are compressed already, and TFX knows examples with GZIP around them alone.
 _RECORDS = tf.io.TFRecordOptions(compression_type=features.COMPRESSION, compression_level=0)
@@ -67,4 +67,4 @@ def deal_shard(deal: Deal, staging: str) -> None:
                 example = tf.train.Example.FromString(record)
                 example.features.feature[features.SPLIT].bytes_list.value.append(split.encode())
                 writers[split].write(example.SerializeToString(deterministic=True))
-    artifact_folder.write_text(dealt_path(staging, deal.index), json.dumps(files))
+    write_atomically(dealt_path(staging, deal.index), json.dumps(files))

@@ -25,19 +25,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         """See `ImageExampleGen` for the properties and what the artifact holds."""
-        del input_dict
         settings = DataSettings.model_validate_json(exec_properties["settings"])
-        examples = artifact_utils.get_single_instance(output_dict[features.EXAMPLES])
+        examples = artifact_utils.get_single_instance(output_dict["examples"])
         # Named where this node's own folders cannot be seen by who runs it.
         shared = _shared_folder(self._beam_pipeline_args or [])
         if shared:
             Path(shared).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=shared) as workspace:
             source = sources.open_source(exec_properties["source"], workspace, settings)
-            folder = exec_properties.get("unlabelled")
+            folder = exec_properties["unlabelled"]
             unlabelled = sources.list_unlabelled(folder) if folder else None
             inputs = ledger_inputs(
-                exec_properties.get("input_fingerprint", ""), exec_properties["settings"]
+                exec_properties["input_fingerprint"], exec_properties["settings"]
             )
             staging = f"{workspace}/staging" if shared else None
             ingest(

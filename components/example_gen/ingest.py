@@ -8,10 +8,11 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import apache_beam as beam
-from tfx.dsl.io import fileio
 
 from components import features
 from components.example_gen import artifact_folder, deal, originals, shards
@@ -39,6 +40,7 @@ from components.example_gen.summary import (
     summarise_fixes,
     summarise_unlabelled,
 )
+from components.files import write_atomically
 
 
 def ingest(
@@ -71,9 +73,9 @@ def ingest(
     fixes = read_fixes(settings.fixes)
     check_classes(fixes, source.classes, settings.fixes)
     artifact_folder.clear(uri)
-    fileio.makedirs(uri)
     staging = staging or artifact_folder.staging_folder(uri)
-    fileio.makedirs(staging)
+    for folder in (uri, staging):
+        Path(folder).mkdir(parents=True, exist_ok=True)
     sources = [source, unlabelled] if unlabelled else [source]
     try:
         artifact_folder.require_space(sum(one.total_bytes for one in sources), uri)
@@ -111,10 +113,10 @@ def ingest(
         if fixes:
             summary = dataclasses.replace(summary, fixes=summarise_fixes(reports[0], len(fixes)))
     finally:
-        fileio.rmtree(staging)
+        shutil.rmtree(staging)
     lines = "".join(f"{entry.to_json()}\n" for entry in quarantined)
-    artifact_folder.write_text(os.path.join(uri, features.QUARANTINE_FILE), lines)
-    artifact_folder.write_text(os.path.join(uri, features.SUMMARY_FILE), summary.to_json())
+    write_atomically(os.path.join(uri, features.QUARANTINE_FILE), lines)
+    write_atomically(os.path.join(uri, features.SUMMARY_FILE), summary.to_json())
     return summary
 
 
@@ -127,7 +129,7 @@ def _write_shards(
     make_pipeline: Callable[[], beam.Pipeline],
 ) -> list[ShardReport]:
     """Reads a source and writes the records and rows of its shards into the staging folder."""
-    fileio.makedirs(staging)
+    Path(staging).mkdir()
     plan = shards.Plan(
         source.root,
         staging,
@@ -141,7 +143,7 @@ def _write_shards(
     shards.start_count()
     _run(make_pipeline, planned, shards.WriteShard(plan))
     paths = [shards.report_path(staging, shard.index) for shard in planned]
-    return [ShardReport.from_json(artifact_folder.read_text(path)) for path in paths]
+    return [ShardReport.from_json(Path(path).read_text(encoding="utf-8")) for path in paths]
 
 
 def _decide(
@@ -222,7 +224,7 @@ def _deal(
             start = end
     _run(make_pipeline, deals, deal.DealShard(staging))
     paths = [deal.dealt_path(staging, one.index) for one in deals]
-    return [json.loads(artifact_folder.read_text(path)) for path in paths]
+    return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
 
 
 def _run(make_pipeline: Callable[[], beam.Pipeline], shares: Sequence, function: beam.DoFn) -> None:

@@ -9,16 +9,15 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
-
-from tfx.dsl.io import fileio
+from pathlib import Path
 
 from components import features
-from components.example_gen import artifact_folder
 from components.example_gen.inspection.picture_table import Pictures
 from components.example_gen.inspection.pictures import BadPictureError
 from components.example_gen.reading.readers import open_reader
 from components.example_gen.reading.source import Source
 from components.example_gen.reading.walk import to_utf8
+from components.files import write_atomically
 from components.text import printable
 
 _MOST = 64
@@ -57,7 +56,7 @@ def keep(source: Source, pictures: Pictures, splits: Sequence[str | None], uri: 
         uri: Folder of the artifact.
     """
     folder = os.path.join(uri, features.ORIGINALS)
-    fileio.makedirs(folder)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     items = {to_utf8(item.path): item for item in source.items}
     with open_reader(source.kind, source.root) as read:
         for number, row in enumerate(choose(pictures.ids, pictures.kinds, splits)):
@@ -70,4 +69,4 @@ def keep(source: Source, pictures: Pictures, splits: Sequence[str | None], uri: 
                 logging.warning("%s was changed while it was read", printable(path))
                 continue
             name = f"{number:02d}-{image_id}.{pictures.kinds[row][0].lower()}"
-            artifact_folder.write_bytes(os.path.join(folder, name), data)
+            write_atomically(os.path.join(folder, name), data)

@@ -25,7 +25,6 @@ import numpy as np
 import tensorflow as tf
 
 from components import features, progress
-from components.example_gen import artifact_folder
 from components.example_gen.fixes import DROP, Fix
 from components.example_gen.inspection import facts, perceptual_hash, pictures
 from components.example_gen.inspection.picture_table import StagedWriter
@@ -33,6 +32,7 @@ from components.example_gen.reading import readers
 from components.example_gen.reading.source import FILES, Item, Source
 from components.example_gen.reading.walk import to_utf8
 from components.example_gen.summary import Quarantined, ShardReport
+from components.files import write_atomically
 
 # Small enough to spread over workers and to shuffle, large enough not to drown in files.
 _SHARD_BYTES = 32_000_000
@@ -174,7 +174,7 @@ def write_shard(shard: Shard, plan: Plan, read: readers.Read) -> None:
         fixed=fixed,
         dropped=dropped,
     )
-    artifact_folder.write_text(report_path(plan.staging, shard.index), report.to_json())
+    write_atomically(report_path(plan.staging, shard.index), report.to_json())
 
 
 @dataclasses.dataclass(frozen=True)

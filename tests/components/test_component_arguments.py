@@ -9,6 +9,7 @@ from components.data_gate.config import DataGateSettings
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
 from components.example_gen.component import ImageExampleGen
+from components.example_gen.config import DataSettings
 from components.pusher.component import Pusher
 from components.report.component import Report
 from components.serving_gate.component import ServingGate
@@ -18,7 +19,7 @@ _MODEL, _INFRA = standard_artifacts.Model, standard_artifacts.InfraBlessing
 _EXAMPLES, _EVALUATION = standard_artifacts.Examples, standard_artifacts.ModelEvaluation
 _BLESSING = standard_artifacts.ModelBlessing
 _DATA, _EVALUATOR = DataGateSettings(allow_leakage=True), EvaluationSettings(confidence=0.9)
-_SERVING = ServingGateSettings(samples=7)
+_SERVING, _PICTURES = ServingGateSettings(samples=7), DataSettings(min_per_class=5)
 
 
 @pytest.mark.parametrize(
@@ -27,9 +28,12 @@ _SERVING = ServingGateSettings(samples=7)
         (
             ImageExampleGen,
             {},
-            dict.fromkeys(("source", "settings", "unlabelled"))
-            | dict.fromkeys(("input_fingerprint", "ledger_fingerprint", "code_digest")),
-            {},
+            {
+                **dict.fromkeys(("source", "unlabelled", "code_digest")),
+                **dict.fromkeys(("input_fingerprint", "ledger_fingerprint")),
+                "settings": _PICTURES,
+            },
+            {"settings": _PICTURES.model_dump_json()},
         ),
         (
             BaselineFinder,

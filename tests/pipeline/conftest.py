@@ -95,7 +95,6 @@ def ingest(tmp_path_factory, write_pictures) -> Callable[[Path, list[str]], dict
     """`ingest(folder, beam_args)` runs ImageExampleGen there and gives the files that it leaves."""
     from tfx.types import standard_artifacts
 
-    from components import features
     from components.example_gen import executor
     from components.example_gen.config import DataSettings
 
@@ -107,11 +106,13 @@ def ingest(tmp_path_factory, write_pictures) -> Callable[[Path, list[str]], dict
         context = executor.Executor.Context(beam_pipeline_args=beam_args)
         executor.Executor(context).Do(
             input_dict={},
-            output_dict={features.EXAMPLES: [examples]},
+            output_dict={"examples": [examples]},
             # Drawn shapes look alike: too many would be copies of one another.
             exec_properties={
                 "source": str(pictures),
                 "settings": DataSettings(near_duplicates=False).model_dump_json(),
+                "unlabelled": "",
+                "input_fingerprint": "",
             },
         )
         files = [path for path in folder.rglob("*") if path.is_file()]

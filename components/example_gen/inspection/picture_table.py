@@ -11,7 +11,6 @@ from types import TracebackType
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 
 from components import features
 from components.example_gen.inspection.facts import Facts
@@ -65,8 +64,7 @@ class StagedWriter:
             columns: Names of further columns, as features have them.
         """
         self._schema = _staged(columns)
-        self._file = FileSystems.create(path)
-        self._writer = pq.ParquetWriter(self._file, self._schema)
+        self._writer = pq.ParquetWriter(path, self._schema)
         self._rows: list[dict] = []
 
     def write(
@@ -119,7 +117,6 @@ class StagedWriter:
     ) -> None:
         self._flush()
         self._writer.close()
-        self._file.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,11 +148,8 @@ def read_staged(paths: Sequence[str]) -> Pictures:
     """Reads the tables of all shards, less most facts."""
     names = [features.IMAGE_ID, features.PATH, features.LABEL, _GIVEN_SPLIT, "width", "height"]
     of_kind = ["format", "orientation", _MODE]
-    tables = []
-    for path in paths:
-        with FileSystems.open(path) as file:
-            tables.append(pq.read_table(file, columns=[*names, *of_kind, _HASHES, _THUMBNAIL]))
-    table = pa.concat_tables(tables)
+    columns = [*names, *of_kind, _HASHES, _THUMBNAIL]
+    table = pa.concat_tables([pq.read_table(path, columns=columns) for path in paths])
 
     def array(name: str, kind: str) -> np.ndarray:
         return np.frombuffer(b"".join(table[name].to_pylist()), kind)
@@ -189,7 +183,7 @@ def publish(
         columns: Names of further columns.
     """
     schema, start = _published(columns), 0
-    with FileSystems.create(path) as file, pq.ParquetWriter(file, schema) as writer:
+    with pq.ParquetWriter(path, schema) as writer:
         for rows in _batches(staged):
             end = start + rows.num_rows
             table = (
@@ -204,5 +198,5 @@ def publish(
 
 def _batches(staged: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for path in staged:
-        with FileSystems.open(path) as file:
-            yield from pq.ParquetFile(file).iter_batches(_ROWS_AT_ONCE)
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(_ROWS_AT_ONCE)

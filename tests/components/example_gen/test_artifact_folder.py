@@ -1,16 +1,12 @@
 """The folder of an Examples artifact."""
 
-import contextlib
 import errno
-import io
 import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tensorflow as tf
-from tfx.dsl.io import fileio
 
 from components.errors import UserError
 from components.example_gen import artifact_folder
@@ -21,7 +17,6 @@ def test_the_disk_must_hold_the_records_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     artifact_folder.require_space(100, str(tmp_path))
     free = 199
-    artifact_folder.require_space(100, "gs://bucket/examples")  # has no end that is known
     with pytest.raises(UserError, match="need twice that for a while"):
         artifact_folder.require_space(100, str(tmp_path))
 
@@ -55,46 +50,11 @@ def test_records_of_all_shards_are_moved(staged, tmp_path, monkeypatch, other_fi
     def refuse(source, target):
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
-    def refuse_as_tensorflow(source, target, overwrite=False):
-        raise tf.errors.UnimplementedError(None, None, "Invalid cross-device link")
-
     if other_file_system:
         monkeypatch.setattr(os, "rename", refuse)
-        monkeypatch.setattr(fileio, "rename", refuse_as_tensorflow)
     uri = tmp_path / "examples"
     artifact_folder.publish(staged, str(uri), ["train", "test"])
     files = [path for path in uri.rglob("*") if path.is_file()]
     assert len(files) == 4
     assert all(path.read_text() == str(path.relative_to(uri)) for path in files)
     assert not list(tmp_path.glob("staged*"))
-
-
-def test_in_a_store_records_are_renamed_by_it(monkeypatch):
-    renamed = {}
-    monkeypatch.setattr(fileio, "makedirs", lambda _: None)
-    monkeypatch.setattr(fileio, "rename", renamed.__setitem__)
-    artifact_folder.publish([{"train": "gs://bucket/staged"}], "gs://bucket/examples", ["train"])
-    name = "gs://bucket/examples/Split-train/data_tfrecord-00000-of-00001.gz"
-    assert renamed == {"gs://bucket/staged": name}
-
-
-def test_a_text_is_written_to_a_store_or_whole_to_the_disk(tmp_path, monkeypatch):
-    objects, unfinished, replace = {}, [], Path.replace
-
-    @contextlib.contextmanager
-    def open_object(path, mode):
-        assert mode == "wb"
-        file = io.BytesIO()
-        yield file
-        objects[path] = file.getvalue()
-
-    def note(file, target):
-        unfinished.append(file.read_text())
-        return replace(file, target)
-
-    monkeypatch.setattr(fileio, "open", open_object)
-    monkeypatch.setattr(Path, "replace", note)
-    artifact_folder.write_text("gs://bucket/examples/summary.json", "süß")
-    artifact_folder.write_text(str(tmp_path / "summary.json"), "sauer")
-    assert objects == {"gs://bucket/examples/summary.json": "süß".encode()}
-    assert unfinished == [(tmp_path / "summary.json").read_text()] == ["sauer"]

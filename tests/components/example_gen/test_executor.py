@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from tfx.orchestration import data_types
 from tfx.types import standard_artifacts
 
 from components.example_gen import executor
-from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataSettings
 from pipeline.beam_config import BeamSettings
 
@@ -33,23 +31,12 @@ def test_what_is_not_finished_lies_in_the_folder_that_is_shared(fill, tmp_path, 
         executor.Executor(executor.Executor.Context(beam_pipeline_args=args)).Do(
             {},
             {"examples": [examples]},
-            {"source": str(pictures), "settings": DataSettings().model_dump_json()},
+            {
+                "source": str(pictures),
+                "settings": DataSettings().model_dump_json(),
+                "unlabelled": "",
+                "input_fingerprint": "",
+            },
         )
         assert examples.split_names == '["train", "validation", "test"]'
     assert seen[0] is None and seen[1] and seen[2] and not list(shared.iterdir())
-
-
-def test_what_is_not_given_to_the_node_is_empty():
-    source = data_types.RuntimeParameter(name="source", ptype=str, default="digits")
-    node = ImageExampleGen(source=source, settings=DataSettings().model_dump_json())
-    assert node.id == "ImageExampleGen"
-    assert node.exec_properties == {
-        "source": source,
-        "settings": DataSettings().model_dump_json(),
-        "unlabelled": "",
-        "input_fingerprint": "",
-        "ledger_fingerprint": "",
-        "code_digest": "",
-    }
-    assert node.outputs["examples"].type is standard_artifacts.Examples
-    assert node.executor_spec.executor_class is executor.Executor
