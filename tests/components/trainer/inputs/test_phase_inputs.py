@@ -3,6 +3,7 @@
 import itertools
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,17 +20,22 @@ from components.trainer.settings.trainer import (
     TrainingSettings,
     UnfrozenPhaseSettings,
 )
+from tests import tiny_network
 
 pytestmark = pytest.mark.slow
 
 COUNT = 10
 # At 64 px MobileNetV2 ends in 2 x 2 places.
 BACKBONE = BackboneSettings(alpha=0.35, image_size=64, weights="glyphs")
-TRAINING = TrainingSettings(
-    batch_size=5,
-    frozen=PhaseSettings(epochs=1),
-    unfrozen=UnfrozenPhaseSettings(epochs=1, fine_tune_at=140, batch_size=3),
-)
+
+
+def phases_of(fine_tune_at):
+    training = TrainingSettings(
+        batch_size=5,
+        frozen=PhaseSettings(epochs=1),
+        unfrozen=UnfrozenPhaseSettings(epochs=1, fine_tune_at=fine_tune_at, batch_size=3),
+    )
+    return training.phases
 
 
 SPLITS = Splits(["train"], COUNT, ["validation"], COUNT)
@@ -60,19 +66,32 @@ class Reader:
         return self.view_batches(files, count, [first_epoch + 1]).repeat()
 
 
+@pytest.fixture(scope="module")
+def model():
+    """A classifier on a network of three layers, for what is no matter of the network."""
+    backbone = BackboneSettings(image_size=64, weights="imagenet")  # not looked at
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(keras.applications, tiny_network.CONSTRUCTOR, tiny_network.build)
+        return build_classifier(backbone, HeadSettings(), num_classes=3, steps=1)
+
+
+PHASES = phases_of(2)
+
+
 def inputs_of(model, views, folder):
-    return phase_inputs(model, TRAINING.phases, Reader(7), SPLITS, views, 0, folder)
+    return phase_inputs(model, PHASES, Reader(7), SPLITS, views, 0, folder)
 
 
 def test_a_deep_head_gives_on_kept_activations_what_it_gives_on_pixels(tmp_path):
     head = HeadSettings(pooling="flatten", hidden=[8, 4])
     model = build_classifier(BACKBONE, head, num_classes=3, steps=1)
-    inputs = inputs_of(model, 2, tmp_path)
+    phases = phases_of(140)
+    inputs = phase_inputs(model, phases, Reader(7), SPLITS, 2, 0, tmp_path)
     assert inputs["frozen"].model.input_shape == (None, 2 * 2 * 1280)
     direct = np.asarray(model(pixels_of(0), training=False))
     scale = np.abs(direct).max()
     assert scale > 0.01, "there is a signal to compare"
-    for name, phase in TRAINING.phases.items():
+    for name, phase in phases.items():
         set_learning(model, phase)
         rest = inputs[name].model
         assert {id(w) for w in rest.trainable_weights} == {id(w) for w in model.trainable_weights}
@@ -84,13 +103,12 @@ def test_a_deep_head_gives_on_kept_activations_what_it_gives_on_pixels(tmp_path)
     assert_own_batch_sizes(inputs)
 
 
-def test_views_1_to_k_are_trained_on_and_validation_sees_view_0(tmp_path):
+def test_views_1_to_k_are_trained_on_and_validation_sees_view_0(model, tmp_path):
     views = 3
-    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
     network = model.get_layer("backbone").network
     inputs = inputs_of(model, views, tmp_path)
     (path,) = tmp_path.glob("train-frozen.f16")
-    kept = np.memmap(path, np.float16, "r", shape=(views, COUNT, 1280))
+    kept = np.memmap(path, np.float16, "r", shape=(views, COUNT, 8))
     for place, view in enumerate((1, 2, 3)):
         pooled = np.mean(network(pixels_of(view, "train"), training=False), axis=(1, 2))
         np.testing.assert_allclose(kept[place], pooled, atol=2e-3 * np.abs(pooled).max())
@@ -99,8 +117,7 @@ def test_views_1_to_k_are_trained_on_and_validation_sees_view_0(tmp_path):
     np.testing.assert_allclose(validation, pooled, atol=2e-3 * np.abs(pooled).max())
 
 
-def test_what_has_been_encoded_needs_no_space_again(tmp_path, monkeypatch):
-    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+def test_what_has_been_encoded_needs_no_space_again(model, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
         activation_cache, "require_space", lambda tensors, *limits: asked.append(limits)
@@ -108,15 +125,14 @@ def test_what_has_been_encoded_needs_no_space_again(tmp_path, monkeypatch):
     orders = []
     for seed in (0, 1):
         inputs = phase_inputs(
-            model, TRAINING.phases, Reader(7), SPLITS, 2, seed, tmp_path, reserved_bytes=77
+            model, PHASES, Reader(7), SPLITS, 2, seed, tmp_path, reserved_bytes=77
         )
         orders.append([x.numpy().tolist() for x, _ in inputs["frozen"].training(0).take(2)])
     assert asked == [(3 * COUNT, tmp_path, 77), (0, tmp_path, 77)]
     assert orders[0] != orders[1], "the seed fixes the order"
 
 
-def test_what_a_killed_encoding_left_is_gone_before_the_disk_is_asked(tmp_path, monkeypatch):
-    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+def test_what_a_killed_encoding_left_is_gone_before_the_disk_is_asked(model, tmp_path, monkeypatch):
     for name in ("train-complete", "train-labels.npy", "validation-frozen.f16"):
         (tmp_path / name).touch()
     left = []
@@ -132,15 +148,14 @@ def test_what_a_killed_encoding_left_is_gone_before_the_disk_is_asked(tmp_path, 
     assert left == ["train-complete", "train-labels.npy"], "the whole one stays"
 
 
-def test_a_training_on_further_pictures_encodes_these_alone(tmp_path, monkeypatch):
-    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+def test_a_training_on_further_pictures_encodes_these_alone(model, tmp_path, monkeypatch):
     both = Splits(["train", "own"], 2 * COUNT, ["validation"], COUNT, own_count=COUNT)
     asked, kept = [], []
     monkeypatch.setattr(
         activation_cache, "require_space", lambda tensors, views, *_: asked.append(views)
     )
     for splits in (SPLITS, both):
-        inputs = phase_inputs(model, TRAINING.phases, Reader(7), splits, 2, 0, tmp_path)
+        inputs = phase_inputs(model, PHASES, Reader(7), splits, 2, 0, tmp_path)
         kept.append(inputs["frozen"].kept)
     assert asked == [3 * COUNT, 2 * COUNT]
     first, second = (np.asarray(one["train"].activations) for one in kept)
@@ -151,8 +166,9 @@ def test_a_training_on_further_pictures_encodes_these_alone(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("views", [None, 2])
-def test_every_phase_multiplies_in_the_precision_of_the_training(views, tmp_path, monkeypatch):
-    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+def test_every_phase_multiplies_in_the_precision_of_the_training(
+    views, model, tmp_path, monkeypatch
+):
     precisions = []
 
     def noted(model, tensor, precision="float32"):
@@ -168,7 +184,7 @@ def test_every_phase_multiplies_in_the_precision_of_the_training(views, tmp_path
     monkeypatch.setattr(phase_inputs_module, "tail_from", noted)
     monkeypatch.setattr(activation_cache, "encode", encoded)
     options = {"views": views, "seed": 0, "folder": tmp_path, "precision": "bf16"}
-    phase_inputs(model, TRAINING.phases, Reader(7), SPLITS, **options)
+    phase_inputs(model, PHASES, Reader(7), SPLITS, **options)
     assert precisions == ["bf16"] * (1 if views is None else 2)
 
 
@@ -201,8 +217,7 @@ def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
         )
 
 
-def test_fresh_views_come_in_the_batches_of_the_phase(tmp_path):
-    model = build_classifier(BACKBONE, HeadSettings(), num_classes=3, steps=1)
+def test_fresh_views_come_in_the_batches_of_the_phase(model, tmp_path):
     assert_own_batch_sizes(inputs_of(model, None, tmp_path))
 
 
