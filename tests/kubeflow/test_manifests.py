@@ -134,7 +134,8 @@ def test_scheduler_and_workers_of_dask_are_of_one_image_and_no_more_than_the_ste
         assert [context[key] for key in ("runAsUser", "runAsGroup", "fsGroup")] == [1000] * 3
         assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    words = {c["name"]: c["args"] for c in containers}
+    # In place of the image's entrypoint, which is `graft`.
+    words = {c["name"]: c["command"] for c in containers}
     assert {role: args[:4] for role, args in words.items()} == {
         role: ["python", "-m", "dask", role] for role in ("scheduler", "worker")
     }
