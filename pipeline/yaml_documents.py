@@ -1,6 +1,7 @@
-"""Reads YAML that people write: no key twice, no more of it than a person writes."""
+"""Reads YAML that people write: no key twice, no more of it than a person writes; and writes it."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -49,6 +50,28 @@ def read_documents(text: str, most_bytes: int) -> list[Any]:
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or error
         raise _error(f"not YAML: {problem}", getattr(error, "problem_mark", None)) from None
+
+
+def write_documents(documents: Iterable[Any], **options) -> str:
+    """YAML that `read_documents`, and the parsers of other languages, read as it was meant.
+
+    Args:
+        documents: one after the other, of plain values.
+        options: of `yaml.dump_all`.
+    """
+    return yaml.dump_all(documents, Dumper=_Dumper, allow_unicode=True, **options)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts text in quotes also where only others, such as Go's, take it for a number or a truth."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(0o[0-7_]+|[0-9_]*\.?[0-9_]+\.?([eE][-+]?[0-9]+)?)$"),
+    list("-+.0123456789"),
+)
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 
 
 class _Loader(yaml.SafeLoader):

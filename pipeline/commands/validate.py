@@ -4,7 +4,6 @@ import os
 import tempfile
 from pathlib import Path
 
-import yaml
 from rich.filesize import decimal
 from rich.table import Table
 
@@ -16,6 +15,7 @@ from pipeline import preflight
 from pipeline.config import load_recipe
 from pipeline.console import make_console, plain, redirect_output, say
 from pipeline.preflight import Scope
+from pipeline.yaml_documents import write_documents
 
 
 def validate_recipe(config: str, overrides: list[str]) -> None:
@@ -30,9 +30,7 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
     with redirect_output(Path(os.devnull)):
         preflight.check_network(recipe)
     console = make_console()
-    say(
-        console, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    )
+    say(console, write_documents([recipe.model_dump(mode="json")], sort_keys=False))
     source = found.source
     console.print(_source_table(recipe.data.source, source))
     aside = (

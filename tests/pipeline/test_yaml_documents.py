@@ -5,7 +5,7 @@ import time
 import pytest
 
 from components.errors import UserError
-from pipeline.yaml_documents import read_document, read_documents
+from pipeline.yaml_documents import read_document, read_documents, write_documents
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{below}'] * 9)}]\n"
@@ -92,3 +92,34 @@ def test_behind_an_alias_keys_and_values_count_again():
 
 def test_a_number_and_the_same_digits_in_quotes_are_two_keys():
     assert read_document("1: a\n'1': b") == {1: "a", "1": "b"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "089012345678",
+        "08",
+        "7e5",
+        "7123e45",
+        "1.5e3",
+        "-.5",
+        "0o17",
+        "0_8",
+        "1",
+        "0x1f",
+        "y",
+        "N",
+        "no",
+    ],
+)
+def test_text_that_any_reader_takes_for_something_else_is_written_in_quotes(text):
+    assert write_documents([{"a": text}]) == f"a: '{text}'\n"
+
+
+@pytest.mark.parametrize(
+    "value", [8, -3, 0.5, 1e-5, 1e20, True, None, "0.1.2", "12e", "yy", "-", "v1"]
+)
+def test_what_is_written_is_read_as_it_was(value):
+    written = write_documents([{"a": value}, [value]])
+    assert read_documents(written, 100) == [{"a": value}, [value]]
+    assert isinstance(value, str) or "'" not in written

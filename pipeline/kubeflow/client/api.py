@@ -8,12 +8,12 @@ from typing import Any
 
 import kfp_server_api
 import urllib3
-import yaml
 
 from components.errors import UserError
 from pipeline.kubeflow.client.connection import ApiError, Connection, NotKfpError
 from pipeline.kubeflow.client.credentials import Token
 from pipeline.kubeflow.package.documents import Package
+from pipeline.yaml_documents import write_documents
 
 _API = "/apis/v2beta1"
 _TAIL_BYTES = 1 << 16
@@ -156,7 +156,7 @@ class PipelinesApi:
             UserError: there is a version of the name that was asked for.
         """
         path, asked = f"{_API}/pipelines", version
-        text = yaml.safe_dump_all(filter(None, [package.spec, package.platform]), sort_keys=True)
+        text = write_documents(filter(None, [package.spec, package.platform]))
         version = version or hashlib.sha256(text.encode()).hexdigest()[:12]
         found = self._connection.request(
             "GET",

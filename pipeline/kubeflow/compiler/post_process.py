@@ -10,8 +10,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from components.trainer.fitting.resume import FOLDER_VARIABLE
 from pipeline.kubeflow.compiler.parameters import ExposedSetting
 from pipeline.kubeflow.compiler.probe import add_probe
@@ -31,6 +29,7 @@ from pipeline.kubeflow.quantities import seconds
 from pipeline.kubeflow.settings import KubeflowSettings
 from pipeline.kubeflow.step_settings import LONGEST_RETRYING_S, NamedStepSettings
 from pipeline.node_ids import IMPORT_SCHEMA_GEN, TRAINER
+from pipeline.yaml_documents import write_documents
 
 
 def post_process(
@@ -91,8 +90,7 @@ def post_process(
         if PUSH_DESTINATION in _inputs(spec, name):
             _add_constant(spec, name, MOUNT_PATHS, json.dumps(sorted(step.pvcs.values())))
         executors[label] = executor_config(settings, step)
-    documents = [spec, platform_spec(executors)]
-    return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=100)
+    return write_documents([spec, platform_spec(executors)], width=100)
 
 
 def _digest_env(step: NamedStepSettings) -> str:

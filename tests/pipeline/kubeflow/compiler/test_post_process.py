@@ -141,6 +141,13 @@ def arguments(text):
     return {step.name: step.args for step in parse_package(text).steps}
 
 
+def test_text_that_reads_like_a_number_stays_text(compiled):
+    env = {"ACCOUNT": "089012345678", "REVISION": "7123e45", "DEBUG": "y"}
+    text = process(compiled, f"env={json.dumps(env)}")
+    assert next(s for s in parse_package(text).steps if s.name == "Pusher").env == env
+    assert all(f"'{value}'" in text for value in env.values()), "Go reads other things as numbers"
+
+
 def test_the_arguments_change_with_the_environment_as_the_cache_key_has_none(compiled):
     bare = arguments(process(compiled))
     one = arguments(process(compiled, "env={A: 1}"))
