@@ -1,9 +1,11 @@
-"""Predictions made by hand."""
+"""Predictions made by hand, and the rows of gates on them."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from components.evaluator.absolute import absolute_gates
+from components.evaluator.config import EvaluationSettings
 from components.predictions import Predictions
 
 CLASSES = ["cat", "dog", "fox"]
@@ -52,3 +54,16 @@ def answers():
         return labels, np.where(np.arange(right + wrong) < right, labels, (labels + 1) % 3)
 
     return answers
+
+
+@pytest.fixture
+def gate(predict):
+    """`gate(name, labels, given, groups, parts, **settings)`: one row of them."""
+
+    def gate(name, labels, given, groups=None, parts=(), **settings):
+        predictions = predict(labels, given, groups=groups)
+        rows = absolute_gates(predictions, EvaluationSettings(**settings), parts)
+        (row,) = [row for row in rows if row.name == name]
+        return row
+
+    return gate
