@@ -14,12 +14,14 @@ import numpy as np
 
 from components import features
 from components.evaluator import measures
+from components.evaluator.absolute import share
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.paired import Change
 from components.files import write_atomically
 from components.predictions import Predictions
 
 CHANGES_FILE = "changes.jsonl"
+_CONFIDENCE = 0.975  # each side of a two-sided interval of 95 %
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Metrics:
             `accuracy_when_sure` where the model abstains, `label_set_coverage` and `label_set_size`
             (mean number of classes) where it gives label sets.
         served: the same of the served model on the same pictures; empty if not compared.
-        per_class: class name to `precision` and `recall` (0..1, NaN without pictures) and `count`,
-            the number of its pictures.
+        per_class: class name to `precision` and `recall` (0..1, NaN without pictures), `interval`,
+            the exact bounds of the recall at 95 %, and `count`, the number of its pictures.
         confusion: int64 [classes, classes], number of pictures; rows true, columns predicted.
     """
 
@@ -51,6 +53,10 @@ def make_metrics(predictions: Predictions, settings: EvaluationSettings) -> Metr
     columns = zip(
         measures.precision_per_class(confusion).tolist(),
         measures.recall_per_class(confusion).tolist(),
+        [
+            list(share(predictions.right[rows], predictions.groups[rows], _CONFIDENCE).interval)
+            for rows in (labels == number for number in range(len(predictions.classes)))
+        ],
         confusion.sum(axis=1).tolist(),
         strict=True,
     )
@@ -62,8 +68,8 @@ def make_metrics(predictions: Predictions, settings: EvaluationSettings) -> Metr
         overall=_overall(labels, predictions.candidate, given, top_k) | hedges(predictions),
         served=served,
         per_class={
-            name: {"precision": precision, "recall": recall, "count": count}
-            for name, (precision, recall, count) in zip(predictions.classes, columns, strict=True)
+            name: dict(zip(("precision", "recall", "interval", "count"), row, strict=True))
+            for name, row in zip(predictions.classes, columns, strict=True)
         },
         confusion=confusion,
     )

@@ -17,14 +17,12 @@ import pyarrow.parquet as pq
 import yaml
 
 from components import features
-from components.bounds import lower_bound, upper_bound
 from components.classes import lowest_recall_first
 from components.gates import Gate
 from components.text import printable
 
 CARD_FILE = "README.md"
 
-_CONFIDENCE = 0.975  # each side of a two-sided interval of 95 %
 _MOST_CLASSES = 200
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 _WORDS = {"pass": "yes", "warn": "look", "fail": "no"}
@@ -161,7 +159,7 @@ def _evaluation(metrics: Mapping[str, Any]) -> str:
             _text(name),
             f"{int(of['count']):,}",
             _figure(of["recall"]),
-            _interval(of["recall"], int(of["count"])),
+            " … ".join(map(_figure, of["interval"])) if of["count"] else "–",
             _figure(of["precision"]),
         ]
         for name, of in lowest_recall_first(metrics["per_class"])[:_MOST_CLASSES]
@@ -169,7 +167,7 @@ def _evaluation(metrics: Mapping[str, Any]) -> str:
     classes = _table(["class", "pictures", "recall", "95 % interval", "precision"], per_class)
     return (
         f"## Evaluation\n\nOn the test split:\n\n{_table(head, rows)}\n\nBy class, the lowest "
-        f"recall first (intervals of Clopper and Pearson):\n\n{classes}"
+        f"recall first (intervals of Clopper and Pearson, copies count once):\n\n{classes}"
     )
 
 
@@ -179,7 +177,7 @@ def _gates(gates: Sequence[Gate]) -> str:
             _WORDS[gate.verdict],
             _text(gate.name),
             _figure(gate.value),
-            " … ".join(_figure(end) for end in gate.interval) if gate.interval else "",
+            " … ".join(map(_figure, gate.interval)) if gate.interval else "",
             _figure(gate.bound),
             _text(gate.message),
         ]
@@ -213,14 +211,6 @@ def _figure(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     return f"{int(value):,}" if value == int(value) else f"{value:.4g}"
-
-
-def _interval(recall: float, count: int) -> str:
-    if not count or math.isnan(recall):
-        return "–"
-    right = round(recall * count)
-    low, high = (bound(right, count, _CONFIDENCE) for bound in (lower_bound, upper_bound))
-    return f"{_figure(low)} … {_figure(high)}"
 
 
 def _printable(value: Any) -> Any:

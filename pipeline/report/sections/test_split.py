@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from components.bounds import lower_bound, upper_bound
 from components.evaluator import measures
+from components.evaluator.absolute import share
+from components.predictions import Predictions
 from pipeline.report import charts
 from pipeline.report.confusion import clusters
 from pipeline.report.run_files import RunFiles
@@ -19,7 +20,8 @@ TEMPLATE = """
 {% if not pictures %}<p>The test split is empty.</p>{% else %}
 <h3>Classes</h3>
 <p>Recall is the share of a class's pictures that are found, with its exact 95 % interval (Clopper
-and Pearson 1934); precision the share of the answers that are right.</p>
+and Pearson 1934), for which copies count once; precision the share of the answers that are right.
+</p>
 {% macro table(classes, label) %}
 <div class="scroll" tabindex="0" role="region" aria-label="{{ label }}">
 <table><thead><tr><th>class</th><th class="n">pictures</th><th class="n">recall</th>
@@ -92,10 +94,11 @@ def facts(files: RunFiles) -> dict[str, Any]:
             "pictures": int(count),
             "recall": hits / count if count else None,
             "precision": hits / answers if answers else None,
-            **_interval(int(hits), int(count)),
+            **_interval(predictions, predictions.labels == number),
         }
-        for name, hits, count, answers in zip(
+        for name, number, hits, count, answers in zip(
             names,
+            by_name,
             confusion.diagonal().tolist(),
             confusion.sum(axis=1).tolist(),
             confusion.sum(axis=0).tolist(),
@@ -107,7 +110,10 @@ def facts(files: RunFiles) -> dict[str, Any]:
     return {
         "pictures": pictures,
         "right": right,
-        "accuracy": {"value": right / pictures if pictures else None, **_interval(right, pictures)},
+        "accuracy": {
+            "value": right / pictures if pictures else None,
+            **_interval(predictions, np.ones(pictures, bool)),
+        },
         "classes": classes,
         "lowest": tested[:_LOWEST] if len(names) > _LARGEST_MATRIX else [],
         "confusion": confusion.tolist() if len(names) <= _LARGEST_MATRIX else None,
@@ -148,6 +154,6 @@ def _clusters(confusion: np.ndarray, names: list[str]) -> dict[str, Any]:
     }
 
 
-def _interval(right: int, count: int) -> dict[str, float]:
-    low, high = (bound(right, count, _CONFIDENCE) for bound in (lower_bound, upper_bound))
-    return {"low": low, "high": high}
+def _interval(predictions: Predictions, rows: np.ndarray) -> dict[str, float]:
+    found = share(predictions.right[rows], predictions.groups[rows], _CONFIDENCE)
+    return dict(zip(("low", "high"), found.interval, strict=True))

@@ -27,10 +27,12 @@ def predictions(predict):
 def test_both_models_are_measured_on_the_same_pictures(predictions):
     metrics = results.make_metrics(predictions, EvaluationSettings(top_k=2))
     assert metrics.confusion.tolist() == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
+    bounds = ([0.0943, 0.9916], [0.0126, 0.9874], [0.025, 1.0])
+    intervals = [pytest.approx(ends, abs=1e-4) for ends in bounds]
     assert metrics.per_class == {
-        "cat": {"precision": 1.0, "recall": pytest.approx(2 / 3), "count": 3},
-        "dog": {"precision": 0.5, "recall": 0.5, "count": 2},
-        "fox": {"precision": 0.5, "recall": 1.0, "count": 1},
+        "cat": {"precision": 1.0, "recall": 2 / 3, "interval": intervals[0], "count": 3},
+        "dog": {"precision": 0.5, "recall": 0.5, "interval": intervals[1], "count": 2},
+        "fox": {"precision": 0.5, "recall": 1.0, "interval": intervals[2], "count": 1},
     }
     overall = metrics.overall
     assert (overall["accuracy"], metrics.served["accuracy"]) == pytest.approx((4 / 6, 2 / 6))
@@ -41,6 +43,14 @@ def test_both_models_are_measured_on_the_same_pictures(predictions):
     assert metrics.served["top_k_accuracy"] == pytest.approx(4 / 6)
     assert overall["example_count"] == metrics.served["example_count"] == 6
     assert overall["loss"] < metrics.served["loss"]
+
+
+def test_copies_of_a_picture_prove_no_more_of_a_class_than_the_picture(predict):
+    copies = results.make_metrics(
+        predict([0] * 30, [0] * 30, groups=[0] * 30), EvaluationSettings()
+    )
+    assert copies.per_class["cat"]["interval"] == pytest.approx([0.025, 1.0])
+    assert copies.per_class["cat"]["count"] == 30
 
 
 def test_what_a_model_says_of_its_sureness_is_measured_where_it_is_sure(predictions):

@@ -93,7 +93,9 @@ class Run:
         (folder / "training.json").write_text(json.dumps(report))
         Image.new("RGB", (256, 128), "red").save(folder / "views.jpg")
 
-    def evaluation(self, classes=("cat", "dog"), scores=None, served=None, places=(0, 0, 1)):
+    def evaluation(
+        self, classes=("cat", "dog"), scores=None, served=None, places=(0, 0, 1), groups=()
+    ):
         """Pictures of the classes at some places: two of the first one, one of the second."""
         self.node("Evaluator")
         folder = self.artifact("Evaluator", "evaluation")
@@ -105,7 +107,7 @@ class Run:
             "label": labels,
             "candidate": pa.array(scores or [[0.9, 0.1]] * count, pa.list_(pa.float32())),
             "served": pa.array(served or [None] * count, pa.list_(pa.float32())),
-            "group": [str(row) for row in range(count)],
+            "group": [str(group) for group in groups or range(count)],
             "format": [*["JPEG"] * (count - 1), "PNG"],
         }
         table = pa.table(rows).replace_schema_metadata({b"classes": json.dumps(list(classes))})

@@ -54,6 +54,13 @@ def test_classes_are_told_by_name_with_recall_precision_and_interval(run, shown)
     assert f'{row}<td class="n right">1</td>' in text
 
 
+def test_copies_of_a_picture_make_no_interval_narrower(run):
+    run.evaluation(scores=one_hot(2, *[0] * 9), places=[0] * 9, groups=[1] * 9)
+    told = test_split.facts(run.files())
+    assert (told["accuracy"]["low"], told["classes"][0]["low"]) == pytest.approx((0.025, 0.025))
+    assert told["classes"][0]["pictures"] == 9
+
+
 def test_what_is_mistaken_most_often_stands_in_front(run):
     run.evaluation(("a", "b", "c"), one_hot(3, 1, 2, 2, 0, 0, 0), places=(0, 0, 0, 1, 1, 1))
     told = test_split.facts(run.files())["mistaken"]
