@@ -27,6 +27,22 @@ def reader(analyzed):
     return ExampleReader(tft.TFTransformOutput(analyzed.folder), BATCH)
 
 
+@pytest.fixture(scope="module")
+def trained(reader, analyzed):
+    """The first three epochs of a training."""
+    return epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 3)
+
+
+@pytest.fixture(scope="module")
+def plain(reader, analyzed):
+    """Pixels and labels as they are, in the files' order."""
+    return joined(reader.view_batches([analyzed.file], COUNT))
+
+
+def joined(batches):
+    return [np.concatenate(part) for part in zip(*batches, strict=True)]
+
+
 def epochs(dataset, number):
     """Lists of (pixels, label) arrays, one list per epoch."""
     batches = [(x.numpy(), y.numpy()) for x, y in itertools.islice(dataset, number * STEPS)]
@@ -70,16 +86,15 @@ def test_what_a_model_labelled_comes_from_the_beginning_of_an_epoch(reader, anal
     assert (places(1) == second).all() and not (first == second).all()
 
 
-def test_an_epoch_holds_every_picture_once(reader, analyzed):
-    first, second = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 2)
-    for epoch in (first, second):
+def test_an_epoch_holds_every_picture_once(trained):
+    for epoch in trained:
         assert [len(y) for _, y in epoch] == [10, 10, 10, 10, 8]
         assert np.bincount(np.concatenate([y for _, y in epoch])).tolist() == [16, 16, 16]
         assert len(set(fingerprints(epoch))) == COUNT
 
 
-def test_each_epoch_has_new_views_in_a_new_order(reader, analyzed):
-    first, second = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 2)
+def test_each_epoch_has_new_views_in_a_new_order(trained):
+    first, second, _ = trained
     assert not set(fingerprints(first)) & set(fingerprints(second))
     assert [y.tolist() for _, y in first] != [y.tolist() for _, y in second]
 
@@ -89,7 +104,7 @@ def test_targets_in_place_of_labels_stay_with_their_pictures(reader, analyzed):
     first_views = np.concatenate([x for x, _ in reader.view_batches(files, COUNT, (1,))])
     targets = np.stack([rows, -rows], axis=1)
     (epoch,) = epochs(reader.training_batches(files, COUNT, seed=0, targets=targets), 1)
-    pixels, given = (np.concatenate(part) for part in zip(*epoch, strict=True))
+    pixels, given = joined(epoch)
     assert sorted(given[:, 0]) == rows.tolist() and given[:, 0].tolist() != rows.tolist()
     np.testing.assert_array_equal(given[:, 1], -given[:, 0])
     # Batches of other sizes go through other vector instructions: the last bit may differ.
@@ -104,33 +119,33 @@ def test_targets_go_with_the_view_of_their_epoch(reader, analyzed):
     np.testing.assert_allclose(pixels, views[given.numpy().astype(int)], atol=1e-5)
 
 
-def test_the_seed_fixes_order_and_pixels(reader, analyzed):
-    files = [analyzed.file]
-    (one,), (same,) = (epochs(reader.training_batches(files, COUNT, seed=0), 1) for _ in range(2))
-    (other,) = epochs(reader.training_batches(files, COUNT, seed=5), 1)
+def test_the_seed_fixes_order_and_pixels(reader, analyzed, trained):
+    files, (one, *_) = [analyzed.file], trained
+    (same,), (other,) = (epochs(reader.training_batches(files, COUNT, seed), 1) for seed in (0, 5))
     assert fingerprints(one) == fingerprints(same)
     assert fingerprints(one) != fingerprints(other)
 
 
-def test_validation_is_every_picture_as_it_is_in_order(reader, analyzed):
-    batches = list(reader.view_batches([analyzed.file], COUNT))
-    labels = np.concatenate([y.numpy() for _, y in batches])
+def test_validation_is_every_picture_as_it_is_in_order(reader, analyzed, plain):
+    pixels, labels = plain
     output = tft.TFTransformOutput(analyzed.folder)
     names = [output.vocabulary_by_name("labels")[i].decode() for i in labels]
     assert names == [label for _, label in analyzed.pictures]
-    assert float(np.abs(batches[0][0].numpy()).max()) <= 1.0
-    again = list(reader.view_batches([analyzed.file], COUNT))
-    np.testing.assert_array_equal(batches[0][0], again[0][0])
+    assert np.abs(pixels).max() <= 1.0 + 1e-6
+    again, _ = next(iter(reader.view_batches([analyzed.file], COUNT)))
+    np.testing.assert_array_equal(pixels[:BATCH], again)
 
 
-def test_all_views_of_a_picture_are_in_one_batch_and_those_that_it_has_alone(reader, analyzed):
+def test_all_views_of_a_picture_are_in_one_batch_and_those_that_it_has_alone(
+    reader, analyzed, plain
+):
     files, views = [analyzed.file], (2, 0, 1)
     batches = list(reader.view_batches(files, COUNT, views))
     assert [len(y) for _, y in batches] == [BATCH // 3 * 3] * (COUNT // (BATCH // 3))
-    pixels, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
+    pixels, labels = joined(batches)
     for place, view in enumerate(views):
-        alone = list(reader.view_batches(files, COUNT, (view,)))
-        expected, numbers = (np.concatenate(part) for part in zip(*alone, strict=True))
+        alone = plain if view == 0 else joined(reader.view_batches(files, COUNT, (view,)))
+        expected, numbers = alone
         # Batches of other sizes go through other vector instructions: the last bit may differ.
         np.testing.assert_allclose(pixels[place::3], expected, atol=1e-5)
         np.testing.assert_array_equal(labels[place::3], numbers)
@@ -148,10 +163,9 @@ def test_no_batches_wait_for_a_tuner(reader, analyzed):
         assert dataset.options().autotune.enabled is False
 
 
-def test_training_can_begin_at_a_later_epoch(reader, analyzed):
-    whole = epochs(reader.training_batches([analyzed.file], COUNT, seed=0), 3)
+def test_training_can_begin_at_a_later_epoch(reader, analyzed, trained):
     (later,) = epochs(reader.training_batches([analyzed.file], COUNT, 0, first_epoch=2), 1)
-    assert fingerprints(later) == fingerprints(whole[2])
+    assert fingerprints(later) == fingerprints(trained[2])
 
 
 def test_labels_are_counted_by_class(analyzed):
