@@ -65,7 +65,7 @@ class GpuSettings(Settings):
 class RetrySettings(Settings):
     """How often a step that failed is tried again; `retries: 2` is short for `{count: 2}`.
 
-    Pusher and Verdict are tried again only where that is said for them by name.
+    Pusher, DataVerdict and Verdict are tried again only where that is said for them by name.
     """
 
     count: int = pydantic.Field(0, ge=0, le=10)
