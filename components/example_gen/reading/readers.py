@@ -46,7 +46,9 @@ def _files(root: str) -> Iterator[Read]:
         try:
             with open_file(os.path.join(root, item.path)) as file:
                 return file.read()
-        except (FileNotFoundError, PermissionError) as error:
+        except OSError as error:
+            if item.mtime_ns and not isinstance(error, FileNotFoundError | PermissionError):
+                raise  # of the disk; what was not there when it was listed has other numbers too
             raise BadPictureError(f"cannot be read: {error.strerror}") from error
 
     yield read

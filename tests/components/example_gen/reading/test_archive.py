@@ -335,3 +335,26 @@ def test_a_file_that_may_not_be_read_is_set_aside(tmp_path, monkeypatch):
         pytest.raises(readers.BadPictureError, match="cannot be read: Permission denied"),
     ):
         read(item)
+
+
+@pytest.mark.parametrize("path", ["gone.jpg", "itself.jpg", "a.jpg/b.jpg", "long" * 64 + ".jpg"])
+def test_what_was_not_there_when_it_was_listed_is_set_aside(tmp_path, path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "itself.jpg").symlink_to("itself.jpg")
+    with (
+        readers.open_reader("files", str(tmp_path)) as read,
+        pytest.raises(readers.BadPictureError, match="cannot be read: "),
+    ):
+        read(sources.Item(path, "a", None, 0, 0))
+
+
+def test_a_disk_that_fails_is_no_bad_picture(tmp_path, monkeypatch):
+    def fail(path, mode):
+        raise OSError(5, "Input/output error", path)
+
+    monkeypatch.setattr(readers, "open", fail, raising=False)
+    with (
+        readers.open_reader("files", str(tmp_path)) as read,
+        pytest.raises(OSError, match="Input/output error"),
+    ):
+        read(sources.Item("a/1.jpg", "a", None, 3, 5))
