@@ -33,7 +33,13 @@ from pipeline import artifact_manifests, dask_cluster, preflight
 from pipeline.beam_config import BeamSettings
 from pipeline.config import Recipe
 from pipeline.failures import explain
-from pipeline.metadata_database import DATABASE, FAILURE, UP_TO, set_aside_if_damaged
+from pipeline.metadata_database import (
+    DATABASE,
+    FAILURE,
+    UP_TO,
+    remove_unfinished,
+    set_aside_if_damaged,
+)
 from pipeline.node_figures import summarize
 from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, TRAINER
 from pipeline.pipeline import create_pipeline
@@ -97,6 +103,7 @@ def _run(
     folder.mkdir(parents=True, exist_ok=True)
     if notice := set_aside_if_damaged(folder):
         listener.noticed(notice)
+    remove_unfinished(folder)
     database = metadata_store_pb2.ConnectionConfig(
         sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(filename_uri=str(folder / DATABASE))
     )

@@ -1,9 +1,13 @@
-"""The database of ML Metadata: whether it is whole, and what to do where it is not."""
+"""The database of ML Metadata: whether it is whole, and what lies beside it that it knows not."""
 
 import datetime
+import shutil
 import sqlite3
 from pathlib import Path
 
+from ml_metadata import MetadataStore, proto
+
+from components.manifests import file_sizes
 from pipeline.artifact_manifests import ARTIFACTS, MANIFESTS
 
 DATABASE = "metadata.sqlite"
@@ -42,6 +46,38 @@ def set_aside_if_damaged(folder: Path) -> str:
         f"{folder / DATABASE} {damage}: it lies with the artifacts of earlier runs in {aside}, "
         "which can be deleted; every node runs again"
     )
+
+
+def open_store(folder: Path) -> MetadataStore | None:
+    """The database of a recipe's folder; None before the first run."""
+    database = folder / DATABASE
+    if not database.exists():
+        return None
+    config = proto.ConnectionConfig(
+        sqlite=proto.SqliteMetadataSourceConfig(filename_uri=str(database))
+    )
+    return MetadataStore(config)
+
+
+def remove_unfinished(folder: Path) -> tuple[int, int]:
+    """Removes what nodes that were killed or stopped were writing: ML Metadata knows nothing of it.
+
+    To be called by whoever holds the recipe's folder.
+
+    Args:
+        folder: of the recipe.
+
+    Returns:
+        Number of artifacts that were removed, and their bytes.
+    """
+    store = open_store(folder)
+    count = size = 0
+    for execution in store.get_executions() if store else ():
+        if execution.last_known_state == proto.Execution.RUNNING:
+            for left in (folder / ARTIFACTS).glob(f"*/*/{execution.id}"):
+                count, size = count + 1, size + sum(file_sizes(left).values())
+                shutil.rmtree(left, ignore_errors=True)
+    return count, size
 
 
 def _find_damage(folder: Path) -> str:

@@ -13,7 +13,7 @@ from components.errors import UserError
 from components.gates import GATES_FILE, Gate, read_gates
 from components.manifests import file_sizes
 from pipeline import artifact_manifests, run_lock
-from pipeline.metadata_database import DATABASE, FAILURE, UP_TO
+from pipeline.metadata_database import FAILURE, UP_TO, open_store, remove_unfinished
 from pipeline.node_ids import BLESSINGS, PUSHER
 
 _PUSHED_MODEL = "pushed_model"
@@ -94,11 +94,11 @@ def list_runs(folder: Path, since: datetime | None = None) -> list[RunRecord]:
         folder: of the recipe.
         since: with a time zone; earlier runs are left out, and not read; None: all.
     """
-    store = _open(folder)
+    store = open_store(folder)
     if store is None:
         return []
     contexts = store.get_contexts_by_type("pipeline_run")
-    contexts = sorted(contexts, key=lambda context: context.create_time_since_epoch)
+    contexts = sorted(contexts, key=lambda context: context.id)  # clocks are set back
     # Whoever holds the folder has begun the newest run, if any: there is one at a time.
     going_on = contexts[-1:] if run_lock.is_held(folder) else []
     return [
@@ -144,7 +144,8 @@ def prune(folder: Path, keep: int) -> tuple[int, int]:
     """
     if keep < 1:
         raise UserError(f"--keep {keep} would remove what the next run takes from the cache")
-    store = _open(folder)
+    count, size = remove_unfinished(folder)
+    store = open_store(folder)
     if store is None:
         return 0, 0
     runs = list_runs(folder)
@@ -152,7 +153,6 @@ def prune(folder: Path, keep: int) -> tuple[int, int]:
     since = itertools.dropwhile(lambda run: run not in kept, runs)
     needed = {path for run in since for path in run.artifacts.values()}
     live = [a for a in store.get_artifacts() if a.state != proto.Artifact.DELETED]
-    count = size = 0
     for artifact in live:
         if Path(artifact.uri) in needed:
             continue
@@ -169,16 +169,6 @@ def prune(folder: Path, keep: int) -> tuple[int, int]:
 def _whole(runs: list[RunRecord]) -> list[RunRecord]:
     """Those of the whole pipeline; all where there is none."""
     return [run for run in runs if not run.up_to] or runs
-
-
-def _open(folder: Path) -> MetadataStore | None:
-    database = folder / DATABASE
-    if not database.exists():
-        return None
-    config = proto.ConnectionConfig(
-        sqlite=proto.SqliteMetadataSourceConfig(filename_uri=str(database))
-    )
-    return MetadataStore(config)
 
 
 def _run(store: MetadataStore, context: proto.Context, going_on: bool = False) -> RunRecord:

@@ -88,6 +88,13 @@ def test_one_node_runs_with_those_that_it_needs_and_no_other(nodes):
     assert heard.node_ids == heard.started == list(heard.reports) == needed
 
 
+def test_what_killed_nodes_left_goes_before_a_run(nodes, tmp_path, monkeypatch):
+    cleared = []
+    monkeypatch.setattr(local_runner, "remove_unfinished", cleared.append)
+    nodes.run("ImportSchemaGen")
+    assert cleared == [tmp_path / "runs" / "digits"]
+
+
 def test_every_node_may_come_from_the_cache_but_the_pusher(nodes):
     nodes.made = {"ImageExampleGen", "Pusher"}
     ran = nodes.run()
