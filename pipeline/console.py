@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -66,6 +67,7 @@ def redirect_output(log_file: Path | None) -> Iterator[Console]:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         terminal = stack.enter_context(open(os.dup(1), "w", encoding="utf-8"))
+        stack.callback(_close, terminal)
         log = stack.enter_context(open(log_file, "a", buffering=1, encoding="utf-8"))
         # Both Python's streams and the descriptors below them, which are all that C++ knows.
         stack.enter_context(contextlib.redirect_stdout(log))
@@ -74,6 +76,12 @@ def redirect_output(log_file: Path | None) -> Iterator[Console]:
         stack.enter_context(_descriptor_to(2, log.fileno()))
         stack.enter_context(_logging_to(logging.StreamHandler(log)))
         yield make_console(file=terminal)
+
+
+def _close(terminal: TextIO) -> None:
+    """Closes it, also where what could not be printed waits for a `| head` that has ended."""
+    with contextlib.suppress(BrokenPipeError):
+        terminal.close()
 
 
 @contextlib.contextmanager

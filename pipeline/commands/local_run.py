@@ -1,5 +1,6 @@
 """What all commands share that run nodes on this machine: checks, lock, log, and how they end."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -79,7 +80,8 @@ def run_locally(
             except Exception as error:
                 code = _show_error(display, error, log_file)
             if stopped:
-                display.say(_STOPPED)
+                with contextlib.suppress(SystemExit):  # rich's, where Ctrl-C ended `| tee` first
+                    display.say(_STOPPED)
                 processes.end_children()
     if stopped:
         # Threads of TensorFlow and Beam would go on, and write about it to the terminal.

@@ -154,15 +154,20 @@ def test_after_another_run_has_ended_the_data_are_looked_at_again(run, monkeypat
     assert "a title\n" in out
 
 
+def child_in(folder: Path) -> int:
+    """Process id of what the program has started, once it has."""
+    file = folder / "child"
+    deadline = time.monotonic() + 60
+    while not (file.exists() and file.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return int(file.read_text())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_children_and_says_how_to_go_on(number, code, start, tmp_path):
     process = start()
-    child_file = tmp_path / "child"
-    deadline = time.monotonic() + 60
-    while not (child_file.exists() and child_file.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    child = int(child_file.read_text())
+    child = child_in(tmp_path)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert process.returncode == code
@@ -170,3 +175,13 @@ def test_a_signal_ends_the_children_and_says_how_to_go_on(number, code, start, t
     assert err == "" and "Tensor" not in out.replace("Starting TensorFlow and TFX", "")
     assert not is_alive(child)
     assert not (tmp_path / "runs" / "digits" / ".lock.json").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_that_ends_what_reads_the_output_too_ends_the_children(start, tmp_path):
+    process = start()
+    child = child_in(tmp_path)
+    process.stdout.close()  # as of `graft run | tee log`
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "") and not is_alive(child)
