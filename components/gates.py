@@ -18,6 +18,9 @@ GATES_FILE = "gates.json"
 # `warn` does not stop a model: the question could not be answered, or the answer needs a look.
 Verdict = Literal["pass", "warn", "fail"]
 
+# What a page and a model's card call a verdict.
+WORDS = {"pass": "yes", "warn": "look", "fail": "no"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Gate:

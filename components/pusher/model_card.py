@@ -18,14 +18,13 @@ import yaml
 
 from components import features
 from components.classes import lowest_recall_first
-from components.gates import Gate
+from components.gates import WORDS, Gate
 from components.text import printable
 
 CARD_FILE = "README.md"
 
 _MOST_CLASSES = 200
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
-_WORDS = {"pass": "yes", "warn": "look", "fail": "no"}
 
 
 def make_card(
@@ -174,7 +173,7 @@ def _evaluation(metrics: Mapping[str, Any]) -> str:
 def _gates(gates: Sequence[Gate]) -> str:
     rows = [
         [
-            _WORDS[gate.verdict],
+            WORDS[gate.verdict],
             _text(gate.name),
             _figure(gate.value),
             " … ".join(map(_figure, gate.interval)) if gate.interval else "",

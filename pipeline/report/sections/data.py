@@ -6,8 +6,8 @@ from typing import Any
 from components import features
 from components.errors import UserError
 from components.example_gen.overview import FACTS, fact_ranges
+from components.gates import WORDS
 from pipeline.report.run_files import RunFiles
-from pipeline.report.words import WORDS
 
 TITLE = "Data"
 NEEDS = ("data_summary", "quarantine")

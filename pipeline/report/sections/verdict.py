@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from components.gates import failed
+from components.gates import WORDS, failed
 from pipeline.report.run_files import RunFiles
-from pipeline.report.words import WORDS
 from pipeline.run_history import RUNNING
 
 TITLE = "Verdict"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.gates import Gate
+from components.gates import WORDS, Gate
 from pipeline.report.sections import (
     abstention,
     data,
@@ -13,7 +13,6 @@ from pipeline.report.sections import (
     training,
     verdict,
 )
-from pipeline.report.words import WORDS
 
 pytestmark = pytest.mark.one_line
 

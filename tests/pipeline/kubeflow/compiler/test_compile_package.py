@@ -269,10 +269,9 @@ def test_only_pictures_are_read_by_the_workers_of_dask(handed):
 
 
 def test_a_password_is_told():
-    weights = "https://me:geheim@host.example.com/a.tar.gz"
-    overrides = [*READY, "data.source=digits", f"backbone.weights={weights}"]
-    recipe = load_recipe("cats_and_dogs_hub", overrides)
-    with pytest.raises(ValueError, match=r"a password, in the URL https://…@host\.example\.com"):
+    proxy = "{HTTPS_PROXY: 'http://me:geheim@host.example.com:3128'}"
+    recipe = load_recipe("digits", [*READY, f"kubeflow.env={proxy}"])
+    with pytest.raises(ValueError, match=r"a password, in the URL http://…@host\.example\.com"):
         compiler.compile_package(recipe)
 
 

@@ -1,3 +1,0 @@
-"""What a page calls a gate's verdict."""
-
-WORDS = {"pass": "yes", "warn": "look", "fail": "no"}
