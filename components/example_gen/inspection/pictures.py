@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import ExifTags, Image
 
-from components import exif, heif, picture_formats
-from components.example_gen.inspection import facts, gif
+from components import exif, gif, heif, picture_formats
+from components.example_gen.inspection import facts
 from components.example_gen.inspection.picture import Picture
 from components.pillow_pictures import (
     UnknownRangeError,

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.serving_gate.truncation import _first_frame_end, first_half
+from components.serving_gate.truncation import first_half
 
 
 def encode(form: str, frames: int = 1, **options) -> bytes:
@@ -49,14 +49,6 @@ def test_half_of_the_bytes_of_an_animation_would_be_a_picture():
     """The reason for this module."""
     animation = encode("GIF", frames=12)
     assert decode(animation[: len(animation) // 2]).shape == (40, 50, 3)
-
-
-def test_a_frame_ends_behind_its_own_colour_table():
-    animation = encode("GIF", frames=2, include_color_table=True)
-    end = _first_frame_end(animation)
-    assert animation[end] in b"!,", "an extension or a frame follows"
-    with Image.open(io.BytesIO(animation[:end] + b";")) as one:
-        assert one.n_frames == 1
 
 
 def test_half_is_half():

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from components import picture_formats, pixels
-from components.example_gen.inspection import gif
+from components import gif, picture_formats, pixels
 from components.example_gen.inspection.pictures import BadPictureError, check_picture
 
 MAX_PIXELS = 50_000_000

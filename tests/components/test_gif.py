@@ -1,0 +1,48 @@
+"""Where the blocks of a GIF end."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components import gif
+
+
+def encode(frames: int, **options) -> bytes:
+    """So many frames with, from the second on, palettes of their own."""
+    random = np.random.default_rng(0)
+    first, *others = (
+        Image.fromarray(random.integers(0, 255, (9, 12, 3), np.uint8)) for _ in range(frames)
+    )
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def animation():
+    return encode(3, comment=b"hello")
+
+
+def test_whole_is_what_reaches_the_trailer(animation):
+    assert gif.is_whole(animation)
+    assert gif.is_whole(encode(1))
+    assert gif.is_whole(animation + b"bytes that somebody hung on")
+
+
+def test_cut_anywhere_it_is_not_whole(animation):
+    assert not any(gif.is_whole(animation[:size]) for size in range(6, len(animation)))
+
+
+def test_bytes_that_are_no_block_end_it(animation):
+    assert not gif.is_whole(animation[:-1] + b"\0" + animation[-1:])
+
+
+@pytest.mark.parametrize("own_palette", [False, True])
+def test_the_first_frame_ends_behind_its_own_palette(own_palette):
+    animation = encode(2, include_color_table=own_palette)
+    end = gif.first_frame_end(animation)
+    assert animation[end] in b"!,", "an extension or a frame follows"
+    with Image.open(io.BytesIO(animation[:end] + b";")) as one:
+        assert one.n_frames == 1
