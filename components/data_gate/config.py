@@ -18,7 +18,7 @@ class DistanceSettings(Settings):
 
     Only a difference that is significant *and* large counts: alone, a distance alarms on small sets
     and a test on large ones. Distances are from 0 to 1: the two-sample Kolmogorov-Smirnov statistic
-    of numbers, the total variation distance of categories.
+    of numbers, the total variation distance of categories. Copies of a picture count once.
     """
 
     significance: float = pydantic.Field(

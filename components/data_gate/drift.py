@@ -30,10 +30,9 @@ def compare_with_served(
 ) -> list[Gate]:
     """How the data have changed since the served model: labels, facts, and the test split."""
     than = f"the data of version {served.version}"
-    labels = category_difference(
-        "labels", pictures[features.LABEL], served.pictures[features.LABEL]
-    )
-    facts = _fact_differences("", pictures, served.pictures)
+    ours, theirs = _without_copies(pictures), _without_copies(served.pictures)
+    labels = category_difference("labels", ours[features.LABEL], theirs[features.LABEL])
+    facts = _fact_differences("", ours, theirs)
     return [
         _judge(LABEL_DRIFT, [labels], settings, than, _DRIFT_ADVICE),
         _judge(FACT_DRIFT, facts, settings, than, _DRIFT_ADVICE),
@@ -55,6 +54,7 @@ def not_compared(reason: str) -> list[Gate]:
 
 def check_skew(pictures: pd.DataFrame, settings: DistanceSettings) -> Gate:
     """Validation and test split are like the train split, in labels and facts."""
+    pictures = _without_copies(pictures)
     train = in_split(pictures, features.TRAIN)
     found = []
     for split in (features.VALIDATION, features.TEST):
@@ -64,6 +64,11 @@ def check_skew(pictures: pd.DataFrame, settings: DistanceSettings) -> Gate:
             *_fact_differences(f"{split} ", rows, train),
         ]
     return _judge(_SKEW, found, settings, "the train split", _SKEW_ADVICE)
+
+
+def _without_copies(pictures: pd.DataFrame) -> pd.DataFrame:
+    """One picture of each duplicate group and split: the tests take pictures for independent."""
+    return pictures.drop_duplicates([features.GROUP, features.SPLIT])
 
 
 def _fact_differences(

@@ -35,6 +35,27 @@ def test_other_pictures_of_the_same_kind_are_no_drift(pictures):
     assert found["label drift"].verdict == found["fact drift"].verdict == "pass"
 
 
+def test_copies_of_few_pictures_make_no_difference_certain(pictures):
+    """A film's frames: of twenty pictures in a split ten copies each."""
+
+    def films(seed: int):
+        random = np.random.default_rng(seed)
+        film = np.arange(1000) // 10
+        return pictures(
+            1000,
+            seed=seed,
+            group=[f"{seed}-{one}" for one in film],
+            split=np.array(["train", "train", "train", "validation", "test"])[film % 5],
+            label=np.where(random.random(100) < 0.5, "cat", "dog")[film],
+            brightness=random.normal(120, 20, 100)[film],
+        )
+
+    for seed in range(5):
+        found = rows(films(seed), films(seed + 5))
+        gates = (found["label drift"], found["fact drift"], check_skew(films(seed), SETTINGS))
+        assert {gate.verdict for gate in gates} == {"pass"}
+
+
 def test_darker_pictures_stop_the_run(pictures):
     dark = np.random.default_rng(1).normal(60, 20, 500)
     gate = rows(pictures(brightness=dark), pictures())["fact drift"]
