@@ -72,7 +72,8 @@ def run_fn(fn_args) -> None:
         learnt = _export(served, inputs, fn_args)
         dataclasses.replace(report, temperature=learnt.temperature).write(fn_args.model_run_dir)
         mark_exported(state, fn_args.model_run_dir)
-        shutil.rmtree(state / _ACTIVATIONS)
+        # NFS keeps files that are mapped, and so their folder.
+        shutil.rmtree(state / _ACTIVATIONS, ignore_errors=True)
 
 
 def _show_views(inputs: TrainingInputs, folder: str) -> None:

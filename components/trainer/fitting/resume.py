@@ -121,9 +121,12 @@ def _exported_as(state: Path) -> str | None:
 
 
 def _remove_unless_held(state: Path) -> None:
-    """Removes a state whose owner is gone; call it while holding the folder's lock."""
-    with (
-        contextlib.suppress(filelock.Timeout, FileNotFoundError),
-        _lock_of(state).acquire(timeout=0),
-    ):
-        shutil.rmtree(state)
+    """Removes a state whose owner is gone; call it while holding the folder's lock.
+
+    NFS keeps files that somebody has open, as activations that are mapped, under other names until
+    they are closed, and so their folder: what it keeps goes when the next training begins.
+    """
+    with contextlib.suppress(filelock.Timeout):
+        with _lock_of(state).acquire(timeout=0):
+            pass  # nobody holds it, and who wants to waits for the folder's; it is no open file now
+        shutil.rmtree(state, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Whose the state of a training is, when it is found again, and when it goes."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -150,6 +151,22 @@ def test_the_state_goes_when_its_artifact_has_been_published(tmp_path):
     discard_published(str(tmp_path / "6"))
     assert state.exists(), "another run was published"
     discard_published(fn_args.model_run_dir)
+    assert not state.exists()
+
+
+def test_what_nfs_keeps_of_open_files_fails_nothing(tmp_path, monkeypatch):
+    fn_args = arguments(tmp_path)
+    state = leave(fn_args, exported=True)
+
+    def keep(*_, **__):
+        with filelock.FileLock(state / "lock").acquire(timeout=0):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rmdir", keep)
+        discard_published(fn_args.model_run_dir)
+    assert state.exists()
+    leave(arguments(tmp_path, train_files=["b"]))
     assert not state.exists()
 
 
