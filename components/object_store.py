@@ -7,7 +7,7 @@ object is still the one that was read (If-Match), or that there is none (If-None
 import contextlib
 import functools
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +167,28 @@ class ObjectStore:
     def _key(self, name: str) -> str:
         return f"{self._prefix}/{name}"
 
-    def _told(self) -> "_Told":
-        return _Told(self.address)
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns boto3's errors into one line."""
+        from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError, Boto3Error, OSError) as raised:
+            error = raised
+            if isinstance(error, S3UploadFailedError):
+                error = error.__context__ or error
+            if isinstance(error, RetriesExceededError):  # of a download
+                error = error.last_exception or error
+            if not isinstance(error, ClientError):
+                raise StoreError(f"{self.address}: {error}") from error
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in _CONFLICTS:
+                raise ConflictError from error
+            if code in _MISSING:
+                raise _MissingError from error
+            raise StoreError(f"{self.address}: {_WHY.get(code, str(error))}") from error
 
 
 def checked_address(address: str) -> str:
@@ -186,34 +206,6 @@ def checked_address(address: str) -> str:
 
 class _MissingError(Exception):
     """There is no such object."""
-
-
-class _Told:
-    """Turns boto3's errors into one line."""
-
-    def __init__(self, address: str):
-        self._address = address
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind, error, trace) -> None:
-        from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        if isinstance(error, S3UploadFailedError):
-            error = error.__context__ or error
-        if isinstance(error, RetriesExceededError):  # of a download
-            error = error.last_exception or error
-        if isinstance(error, ClientError):
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _CONFLICTS:
-                raise ConflictError from error
-            if code in _MISSING:
-                raise _MissingError from error
-            raise StoreError(f"{self._address}: {_WHY.get(code, str(error))}") from error
-        if isinstance(error, BotoCoreError | Boto3Error | OSError):
-            raise StoreError(f"{self._address}: {error}") from error
 
 
 def _client() -> Any:

@@ -7,13 +7,14 @@ from rich.console import Console
 
 from components import features
 from components.errors import UserError
-from pipeline import node_ids
+from pipeline.commands.dataset import read_dataset
 from pipeline.commands.local_run import run_locally
 from pipeline.commands.png_output import check_png
 from pipeline.config import Recipe, load_recipe
 from pipeline.console import say
 from pipeline.preflight import Inspection
 from pipeline.run_display import Display
+from pipeline.run_result import NodeReport
 
 
 def find_rate(
@@ -63,15 +64,12 @@ def find_rate(
 def _test(recipe: Recipe, phase: str, display: Display, found: Inspection):
     """Makes or finds the examples and the transform graph, and runs the test on them."""
     from components.trainer import lr_finder
-    from pipeline.local_runner import NodeReport, run_up_to
 
-    outputs = run_up_to(node_ids.TRANSFORM, recipe, display, found)
-    (examples,) = outputs[node_ids.IMAGE_EXAMPLE_GEN]["examples"]
-    (graph,) = outputs[node_ids.TRANSFORM]["transform_graph"]
+    dataset = read_dataset(recipe, display, found)
     display.node_started("Range test")
     start = time.monotonic()
-    train_files = f"{examples.uri}/Split-{features.TRAIN}/*"
-    curve = lr_finder.phase_curve(recipe.trainer, phase, graph.uri, train_files)
+    train_files = f"{dataset.folder}/Split-{features.TRAIN}/*"
+    curve = lr_finder.phase_curve(recipe.trainer, phase, dataset.transform_graph, train_files)
     seconds = time.monotonic() - start
     display.node_finished(NodeReport("Range test", seconds, False, describe(curve)))
     return curve
