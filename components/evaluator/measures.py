@@ -13,7 +13,7 @@ def ranks(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Place of the true class among the most probable: 0 is the first.
 
     Of equally probable classes the one that comes first in the list is the first, as for argmax.
-    What is no number comes before any, but never makes the true class the first.
+    Where a probability is no number, the true class comes after any place.
 
     Args:
         labels: int [pictures], the true class.
@@ -25,7 +25,8 @@ def ranks(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     rows = np.arange(len(labels))
     own = scores[rows, labels][:, np.newaxis]
     earlier = np.arange(scores.shape[1]) < labels[:, np.newaxis]
-    return (~(scores < own) & ~((scores == own) & ~earlier)).sum(axis=1)
+    places = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
+    return np.where(np.isnan(scores).any(axis=1), np.iinfo(places.dtype).max, places)
 
 
 def loss(labels: np.ndarray, scores: np.ndarray) -> float:

@@ -22,10 +22,11 @@ def test_of_equally_probable_classes_the_first_is_the_most_probable():
     assert ranks(np.array([2]), np.array([[0.1, 0.2, 0.7]])).tolist() == [0]
 
 
-def test_what_is_no_number_makes_no_class_the_first():
+def test_what_is_no_number_makes_no_class_one_of_the_first():
     nan = np.nan
     scores = np.array([[nan, nan, nan], [nan, 0.2, 0.8], [0.1, nan, 0.8], [0.1, 0.2, 0.7]])
-    assert ranks(np.array([0, 0, 2, 2]), scores).tolist() == [3, 3, 1, 0]
+    places = ranks(np.array([0, 0, 2, 2]), scores)
+    assert places[3] == 0 and (places[:3] > 1000).all()
 
 
 def test_precision_and_recall_are_those_of_scikit_learn():

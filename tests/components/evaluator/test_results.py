@@ -79,7 +79,7 @@ def test_metrics_and_changes_are_read_as_they_were_written(predictions, tmp_path
 def test_what_is_no_number_is_not_right(predictions):
     broken = np.full_like(predictions.candidate, np.nan)
     predictions = dataclasses.replace(predictions, candidate=broken, served=broken)
-    metrics = results.make_metrics(predictions, EvaluationSettings(top_k=2))
+    metrics = results.make_metrics(predictions, EvaluationSettings(top_k=4))
     for name in ("accuracy", "top_k_accuracy", "macro_recall", "macro_precision"):
         assert metrics.overall[name] == metrics.served[name] == 0.0, name
     assert metrics.confusion.trace() == metrics.overall["accuracy_when_sure"] == 0
