@@ -14,6 +14,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Channel, standard_artifacts
 
 from components import features
+from components.bounds import lower_bound, upper_bound
 from components.evaluator import highlights, results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
@@ -168,10 +169,12 @@ def test_figures_are_those_of_the_most_probable_class(first_run):
     assert metrics.confusion.sum(axis=1).tolist() == [14, 14, 14]
     assert np.diag(metrics.confusion).tolist() == [14, 0, 14]
     blue_for_green, _, red_for_green = metrics.confusion[1].tolist()
+    all_right = {"recall": 1.0, "interval": [lower_bound(14, 14, 0.975), 1.0], "count": 14}
+    all_wrong = {"recall": 0.0, "interval": [0.0, upper_bound(0, 14, 0.975)], "count": 14}
     assert metrics.per_class == {
-        "blue": {"precision": 14 / (14 + blue_for_green), "recall": 1.0, "count": 14},
-        "green": {"precision": 0.0, "recall": 0.0, "count": 14},
-        "red": {"precision": 14 / (14 + red_for_green), "recall": 1.0, "count": 14},
+        "blue": {"precision": 14 / (14 + blue_for_green), **all_right},
+        "green": {"precision": 0.0, **all_wrong},
+        "red": {"precision": 14 / (14 + red_for_green), **all_right},
     }
     evidence = results.read_metrics(Path(first_run[0].uri, "evidence"))
     assert vars(evidence) | {"confusion": 0} == vars(metrics) | {"confusion": 0}
