@@ -35,12 +35,13 @@ def compile_recipe(config: str, overrides: list[str], output: Path | None, verbo
     check_output(output, config)
     recipe_checks.check_recipe(recipe)  # before TFX is imported, which takes a while
     text = _compile(recipe, verbose)
+    package = parse_package(text)
     if output == STDOUT:
         sys.stdout.write(text)
     else:
         write_atomically(output, text)
     console = make_console(stderr=output == STDOUT)
-    show_package(console, parse_package(text))
+    show_package(console, package)
     if output != STDOUT:
         size = decimal(len(text.encode()))
         say(console, f"{output}: {size}")

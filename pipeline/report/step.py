@@ -18,7 +18,7 @@ from components import features
 from components.data_gate.pictures import read_pictures
 from components.served_versions import EVIDENCE, PROVENANCE_FILE
 from pipeline import node_ids
-from pipeline.config import Recipe
+from pipeline.config import Recipe, recipe_names
 from pipeline.report import page
 from pipeline.report.run_files import RunFiles
 from pipeline.run_history import RunRecord
@@ -50,7 +50,8 @@ def make_report(
     files = StepFiles(
         RunRecord(f"{now:%Y-%m-%dT%H:%M:%S} UTC", now, [], artifacts, version),
         recipe,
-        recipe.name,
+        # What the file of a recipe of one's own was called, nobody has said here.
+        recipe.name if recipe.name in recipe_names() else f"{recipe.name}.yaml",
         overrides,
         pushed,
     )

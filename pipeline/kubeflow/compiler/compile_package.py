@@ -35,14 +35,10 @@ def compile_package(recipe: Recipe) -> str:
     """
     recipe_checks.check_recipe(recipe)
     source, destination = recipe_checks.data_source(recipe), recipe_checks.push_destination(recipe)
-    there = recipe.model_copy(
-        update={
-            "name": pipeline_name(recipe),
-            "data": recipe.data.model_copy(update={"source": source}),
-        }
-    )
+    data = recipe.data.model_copy(update={"source": source})
+    there = recipe.model_copy(update={"data": data})
     pipeline = create_pipeline(
-        there,
+        there.model_copy(update={"name": pipeline_name(recipe)}),
         pipeline_root="",  # chosen by each run
         push_destination=destination,
         schema_file="",  # see setting_paths.SCHEMA_TEXT

@@ -8,7 +8,7 @@ import pytest
 
 from components.gates import write_gates
 from pipeline.config import load_recipe
-from pipeline.report import page
+from pipeline.report import page, step
 from pipeline.report.step import make_report
 
 pytestmark = pytest.mark.usefixtures("quick_charts")
@@ -63,7 +63,7 @@ def test_it_tells_all_that_the_inputs_hold(made, pushed):
     assert facts["abstention"]["before"]["temperature"] == 2.0
     assert facts["lineage"]["digest"] == "0a1b"
     assert facts["data"]["total"] == 4 and facts["data"]["set_aside"] == 1
-    wanted = "graft versions rollback --recipe tiny --set push.destination=/mnt/serving/tiny"
+    wanted = "graft versions rollback --recipe tiny.yaml --set push.destination=/mnt/serving/tiny"
     assert facts["verdict"]["roll_back"] == wanted
 
 
@@ -97,9 +97,14 @@ def test_a_model_that_is_served_already_is_told_by_its_version(facts):
     assert (told["served_now"], told["roll_back"]) == ("version 7", "")
 
 
+def test_a_recipe_that_comes_with_graft_is_named_as_it_is(facts, monkeypatch):
+    monkeypatch.setattr(step, "recipe_names", lambda: ["tiny"])
+    assert "versions rollback --recipe tiny --set" in facts(PUSHED)["verdict"]["roll_back"]
+
+
 @pytest.mark.parametrize("served", ["/mnt/serving/tiny", "s3://bucket/served/tiny"])
 def test_the_commands_are_about_the_version_where_it_was_pushed(facts, served):
-    place = f"--recipe tiny --set push.destination={served}"
+    place = f"--recipe tiny.yaml --set push.destination={served}"
     told = facts({**PUSHED, "pushed_destination": f"{served}/8"})
     assert told["verdict"]["roll_back"] == f"graft versions rollback {place}"
     assert told["lineage"]["commands"] == [

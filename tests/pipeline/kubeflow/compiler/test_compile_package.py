@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.errors import UserError
 from components.trainer.settings.trainer import TrainerSettings
 from pipeline import node_ids
 from pipeline.commands import compile as command
@@ -252,8 +253,11 @@ def test_what_is_installed_here_is_neither_on_record_nor_in_a_cache_key(handed):
 
 
 def test_a_name_with_underscores(handed):
-    recipe, _ = handed("kubeflow.data_source=/mnt/pictures", name="cats_and_dogs")
+    recipe, options = handed("kubeflow.data_source=/mnt/pictures", name="cats_and_dogs")
     assert recipe.name == "cats-and-dogs", "as every name of a pipeline in a cluster"
+    recorded = json.loads(options["provenance"])["recipe"]
+    assert recorded["name"] == "cats_and_dogs", "which commands on the page go by"
+    assert recorded["data"]["source"] == "/mnt/pictures"
 
 
 def test_only_pictures_are_read_by_the_workers_of_dask(handed):
@@ -286,6 +290,14 @@ def test_the_command_writes_the_package_and_shows_what_is_in_it(text, tmp_path, 
     assert "1 nvidia.com/gpu" in shown and "Image of Trainer: graft:1-gpu" in shown
     assert "frozen_epochs" in shown and "digits.package.yaml: " in shown
     assert "Warning" not in errors
+
+
+def test_a_package_that_a_backend_would_refuse_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiler, "compile_package", lambda _: "a: 1")
+    output = tmp_path / "digits.package.yaml"
+    with pytest.raises(UserError, match="unknown field a"):
+        command.compile_recipe("digits", list(READY), output, verbose=False)
+    assert not output.exists()
 
 
 def test_standard_output_holds_nothing_but_the_package(tmp_path, monkeypatch, capfd):
