@@ -39,22 +39,13 @@ def test_a_damaged_artifact_is_made_again_and_the_new_one_is_taken_from_then_on(
     assert ingest() == (False, second, [])
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda file: file.write_bytes(b""),
-        lambda file: file.write_bytes(b"garbage" * 5000),
-        lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
-    ],
-    ids=["emptied", "garbage", "truncated"],
-)
-def test_a_damaged_database_is_set_aside_and_every_node_runs_again(ingest, spoil):
+def test_a_damaged_database_is_set_aside_and_every_node_runs_again(ingest):
     ingest()
-    before = set(ingest.folder.glob("damaged/*"))
-    spoil(ingest.folder / "metadata.sqlite")
+    database = ingest.folder / "metadata.sqlite"
+    database.write_bytes(database.read_bytes()[: database.stat().st_size // 2])
     ran, uri, (notice,) = ingest()
     assert ran and "every node runs again" in notice
-    (aside,) = set(ingest.folder.glob("damaged/*")) - before
+    (aside,) = ingest.folder.glob("damaged/*")
     assert (aside / "metadata.sqlite").exists() and (aside / "artifacts" / NODE).is_dir()
     assert ingest() == (False, uri, [])
 

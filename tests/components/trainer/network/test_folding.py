@@ -125,25 +125,6 @@ def test_what_is_served_is_folded_though_its_statistics_were_learned():
     np.testing.assert_allclose(served(PIXELS), model(PIXELS), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("constructor", "left"),
-    [("MobileNetV2", 0), ("ResNet50V2", 17), ("EfficientNetB0", 0), ("InceptionV3", 0)],
-)
-def test_networks_of_keras_are_the_same_function(constructor, left):
-    keras.utils.set_random_seed(0)
-    shape = (96, 96, 3)
-    network = getattr(keras.applications, constructor)(
-        input_shape=shape, include_top=False, weights=None
-    )
-    other = folded(network)
-    assert len(normalizations(other)) == left
-    pixels = np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
-    expected = np.asarray(network(pixels, training=False))
-    found = np.asarray(other(pixels, training=False))
-    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
-
-
 def of_two_outputs(pixels):
     x = keras.layers.Conv2D(4, 1)(pixels)
     return [x, keras.layers.BatchNormalization()(x)]
