@@ -12,7 +12,8 @@ from typing import BinaryIO
 def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Opens a local file for writing that is there whole or not at all, also after a power cut.
 
-    It gets the mode that the umask gives, unlike a temporary file.
+    It gets the mode that the umask gives, unlike a temporary file. A link stays one, and what it
+    leads to is replaced; devices and pipes, as /dev/null, are written to.
 
     Args:
         path: in a folder that exists.
@@ -20,7 +21,11 @@ def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; what was there is as it was.
     """
-    path = Path(path)
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+        with open(path, "wb") as file:
+            yield file
+        return
+    path = Path(os.path.realpath(path))
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with unfinished.open("wb") as file:

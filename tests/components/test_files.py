@@ -51,3 +51,22 @@ def test_downloads_are_kept_where_the_environment_says(monkeypatch, given, folde
     if given is not None:
         monkeypatch.setenv("GRAFT_CACHE", given)
     assert str(cache_folder()) == folder
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "shared").mkdir()
+    link, file = tmp_path / "link", tmp_path / "shared" / "file"
+    link.symlink_to("shared/file")
+    for text in ("old", "new"):
+        write_atomically(link, text)
+        assert link.is_symlink() and file.read_text() == text
+    assert list((tmp_path / "shared").iterdir()) == [file]
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(tmp_path / "pipe", "text")
+    assert os.read(reader, 10) == b"text"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()

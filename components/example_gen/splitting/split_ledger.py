@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -153,7 +154,7 @@ def _local(path: str) -> Path:
             f"data.split_ledger {printable(path)} is a remote address: a ledger is changed in "
             "place, so give a path on this machine or on a volume that all runs share"
         )
-    file = Path(path)
+    file = Path(os.path.realpath(path))  # whose lock all hold who have a link to it
     if not file.parent.is_dir() or file.is_dir():
         raise UserError(
             f"data.split_ledger {printable(path)} cannot be a file: "

@@ -53,6 +53,17 @@ def test_a_run_finds_its_own_result_again(path):
     assert ledger_fingerprint("", "first") == ""
 
 
+def test_a_link_to_a_ledger_that_others_use_stays_one_and_has_its_lock(path, tmp_path):
+    (tmp_path / "mine").mkdir()
+    link = tmp_path / "mine" / "link.parquet"
+    link.symlink_to(path)
+    write_ledger(str(link), Ledger(), ENTRIES, "inputs")
+    assert read_ledger(path).entries == ENTRIES
+    with split_ledger.locked(str(link)):
+        assert (tmp_path / ".splits.parquet.lock").exists()
+    assert list((tmp_path / "mine").iterdir()) == [link]
+
+
 def test_damage_is_told_with_what_to_do(path):
     write_ledger(path, Ledger(), ENTRIES, "inputs")
     with open(path, "rb") as file:
