@@ -1,7 +1,7 @@
 """Base of every block of a recipe: unknown keys are errors, values do not change after loading."""
 
 import os
-import urllib.parse
+import re
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -20,6 +20,9 @@ ClassName = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
 
 Fraction = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
 
+# A URL with a name, a password or a token before its host; its groups are scheme and host.
+URL_WITH_PASSWORD = re.compile(r"([A-Za-z][\w+.-]*)://[^/?#\s@\"']+@([^/?#\s\"']*)")
+
 # Where `custom_config` of a TFX component holds the block that is for it, as JSON.
 SETTINGS_KEY = "settings"
 
@@ -31,13 +34,13 @@ def _expand_home(path: str) -> str:
     return expanded
 
 
-def check_no_password(address: str, *, key: str = "") -> str:
+def refuse_password(address: str, *, key: str = "") -> str:
     """The address, if it has no name or password in it: it is written into records and packages.
 
     Raises:
         UserError: it has; the text does not tell it.
     """
-    if "://" in address and "@" in urllib.parse.urlsplit(address).netloc:
+    if URL_WITH_PASSWORD.match(address):
         raise UserError(
             f"{key}{': ' if key else ''}the address has a name or password before its host, which "
             "whoever reads a record, a package or a log would see: use one without"
@@ -47,7 +50,7 @@ def check_no_password(address: str, *, key: str = "") -> str:
 
 # A path on this machine (or an address or a word in its place), in which `~` is the user's home.
 LocalPath = Annotated[
-    str, pydantic.AfterValidator(_expand_home), pydantic.AfterValidator(check_no_password)
+    str, pydantic.AfterValidator(_expand_home), pydantic.AfterValidator(refuse_password)
 ]
 
 

@@ -9,7 +9,7 @@ import filelock
 from components.download import WrongContentError, download
 from components.errors import UserError, is_disk_full
 from components.files import cache_folder
-from components.settings import check_no_password
+from components.settings import refuse_password
 from components.text import printable
 
 # One time for every copy, so that a download anew gives no other cache keys.
@@ -27,7 +27,7 @@ def check_address(source: str, sha256: str | None) -> None:
     Raises:
         UserError: see above.
     """
-    check_no_password(source, key="data.source")
+    refuse_password(source, key="data.source")
     shown = printable(source)
     if urllib.parse.urlsplit(source).scheme.lower() not in ("http", "https"):
         raise UserError(

@@ -1,10 +1,9 @@
 """Checks a recipe for a cluster, without looking at the cluster or its files."""
 
-import re
-
 from components import destinations
 from components.errors import UserError
 from components.example_gen.reading.sources import DIGITS, check_address
+from components.settings import URL_WITH_PASSWORD
 from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
@@ -15,7 +14,6 @@ from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PROBE, PUSHER,
 
 _KEY = "AWS_ACCESS_KEY_ID"
 _BUILT_IN_WEIGHTS = ("imagenet", "glyphs", "none")
-_URL_WITH_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*)://[^/\s:@\"']*:[^/\s@\"']+@([^/\s\"']*)")
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -123,7 +121,7 @@ def check_no_password(text: str) -> None:
     Raises:
         UserError: with the URL's server, and without the password.
     """
-    match = _URL_WITH_PASSWORD.search(text)
+    match = URL_WITH_PASSWORD.search(text)
     if match:
         raise UserError(
             f"the package would hold a password, in the URL {match[1]}://…@{match[2]}: keep it in "

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from components.errors import UserError
-from components.settings import check_no_password
+from components.settings import refuse_password
 from components.text import did_you_mean
 from pipeline.kubeflow.package.documents import Package, RunParameter
 
@@ -65,4 +65,4 @@ def _value(parameter: RunParameter, text: str) -> Value:
         if not math.isfinite(value):
             raise UserError(f"--param {parameter.name}: it must be a number, {right}")
         return value
-    return check_no_password(text, key=f"--param {parameter.name}")
+    return refuse_password(text, key=f"--param {parameter.name}")
