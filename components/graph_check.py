@@ -51,12 +51,16 @@ def forbidden_operations(folder: str | os.PathLike) -> list[str]:
         OSError: there is no such file.
         UserError: the file is no SavedModel.
     """
+    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
     path = Path(folder, SAVED_MODEL_FILE)
     content = path.read_bytes()
+    saved_model = saved_model_pb2.SavedModel()
     try:
-        saved_model = saved_model_pb2.SavedModel.FromString(content)
+        read = saved_model.MergeFromString(content)
+        if read < len(content):  # of which protobuf 3 only warns
+            raise DecodeError(f"it ends after {read} bytes of {len(content)}")
     except Exception as error:  # DecodeError, and in protobuf 3 also SystemError
         raise UserError(f"{path} is damaged, or no SavedModel ({one_line(error)})") from error
     found: dict[str, str] = {}

@@ -255,6 +255,7 @@ def test_what_reaches_out_is_refused_by_name_before_it_is_loaded(
         require_computing("some.key", tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:Unexpected end-group tag")  # as wherever Graft runs
 def test_what_is_no_saved_model_is_told(tmp_path):
     with pytest.raises(UserError, match=r"^some\.key: .* cannot be loaded \(.*No such file"):
         require_computing("some.key", tmp_path)
