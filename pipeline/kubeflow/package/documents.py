@@ -230,6 +230,11 @@ def _check_inputs(spec: dict[str, Any], name: str, task: dict[str, Any]) -> None
             component = components[tasks[producer]["componentRef"]["name"]]
             outputs = component.get("outputDefinitions", {}).get(kind, {})
             _known(f"{at_key}.output{output}Key", source.get(f"output{output}Key"), outputs)
+            if producer not in task.get("dependentTasks", ()):
+                raise UserError(
+                    f"{at}.dependentTasks: {producer} is missing, of which it takes {key}: "
+                    "a backend waits for these alone"
+                )
 
 
 def _known(at: str, name: str | None, known: dict[str, Any]) -> None:
@@ -258,9 +263,7 @@ def _parameters(spec: dict[str, Any]) -> tuple[RunParameter, ...]:
 def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
     """The steps in an order in which they can run, the same for the same package."""
     tasks, components = spec["root"]["dag"]["tasks"], spec["components"]
-    needs = {
-        name: {*task.get("dependentTasks", ()), *_producers(task)} for name, task in tasks.items()
-    }
+    needs = {name: task.get("dependentTasks", ()) for name, task in tasks.items()}
     sorter = graphlib.TopologicalSorter(needs)
     try:
         sorter.prepare()
@@ -290,14 +293,3 @@ def _steps(spec: dict[str, Any], platform: dict[str, Any]) -> tuple[Step, ...]:
             )
             sorter.done(name)
     return tuple(steps)
-
-
-def _producers(task: dict[str, Any]) -> list[str]:
-    inputs = task.get("inputs", {})
-    sources = [*inputs.get("artifacts", {}).values(), *inputs.get("parameters", {}).values()]
-    return [
-        source[key]["producerTask"]
-        for source in sources
-        for key in ("taskOutputArtifact", "taskOutputParameter")
-        if key in source
-    ]

@@ -129,6 +129,12 @@ def written(documents, **options):
         ),
         (
             1,
+            (*TASKS, "Pusher", "dependentTasks"),
+            ["BaselineFinder"],
+            "root.dag.tasks.Pusher.dependentTasks: Trainer is missing, of which it takes model",
+        ),
+        (
+            1,
             (*TASKS, "Pusher", "inputs", "artifacts", "model", "taskOutputArtifact"),
             {"producerTask": "Trainer", "outputArtifactKey": "modle"},
             "taskOutputArtifact.outputArtifactKey: there is no modle; there are model",
@@ -136,7 +142,7 @@ def written(documents, **options):
         (
             1,
             (*TASKS, "ImageExampleGen", "dependentTasks"),
-            ["Trainer"],
+            ["Probe", "Trainer"],
             "ImageExampleGen needs Trainer needs ImageExampleGen",
         ),
         (
