@@ -27,12 +27,10 @@ class Sample:
         at: seconds since the epoch.
         private_mib: its own pages. Pages of mapped files are left out: the system takes them back
             whenever something else wants the memory.
-        resident_mib: all of its pages that are in memory.
     """
 
     at: float
     private_mib: float
-    resident_mib: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,9 +174,9 @@ def _sample(pid: int) -> list[Sample]:
     except OSError:  # it has just ended
         return []
     fields = parse_status(status)
-    if "VmRSS" not in fields:
+    if "RssAnon" not in fields:
         return []
-    return [Sample(time.time(), fields["RssAnon"], fields["VmRSS"])]
+    return [Sample(time.time(), fields["RssAnon"])]
 
 
 def _sample_all(pid: int) -> list[Sample]:
@@ -189,7 +187,7 @@ def _sample_all(pid: int) -> list[Sample]:
             sizes.append(parse_status(Path(f"/proc/{one}/smaps_rollup").read_text()))
     # Loaders hand pictures over in shared memory.
     private = sum(s.get("Pss_Anon", 0.0) + s.get("Pss_Shmem", 0.0) for s in sizes)
-    return [Sample(time.time(), private, sum(s.get("Pss", 0.0) for s in sizes))]
+    return [Sample(time.time(), private)]
 
 
 def _family(pid: int) -> list[int]:

@@ -17,8 +17,8 @@ from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.example_gen.fixes import Fix, check_classes, read_fixes
 from components.example_gen.reading import buckets, remote
+from components.example_gen.reading.source import Source
 from components.example_gen.reading.sources import (
-    Source,
     check_address,
     fingerprint,
     list_unlabelled,

@@ -30,11 +30,6 @@ class PushSettings(Settings):
         False, description="push also the very model that `graft versions rollback` took back"
     )
 
-    @pydantic.field_validator("destination")
-    @classmethod
-    def _check(cls, destination: str) -> str:
-        return destinations.checked(destination)
-
     sign: SignSettings | None = None
 
     registry: str = pydantic.Field(
@@ -49,3 +44,8 @@ class PushSettings(Settings):
         description="the destination as servers know it, as pvc://models/fruit or "
         "s3://models/fruit; empty: its path on this machine",
     )
+
+    @pydantic.field_validator("destination")
+    @classmethod
+    def _check(cls, destination: str) -> str:
+        return destinations.checked(destination)

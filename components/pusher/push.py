@@ -84,15 +84,14 @@ def republish(destination: Path, name: str, reason: str, signing_key: str = "") 
     _check_number_left(destination, compared)
     if damage := served_versions.find_change(version):
         raise UserError(f"{version.path} is damaged: {damage}")
+    evidence = served_versions.evidence_folder(destination, name)
     if signing_key:
-        evidence = served_versions.evidence_folder(destination, name)
         check_signed(version, evidence, signing_key)
     with staging_folder(destination) as staging:
         _check_unchanged(destination, compared)
         shutil.copytree(version.path, staging / "model", copy_function=_link)
-        old = served_versions.evidence_folder(destination, name)
-        if old.is_dir():
-            shutil.copytree(old, staging / "evidence", copy_function=_link)
+        if evidence.is_dir():
+            shutil.copytree(evidence, staging / "evidence", copy_function=_link)
         (staging / "evidence").mkdir(exist_ok=True)
         return _publish(
             staging,

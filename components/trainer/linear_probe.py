@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
+import scipy.special
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -42,9 +43,7 @@ class LinearHead:
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """From float [pictures, features] to float64 [pictures, classes], rows adding up to 1."""
-        logits = features @ self.weights + self.bias
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        return scipy.special.softmax(features @ self.weights + self.bias, axis=1)
 
 
 def frozen_features(

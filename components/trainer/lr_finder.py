@@ -218,6 +218,4 @@ def _compile(setup: TrainingSetup, phase: PhaseSettings, settings: TrainerSettin
         phase = phase.replaced(**_IN_PLACE_OF_A_SOLVER)
     phase = phase.replaced(schedule="constant", warmup_epochs=0.0)
     set_learning(setup.model, phase)
-    compile_for_phase(
-        setup.model, phase, 1, settings.training, settings.distillation, setup.class_weights
-    )
+    compile_for_phase(setup.model, phase, 1, settings.training, settings.distillation)

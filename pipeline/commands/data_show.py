@@ -114,8 +114,8 @@ def _show_copies(console: Console, pictures, copies: list[list[int]]) -> None:
     if not copies:
         say(console, "No picture is a copy of another")
         return
-    table = Table("path", "class", "split", title=f"{len(copies):,} group(s) of copies")
-    table.title_justify = "left"
+    title = f"{len(copies):,} group(s) of copies"
+    table = Table("path", "class", "split", title=title, title_justify="left")
     table.columns[0].overflow = "fold"
     for rows in copies[:_GROUPS]:
         for row in rows[:_ROWS]:
@@ -131,15 +131,13 @@ def _show_copies(console: Console, pictures, copies: list[list[int]]) -> None:
 
 def _show_quarantine(console: Console, folder: Path) -> None:
     """The files that were set aside."""
-    from components.features import QUARANTINE_FILE
-
-    file = folder / QUARANTINE_FILE
+    file = folder / features.QUARANTINE_FILE
     entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     if not entries:
         say(console, "No file was set aside")
         return
-    table = Table("path", "reason", title=f"{len(entries):,} file(s) set aside")
-    table.title_justify = "left"
+    title = f"{len(entries):,} file(s) set aside"
+    table = Table("path", "reason", title=title, title_justify="left")
     table.columns[0].overflow = table.columns[1].overflow = "fold"
     for entry in entries[:_ROWS]:
         table.add_row(plain(entry["path"]), plain(entry["reason"]))

@@ -88,8 +88,8 @@ def check_schema(
         if not anomalies:
             say(console, f"No anomalies: the pictures are as {file} says")
             return 0
-        table = Table("split", "feature", "what is wrong", title=f"Anomalies ({plain(file)})")
-        table.title_justify = "left"
+        title = f"Anomalies ({plain(file)})"
+        table = Table("split", "feature", "what is wrong", title=title, title_justify="left")
         for row in anomalies:
             table.add_row(*map(plain, row))
         console.print(table)

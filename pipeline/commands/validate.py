@@ -8,7 +8,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from components.example_gen.reading import layout
-from components.example_gen.reading.sources import Source
+from components.example_gen.reading.source import Source
 from components.features import column_feature
 from components.trainer import checks
 from pipeline import preflight

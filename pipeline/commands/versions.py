@@ -31,8 +31,8 @@ def list_versions(config: str, overrides: list[str], as_json: bool) -> None:
         say_json(console, [_row(version) for version in versions])
         return
     if versions:
-        table = Table("version", "pushed", "size", "", title=plain(destination))
-        table.title_justify = "left"
+        title = plain(destination)
+        table = Table("version", "pushed", "size", "", title=title, title_justify="left")
         for version in versions:
             table.add_row(
                 version.name,

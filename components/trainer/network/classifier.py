@@ -20,7 +20,6 @@ from components.trainer.settings.trainer import (
 from components.trainer.training_report import ParameterCount
 
 
-@keras.saving.register_keras_serializable(package="graft")
 class BackboneLayer(keras.layers.Layer):
     """Runs a network with its BatchNorm in inference mode, whatever mode the model around it is in.
 

@@ -61,7 +61,7 @@ class Job:
     pipeline_root: str | None = None
     service_account: str | None = None
     use_cache: bool = True
-    version: "UploadedVersion | None" = None
+    version: UploadedVersion | None = None
 
     def body(self, experiment_id: str) -> dict[str, Any]:
         """The fields that V2beta1Run and V2beta1RecurringRun have in common, as JSON."""

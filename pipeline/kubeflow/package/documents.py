@@ -123,7 +123,6 @@ def load_package(path: Path) -> Package:
         UserError: it is no package, or one that a backend would refuse or misread; the text names
             the file, the document and the place in it.
     """
-    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -147,11 +147,6 @@ class PlatformSpec(_Message):
 
     platforms: _Platforms
 
-    @property
-    def executors(self) -> dict[str, ExecutorConfig]:
-        """By executor label."""
-        return self.platforms.kubernetes.deployment_spec.executors
-
 
 def platform_spec(executors: dict[str, ExecutorConfig]) -> dict[str, Any]:
     """The second document of a package.

@@ -71,7 +71,7 @@ def fingerprints(parameters: Mapping[str, str]) -> dict[str, str]:
     if parameters["unlabelled"]:
         pictures += sources.fingerprint(sources.list_unlabelled(parameters["unlabelled"]))
     inputs = split_ledger.ledger_inputs(pictures, parameters["settings"])
-    ledger = split_ledger.ledger_fingerprint(settings.split_ledger or "", inputs)
+    ledger = split_ledger.ledger_fingerprint(settings.split_ledger, inputs)
     trainer = TrainerSettings.model_validate_json(parameters["trainer"])
     weights, teacher = training_files_fingerprints(trainer)
     return {

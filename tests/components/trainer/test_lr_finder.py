@@ -277,10 +277,10 @@ def test_a_phase_is_compiled_with_a_constant_rate(phase, optimizer, rate, monkey
     monkeypatch.setattr(lr_finder, "set_learning", lambda model, phase: compiled.append(phase))
     monkeypatch.setattr(lr_finder, "compile_for_phase", lambda *given: compiled.append(given))
     settings = TrainerSettings(training={"phases": [{"name": "only", **phase}]}, views=1)
-    setup = SimpleNamespace(model="model", class_weights="weights")
+    setup = SimpleNamespace(model="model")
     lr_finder._compile(setup, settings.training.phases["only"], settings)
     learning, given = compiled
-    assert given == ("model", learning, 1, settings.training, None, "weights")
+    assert given == ("model", learning, 1, settings.training, None)
     found = learning.optimizer, learning.learning_rate, learning.schedule, learning.warmup_epochs
     assert found == (optimizer, rate, "constant", 0.0)
 
