@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import filelock
+
 from components.errors import UserError
 from components.text import one_line, printable
 
@@ -19,6 +21,7 @@ _LARGEST_EXPANSION = 100
 _HARMLESS_BYTES = 100_000_000
 _CHUNK_BYTES = 1 << 20
 _MAGIC = b"\x1f\x8b"
+_UNFINISHED = ".unfinished-"
 
 
 def check_expansion(unpacked_bytes: int, packed_bytes: int, shown: str) -> None:
@@ -58,8 +61,8 @@ def decompressed(source: Path, files: Sequence[Path], workspace: Path) -> Path:
     Args:
         source: absolute path of the data source that the files are.
         files: its files.
-        workspace: folder for the result, made if need be; what an earlier version of the source
-            left there is removed.
+        workspace: folder for the result, made if need be; what an earlier version of the source or
+            a killed process left there is removed.
 
     Returns:
         A folder with the decompressed files: with their `plain_name`, and their times.
@@ -75,19 +78,18 @@ def decompressed(source: Path, files: Sequence[Path], workspace: Path) -> Path:
     if result.is_dir():
         return result
     workspace.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=workspace, prefix=".") as unfinished:
-        folder = Path(unfinished, "files")
-        folder.mkdir()
-        for file in files:
-            _decompress(file, folder / plain_name(file.name))
-        for outdated in workspace.glob(f"{of_source}-*"):
-            if outdated != result:
-                shutil.rmtree(outdated, ignore_errors=True)
-        try:
+    # Of two runs that want it, one waits for the other.
+    with filelock.FileLock(workspace / ".lock"):
+        if result.is_dir():
+            return result
+        for outdated in (*workspace.glob(f"{of_source}-*"), *workspace.glob(f"{_UNFINISHED}*")):
+            shutil.rmtree(outdated, ignore_errors=True)  # of an earlier version, or of a killed run
+        with tempfile.TemporaryDirectory(dir=workspace, prefix=_UNFINISHED) as unfinished:
+            folder = Path(unfinished, "files")
+            folder.mkdir()
+            for file in files:
+                _decompress(file, folder / plain_name(file.name))
             folder.rename(result)
-        except OSError:  # another process was faster
-            if not result.is_dir():
-                raise
     return result
 
 

@@ -154,7 +154,7 @@ def test_a_bomb(tmp_path, kind, size, monkeypatch):
     path = _write(tmp_path / f"bomb{kind}", GOOD, content=bytes(size))
     with pytest.raises(UserError, match=r"bomb.* is a bomb: its [0-9,]+ bytes unpack to"):
         _open(path)
-    assert not list(tmp_path.glob("workspace/*")), "nothing of it is left"
+    assert not list(tmp_path.glob("workspace/[!.]*")), "nothing of it is left"
 
 
 def test_a_bomb_of_entries_that_share_their_bytes(tmp_path):
@@ -191,7 +191,7 @@ def test_cut_off(tmp_path, kind):
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 5 // 16])
     with pytest.raises(UserError, match=r"pets.* damaged or cut off \(.*\): make or download it"):
         _open(path)
-    assert not list(tmp_path.glob("workspace/*"))
+    assert not list(tmp_path.glob("workspace/[!.]*"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -287,7 +287,7 @@ def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path, kind):
     # Unpacking anew gives no other cache key: the time is the archive's.
     assert {item.mtime_ns for item in second.items} == {5}
     assert [str(file) for file in tmp_path.glob("workspace/*/*")] == [second.location]
-    assert len(list(tmp_path.glob("workspace/*"))) == 1
+    assert len(list(tmp_path.glob("workspace/[!.]*"))) == 1
     assert Path(second.location).name == "pets.tar"
     # What a run hands to its executor opens as the same source.
     assert sources.open_source(second.location, tmp_path) == second

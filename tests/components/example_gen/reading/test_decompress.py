@@ -3,8 +3,9 @@
 import errno
 import gzip
 import os
-import shutil
+import threading
 
+import filelock
 import pytest
 
 from components.errors import UserError
@@ -44,20 +45,41 @@ def test_names_lose_what_says_that_they_are_compressed(name, plain):
 
 
 def test_what_another_run_has_decompressed_meanwhile_is_taken(tmp_path, monkeypatch):
-    packed = tmp_path / "pets.tar.gz"
+    packed, workspace = tmp_path / "pets.tar.gz", tmp_path / "workspace"
     packed.write_bytes(gzip.compress(b"pictures"))
-    result = decompress.decompressed(packed, [packed], tmp_path / "workspace")
-    shutil.rmtree(result)
+    waits, decompressed = threading.Event(), []
+    acquire, run = filelock.FileLock.acquire, decompress._decompress
 
-    def be_slower(path, unpacked):
-        unpacked.write_bytes(b"mine")
-        result.mkdir()
-        (result / "pets.tar").write_bytes(b"theirs")
+    def wait(lock, **options):
+        waits.set()
+        return acquire(lock, **options)
 
-    monkeypatch.setattr(decompress, "_decompress", be_slower)
-    assert decompress.decompressed(packed, [packed], tmp_path / "workspace") == result
-    assert (result / "pets.tar").read_bytes() == b"theirs"
-    assert list((tmp_path / "workspace").iterdir()) == [result]
+    def slowly(path, unpacked):
+        decompressed.append(path)
+        monkeypatch.setattr(filelock.FileLock, "acquire", wait)
+        other.start()
+        assert waits.wait(10)
+        run(path, unpacked)
+
+    monkeypatch.setattr(decompress, "_decompress", slowly)
+    found = []
+    other = threading.Thread(
+        target=lambda: found.append(decompress.decompressed(packed, [packed], workspace))
+    )
+    result = decompress.decompressed(packed, [packed], workspace)
+    other.join(10)
+    assert found == [result] and decompressed == [packed]
+    assert (result / "pets.tar").read_bytes() == b"pictures"
+
+
+def test_what_a_killed_run_and_an_earlier_version_left_goes(tmp_path):
+    packed, workspace = tmp_path / "pets.tar.gz", tmp_path / "workspace"
+    packed.write_bytes(gzip.compress(b"old"))
+    decompress.decompressed(packed, [packed], workspace)
+    packed.write_bytes(gzip.compress(b"pictures"))
+    (workspace / ".unfinished-7" / "files").mkdir(parents=True)
+    result = decompress.decompressed(packed, [packed], workspace)
+    assert set(workspace.iterdir()) == {result, workspace / ".lock"}
 
 
 def test_a_result_that_cannot_be_put_in_its_place_is_no_result(tmp_path, monkeypatch):
@@ -70,4 +92,4 @@ def test_a_result_that_cannot_be_put_in_its_place_is_no_result(tmp_path, monkeyp
     monkeypatch.setattr(decompress.Path, "rename", refuse)
     with pytest.raises(OSError, match="Input/output error"):
         decompress.decompressed(packed, [packed], tmp_path / "workspace")
-    assert not list((tmp_path / "workspace").iterdir())
+    assert [path.name for path in (tmp_path / "workspace").iterdir()] == [".lock"]
