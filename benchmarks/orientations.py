@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the import of Tenso
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from PIL import ExifTags, Image
 
 from components import features, pixels
 from components.pillow_pictures import open_picture, upright_rgb
@@ -90,11 +90,12 @@ def compare(serve: Callable, data: bytes, fraction: int) -> tuple[float, float]:
 
 
 def with_orientation(jpeg: bytes, orientation: int, byte_order: str) -> bytes:
-    """A JPEG with an Exif segment before all others: IFD of one entry, tag 0x0112, 16 bits."""
-    magic = {"<": b"II*\0", ">": b"MM\0*"}[byte_order]
-    entry = (8, 1, 0x0112, 3, 1, orientation)
-    exif = b"Exif\0\0" + magic + struct.pack(f"{byte_order}IHHHIHxxI", *entry, 0)
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+    """A JPEG with an Exif segment before all others, of nothing but the orientation."""
+    exif = Image.Exif()
+    exif.endian = byte_order
+    exif[ExifTags.Base.Orientation] = orientation
+    data = exif.tobytes()
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data + jpeg[2:]
 
 
 def enlarged(photo: Path) -> bytes:

@@ -7,13 +7,12 @@ only what the graph makes of format, colour mode, size and Exif orientation can 
 import io
 import itertools
 import math
-import struct
 from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from PIL import ExifTags, Image
 
 from components import features
 from components.picture_formats import JPEG_RATIOS, format_of
@@ -151,14 +150,11 @@ def _encoded(
         orientation: 1 to 8.
         byte_order: of the Exif structure, as `struct` has it; empty: there is none.
     """
-    exif = b""
-    if byte_order:
-        # Header, and an IFD of one entry: tag 0x0112, a 16-bit number.
-        magic = {"<": b"II*\0", ">": b"MM\0*"}[byte_order]
-        entry = (8, 1, 0x0112, 3, 1, orientation)
-        exif = b"Exif\0\0" + magic + struct.pack(f"{byte_order}IHHHIHxxI", *entry, 0)
+    exif = Image.Exif()
+    exif.endian = byte_order
+    exif[ExifTags.Base.Orientation] = orientation
     turn = _STORED.get(orientation)
     stored = upright if turn is None else upright.transpose(turn)
     file = io.BytesIO()
-    stored.save(file, exif=exif, **options)
+    stored.save(file, exif=exif.tobytes() if byte_order else b"", **options)
     return file.getvalue()
