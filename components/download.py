@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import http.client
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -92,6 +93,8 @@ def _fetch(url: str, part: Path) -> None:
                 progress.report("bytes", file.tell(), total)
             if total is not None and file.tell() < total:
                 raise OSError(f"it ended after {file.tell():,} of {total:,} bytes")
+            file.flush()
+            os.fsync(file.fileno())  # it gets a name by which later runs take it unseen
 
 
 def _check(part: Path, sha256: str) -> None:

@@ -172,10 +172,11 @@ class ObjectStore:
         """Turns boto3's errors into one line."""
         from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
         from botocore.exceptions import BotoCoreError, ClientError
+        from s3transfer.exceptions import S3DownloadFailedError  # the object was changed meanwhile
 
         try:
             yield
-        except (BotoCoreError, ClientError, Boto3Error, OSError) as raised:
+        except (BotoCoreError, ClientError, Boto3Error, S3DownloadFailedError, OSError) as raised:
             error = raised
             if isinstance(error, S3UploadFailedError):
                 error = error.__context__ or error

@@ -179,6 +179,15 @@ def test_a_download_that_breaks_off_is_one_line(s3, monkeypatch, tmp_path):
         ObjectStore(ADDRESS, s3).download("3", tmp_path)
 
 
+def test_an_object_that_is_changed_while_it_is_downloaded_is_one_line(s3, monkeypatch, tmp_path):
+    size = 9_000_000  # which is downloaded in parts
+    s3.put_object(Bucket="models", Key="team/fruit/3/3/a", Body=bytes(size))
+    stale = {"ContentLength": size, "ETag": '"of what was there"'}
+    monkeypatch.setattr(s3, "head_object", lambda **_: stale)
+    with pytest.raises(StoreError, match=rf'^{ADDRESS}: .*"team/fruit/3/3/a" .* expected ETag'):
+        ObjectStore(ADDRESS, s3).download("3", tmp_path)
+
+
 def test_an_object_that_goes_while_it_is_downloaded_is_named(s3, monkeypatch, tmp_path):
     monkeypatch.setattr(ObjectStore, "sizes", lambda *_: {"3/a": 3})
     with pytest.raises(StoreError, match=rf"^{ADDRESS}/3/3/a was removed while"):

@@ -69,6 +69,13 @@ def test_a_whole_file(server, path, sha256):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_all_of_it_is_on_the_disk_before_it_has_its_name(server, path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda n: seen.append((os.fstat(n).st_size, path.exists())))
+    download(server.url, path, SHA256)
+    assert seen == [(len(CONTENT), False)]
+
+
 def test_a_server_that_breaks_off_again_and_again(server, path):
     server.most_bytes = 100_001
     download(server.url, path, SHA256)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -164,6 +165,8 @@ def fetch(address: str, sha256: str | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.parent / ".lock"), _told(address):
         if not path.exists():
+            for left in path.parent.glob(f".{glob.escape(path.name)}.*"):  # by a killed run
+                left.unlink()
             with opener(address)(address) as source, atomic_file(path) as file:
                 digest = hashlib.sha256()
                 while chunk := source.read(1 << 20):

@@ -141,6 +141,13 @@ def test_another_archive_than_promised_never_has_its_name(stored, cache, monkeyp
     assert named == [path] and path.read_bytes() == stored
 
 
+def test_what_a_killed_run_left_of_an_archive_goes(stored, cache, monkeypatch):
+    path = buckets.fetch("s3://pictures/pets.zip", None)
+    path.rename(path.with_name(f".{path.name}.0123"))
+    assert buckets.fetch("s3://pictures/pets.zip", None) == path
+    assert {file.name for file in path.parent.iterdir()} == {".lock", path.name}
+
+
 def test_a_full_disk_is_no_fault_of_the_store(stored, cache, monkeypatch):
     def full(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
