@@ -201,8 +201,6 @@ def _average_gate(
     low, high, best = 0.0, 1.0, 0.0
     if count >= bootstrap.LEAST_GROUPS:
         low, high = bootstrap.interval(statistic, labels, scores, groups, settings.confidence)
-        # A class that is not measured counts as 0 in both; it may be as good as can be.
-        high = min(1.0, high + float(np.isnan(values).mean()))
         best = low  # at least: where that is enough nobody asks how much more it is
         if low < wanted:
             faultless = np.eye(scores.shape[1])[labels]

@@ -21,8 +21,8 @@ _REPLICATES = 4000
 # Weights held at once: 20 MB.
 _MOST_WEIGHTS = 5_000_000
 
-# (labels [n], scores [n, classes], weights [replicates, n], weights of the bad pictures
-# [..., replicates, classes]) -> values [..., replicates]
+# (labels [n], scores [n, classes], weights [replicates, n], weights of the bad pictures, below 0
+# where they are good ones [..., replicates, classes]) -> values [..., replicates]
 Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -35,7 +35,7 @@ def interval(
 ) -> tuple[float, float]:
     """Lower and upper bound of a measure, each of which holds with `confidence`.
 
-    The worse end has the bad pictures in it, the better one is that of the bootstrap without them.
+    The worse end has the bad pictures in it, the better one as many that are as good as can be.
 
     Args:
         statistic: one of those below.
@@ -53,12 +53,12 @@ def interval(
         weights = random.standard_exponential((count, number), np.float32)[:, groups]
         # As heavy as a group of average size.
         bad = random.standard_exponential((count, classes), np.float32) * len(labels) / number
-        values.append(statistic(labels, scores, weights, np.stack([bad, np.zeros_like(bad)])))
-    with_bad, without = np.clip(np.concatenate(values, axis=1), 0.0, 1.0)  # float32 sums
+        values.append(statistic(labels, scores, weights, np.stack([bad, -bad])))
+    with_bad, with_good = np.clip(np.concatenate(values, axis=1), 0.0, 1.0)  # float32 sums
     if statistic is calibration_error:  # of which more is worse
-        ends = np.quantile(without, 1.0 - confidence), np.quantile(with_bad, confidence)
+        ends = np.quantile(with_good, 1.0 - confidence), np.quantile(with_bad, confidence)
     else:
-        ends = np.quantile(with_bad, 1.0 - confidence), np.quantile(without, confidence)
+        ends = np.quantile(with_bad, 1.0 - confidence), np.quantile(with_good, confidence)
     return float(ends[0]), float(ends[1])
 
 
@@ -78,7 +78,7 @@ def auc(labels, scores, weights, bad) -> np.ndarray:
     """Mean area under the ROC curve, each class against the rest.
 
     The bad pictures of a class are one of it that scores below all, and one of the others (with the
-    next class' weight) that scores above all.
+    next class' weight) that scores above all; the good ones the other way round.
     """
     total = np.zeros(bad.shape[:-1])
     by_picture = np.ascontiguousarray(weights.T)  # sorting rows is ten times faster than columns
@@ -94,8 +94,11 @@ def auc(labels, scores, weights, bad) -> np.ndarray:
         below += negatives[np.searchsorted(values, own, side="right")]
         wins = np.einsum("pr,pr->r", ordered[positive], below) / 2
         positives = ordered[positive].sum(axis=0)
-        bad_negative = np.roll(bad, -1, axis=-1)[..., number]
-        pairs = (positives + bad[..., number]) * (negatives[-1] + bad_negative)
+        own, other = bad[..., number], np.roll(bad, -1, axis=-1)[..., number]
+        pairs = (positives + np.abs(own)) * (negatives[-1] + np.abs(other))
+        # Good ones win over all the others.
+        good, other = np.maximum(-own, 0), np.maximum(-other, 0)
+        wins = wins + good * (negatives[-1] + other) + positives * other
         total += np.divide(wins, pairs, out=np.zeros(pairs.shape), where=pairs > 0)
     return total / scores.shape[1]
 
@@ -103,13 +106,14 @@ def auc(labels, scores, weights, bad) -> np.ndarray:
 def calibration_error(labels, scores, weights, bad) -> np.ndarray:
     """Expected calibration error; the bad picture is one that is wrong and quite sure.
 
-    Without one it is the least error: what was measured, less how far the weights move the gaps of
-    the bins (by the triangle inequality), which chance alone opens, the wider the fewer pictures.
+    With a good one it is the least error: what was measured, less how far the weights move the gaps
+    of the bins (by the triangle inequality), which chance alone opens, the wider the fewer
+    pictures.
     """
     gaps, bins = measures.calibration_gaps(labels, scores)
     by_bin = gaps[:, np.newaxis] * (bins[:, np.newaxis] == np.arange(measures.BINS))
     measured = by_bin.mean(axis=0)
-    extra, total = bad[..., 0], weights.sum(axis=1)
+    extra, total = np.maximum(bad[..., 0], 0), weights.sum(axis=1)
 
     def added_up(by_bin: np.ndarray) -> np.ndarray:
         return np.abs(weights @ by_bin.astype(np.float32)).sum(axis=1)
@@ -128,6 +132,8 @@ def _one_hot(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _mean_share(right: np.ndarray, all_: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """Mean over the classes; a class without pictures counts as 0, for nothing is known of it."""
-    total = all_ + bad
-    return np.divide(right, total, out=np.zeros(total.shape), where=total > 0).mean(axis=-1)
+    """Mean over the classes; a class without pictures, also bad or good ones, counts as 0."""
+    total = all_ + np.abs(bad)
+    return np.divide(
+        right + np.maximum(-bad, 0), total, out=np.zeros(total.shape), where=total > 0
+    ).mean(axis=-1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.bounds import lower_bound
+from components.bounds import lower_bound, upper_bound
 from components.evaluator import bootstrap, measures
 
 pytestmark = pytest.mark.one_line
@@ -45,9 +45,10 @@ def test_the_interval_holds_the_measure_and_a_bad_picture_is_never_good(statisti
 def test_of_one_class_it_is_the_bound_of_clopper_and_pearson(right):
     labels = np.zeros(30, int)
     scores = np.eye(2)[(np.arange(30) >= right).astype(int)]
-    low, _ = bootstrap.interval(bootstrap.macro_recall, labels, scores, np.arange(30), 0.95)
-    # The other class has no picture, and counts as 0.
+    low, high = bootstrap.interval(bootstrap.macro_recall, labels, scores, np.arange(30), 0.95)
+    # The other class has no picture, and counts as 0 at one end and as 1 at the other.
     assert 2 * low == pytest.approx(lower_bound(right, 30, 0.95), abs=0.01)
+    assert 2 * high - 1 == pytest.approx(upper_bound(right, 30, 0.95), abs=0.01)
 
 
 def test_a_faultless_test_split_does_not_prove_perfection():
@@ -76,6 +77,33 @@ def test_of_faultless_pictures_the_bad_one_of_each_class_alone_counts(statistic,
     bad = np.array([[1.0, 0.0, 2.0]])
     value = statistic(labels, np.eye(3)[labels], np.ones((1, 60), np.float32), bad)
     assert value == pytest.approx(np.mean(values))
+
+
+@pytest.mark.parametrize(
+    ("statistic", "values"),
+    [
+        (bootstrap.macro_recall, [1 / 21, 0, 2 / 32]),
+        (bootstrap.macro_precision, [1 / 41, 0, 1]),
+        (bootstrap.auc, [1 / 21, 2 / 52, (2 * 31 + 30) / (32 * 31)]),
+    ],
+)
+def test_of_pictures_that_are_all_wrong_the_good_one_of_each_class_alone_counts(statistic, values):
+    labels = np.repeat([0, 1, 2], [20, 10, 30])
+    good = np.array([[-1.0, 0.0, -2.0]])
+    value = statistic(labels, 1 - np.eye(3)[labels], np.ones((1, 60), np.float32), good)
+    assert value == pytest.approx(np.mean(values))
+
+
+def test_an_average_over_classes_of_one_picture_is_not_proved_bad_by_chance():
+    labels, random = np.arange(40), np.random.default_rng(0)
+    proved = 0
+    for _ in range(20):
+        given = np.where(random.random(40) < 0.9, labels, (labels + 1) % 40)
+        _, high = bootstrap.interval(
+            bootstrap.macro_recall, labels, np.eye(40)[given], np.arange(40), 0.95
+        )
+        proved += high < 0.9
+    assert proved <= 1
 
 
 def test_many_pictures_are_drawn_a_part_at_a_time(monkeypatch):
