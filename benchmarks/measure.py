@@ -208,7 +208,7 @@ def parse_status(text: str) -> dict[str, float]:
     return sizes
 
 
-def nodes_of_run(database: Path, samples: Sequence[Sample] = ()) -> list[Node]:
+def nodes_of_run(database: Path, samples: Sequence[Sample]) -> list[Node]:
     """The nodes that ran, from ML Metadata, in the order in which they began.
 
     Args:

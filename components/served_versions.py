@@ -140,9 +140,7 @@ def find_version(destination: str | os.PathLike, name: str | None = None) -> Ver
     return pick(destination, list_versions(destination), name)
 
 
-def pick(
-    destination: str | os.PathLike, versions: Sequence[Version], name: str | None = None
-) -> Version:
+def pick(destination: str | os.PathLike, versions: Sequence[Version], name: str | None) -> Version:
     """A version among those of a destination; see `find_version`.
 
     Raises:

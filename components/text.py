@@ -33,7 +33,7 @@ def one_line(text: object, longest: int = _LONGEST_LINE) -> str:
     return line if len(line) <= longest else f"{line[: longest - 2]} …"
 
 
-def lines(text: object, longest: int = _LONGEST_LINE) -> list[str]:
+def lines(text: object, longest: int) -> list[str]:
     """The lines of a text, each like `one_line`, without the empty ones."""
     return [one_line(line, longest) for line in str(text).splitlines() if line.strip()]
 

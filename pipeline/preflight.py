@@ -92,7 +92,7 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
         signing.check_key(recipe.push.sign.key)
     checks.check_files(recipe.trainer)
     fixed = read_fixes(recipe.data.fixes)
-    source = open_labelled(recipe, scratch)
+    source = open_labelled(recipe, scratch or recipe.folder.absolute() / "sources")
     check_classes(fixed, source.classes, recipe.data.fixes)
     schema.check_classes(source.classes, recipe.data.source)
     unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
@@ -101,18 +101,17 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
     return Inspection(source, unlabelled, fixed)
 
 
-def open_labelled(recipe: Recipe, scratch: Path | None = None) -> Source:
+def open_labelled(recipe: Recipe, workspace: Path) -> Source:
     """Lists the labelled pictures; those of a URL are downloaded, which is told on stderr.
 
     Args:
         recipe: whose pictures.
-        scratch: see `inspect`.
+        workspace: folder for a source that has to be written before it can be listed.
 
     Raises:
         UserError: they cannot be listed.
     """
     _announce_download(recipe.data)
-    workspace = scratch or recipe.folder.absolute() / "sources"
     return open_source(recipe.data.source, workspace, recipe.data)
 
 

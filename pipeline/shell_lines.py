@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable
 
 
-def shell_line(*words: str, overrides: Iterable[str] = ()) -> str:
+def shell_line(*words: str, overrides: Iterable[str]) -> str:
     """One command.
 
     Args:

@@ -18,6 +18,7 @@ _AVERAGES = {
     "macro_recall": (bootstrap.macro_recall, measures.recall_per_class),
     "macro_precision": (bootstrap.macro_precision, measures.precision_per_class),
 }
+_LISTED = 5  # names in a message; of more their number is told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -319,6 +320,6 @@ def _counted(pictures: int, groups: int) -> str:
     return f"{pictures:,} pictures" + (f" ({copies:,} of them copies)" if copies else "")
 
 
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -86,23 +86,14 @@ class Suggestion:
     safe: float
 
 
-def range_test(
-    model: keras.Model,
-    batches: Callable[[], Iterable[tuple]],
-    steps: int = STEPS,
-    lowest: float = LOWEST_RATE,
-    highest: float = HIGHEST_RATE,
-) -> Curve:
+def range_test(model: keras.Model, batches: Callable[[], Iterable[tuple]]) -> Curve:
     """Trains with a rate that grows exponentially, until the loss diverges.
 
     Args:
         model: compiled, with an optimizer whose rate is a number and not a schedule. It keeps its
             weights; what the optimizer remembers is lost.
         batches: gives the same batches of (input, label) or (input, label, weight) at every call,
-            `steps` or more.
-        steps: how many rates to try.
-        lowest: the first rate.
-        highest: the last one.
+            `STEPS` or more.
 
     Returns:
         The curve up to the divergence.
@@ -111,12 +102,12 @@ def range_test(
         UserError: the loss is not a number from the beginning.
     """
     weights = model.get_weights()
-    rates = np.geomspace(lowest, highest, steps)
+    rates = np.geomspace(LOWEST_RATE, HIGHEST_RATE, STEPS)
     untrained = []
-    for step, batch in zip(range(steps), batches(), strict=False):
+    for step, batch in zip(range(STEPS), batches(), strict=False):
         model.reset_metrics()  # or the loss is a mean over all batches so far
         untrained.append(model.test_on_batch(*batch, return_dict=True)["loss"])
-        progress.report("range test, before", step + 1, steps, "loss of each batch")
+        progress.report("range test, before", step + 1, STEPS, "loss of each batch")
     losses: list[float] = []
     for rate, batch in zip(rates, batches(), strict=False):
         model.optimizer.learning_rate = rate
@@ -125,7 +116,7 @@ def range_test(
         if not math.isfinite(loss):
             break
         losses.append(loss)
-        progress.report("range test", len(losses), steps, f"rate {rate:.1e}, loss {loss:.3f}")
+        progress.report("range test", len(losses), STEPS, f"rate {rate:.1e}, loss {loss:.3f}")
         if diverged(losses, untrained):
             break
     model.set_weights(weights)

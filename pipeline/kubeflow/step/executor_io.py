@@ -66,7 +66,9 @@ def output_folders(localised: dict[str, Any]) -> list[str]:
     return [artifact["uri"] for _, artifact in _artifacts(localised["outputs"])]
 
 
-def for_backend(executor_output: dict[str, Any], executor_input: dict[str, Any], root: str = ""):
+def for_backend(
+    executor_output: dict[str, Any], executor_input: dict[str, Any], root: str
+) -> dict[str, Any]:
     """Gives the ExecutorOutput its URIs back, and drops metadata that the backend would refuse.
 
     Args:
