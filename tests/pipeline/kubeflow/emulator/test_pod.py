@@ -1,6 +1,5 @@
 """The folder and the process that stand in for a pod."""
 
-import os
 import signal
 import sys
 import time
@@ -148,10 +147,10 @@ def ended(pid: int, within_s: float = 5.0) -> bool:
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
             return True
-        if " Z " in Path(f"/proc/{pid}/stat").read_text():
+        if " Z " in stat:
             return True
         time.sleep(0.05)
     return False
