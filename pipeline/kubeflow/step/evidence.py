@@ -17,7 +17,7 @@ from components.classes import lowest_recall_first
 from components.evaluator.results import Metrics, read_metrics
 from components.predictions import Predictions, read_predictions
 from components.report.page_files import PAGE_FILE
-from components.text import printable
+from components.text import one_line, printable
 from pipeline.kubeflow.package.report_outputs import (
     CLASS_METRICS,
     CLASSIFICATION,
@@ -32,6 +32,7 @@ _Metadata = dict[str, Any]
 # More would neither be readable nor fit what the metadata store takes at once.
 _MOST_CLASSES, _MOST_POINTS = 60, 100
 _OTHERS = "all others"
+_LONGEST_NAME = 200  # the store takes 255, with the measure's
 
 
 def fill(
@@ -95,7 +96,7 @@ def per_class(metrics: Metrics) -> _Metadata:
     known = lowest_recall_first(metrics.per_class)
     return _numbers(
         {
-            f"{measure}, {printable(name)}": values[measure]
+            f"{measure}, {one_line(name, _LONGEST_NAME)}": values[measure]
             for name, values in known[:_MOST_CLASSES]
             for measure in ("recall", "precision")
         }
@@ -145,8 +146,12 @@ def confidence(predictions: Predictions) -> _Metadata:
 
 
 def _numbers(values: Mapping[str, float]) -> _Metadata:
-    """Those that are numbers: the metadata store keeps neither NaN nor infinity."""
-    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
+    """What the metadata store keeps: no NaN, no infinity; of names alike but for case the first."""
+    kept: dict[str, tuple[str, float]] = {}
+    for name, value in values.items():
+        if math.isfinite(value):
+            kept.setdefault(name.casefold(), (name, float(value)))
+    return dict(kept.values())
 
 
 def _folder(side: Mapping[str, Any], key: str) -> Path:

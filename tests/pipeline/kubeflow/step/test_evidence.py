@@ -193,6 +193,15 @@ def test_classes_without_pictures_take_no_places_of_those_with_some():
     assert recalls == {f"recall, class {number:03}": float(number < 69) for number in range(65, 70)}
 
 
+def test_names_are_such_as_the_store_tells_apart_and_takes():
+    """Its key is a VARCHAR(255), and MySQL takes a capital for the small letter."""
+    made = dataclasses.replace(predictions(3), classes=["Dog", "dog", "d" * 250])
+    told = evidence.per_class(metrics(made))
+    assert {"recall, Dog", "recall, dog"} & told.keys() and len(told) == 4
+    assert len({name.casefold() for name in told}) == len(told)
+    assert max(map(len, told)) < 255
+
+
 def test_a_curve_has_a_hundred_points_at_most():
     random = np.random.default_rng(0)
     labels = np.arange(1000) % 2
