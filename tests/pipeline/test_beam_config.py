@@ -1,5 +1,6 @@
 """The block `beam`: what it gives Beam, and how mistakes are told."""
 
+import itertools
 import sys
 
 import pytest
@@ -233,8 +234,8 @@ def test_a_mistake_in_the_second_place_is_found_too(overrides, says):
 
 
 @pytest.mark.parametrize("choice", ["direct", "spark"])
-def test_every_further_option_is_looked_at_whoever_runs(choice):
-    extra = ("--parallelism=2", "--paralelism=2")
+@pytest.mark.parametrize("extra", itertools.permutations(("--parallelism=2", "--paralelism=2")))
+def test_every_further_option_is_looked_at_whoever_runs(choice, extra):
     beam = BeamSettings(extra=extra, **CHOICES[choice])
     with pytest.raises(ValueError, match="has no option --paralelism"):
         beam.pipeline_args("Transform")

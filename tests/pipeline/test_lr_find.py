@@ -144,14 +144,10 @@ def test_a_loss_that_falls_at_no_rate_is_exit_code_1_with_a_curve(find_rate):
     assert code == 1 and "The loss fell at no rate" in said and drawn[1].name == "lr-frozen.png"
 
 
-def test_where_every_phase_is_solved_the_first_is_told_of():
-    recipe = load_recipe(
-        "digits",
-        ["training={frozen: {optimizer: lbfgs}, unfrozen: {epochs: 0}}", "augmentation.views=2"],
-    )
-    phase = lr_find.first_with_a_rate(recipe)
+def test_where_every_phase_is_solved_the_first_is_told_of(find_rate):
+    solved = "training={frozen: {optimizer: lbfgs}, unfrozen: {epochs: 0}}"
     with pytest.raises(ValueError, match=r"--phase frozen: .* which has no learning rate"):
-        lr_find.check_phase(recipe, phase)
+        find_rate(None, solved, "augmentation.views=2")
 
 
 def test_a_phase_that_nobody_knows_is_told_with_those_there_are():

@@ -5,6 +5,8 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from components.gates import Gate
 from components.progress import Epoch, Progress
 from pipeline import run_events
@@ -58,8 +60,9 @@ def test_names_from_outside_are_in_it_as_they_are_and_steer_nothing():
     assert event["text"] == HOSTILE
 
 
-def test_how_far_a_node_is_comes_once_a_second_and_at_the_end(monkeypatch):
-    now = 0.0  # the machine has just been switched on
+@pytest.mark.parametrize("start", [0.0, 1e6])
+def test_how_far_a_node_is_comes_once_a_second_and_at_the_end(start, monkeypatch):
+    now = start  # 0: the machine has just been switched on
     monkeypatch.setattr(run_events.time, "monotonic", lambda: now)
 
     def show(display):

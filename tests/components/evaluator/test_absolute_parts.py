@@ -200,7 +200,7 @@ def test_label_set_coverage(hedged, left_out, verdict, message):
     ],
 )
 def test_a_model_that_does_not_say_how_sure_it_is_fails(gate, answers, setting, name):
-    row = gate(name, *answers(90, 10), **{setting: 0.5})
+    row = gate(name, *answers(90, 10), **{setting: 0.5}, too_few="warn")
     assert row.verdict == "fail" and row.message.startswith("the model does not say so: what the")
     assert (row.value, row.bound, row.pictures) == (None, 0.5, 0), "nothing was measured"
 

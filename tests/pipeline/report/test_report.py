@@ -287,6 +287,14 @@ def test_the_commands_of_a_page_have_the_overrides_and_the_run_is_the_one_named(
     assert asked == ["2026"]
 
 
+def test_a_page_that_a_bug_prevents_is_a_line_after_the_run(told, monkeypatch):
+    def fail(files, path):
+        raise KeyError("per_class")
+
+    monkeypatch.setattr(page, "write_page", fail)
+    assert told() == "No report (KeyError: 'per_class')\n"
+
+
 def test_the_page_after_a_run_is_of_the_first_that_began_since(pushed, monkeypatch):
     now, made = datetime(2026, 11, 24, tzinfo=timezone.utc), []
     runs = [dataclasses.replace(pushed.files().run, name=name, started=now + timedelta(seconds=s))

@@ -44,6 +44,14 @@ def test_names_lose_what_says_that_they_are_compressed(name, plain):
     assert plain_name(name) == plain
 
 
+def test_what_is_decompressed_has_the_times_of_its_archive(tmp_path):
+    packed = tmp_path / "pets.tar.gz"
+    packed.write_bytes(gzip.compress(b"pictures"))
+    os.utime(packed, ns=(2_000_000_000, 1_000_000_000))
+    result = decompress.decompressed(packed, [packed], tmp_path / "workspace") / "pets.tar"
+    assert result.stat().st_mtime_ns == 1_000_000_000
+
+
 def test_what_another_run_has_decompressed_meanwhile_is_taken(tmp_path, monkeypatch):
     packed, workspace = tmp_path / "pets.tar.gz", tmp_path / "workspace"
     packed.write_bytes(gzip.compress(b"pictures"))

@@ -1,6 +1,7 @@
 """The rehearsal, with steps that take a moment."""
 
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,9 @@ STEPS = {"BaselineFinder", "Evaluator", "ServingGate", "Pusher", "Verdict"}
 
 
 def test_the_steps_run_in_order_and_the_model_lands_on_the_claim(rehearse, recorder, tmp_path):
+    begun = time.monotonic()
     rehearsal, result = rehearse()
+    assert sum(report.seconds for report in recorder.reports.values()) < time.monotonic() - begun
     assert sorted(recorder.started) == sorted(STEPS) and recorder.started[-1] == "Verdict"
     assert recorder.started.index("BaselineFinder") < recorder.started.index("Evaluator")
     assert result.succeeded and not result.message

@@ -225,6 +225,10 @@ def test_steps_are_told_in_an_order_in_which_they_can_run(documents):
     assert trainer.platform["pvcMount"][0]["mountPath"] == "/mnt/serving"
 
 
+def test_a_last_line_that_only_ends_a_document_is_no_document_more(documents):
+    assert parse_package(f"{written(documents)}---\n") == parse_package(written(documents))
+
+
 def test_a_package_without_a_second_document(documents):
     package = parse_package(written(documents[:1]))
     assert package.platform == {} and package.steps[0].platform == {}
@@ -234,6 +238,7 @@ def test_a_package_without_a_second_document(documents):
     ("text", "says"),
     [
         ("", "a package has one or two YAML documents, not 0"),
+        ("---\n", "a package has one or two YAML documents, not 0"),
         ("a: 1\n---\nb: 1\n---\nc: 1\n", "a package has one or two YAML documents, not 3"),
         ("a: [\n", "not YAML: expected the node content"),
         ("- 1\n", "document 1: a mapping is expected"),
