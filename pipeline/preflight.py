@@ -84,6 +84,11 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
     if scope is Scope.CLUSTER:
         return Inspection()
     _check_folder("workspace", recipe.folder)
+    if any(character in str(recipe.folder.absolute()) for character in "*?["):
+        raise UserError(
+            f"workspace: {recipe.folder.absolute()} has one of *, ? and [ in it, which stand for "
+            "other characters where TFX looks for its files: set another one"
+        )
     if destinations.is_bucket(recipe.push_destination):
         destinations.check_readable(recipe.push_destination)
     else:

@@ -117,6 +117,7 @@ def test_a_label_that_the_schema_does_not_know_is_found(recipe, tmp_path, monkey
         ("head.output=logit", "head.output"),
         ("push.destination=file/serving", "push.destination: .*file/serving cannot be made"),
         ("workspace=file", "workspace: .*file/digits cannot be made"),
+        ("workspace='runs [old]'", r"workspace: .*/runs \[old\]/digits has one of \*, \? and \["),
     ],
 )
 def test_a_mistake_is_found_without_tensorflow(override, says, recipe, tmp_path, monkeypatch):
