@@ -57,6 +57,13 @@ def test_two_files_of_one_name_are_kept_apart():
     assert one != other and one.name == other.name == "pets.zip"
 
 
+@pytest.mark.parametrize("rest", ["?download=1", "?file=/labels.csv", "#part"])
+def test_what_comes_after_the_path_of_an_address_names_no_file(rest):
+    url = f"https://example.com/my%20pets.zip{rest}"
+    sources.check_address(url, DataSettings(sha256="0" * 64))
+    assert remote.file_name(url) == "my pets.zip"
+
+
 def test_an_address_may_be_in_any_letter_case():
     remote.check_address("HTTPS://example.com/pets.zip", "0" * 64)
     assert remote.file_name("https://example.com/a%20b/My%20Pets.ZIP?raw=1#top") == "My Pets.ZIP"
