@@ -145,8 +145,12 @@ def _package(target: str, overrides: list[str], console: Console) -> Package:
     recipe = load_recipe(target, overrides)
     console.print("[dim]Starting TFX to compile …[/]")
     from pipeline.kubeflow.compiler.compile_package import compile_package
+    from pipeline.kubeflow.compiler.recipe_checks import warnings_for
 
-    return parse_package(compile_package(recipe))
+    package = parse_package(compile_package(recipe))
+    for warning in warnings_for(recipe):
+        _print(console, f"[yellow]Warning: {plain(warning)}[/]")
+    return package
 
 
 def _default_name(package: Package, schedule: str | None) -> str:

@@ -85,13 +85,14 @@ def warnings_for(recipe: Recipe) -> list[str]:
                 f"{key}: {path} is on no volume of the step {step}: the image must have it"
             )
     for step in (IMAGE_EXAMPLE_GEN, BASELINE_FINDER, TRAINER) if settings.has_probe else ():
-        of_probe = settings.step(PROBE).secret_env.keys()
-        if missing := settings.step(step).secret_env.keys() - of_probe:
-            found.append(
-                f"kubeflow.steps.{step}.secret_env: {PROBE} looks at what this step reads and has "
-                f"no secret {', '.join(sorted(missing))}: name it for {PROBE} too, or under "
-                "kubeflow.secret_env for every step"
-            )
+        of_step, of_probe = settings.step(step), settings.step(PROBE)
+        for key in ("secret_env", "secret_volumes"):
+            if missing := getattr(of_step, key).keys() - getattr(of_probe, key).keys():
+                found.append(
+                    f"kubeflow.steps.{step}.{key}: {PROBE} looks at what this step reads and has "
+                    f"no secret {', '.join(sorted(missing))}: name it for {PROBE} too, or under "
+                    f"kubeflow.{key} for every step"
+                )
     destination = push_destination(recipe)
     if destinations.is_bucket(destination):
         users = [BASELINE_FINDER, PUSHER]

@@ -128,8 +128,9 @@ def test_a_recipe_is_compiled_first(kfp, submit, package_file, monkeypatch):
 
     compiler = types.SimpleNamespace(compile_package=compile_package)  # TFX takes ten seconds
     monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compiler.compile_package", compiler)
-    assert submit("digits", ["seed=7"])[0] == 0
-    assert len(kfp.runs) == 1
+    code, shown = submit("digits", ["seed=7", "kubeflow.image=graft:latest"])
+    assert code == 0 and len(kfp.runs) == 1
+    assert "Warning: kubeflow.image: graft:latest may be another image tomorrow" in shown
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,10 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
             "kubeflow.steps.Trainer.secret_env: Probe looks at what this step reads and has no "
             "secret store: name it for Probe too",
         ),
+        (
+            {"kubeflow__steps__ImageExampleGen__secret_volumes": "{google: /mnt/google}"},
+            "kubeflow.steps.ImageExampleGen.secret_volumes: Probe looks at what this step reads",
+        ),
         *(
             (
                 {f"kubeflow__steps__{step}__secret_env": "{store: {A: key}}"},
