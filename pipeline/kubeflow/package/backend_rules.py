@@ -279,13 +279,12 @@ def _task_parameters(
         else:
             raise UserError(f"{task_name}: parameter {name} comes from {', '.join(source)}")
     for name, definition in definitions.items():
-        if name not in values:
-            if "defaultValue" in definition:
-                values[name] = definition["defaultValue"]
-            elif not definition.get("isOptional"):
-                raise UserError(f"{task_name}: neither value nor default for parameter {name}")
-            continue
-        values[name] = _converted(f"{task_name}: parameter {name}", definition, values[name])
+        if name in values:
+            values[name] = _converted(f"{task_name}: parameter {name}", definition, values[name])
+        elif "defaultValue" in definition:
+            values[name] = definition["defaultValue"]
+        elif not definition.get("isOptional"):
+            raise UserError(f"{task_name}: neither value nor default for parameter {name}")
     return values
 
 
