@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from typing import Any, get_args
 
 import pydantic
@@ -75,7 +76,11 @@ def _problem(error: dict[str, Any], model: type[pydantic.BaseModel], outside: in
     if error["type"] != "value_error" and isinstance(given, str | int | float | None):
         shown = json.dumps(given) if isinstance(given, bool | None) else repr(given)
         text = f"{text}, not {one_line(shown, 80)}"
-    return Problem(path, one_line(text[:1].lower() + text[1:]))
+    told = one_line(text[:1].lower() + text[1:])
+    if error["type"] == "literal_error" and len(told) < len(text):  # too many to name them all
+        hint = did_you_mean(str(given), re.findall("'([^']*)'", error["ctx"]["expected"]))
+        told = f"unknown value {one_line(given, 80)!r}{hint}" if hint else told
+    return Problem(path, told)
 
 
 def _known_keys(model: type[pydantic.BaseModel], blocks: list[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """Pydantic's errors in Graft's words."""
 
+from typing import Literal
+
 import pydantic
 import pytest
 
@@ -60,6 +62,17 @@ def test_the_key_what_is_wrong_and_what_would_be_right(values, told):
     error = refused(Recipe, values)
     assert explain(error, Recipe) == told
     assert [str(problem) for problem in problems(error, Recipe)] == [told]
+
+
+def test_of_more_values_than_a_line_holds_the_nearest_is_named():
+    class Many(Settings):
+        kind: Literal[tuple(f"kind_{letter * 9}" for letter in "abcdefghijklmnop")]
+
+    near = refused(Many, {"kind": "kindeeeeeeeee"})
+    assert explain(near, Many) == (
+        "kind: unknown value 'kindeeeeeeeee' (did you mean `kind_eeeeeeeee`?)"
+    )
+    assert explain(refused(Many, {"kind": "zzz"}), Many).startswith("kind: input should be 'kind_a")
 
 
 def test_a_block_is_named_before_its_keys_and_is_no_key_of_the_model():
