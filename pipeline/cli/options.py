@@ -4,7 +4,26 @@ from typing import Annotated
 
 import typer
 
+from components.errors import UserError
+from components.text import one_line
+
 DEFAULT_RECIPE = "digits"
+
+
+def no_recipe(name: str | None) -> str | None:
+    """The name of a version or a run; a recipe in its place would be looked for in another's.
+
+    Raises:
+        UserError: it is no such name.
+    """
+    if name and not name[0].isdigit():
+        shown = one_line(name, 200)
+        raise UserError(
+            f"{shown} is no name of a version or a run, which begins with a digit; "
+            f"a recipe is given as --recipe {shown}"
+        )
+    return name
+
 
 ConfigArgument = Annotated[
     str, typer.Argument(help="Name of a recipe that comes with Graft, or the path of a YAML file.")

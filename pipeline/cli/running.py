@@ -13,6 +13,7 @@ from pipeline.cli.options import (
     SetOption,
     VerboseOption,
     WaitOption,
+    no_recipe,
 )
 
 
@@ -118,7 +119,10 @@ def predict(
 
 def report(
     run: Annotated[
-        str | None, typer.Argument(help="The beginning of its name.", show_default="the last")
+        str | None,
+        typer.Argument(
+            help="The beginning of its name.", show_default="the last", callback=no_recipe
+        ),
     ] = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,

@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_RECIPE, ConfigArgument, JsonOption, RecipeOption, SetOption
+from pipeline.cli.options import (
+    DEFAULT_RECIPE,
+    ConfigArgument,
+    JsonOption,
+    RecipeOption,
+    SetOption,
+    no_recipe,
+)
 
 app = typer.Typer(help="What runs left on this machine.", no_args_is_help=True)
 
@@ -22,7 +29,10 @@ def runs_list(
 @app.command("show")
 def runs_show(
     run: Annotated[
-        str | None, typer.Argument(help="The beginning of its name.", show_default="the last")
+        str | None,
+        typer.Argument(
+            help="The beginning of its name.", show_default="the last", callback=no_recipe
+        ),
     ] = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,

@@ -13,6 +13,7 @@ from pipeline.cli.options import (
     SetOption,
     VerboseOption,
     WaitOption,
+    no_recipe,
 )
 
 app = typer.Typer(help="The served versions of a model.", no_args_is_help=True)
@@ -31,7 +32,8 @@ def versions_list(
 @app.command("show")
 def versions_show(
     version: Annotated[
-        str | None, typer.Argument(help="Its number.", show_default="what is served")
+        str | None,
+        typer.Argument(help="Its number.", show_default="what is served", callback=no_recipe),
     ] = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,
@@ -45,8 +47,8 @@ def versions_show(
 
 @app.command("diff")
 def versions_diff(
-    first: Annotated[str, typer.Argument(help="Number of a version.")],
-    second: Annotated[str, typer.Argument(help="Number of another.")],
+    first: Annotated[str, typer.Argument(help="Number of a version.", callback=no_recipe)],
+    second: Annotated[str, typer.Argument(help="Number of another.", callback=no_recipe)],
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,
     json: JsonOption = False,
@@ -60,7 +62,10 @@ def versions_diff(
 @app.command("rollback")
 def versions_rollback(
     version: Annotated[
-        str | None, typer.Argument(help="Its number.", show_default="the one before what is served")
+        str | None,
+        typer.Argument(
+            help="Its number.", show_default="the one before what is served", callback=no_recipe
+        ),
     ] = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     reason: Annotated[str, typer.Option(help="Why; it is kept with the version.")] = "",
@@ -89,7 +94,7 @@ def versions_prune(
 
 
 def reproduce(
-    version: Annotated[str, typer.Argument(help="Its number.")],
+    version: Annotated[str, typer.Argument(help="Its number.", callback=no_recipe)],
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,
     wait: WaitOption = False,
@@ -106,7 +111,8 @@ def reproduce(
 
 def verify(
     version: Annotated[
-        str | None, typer.Argument(help="Its number.", show_default="what is served")
+        str | None,
+        typer.Argument(help="Its number.", show_default="what is served", callback=no_recipe),
     ] = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     key: Annotated[

@@ -51,6 +51,8 @@ def test_help_and_what_looks_at_versions_import_nothing_heavy(tmp_path):
         (["schema", "check", "--schema", "x.pbtxt"], "there is no schema x.pbtxt"),
         (["compile", "digits"], "kubeflow.image is not set"),
         (["compile", "digits", "-o", "x.json"], "a package is a file that ends in .yaml"),
+        (["versions", "show", "fruit.yaml"], "a recipe is given as --recipe fruit.yaml"),
+        (["report", "photos"], "a recipe is given as --recipe photos"),
         (["predict", "x.jpg"], "nothing is served at"),
         (["predict", "x.jpg", "--model", "."], "holds no saved_model.pb"),
     ],
