@@ -116,7 +116,7 @@ def open_labelled(recipe: Recipe, workspace: Path) -> Source:
     Raises:
         UserError: they cannot be listed.
     """
-    _announce_download(recipe.data)
+    announce_download(recipe.data)
     return open_source(recipe.data.source, workspace, recipe.data)
 
 
@@ -171,7 +171,7 @@ def _check_slices(recipe: Recipe, source: Source) -> None:
         find_column(name, known)
 
 
-def _announce_download(data: DataSettings) -> None:
+def announce_download(data: DataSettings) -> None:
     """Says what takes so long, if the source has yet to be downloaded."""
     check_address(data.source, data)
     if remote.is_address(data.source) and not buckets.is_in_bucket(data.source):

@@ -30,12 +30,13 @@ def relabel(decisions: Path, config: str, overrides: list[str], output: Path | N
     if overlay.absolute() == decisions.absolute():
         raise UserError(f"{printable(str(decisions))} would be written over: name another --output")
     before = fixes.read_fixes(str(overlay)) if overlay.exists() else {}
-    with tempfile.TemporaryDirectory() as scratch:
-        source = preflight.open_labelled(recipe, Path(scratch))
-        with redirect_output(Path(os.devnull)):  # TensorFlow and Beam speak when imported
-            from components.example_gen import relabelling
+    preflight.announce_download(recipe.data)
+    # TensorFlow and Beam speak when imported.
+    with tempfile.TemporaryDirectory() as scratch, redirect_output(Path(os.devnull)):
+        from components.example_gen import relabelling
 
-            decided = relabelling.read_decisions(str(decisions), source, recipe.data.source)
+        source = preflight.open_labelled(recipe, Path(scratch))
+        decided = relabelling.read_decisions(str(decisions), source, recipe.data.source)
     overlay.parent.mkdir(parents=True, exist_ok=True)
     fixes.write_fixes(overlay, before | decided)
     console = make_console()

@@ -27,6 +27,18 @@ _STOPPED = (
 )
 
 
+def inspect(recipe: Recipe, scratch: Path | None = None) -> Inspection:
+    """`preflight.inspect` without the words of TensorFlow, which it may have to import.
+
+    Raises:
+        UserError: see there.
+        OSError: see there.
+    """
+    preflight.announce_download(recipe.data)
+    with redirect_output(Path(os.devnull)):
+        return preflight.inspect(recipe, Scope.MACHINE, scratch)
+
+
 def run_locally(
     recipe: Recipe,
     title: str,
@@ -54,7 +66,7 @@ def run_locally(
         UserError: the recipe cannot be run; nothing has been done.
         OSError: what the surroundings did before there was a log.
     """
-    found = preflight.inspect(recipe, Scope.MACHINE)
+    found = inspect(recipe)
     log_file = None if verbose else log_path(recipe.folder)
     stopped = False
 
@@ -63,7 +75,7 @@ def run_locally(
 
     with run_lock.hold(recipe.folder, wait, say_waiting) as waited:
         if waited:
-            found = preflight.inspect(recipe, Scope.MACHINE)
+            found = inspect(recipe)
         with redirect_output(log_file) as console:
             display = make_display(console)
             display.say(title)

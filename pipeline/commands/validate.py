@@ -12,9 +12,9 @@ from components.example_gen.reading.source import Source
 from components.features import column_feature
 from components.trainer import checks
 from pipeline import preflight
+from pipeline.commands.local_run import inspect
 from pipeline.config import load_recipe
 from pipeline.console import make_console, plain, redirect_output, say
-from pipeline.preflight import Scope
 from pipeline.yaml_documents import write_documents
 
 
@@ -26,7 +26,7 @@ def validate_recipe(config: str, overrides: list[str]) -> None:
     """
     recipe = load_recipe(config, overrides)
     with tempfile.TemporaryDirectory() as scratch:
-        found = preflight.inspect(recipe, Scope.MACHINE, Path(scratch))
+        found = inspect(recipe, Path(scratch))
     with redirect_output(Path(os.devnull)):
         preflight.check_network(recipe)
     console = make_console()

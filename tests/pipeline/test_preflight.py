@@ -189,7 +189,7 @@ def test_what_needs_tensorflow_or_beam_is_found_before_the_first_node(
 def test_every_command_asks_it():
     commands = Path(preflight.__file__).parent / "commands"
     for name in ("validate", "doctor", "local_run"):
-        assert "preflight.inspect(" in (commands / f"{name}.py").read_text(), name
+        assert "inspect(recipe" in (commands / f"{name}.py").read_text(), name
     for name in ("validate", "doctor"):
         assert "preflight.check_network(" in (commands / f"{name}.py").read_text(), name
 
@@ -267,7 +267,7 @@ def test_an_option_that_beam_has_not_is_found_before_a_device_is_looked_for(reci
 
 @pytest.mark.parametrize("source", ["s3://pets/pictures", "/srv/pictures", "digits"])
 def test_what_is_read_in_place_is_not_said_to_be_downloaded(capsys, source):
-    preflight._announce_download(load_recipe("digits", [f"data.source={source}"]).data)
+    preflight.announce_download(load_recipe("digits", [f"data.source={source}"]).data)
     assert capsys.readouterr().err == ""
 
 

@@ -1,6 +1,7 @@
 """`graft validate`: what it says of a source, without a process of its own."""
 
 import io
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -94,3 +95,12 @@ def test_what_a_manifest_holds_beside_paths_and_labels_is_told(shown, tmp_path):
 def test_pictures_that_no_served_model_takes_are_told_by_their_kind(shown, tmp_path):
     (tmp_path / "pictures" / "bar" / "phone.webp").touch()
     assert "Note: 1 WebP: they become PNG for training" in shown()
+
+
+def test_what_is_imported_on_the_way_does_not_speak(shown, tmp_path, monkeypatch, capfd):
+    def speak(recipe, source):
+        os.write(2, b"words of TensorFlow\n")
+
+    monkeypatch.setattr(preflight, "_check_slices", speak)
+    validate_recipe("digits", [f"data.source={tmp_path / 'pictures'}", f"workspace={tmp_path}"])
+    assert capfd.readouterr().err == ""
