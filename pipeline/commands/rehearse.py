@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from components.errors import Fault
+from components.errors import Fault, UserError
 from pipeline.console import log_path, plain, redirect_output, say
 from pipeline.failures import exit_code, explain, report_request
 from pipeline.kubeflow.package.backend_rules import run_parameter_values
-from pipeline.kubeflow.package.documents import load_package
+from pipeline.kubeflow.package.documents import is_package, load_package
 from pipeline.kubeflow.package.run_arguments import parse_arguments
 from pipeline.kubeflow.step.run_parameters import check_run_parameters
 from pipeline.run_display import RunDisplay
@@ -42,6 +42,8 @@ def rehearse_package(
     Raises:
         UserError: the backend would not accept the package or a parameter; nothing has been run.
     """
+    if path.is_file() and not is_package(path):
+        raise UserError(f"{path} is no package; `graft compile` makes one of a recipe")
     package = load_package(path)
     given = parse_arguments(package, overrides)
     check_run_parameters(package.spec, run_parameter_values(package.spec, given))

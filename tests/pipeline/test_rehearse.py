@@ -49,6 +49,12 @@ def rehearse(tmp_path, monkeypatch, capfd):
     return rehearse
 
 
+def test_a_recipe_is_told_from_a_package(tmp_path):
+    (tmp_path / "fruit.yaml").write_text("name: fruit\n")
+    with pytest.raises(UserError, match=r"fruit.yaml is no package; `graft compile` makes one"):
+        command.rehearse_package(tmp_path / "fruit.yaml", None, [], "", False, False)
+
+
 def test_it_works_below_the_folder_of_the_pipeline_unless_told(rehearse, tmp_path):
     code, said, asked = rehearse(SERVED)
     work = Path("runs/tiny/rehearsal")
