@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from components.gates import Gate
 from pipeline.console import plain
@@ -18,7 +18,8 @@ def gates_table(gates: Sequence[Gate], unfold: bool = True) -> Table:
         gates: in their order.
         unfold: a row each. Otherwise those that passed share a row, node by node.
     """
-    table = Table("", "gate", "finding", title="Gates", title_justify="left", title_style="bold")
+    finding = Column("finding", overflow="fold")
+    table = Table("", "gate", finding, title="Gates", title_justify="left", title_style="bold")
     for gate in gates if unfold else _folded(gates):
         table.add_row(_MARKS[gate.verdict], plain(gate.name), plain(gate.message))
     return table

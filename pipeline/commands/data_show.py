@@ -62,7 +62,7 @@ def show_data(
         console.print(class_table(pictures))
         for fact in ("format", "orientation"):
             kinds = overview.counts(pictures, fact).items()
-            say(console, f"{fact}: {', '.join(f'{n:,} {value}' for value, n in kinds)}")
+            say(console, f"{fact}: {', '.join(f'{value} ({n:,})' for value, n in kinds)}")
         console.print(fact_table(pictures, ranges))
         _show_copies(console, pictures, copies)
         _show_quarantine(console, dataset.folder)

@@ -89,7 +89,7 @@ def _gpus() -> str:
         tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
         for gpu in tf.config.list_physical_devices("GPU")
     ]
-    return ", ".join(names) or "none: training runs on the CPU"
+    return ", ".join(names) or "none: `training.device: auto` trains on the CPU"
 
 
 def _beam(beam: BeamSettings) -> str:

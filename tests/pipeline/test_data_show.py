@@ -171,7 +171,7 @@ def show(said, monkeypatch, tmp_path):
 def test_all_that_pictures_are_is_told_in_one_order(show, tmp_path):
     code, told, drawn, (begun, ended) = show(tmp_path / "a.png")
     parts = (
-        "Pictures ", "\nformat: 2 PNG, 1 JPEG\n", "orientation: 2 1, 1 6\n", "\nFacts ",
+        "Pictures ", "\nformat: PNG (2), JPEG (1)\n", "orientation: 1 (2), 6 (1)\n", "\nFacts ",
         "No picture is a copy of another\n", "No file was set aside\n",
         f"Contact sheet: {tmp_path}/a.png",
     )  # fmt: skip

@@ -64,7 +64,7 @@ def test_gpus_are_told_by_name(monkeypatch, there):
     details = {"GPU:0": {"device_name": "H1"}, "GPU:1": {}}
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: gpus)
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details[gpu.name])
-    says = "H1, GPU:1" if there else "none: training runs on the CPU"
+    says = "H1, GPU:1" if there else "none: `training.device: auto` trains on the CPU"
     assert doctor._gpus() == says
 
 

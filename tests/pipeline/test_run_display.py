@@ -264,6 +264,13 @@ def test_gates_of_nobody_have_a_name_too():
     assert "passed" not in file.getvalue(), "unless asked, every gate has its row"
 
 
+def test_a_word_that_is_longer_than_its_column_is_there_to_its_end():
+    file = io.StringIO()
+    gates = [Gate("files", "pass", 1, 1, f"({'x' * 60})")]
+    Console(file=file, width=40).print(gates_table(gates))
+    assert file.getvalue().count("x") == 60 and ")" in file.getvalue()
+
+
 def test_what_nodes_did_stands_in_one_column_whichever_has_the_longest_name():
     file = io.StringIO()
     display = RunDisplay(Console(file=file, width=80))
