@@ -177,6 +177,8 @@ def read_predictions(folder: str | os.PathLike, name: str = PREDICTIONS_FILE) ->
 def trained_ids(evidence: str | os.PathLike) -> set[str]:
     """Ids and groups of the pictures that a served model was trained on or chosen by.
 
+    Those without labels are among them: it may have learnt from labels of its own.
+
     Args:
         evidence: folder of its evidence.
 
@@ -192,7 +194,7 @@ def trained_ids(evidence: str | os.PathLike) -> set[str]:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path} is damaged: {one_line(error, 100)}") from error
-    learnt = rows[rows[features.SPLIT].isin((features.TRAIN, features.VALIDATION))]
+    learnt = rows[rows[features.SPLIT] != features.TEST]
     return {*learnt[features.IMAGE_ID], *learnt[features.GROUP]}
 
 

@@ -133,11 +133,11 @@ def test_what_a_served_model_has_learnt(tmp_path):
         trained_ids(tmp_path)
     pictures = {
         "image_id": ["a", "b", "c", "d", "e"],
-        "group": ["a", "g", "c", "d", "d"],
+        "group": ["a", "g", "c", "d", "e"],
         "split": ["train", "validation", "test", "unlabelled", "test"],
     }
     pq.write_table(pa.table(pictures), tmp_path / "pictures.parquet")
-    assert trained_ids(tmp_path) == {"a", "b", "g"}
+    assert trained_ids(tmp_path) == {"a", "b", "g", "d"}
     (tmp_path / "pictures.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"pictures\.parquet is damaged: "):
         trained_ids(tmp_path)
