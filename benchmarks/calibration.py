@@ -17,7 +17,6 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from components import features
 from components.trainer import calibration
 from components.trainer.settings.serving import AbstentionSettings, ServingSettings
 
@@ -98,29 +97,14 @@ def read_features(args: argparse.Namespace) -> dict[str, np.ndarray]:
     if args.features and args.features.exists():
         with np.load(args.features) as kept:
             return dict(kept)
-    from components.trainer.inputs.examples import text_features
-    from components.trainer.linear_probe import frozen_features
-    from components.trainer.training_setup import open_inputs
-    from pipeline import preflight
-    from pipeline.commands.dataset import read_dataset
+    from frozen import read_pictures
+
     from pipeline.config import load_recipe
-    from pipeline.console import RunDisplay, log_path, redirect_output
 
     with tempfile.TemporaryDirectory(prefix="graft-calibration-") as scratch:
         overrides = [f"data.source={args.pictures.absolute()}", f"workspace={scratch}", *args.set]
-        recipe = load_recipe(args.recipe, overrides)
-        with redirect_output(log_path(recipe.folder)) as console:
-            found = preflight.inspect(recipe, preflight.Scope.MACHINE)
-            with RunDisplay(console) as display:
-                dataset = read_dataset(recipe, display, found)
-            files = dataset.files(*features.SPLITS)
-            inputs = open_inputs(recipe.trainer, dataset.transform_graph, ())
-            pictures, labels = frozen_features(recipe.backbone, inputs.reader, files)
-            rows = dataset.pictures()
-            group_of = dict(zip(rows[features.IMAGE_ID], rows[features.GROUP], strict=True))
-            ids = text_features(files, [features.IMAGE_ID])[features.IMAGE_ID]
-            groups = np.array([group_of[one] for one in ids])
-            found = {"features": pictures, "labels": labels, "groups": groups}
+        frozen = read_pictures(load_recipe(args.recipe, overrides))
+    found = {"features": frozen.features, "labels": frozen.labels, "groups": frozen.groups}
     if args.features:
         np.savez(args.features, **found)
     return found

@@ -10,13 +10,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
+from frozen import read_pictures
 
-from components import features
-from pipeline import preflight
-from pipeline.commands.dataset import read_dataset
-from pipeline.config import load_recipe
-from pipeline.console import RunDisplay, log_path, redirect_output
+from pipeline.config import Recipe, load_recipe
 
 
 def main() -> None:
@@ -24,41 +20,27 @@ def main() -> None:
     args = _arguments()
     with tempfile.TemporaryDirectory(prefix="graft-labels-", dir=args.scratch) as scratch:
         overrides = [f"data.source={args.pictures.absolute()}", f"workspace={scratch}", *args.set]
-        recipe = load_recipe(args.recipe, overrides)
-        with redirect_output(log_path(recipe.folder)) as console:
-            results = measure(recipe, console, args.flipped, args.seeds)
+        results = measure(load_recipe(args.recipe, overrides), args.flipped, args.seeds)
     for result in results:
         print(json.dumps(result))
     if args.out:
         args.out.write_text(json.dumps(results))
 
 
-def measure(recipe, console: Console, flipped: int, seeds: list[int]) -> list[dict]:
+def measure(recipe: Recipe, flipped: int, seeds: list[int]) -> list[dict]:
     """Seconds, and wrong labels among the first that are shown.
 
     Args:
         recipe: whose pictures, all with the right labels.
-        console: shows how it goes.
         flipped: labels that are made wrong.
         seeds: choose which.
     """
-    from components.trainer import wrong_labels
-    from components.trainer.inputs.examples import text_features
-    from components.trainer.linear_probe import frozen_features, out_of_fold_probabilities
-    from components.trainer.training_setup import open_inputs
+    frozen = read_pictures(recipe)
 
-    found = preflight.inspect(recipe, preflight.Scope.MACHINE)
-    with RunDisplay(console) as display:
-        dataset = read_dataset(recipe, display, found)
-    files = dataset.files(*features.SPLITS)
-    inputs = open_inputs(recipe.trainer, dataset.transform_graph, ())
-    start = time.monotonic()
-    pictures, labels = frozen_features(recipe.backbone, inputs.reader, files)
-    features_s = time.monotonic() - start
-    rows = dataset.pictures()
-    group_of = dict(zip(rows[features.IMAGE_ID], rows[features.GROUP], strict=True))
-    ids = text_features(files, [features.IMAGE_ID])[features.IMAGE_ID]
-    groups, count = [group_of[one] for one in ids], len(inputs.classes)
+    from components.trainer import wrong_labels
+    from components.trainer.linear_probe import out_of_fold_probabilities
+
+    labels, count = frozen.labels, frozen.labels.max() + 1
     results = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
@@ -66,7 +48,9 @@ def measure(recipe, console: Console, flipped: int, seeds: list[int]) -> list[di
         given = labels.copy()
         given[wrong] = (given[wrong] + rng.integers(1, count, flipped)) % count
         start = time.monotonic()
-        probabilities = out_of_fold_probabilities(pictures, given, groups, count, recipe.seed)
+        probabilities = out_of_fold_probabilities(
+            frozen.features, given, frozen.groups, count, recipe.seed
+        )
         suspects = wrong_labels.rank(given, probabilities)
         results.append(
             {
@@ -76,7 +60,7 @@ def measure(recipe, console: Console, flipped: int, seeds: list[int]) -> list[di
                 "suspects": len(suspects),
                 "wrong_among_first_60": int(np.isin(suspects[:60], wrong).sum()),
                 "wrong_among_first_90": int(np.isin(suspects[:90], wrong).sum()),
-                "features_s": round(features_s, 1),
+                "features_s": round(frozen.seconds, 1),
                 "ranking_s": round(time.monotonic() - start, 1),
             }
         )

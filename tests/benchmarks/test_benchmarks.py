@@ -25,6 +25,12 @@ def module(monkeypatch):
     return importlib.import_module
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in BENCHMARKS.glob("*.py")))
+def test_what_a_benchmark_imports_is_there(module, name):
+    if name != "keras_script":  # which is one script from its first line on
+        module(name)
+
+
 def test_sizes_in_the_status_of_a_process(module):
     text = "Name:\tpython\nVmHWM:\t  204800 kB\nRssAnon:\t    1024 kB\nThreads:\t4\n"
     assert module("measure").parse_status(text) == {"VmHWM": 200.0, "RssAnon": 1.0}
