@@ -100,6 +100,9 @@ def absolute_gates(
     chance = chance_levels(
         np.bincount(predictions.labels, minlength=len(predictions.classes)), settings
     )
+    if predictions.in_label_set is not None and len(predictions.labels):
+        # Of sets as large that are drawn at random; with too few validation pictures they hold all.
+        chance["label set coverage"] = float(predictions.in_label_set.mean())
     return [_with_chance(row, chance.get(row.name)) for row in rows]
 
 

@@ -111,14 +111,14 @@ def test_a_test_split_of_one_class_proves_nothing_of_the_others(gate):
 def hedged(predict, answers):
     """`hedged(name, right, wrong, unsure, left_out, **settings)`: a row about a hedging model.
 
-    It is unsure of the last pictures, and `left_out` of the classes are not in their label sets.
+    It is unsure of the last pictures, and `left_out` of the classes are not in their label sets, of
+    one class each.
     """
 
     def hedged(name, right, wrong, unsure=0, left_out=0, **settings):
         count = right + wrong
         predictions = predict(*answers(right, wrong))
-        sets = np.ones((count, 3), bool)
-        sets[np.arange(left_out), predictions.labels[:left_out]] = False
+        sets = np.eye(3, dtype=bool)[(predictions.labels + (np.arange(count) < left_out)) % 3]
         predictions = dataclasses.replace(
             predictions, unsure=np.arange(count) >= count - unsure, in_label_set=sets
         )
@@ -203,6 +203,14 @@ def test_a_model_that_does_not_say_how_sure_it_is_fails(gate, answers, setting, 
     row = gate(name, *answers(90, 10), **{setting: 0.5}, too_few="warn")
     assert row.verdict == "fail" and row.message.startswith("the model does not say so: what the")
     assert (row.value, row.bound, row.pictures) == (None, 0.5, 0), "nothing was measured"
+
+
+def test_a_coverage_of_label_sets_that_hold_every_class_says_nothing(predict, answers):
+    predictions = predict(*answers(90, 10))
+    predictions = dataclasses.replace(predictions, in_label_set=np.ones((100, 3), bool))
+    *_, row = absolute_gates(predictions, EvaluationSettings(min_label_set_coverage=0.9), [])
+    assert row.verdict == "warn"
+    assert row.message.endswith("; knowing nothing gets 1, so this threshold says little")
 
 
 def test_an_accuracy_when_sure_that_chance_keeps_is_a_warning(hedged):

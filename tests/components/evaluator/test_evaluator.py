@@ -204,7 +204,7 @@ def test_a_better_model_is_blessed_also_when_its_classes_have_another_order(eval
 
 def test_what_the_model_says_of_its_sureness_is_judged(evaluate, models, examples):
     settings = EvaluationSettings(
-        min_label_set_coverage=0.3, min_accuracy_when_sure=0.9, min_share_sure=0.9
+        min_label_set_coverage=0.45, min_accuracy_when_sure=0.9, min_share_sure=0.9
     )
     blessing, evaluation = evaluate("hedging", "good", settings)
     records = tf.data.TFRecordDataset(str(next(examples.glob("Split-*/*"))), features.COMPRESSION)
