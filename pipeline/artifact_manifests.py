@@ -42,6 +42,18 @@ def write_missing(folder: Path, uris: Iterable[str]) -> None:
         write_atomically(path, json.dumps(file_sizes(uri)))
 
 
+def noted(folder: Path, node_id: str) -> dict[Path, Path]:
+    """The manifests of a node's artifacts that may be used again, by the folder of the artifact.
+
+    Args:
+        folder: of the recipe, absolute.
+        node_id: as in the pipeline.
+    """
+    root = folder / MANIFESTS
+    manifests = sorted((root / node_id).rglob("*.json"))
+    return {folder / ARTIFACTS / one.relative_to(root).with_suffix(""): one for one in manifests}
+
+
 def find_damaged(folder: Path, node_id: str) -> dict[str, str]:
     """The artifacts of a node that are not as they were published.
 
@@ -52,10 +64,8 @@ def find_damaged(folder: Path, node_id: str) -> dict[str, str]:
     Returns:
         What is wrong in a few words, by the folder of the artifact.
     """
-    root = folder / MANIFESTS
     damaged = {}
-    for manifest in sorted((root / node_id).rglob("*.json")):
-        artifact = folder / ARTIFACTS / manifest.relative_to(root).with_suffix("")
+    for artifact, manifest in noted(folder, node_id).items():
         try:
             sizes = json.loads(manifest.read_text(encoding="utf-8"))
         except ValueError:

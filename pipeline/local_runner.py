@@ -41,7 +41,7 @@ from pipeline.metadata_database import (
     set_aside_if_damaged,
 )
 from pipeline.node_figures import summarize
-from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, TRAINER
+from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, SERVING_GATE, TRAINER
 from pipeline.pipeline import create_pipeline
 from pipeline.preflight import Inspection, Scope
 from pipeline.provenance import provenance, this_machine
@@ -219,6 +219,8 @@ class _Runner(tfx_runner.IrBasedRunner):
             if node_id == PUSHER:  # what it does depends on the destination, not on its inputs
                 node.execution_options.caching_options.enable_cache = False
             self._forget_damaged_artifacts(node_id)
+            if node_id == SERVING_GATE:
+                self._forget_refusals()
             try:
                 info = launcher.Launcher(
                     pipeline_node=node,
@@ -271,12 +273,24 @@ class _Runner(tfx_runner.IrBasedRunner):
         """Keeps the cache from handing out what is not as it was published."""
         for uri, damage in artifact_manifests.find_damaged(self._folder, node_id).items():
             self._listener.noticed(f"{node_id}: {uri} is damaged, it is not used: {damage}")
-            with metadata.Metadata(self._database) as store:
-                artifacts = store.store.get_artifacts_by_uri(uri)
-                for artifact in artifacts:
-                    artifact.state = metadata_store_pb2.Artifact.DELETED
-                store.store.put_artifacts(artifacts)
-            artifact_manifests.forget(self._folder, uri)
+            self._forget(uri)
+
+    def _forget_refusals(self) -> None:
+        """Has models asked again that ServingGate refused: the machine may have been at fault.
+
+        It may have been busy, asleep, or short of memory or disk.
+        """
+        for blessing in artifact_manifests.noted(self._folder, SERVING_GATE):
+            if failed(read_gates(blessing)):
+                self._forget(str(blessing))
+
+    def _forget(self, uri: str) -> None:
+        with metadata.Metadata(self._database) as store:
+            artifacts = store.store.get_artifacts_by_uri(uri)
+            for artifact in artifacts:
+                artifact.state = metadata_store_pb2.Artifact.DELETED
+            store.store.put_artifacts(artifacts)
+        artifact_manifests.forget(self._folder, uri)
 
 
 def _check_served(result: RunResult, destination: str) -> None:

@@ -64,7 +64,9 @@ def ask(
             "settings": settings.model_dump(),
         }
         end = _request(process, json.dumps(request), settings.timeout_seconds)
-        checks = [Gate(**json.loads(line)) for line in answers.read_text("utf-8").splitlines()]
+        # Whole lines: the last one may have met a full disk.
+        lines = answers.read_text("utf-8").split("\n")[:-1]
+        checks = [Gate(**json.loads(line)) for line in lines]
     return [*checks, end]
 
 

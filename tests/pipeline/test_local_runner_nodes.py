@@ -148,6 +148,21 @@ def test_what_was_damaged_since_is_told_of_before_the_node_is_asked_again(nodes)
     assert notice.startswith(f"Evaluator: {left.uri} is damaged, it is not used: gates.json")
 
 
+@pytest.mark.parametrize(
+    ("node_id", "row"), [("ServingGate", FAIL), ("ServingGate", PASS), ("Evaluator", FAIL)]
+)
+def test_a_no_of_the_serving_gate_is_asked_for_again(node_id, row, nodes, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(local_runner._Runner, "_forget", lambda _, uri: forgotten.append(uri))
+    nodes.gates[node_id] = [PASS, row]
+    nodes.run()
+    assert forgotten == []
+    nodes.heard.reports.clear()
+    nodes.run()
+    (blessing,) = nodes.outputs["ServingGate"]["infra_blessing"]
+    assert forgotten == ([blessing.uri] if (node_id, row) == ("ServingGate", FAIL) else [])
+
+
 def test_each_node_gets_its_own_executor_and_all_the_same_run(nodes):
     nodes.run("Trainer")
     runs = {one.pipeline_runtime_spec.pipeline_run_id.field_value.string_value

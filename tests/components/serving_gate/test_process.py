@@ -42,6 +42,10 @@ def test_answers_are_read_and_the_process_is_the_last_of_them():
             r"import os; os.write(2, b'\xff no text'); os._exit(3)",
             "ended with code 3: \ufffd no text",
         ),
+        (
+            """open(request["answers"], "a").write('{"name": "ba'); raise OSError('full')""",
+            "ended with code 1: OSError: full",
+        ),
     ],
 )
 def test_a_crash_is_a_failed_check_and_earlier_answers_are_kept(end, message):
