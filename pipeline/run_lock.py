@@ -14,6 +14,7 @@ from components.files import write_atomically
 from components.text import one_line
 
 _LOCK, _HOLDER = ".lock", ".lock.json"
+_MOMENT = 0.2  # seconds, for which `is_held` may have it
 
 
 class BusyError(BlockingIOError):
@@ -39,7 +40,7 @@ def hold(folder: Path, wait: bool, on_wait: Callable[[str], None]) -> Iterator[b
     lock = filelock.FileLock(folder / _LOCK)
     waited = False
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_MOMENT)
     except filelock.Timeout:
         if not wait:
             raise BusyError(

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from datetime import datetime
 
 import filelock
@@ -79,6 +80,15 @@ def test_whether_a_folder_is_held_is_told_to_whoever_asks(tmp_path):
     with hold(tmp_path, False, never):
         assert is_held(tmp_path) and is_held(tmp_path), "whoever asks takes nothing away"
     assert not is_held(tmp_path)
+    with hold(tmp_path, False, never) as waited:
+        assert not waited
+
+
+def test_who_only_asks_whether_it_is_held_keeps_nobody_out(tmp_path, monkeypatch):
+    asking = filelock.FileLock(tmp_path / ".lock")
+    asking.acquire()
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: asking.release() or sleep(seconds))
     with hold(tmp_path, False, never) as waited:
         assert not waited
 
