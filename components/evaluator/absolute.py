@@ -76,6 +76,11 @@ def share(right: np.ndarray, groups: np.ndarray, confidence: float) -> Finding:
     )
 
 
+def interval_95(predictions: Predictions, rows: np.ndarray) -> tuple[float, float]:
+    """The two-sided interval of 95 % of the share that is right of some rows, bool [pictures]."""
+    return share(predictions.right[rows], predictions.groups[rows], 0.975).interval
+
+
 def absolute_gates(
     predictions: Predictions, settings: EvaluationSettings, slices: Sequence[Slice]
 ) -> list[Gate]:

@@ -14,14 +14,13 @@ import numpy as np
 
 from components import features
 from components.evaluator import measures
-from components.evaluator.absolute import share
+from components.evaluator.absolute import interval_95
 from components.evaluator.config import EvaluationSettings
 from components.evaluator.paired import Change
 from components.files import write_atomically
 from components.predictions import Predictions
 
 CHANGES_FILE = "changes.jsonl"
-_CONFIDENCE = 0.975  # each side of a two-sided interval of 95 %
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +53,8 @@ def make_metrics(predictions: Predictions, settings: EvaluationSettings) -> Metr
         measures.precision_per_class(confusion).tolist(),
         measures.recall_per_class(confusion).tolist(),
         [
-            list(share(predictions.right[rows], predictions.groups[rows], _CONFIDENCE).interval)
-            for rows in (labels == number for number in range(len(predictions.classes)))
+            list(interval_95(predictions, labels == number))
+            for number in range(len(predictions.classes))
         ],
         confusion.sum(axis=1).tolist(),
         strict=True,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from components.evaluator import measures
-from components.evaluator.absolute import share
+from components.evaluator.absolute import interval_95
 from components.predictions import Predictions
 from pipeline.report import charts
 from pipeline.report.confusion import clusters
@@ -72,7 +72,6 @@ often:{% else %}.{% endif %}</p>
 {% endif %}
 {% endif %}
 """
-_CONFIDENCE = 0.975  # each side of a two-sided interval of 95 %
 _LARGEST_MATRIX, _MOST_MISTAKEN, _LOWEST = 20, 10, 20
 _LARGEST_PICTURE, _MOST_CLUSTERS = 300, 12
 
@@ -155,5 +154,4 @@ def _clusters(confusion: np.ndarray, names: list[str]) -> dict[str, Any]:
 
 
 def _interval(predictions: Predictions, rows: np.ndarray) -> dict[str, float]:
-    found = share(predictions.right[rows], predictions.groups[rows], _CONFIDENCE)
-    return dict(zip(("low", "high"), found.interval, strict=True))
+    return dict(zip(("low", "high"), interval_95(predictions, rows), strict=True))
