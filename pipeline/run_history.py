@@ -152,9 +152,9 @@ def prune(folder: Path, keep: int) -> tuple[int, int]:
     kept = _whole(runs)[-keep:]
     since = itertools.dropwhile(lambda run: run not in kept, runs)
     needed = {path for run in since for path in run.artifacts.values()}
-    live = [a for a in store.get_artifacts() if a.state != proto.Artifact.DELETED]
-    for artifact in live:
-        if Path(artifact.uri) in needed:
+    for artifact in store.get_artifacts():
+        gone = artifact.state == proto.Artifact.DELETED and not Path(artifact.uri).exists()
+        if gone or Path(artifact.uri) in needed:
             continue
         # First: the cache hands out nothing that is half removed.
         artifact.state = proto.Artifact.DELETED

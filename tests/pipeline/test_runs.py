@@ -205,6 +205,16 @@ def test_what_the_last_runs_made_or_took_from_the_cache_stays(graft, history):
     assert "removed 0 artifact(s)" in graft(prune_runs, 3)
 
 
+def test_what_was_damaged_goes_too(graft, history):
+    (artifact,) = (a for a in history.store.get_artifacts() if a.uri.endswith("blessing/2"))
+    artifact.state = proto.Artifact.DELETED  # so that the cache does not hand it out
+    history.store.put_artifacts([artifact])
+    assert "removed 0 artifact(s)" in graft(prune_runs, 3), "a run that is kept tells of it"
+    history.node(history.run("2026-11-24T13:00:00"), "Trainer", "model", 1)
+    assert "removed 2 artifact(s), 2.0 kB" in graft(prune_runs, 3)
+    assert not Path(artifact.uri).exists() and "removed 0 artifact(s)" in graft(prune_runs, 3)
+
+
 def test_of_one_run_that_is_kept_all_stays_also_where_a_folder_is_gone_already(graft, history):
     last = history.run("2026-11-24T13:00:00")
     history.node(last, "Trainer", "model", 1)
