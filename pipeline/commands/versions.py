@@ -59,7 +59,7 @@ def show_version(config: str, overrides: list[str], name: str | None, as_json: b
         UserError: there is no such version, or its evidence is damaged.
     """
     destination = load_recipe(config, overrides).push_destination
-    version = destinations.find_version(destination, name)
+    version = _removed(destination, name) or destinations.find_version(destination, name)
     evidence = read_evidence(destination, version.name)
     console = make_console()
     if as_json:
@@ -225,6 +225,14 @@ def _check_record(version: Version, evidence: Path) -> int:
     return len(record.sizes) + len(record.evidence)
 
 
+def _removed(destination: Path | str, name: str | None) -> Version | None:
+    """A version of which only the evidence is left, as `prune_versions` leaves it."""
+    record = destinations.read_push_record(destination, name) if name else None
+    if not record or any(one.name == name for one in destinations.list_versions(destination)):
+        return None
+    return Version(name, destinations.place_of(destination, name), False, 0, record)
+
+
 def _digest(version: Version) -> str:
     if version.record:
         return version.record.digest
@@ -255,7 +263,7 @@ def _remark(version: Version) -> str:
 def _summary(version: Version, evidence: Evidence) -> Iterator[tuple[str, object]]:
     yield "pushed", _time(version.pushed_at)
     yield "size", decimal(version.size_bytes)
-    yield "served", "yes" if version.is_champion else "no"
+    yield "served", "yes" if version.is_champion else "no" if version.size_bytes else "no: removed"
     record, provenance = evidence.record, evidence.provenance
     if record:
         yield "digest", record.digest

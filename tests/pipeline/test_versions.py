@@ -214,6 +214,10 @@ def test_what_was_pruned_can_be_asked_about_but_not_be_served(graft):
     with pytest.raises(UserError, match=r"has no version 2 \(there are: 3\)"):
         graft(roll_back, "2", "")
     assert "0.1" in graft(diff_versions, "2", "3", False)
+    text = graft(show_version, "2", False)
+    assert "no: removed" in text and "accuracy" in text
+    with pytest.raises(UserError, match=r"has no version 7 \(there are: 3\)"):
+        graft(show_version, "7", False)
 
 
 def flip_a_byte(file: Path) -> None:
