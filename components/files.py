@@ -33,6 +33,10 @@ def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
+    except OSError as error:
+        if error.filename == str(unfinished):  # whose name says nothing to anybody
+            error.filename = str(path)
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

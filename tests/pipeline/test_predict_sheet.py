@@ -75,8 +75,11 @@ def test_what_was_refused_unread_is_not_read_for_the_sheet(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PNG"])
-def test_a_picture_is_drawn_into_a_file_that_says_so(name):
-    check_png(Path(name))
+def test_a_picture_is_drawn_into_a_file_that_says_so(name, tmp_path):
+    check_png(tmp_path / name)
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match="name a file"):
+        check_png(tmp_path / name)
     with pytest.raises(UserError, match=r"^--sheet png: what is drawn is a picture"):
         check_png(Path("png"), "--sheet")
 
