@@ -20,6 +20,7 @@ _PUSHED_MODEL = "pushed_model"
 _STATES = {"COMPLETE": "run", "CACHED": "cached", "FAILED": "failed", "CANCELED": "stopped"}
 _FINE = ("run", "cached")
 RUNNING = "running"
+_MOST_NAMES = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +123,8 @@ def find_run(folder: Path, name: str | None) -> RunRecord:
     found = [run for run in runs if run.name.startswith(name)]
     if len(found) != 1:
         what = "several runs begin" if found else "no run begins"
-        raise UserError(f"{what} with {name!r} (there are: {', '.join(run.name for run in runs)})")
+        newest = ", ".join(run.name for run in (found or runs)[-_MOST_NAMES:])
+        raise UserError(f"{what} with {name!r} (the newest: {newest})")
     return found[0]
 
 

@@ -153,7 +153,7 @@ def test_a_run_is_shown_with_its_gates(graft, history):
     [("2025", "no run begins with '2025'"), ("2026", "several runs begin with '2026'")],
 )
 def test_a_run_that_is_not_there_or_not_one(graft, history, name, says):
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=rf"{says} \(the newest: 2026"):
         graft(show_run, name, False)
 
 
