@@ -45,6 +45,14 @@ VerboseOption = Annotated[
 RecipeOption = Annotated[
     str, typer.Option("--recipe", "-r", help="The recipe whose served model it is about.")
 ]
+RunArgument = Annotated[
+    str | None,
+    typer.Argument(help="The beginning of its name.", show_default="the last", callback=no_recipe),
+]
+VersionArgument = Annotated[
+    str | None,
+    typer.Argument(help="Its number.", show_default="what is served", callback=no_recipe),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Prints JSON, for programs.")]
 WaitOption = Annotated[
     bool,

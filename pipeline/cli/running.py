@@ -10,10 +10,10 @@ from pipeline.cli.options import (
     ConfigArgument,
     JsonOption,
     RecipeOption,
+    RunArgument,
     SetOption,
     VerboseOption,
     WaitOption,
-    no_recipe,
 )
 
 
@@ -118,12 +118,7 @@ def predict(
 
 
 def report(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            help="The beginning of its name.", show_default="the last", callback=no_recipe
-        ),
-    ] = None,
+    run: RunArgument = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,
     output: Annotated[

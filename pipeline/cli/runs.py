@@ -9,8 +9,8 @@ from pipeline.cli.options import (
     ConfigArgument,
     JsonOption,
     RecipeOption,
+    RunArgument,
     SetOption,
-    no_recipe,
 )
 
 app = typer.Typer(help="What runs left on this machine.", no_args_is_help=True)
@@ -28,12 +28,7 @@ def runs_list(
 
 @app.command("show")
 def runs_show(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            help="The beginning of its name.", show_default="the last", callback=no_recipe
-        ),
-    ] = None,
+    run: RunArgument = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,
     json: JsonOption = False,

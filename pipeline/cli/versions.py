@@ -12,6 +12,7 @@ from pipeline.cli.options import (
     RecipeOption,
     SetOption,
     VerboseOption,
+    VersionArgument,
     WaitOption,
     no_recipe,
 )
@@ -31,10 +32,7 @@ def versions_list(
 
 @app.command("show")
 def versions_show(
-    version: Annotated[
-        str | None,
-        typer.Argument(help="Its number.", show_default="what is served", callback=no_recipe),
-    ] = None,
+    version: VersionArgument = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     set_: SetOption = None,
     json: JsonOption = False,
@@ -110,10 +108,7 @@ def reproduce(
 
 
 def verify(
-    version: Annotated[
-        str | None,
-        typer.Argument(help="Its number.", show_default="what is served", callback=no_recipe),
-    ] = None,
+    version: VersionArgument = None,
     recipe: RecipeOption = DEFAULT_RECIPE,
     key: Annotated[
         Path | None,
