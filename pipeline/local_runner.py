@@ -29,7 +29,7 @@ from components.serving_gate import process as serving_process
 from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
-from pipeline import artifact_manifests, dask_cluster, preflight
+from pipeline import artifact_manifests, dask_cluster, preflight, processes
 from pipeline.beam_config import BeamSettings
 from pipeline.config import Recipe
 from pipeline.failures import explain
@@ -232,6 +232,7 @@ class _Runner(tfx_runner.IrBasedRunner):
                     custom_executor_operators=self._operators,
                 ).launch()
             except Exception as error:
+                processes.stop_all_the_same()
                 logging.exception("%s failed", node_id)
                 reason = explain(error)
                 self._note_failure(reason)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 _GRACE_SECONDS = 3.0
+_stops: list[BaseException] = []
 
 
 def stop_on_signals() -> None:
@@ -23,9 +24,14 @@ def _stop(number: int, _) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(each) is _stop:
             signal.signal(each, lambda number, _: os._exit(128 + number))
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    raise SystemExit(128 + number)
+    _stops.append(KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number))
+    raise _stops[-1]
+
+
+def stop_all_the_same() -> None:
+    """Raises again what a signal raised, if one did: Beam makes an error of its own of it."""
+    if _stops:
+        raise _stops[-1]
 
 
 def end_children() -> None:

@@ -148,6 +148,16 @@ def test_what_was_damaged_since_is_told_of_before_the_node_is_asked_again(nodes)
     assert notice.startswith(f"Evaluator: {left.uri} is damaged, it is not used: gates.json")
 
 
+def test_what_beam_makes_of_ctrl_c_is_no_failure(nodes, monkeypatch):
+    nodes.failing = {"ImageExampleGen": RuntimeError("KeyboardInterrupt [while running 'Write']")}
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(local_runner.processes, "_stops", [KeyboardInterrupt()])
+        nodes.run("Transform")
+    nodes.heard.reports.clear()
+    with pytest.raises(RunError, match="KeyboardInterrupt"):
+        nodes.run("Transform")
+
+
 @pytest.mark.parametrize(
     ("node_id", "row"), [("ServingGate", FAIL), ("ServingGate", PASS), ("Evaluator", FAIL)]
 )

@@ -13,11 +13,15 @@ from pipeline import processes
 
 PROGRAM = """
 import sys, time
-from pipeline.processes import stop_on_signals
+from pipeline.processes import stop_all_the_same, stop_on_signals
 stop_on_signals()
+stop_all_the_same()
 try:
     print("ready", flush=True)
-    time.sleep(60)
+    try:
+        time.sleep(60)
+    except BaseException:  # as a library does
+        stop_all_the_same()
 except BaseException as error:
     print(type(error).__name__, flush=True)
     time.sleep(60)
