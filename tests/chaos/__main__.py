@@ -37,6 +37,7 @@ def main() -> int:
     chosen = [one for one in OPERATIONS if one.name in (arguments.only or names)]
     with tempfile.TemporaryDirectory(prefix="graft-chaos-") as scratch:
         folder = arguments.folder or Path(scratch)
+        tempfile.tempdir = scratch  # where killed processes leave theirs
         trials = []
         for number in range(arguments.storage):
             trials.append(storage.try_out(arguments.seed + number, folder / "storage", chosen))
