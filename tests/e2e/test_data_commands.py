@@ -26,7 +26,7 @@ def test_a_data_set_is_shown_without_running_a_node(config, tmp_path, capfd):
     shown = capfd.readouterr().out
     assert shown.count("cached") == 3, "ImageExampleGen, ImportSchemaGen, Transform"
     assert "disc/kein Bild.jpg" in shown and "1 file(s) set aside" in shown
-    assert "No picture is a copy of another" in shown and "120 JPEG" in shown
+    assert "No picture is a copy of another" in shown and "JPEG (120)" in shown
     with Image.open(sheet) as drawn:
         assert drawn.width == 1402 and drawn.height > 600
 
