@@ -149,7 +149,7 @@ def changed(content):
 def assert_begins_anew(path):
     model, checkpoint = make_model(), Checkpoint(path, 8, 0)
     variables = [*model.variables, *model.optimizer.variables]
-    before = [np.array(variable) for variable in variables]
+    before = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
     checkpoint.restore(model)
     assert checkpoint.next_epoch == 0 and not checkpoint.history and not path.exists()
     for value, variable in zip(before, variables, strict=True):
