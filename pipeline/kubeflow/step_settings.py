@@ -7,7 +7,7 @@ import pydantic
 from components.settings import Settings
 from pipeline.kubeflow.mounts import MountPath, VolumeName
 from pipeline.kubeflow.quantities import Cpu, Duration, Memory, cores, memory_bytes, seconds
-from pipeline.node_ids import PROBE, PUSHER, REPORT, VERDICT
+from pipeline.node_ids import PROBE, PUSHER, REPORT, SERVING_GATE, VERDICT
 from pipeline.secret_words import is_secret
 
 LONGEST_RETRYING_S = 30 * 86_400
@@ -15,8 +15,8 @@ LONGEST_RETRYING_S = 30 * 86_400
 
 # The Probe looks at what lies outside the run: pictures may have changed, another model may be
 # served. And a push must not be taken for done because an earlier one was; what follows it tells
-# of this one.
-NEVER_CACHED = (PROBE, PUSHER, REPORT, VERDICT)
+# of this one. Where ServingGate said no, the machine may have been at fault.
+NEVER_CACHED = (PROBE, SERVING_GATE, PUSHER, REPORT, VERDICT)
 
 
 _Text = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]

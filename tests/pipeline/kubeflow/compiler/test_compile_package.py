@@ -27,7 +27,7 @@ READY = (
 )
 MODELS = "/mnt/serving/digits"
 STEPS = set(node_ids.STEPS)
-UNCACHED = {"Probe", "Pusher", "Report", "Verdict"}
+UNCACHED = {"Probe", "ServingGate", "Pusher", "Report", "Verdict"}
 
 
 @pytest.fixture(scope="module")
