@@ -254,23 +254,24 @@ def _parts_gate(
     That all of them are proved needs no correction for their number (an intersection-union test,
     Berger 1982).
     """
-    findings = {
-        part: share(predictions.right[rows], predictions.groups[rows], settings.confidence)
-        for part, rows in parts
-    }
+    findings = [
+        share(predictions.right[rows], predictions.groups[rows], settings.confidence)
+        for _, rows in parts
+    ]
     if not findings:
         return Gate(name, settings.too_few, None, wanted, "no slices to measure on", None, 0)
-    verdicts = {
-        part: finding.verdict(wanted, settings.too_few) for part, finding in findings.items()
-    }
-    verdict = worst(verdicts.values())
-    part = min(
-        (part for part in findings if verdicts[part] == verdict),
-        key=lambda part: findings[part].interval[0],
+    verdicts = [finding.verdict(wanted, settings.too_few) for finding in findings]
+    verdict = worst(verdicts)
+    # By their place: two ranges may be shown by the same digits.
+    lowest = min(
+        (place for place, its in enumerate(verdicts) if its == verdict),
+        key=lambda place: findings[place].interval[0],
     )
-    finding = findings[part]
-    open_ = [other for other, its in verdicts.items() if its != "pass" and other != part]
-    message = f"lowest: {part} with {_told(finding, wanted, settings)}"
+    finding = findings[lowest]
+    open_ = [
+        parts[place][0] for place, its in enumerate(verdicts) if its != "pass" and place != lowest
+    ]
+    message = f"lowest: {parts[lowest][0]} with {_told(finding, wanted, settings)}"
     if open_:
         message += f"; not proved either: {_listed(open_)}"
     return Gate(name, verdict, finding.value, wanted, message, finding.interval, finding.pictures)

@@ -47,6 +47,14 @@ def test_of_slices_with_one_verdict_the_one_that_proves_least_is_told(gate, answ
     assert row.verdict == "fail" and row.message.startswith("lowest: few with 1.0000 of 3 pict")
 
 
+def test_of_two_slices_that_are_shown_alike_neither_hides_the_other(gate, answers):
+    rows = np.arange(120)
+    parts = [Slice("at 1e+06..1e+06", rows >= 60), Slice("at 1e+06..1e+06", rows < 60)]
+    settings = {"slices": ["at"], "min_slice_accuracy": 0.9}
+    row = gate("accuracy of every slice", *answers(60, 60), parts=parts, **settings)
+    assert row.verdict == "fail" and " with 0.0000 of 60 pictures" in row.message
+
+
 @pytest.mark.parametrize(("count", "more"), [(8, " and 2 more"), (6, "")])
 def test_five_of_many_slices_are_named(gate, answers, count, more):
     rows = np.arange(10 * count)
