@@ -34,16 +34,17 @@ def test_the_recipe_is_there_in_full_and_so_are_versions_and_inputs(facts):
 
 
 def test_the_code_is_that_of_every_node(facts, monkeypatch):
-    monkeypatch.setattr(module, "code_digest", lambda *names: " ".join(names))
+    monkeypatch.setattr(module, "code_digest", lambda *names, libraries: " ".join(names))
     assert facts()["code"] == " ".join(code_digest.ALL)
 
 
 def test_libraries_found_in_another_order_are_the_same(facts, monkeypatch):
-    now, versions = facts()["libraries"], module.library_versions()
+    code, now, versions = facts()["code"], facts()["libraries"], module.library_versions()
     monkeypatch.setattr(module, "library_versions", lambda: dict(reversed(versions.items())))
     assert facts()["libraries"] == now
-    monkeypatch.setattr(module, "library_versions", lambda: versions | {"tfx": "0"})
-    assert facts()["libraries"] != now
+    for of in (module, code_digest):
+        monkeypatch.setattr(of, "library_versions", lambda: versions | {"tfx": "0"})
+    assert facts()["libraries"] != now and facts()["code"] == code
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="skipped: git is not installed")
