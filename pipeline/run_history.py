@@ -112,6 +112,8 @@ def list_runs(folder: Path, since: datetime | None = None) -> list[RunRecord]:
 def find_run(folder: Path, name: str | None) -> RunRecord:
     """A run by the beginning of its name; None: the last, of the whole pipeline if there is one.
 
+    Where a name has colons, that of the file of its page has hyphens; either is taken.
+
     Raises:
         UserError: there is none, or there are several.
     """
@@ -120,7 +122,8 @@ def find_run(folder: Path, name: str | None) -> RunRecord:
         raise UserError(f"{folder} holds no run yet")
     if name is None:
         return _whole(runs)[-1]
-    found = [run for run in runs if run.name.startswith(name)]
+    beginning = name.replace(":", "-")
+    found = [run for run in runs if run.name.replace(":", "-").startswith(beginning)]
     if len(found) != 1:
         what = "several runs begin" if found else "no run begins"
         newest = ", ".join(run.name for run in (found or runs)[-_MOST_NAMES:])

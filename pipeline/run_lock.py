@@ -22,13 +22,13 @@ class BusyError(BlockingIOError):
 
 
 @contextlib.contextmanager
-def hold(folder: Path, wait: bool, on_wait: Callable[[str], None]) -> Iterator[bool]:
+def hold(folder: Path, wait: bool, on_wait: Callable[[str], None] | None = None) -> Iterator[bool]:
     """Keeps a folder for this process; the operating system takes it back however that ends.
 
     Args:
         folder: of the recipe's runs; made if it is missing.
         wait: until it is free, instead of giving up.
-        on_wait: told, before a wait, who holds it.
+        on_wait: told, before a wait, who holds it; None: the command has no `--wait`.
 
     Yields:
         Whether it had to be waited for, so that what was looked at before may have changed.
@@ -43,9 +43,11 @@ def hold(folder: Path, wait: bool, on_wait: Callable[[str], None]) -> Iterator[b
         lock.acquire(timeout=_MOMENT)
     except filelock.Timeout:
         if not wait:
+            what_to_do = "wait until it has ended" + (
+                ", as --wait does, or choose another name or workspace" if on_wait else ""
+            )
             raise BusyError(
-                f"{_holder(folder)}, and there can be one at a time: wait until it has ended, as "
-                "--wait does, or choose another name or workspace"
+                f"{_holder(folder)}, and there can be one at a time: {what_to_do}"
             ) from None
         on_wait(_holder(folder))
         lock.acquire()

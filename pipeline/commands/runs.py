@@ -71,7 +71,7 @@ def prune_runs(config: str, overrides: list[str], keep: int) -> None:
     if not folder.is_dir():
         say(console, f"{folder} holds no run yet")
         return
-    with run_lock.hold(folder, wait=False, on_wait=lambda who: None):
+    with run_lock.hold(folder, wait=False):
         count, size = run_history.prune(folder, keep)
     say(console, f"{folder}: removed {count:,} artifact(s), {decimal(size)}; what is served stays")
 

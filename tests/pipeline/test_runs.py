@@ -271,9 +271,10 @@ def test_some_run_stays_and_none_is_disturbed(graft, history):
         graft(prune_runs, 0)
     with (
         run_lock.hold(history.folder, wait=False, on_wait=lambda who: None),
-        pytest.raises(run_lock.BusyError, match="is in use by a run of process"),
+        pytest.raises(run_lock.BusyError, match="is in use by a run of process") as error,
     ):
         graft(prune_runs, 1)
+    assert str(error.value).endswith("wait until it has ended"), "the command has no --wait"
     assert len(list(history.folder.rglob("data"))) == 5
 
 
@@ -371,6 +372,7 @@ def test_the_name_of_a_run_is_looked_for_from_its_beginning(graft, history):
         graft(show_run, "11-24T12", False)
     shown = graft(show_run, "2026-11-24T10:00:00", False)
     assert shown.startswith("2026-11-24T10:00:00.123456: ")
+    assert graft(show_run, "2026-11-24T10-00-00", False) == shown, "as the file of its page"
 
 
 def test_runs_are_in_the_order_in_which_they_began(graft, history, monkeypatch):
