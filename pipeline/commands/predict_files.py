@@ -3,7 +3,6 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from components.errors import UserError
@@ -40,7 +39,8 @@ def _expanded(argument: str, names: BinaryIO) -> list[str]:
         if not listed:
             raise UserError("-: the list on standard input is empty")
         return [path for name in listed for path in _of_name(name)]
-    if glob.has_magic(argument) and not Path(argument).exists():
+    # Not Path.exists, see _of_name.
+    if glob.has_magic(argument) and not os.path.exists(argument):  # noqa: PTH110
         # Not Path.glob, which takes no absolute pattern.
         matching = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
         if not matching:

@@ -69,6 +69,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
     [
         ("-", "the list on standard input is empty"),
         ("*.webp", r"\*\.webp: no file matches"),
+        (f"{'x' * 300}*.jpg", "no file matches"),  # as where nobody may look
         (".hidden/none", "holds no file that is named as a picture"),
     ],
 )
