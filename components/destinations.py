@@ -148,6 +148,22 @@ def taken_back(destination: Destination) -> dict[str, str]:
     return served_versions.withdrawn((number, bucket.push_record(number)) for number in numbers)
 
 
+def version_before(destination: Destination) -> Version | None:
+    """The newest version that a rollback goes to unless it is told which; None: there is none.
+
+    It holds another model than the one that is served, and one that no rollback has taken back.
+    """
+    out = {*taken_back(destination), served_digest(destination)[1]}
+    older = (one for one in reversed(list_versions(destination)) if not one.is_champion)
+    return next((one for one in older if _digest(one) not in out), None)
+
+
+def _digest(version: Version) -> str:
+    if version.record:
+        return version.record.digest
+    return served_versions.content_digest(version.path)
+
+
 def copy_model(destination: Destination, version: str, folder: Path) -> None:
     """Copies the SavedModel of a version into a folder that does not exist yet."""
     if is_bucket(destination):

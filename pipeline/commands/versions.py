@@ -17,6 +17,9 @@ from pipeline.console import make_console, plain, say, say_json
 from pipeline.evidence import Evidence, read_evidence
 from pipeline.gates_table import gates_table
 
+# Of a gate's row: what its message tells too, or its own key.
+_IN_MESSAGE = ("name", "value", "interval", "pictures")
+
 
 def list_versions(config: str, overrides: list[str], as_json: bool) -> None:
     """Prints the served versions of a recipe's model, newest first.
@@ -102,6 +105,9 @@ def diff_versions(
         return
     table = Table("", first, second)
     for key in keys:
+        of_gate, _, field = key.rpartition(".")
+        if of_gate.startswith("gates.") and field in _IN_MESSAGE:
+            continue
         table.add_row(plain(key), *(plain(of.get(key, "–")) for of in facts))
     console.print(table)
 
@@ -125,16 +131,14 @@ def roll_back(config: str, overrides: list[str], name: str | None, reason: str) 
     destination = recipe.push_destination
     champion = destinations.find_version(destination)
     if name is None:
-        back = destinations.taken_back(destination)
-        out = {*back, destinations.served_digest(destination)[1]}
-        versions = destinations.list_versions(destination)
-        older = [v for v in versions if not v.is_champion and _digest(v) not in out]
-        if not older:
+        before = destinations.version_before(destination)
+        if before is None:
+            back = destinations.taken_back(destination)
             but = ": the others were taken back, and have to be named" if back else ""
             raise UserError(
                 f"{destination} has no version before {champion.name} to go back to{but}"
             )
-        name = older[-1].name
+        name = before.name
     key = recipe.push.sign.key if recipe.push.sign else ""
     in_bucket = destinations.is_bucket(destination)
     republish = bucket_push.republish if in_bucket else push.republish
@@ -231,12 +235,6 @@ def _removed(destination: Path | str, name: str | None) -> Version | None:
     if not record or any(one.name == name for one in destinations.list_versions(destination)):
         return None
     return Version(name, destinations.place_of(destination, name), False, 0, record)
-
-
-def _digest(version: Version) -> str:
-    if version.record:
-        return version.record.digest
-    return served_versions.content_digest(version.path)
 
 
 def _row(version: Version) -> dict[str, Any]:

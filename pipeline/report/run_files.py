@@ -87,6 +87,11 @@ class RunFiles:
         versions = destinations.list_versions(self.recipe.push_destination)
         return [f"version {one.name}{_when(one)}" for one in versions[-2:]]
 
+    @functools.cached_property
+    def can_go_back(self) -> bool:
+        """Whether a rollback that is not told where to has somewhere to go."""
+        return destinations.version_before(self.recipe.push_destination) is not None
+
     @property
     def commands(self) -> list[str]:
         """What to type to look closer, to check and to go back."""

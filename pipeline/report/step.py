@@ -77,6 +77,11 @@ class StepFiles(RunFiles):
         return [f"version {version}" for version in versions if version]
 
     @property
+    def can_go_back(self) -> bool:
+        """As far as the Pusher says."""
+        return len(self.served) > 1
+
+    @property
     def commands(self) -> list[str]:
         """Those about the version, where the folder of the served versions is at hand."""
         return [self.command(*words) for words in self._about_version]

@@ -176,7 +176,9 @@ def test_what_only_one_version_has_is_a_difference_too(graft, destination, monke
     for names, values in ((("2", "3"), [None, 0.99]), (("3", "2"), [0.99, None])):
         assert json.loads(graft(diff_versions, *names, True))["gates.auc.value"] == values
         told = {row[0]: row[1:] for row in cells(graft(diff_versions, *names, False))}
-        assert told["gates.auc.value"] == ["–" if value is None else "0.99" for value in values]
+        said = ["–" if value is None else "0.99 of all" for value in values]
+        assert told["gates.auc.message"] == said
+        assert not {"gates.auc.name", "gates.auc.value"} & set(told), "its message tells these"
 
 
 def test_a_rollback_goes_to_the_version_before_unless_told(graft, destination):

@@ -53,7 +53,7 @@ def facts(files: RunFiles) -> dict[str, Any]:
         ],
         "served_now": files.served[-1] if files.served else "",
         "served_before": files.served[0] if len(files.served) > 1 else "",
-        "roll_back": files.command("versions", "rollback") if len(files.served) > 1 else "",
+        "roll_back": files.command("versions", "rollback") if files.can_go_back else "",
         "gates": [gate.as_row() for gate in gates],
         "words": WORDS,
     }

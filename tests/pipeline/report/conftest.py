@@ -156,7 +156,7 @@ class Run:
         for version in versions:
             folder = self.folder / "runs" / "tiny" / "serving" / version
             folder.mkdir(parents=True)
-            (folder / "saved_model.pb").write_bytes(b"x")
+            (folder / "saved_model.pb").write_text(version)
 
     def everything(self) -> None:
         """What a run leaves that pushed its model."""

@@ -208,6 +208,14 @@ def test_the_only_version_has_nothing_to_roll_back_to(run):
     assert (told["served_now"], told["served_before"], told["roll_back"]) == ("version 7", "", "")
 
 
+def test_a_rollback_that_would_be_refused_is_not_told(run):
+    run.serve("7", "8")
+    assert verdict.facts(run.files("8"))["roll_back"].startswith("graft versions rollback ")
+    (run.folder / "runs/tiny/serving/8/saved_model.pb").write_text("7")  # the same model again
+    told = verdict.facts(run.files("8"))
+    assert (told["served_before"], told["roll_back"]) == ("version 7", "")
+
+
 # The page
 
 
