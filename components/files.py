@@ -38,7 +38,8 @@ def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
             error.filename = str(path)
         raise
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # as of a folder that is a file: the error is told
+            unfinished.unlink()
 
 
 def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:

@@ -21,7 +21,7 @@ ClassName = Annotated[str, pydantic.Field(coerce_numbers_to_str=True)]
 Fraction = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
 
 # A URL with a name, a password or a token before its host; its groups are scheme and host.
-URL_WITH_PASSWORD = re.compile(r"([A-Za-z][\w+.-]*)://[^/?#\s@\"']+@([^/?#\s\"']*)")
+URL_WITH_PASSWORD = re.compile(r"([A-Za-z][\w+.-]*)://[^/?#\s\"']+@([^/?#\s@\"']*)")
 
 # Where `custom_config` of a TFX component holds the block that is for it, as JSON.
 SETTINGS_KEY = "settings"

@@ -23,9 +23,11 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     assert path.read_text() == "new"
 
 
-def test_the_file_that_cannot_be_written_is_the_one_that_was_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=rf"'{tmp_path}/none/sheet.png'"):
-        write_atomically(tmp_path / "none" / "sheet.png", "x")
+@pytest.mark.parametrize("name", ["none/sheet.png", "file/sheet.png", f"{'long' * 60}.png"])
+def test_the_file_that_cannot_be_written_is_the_one_that_was_named(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=rf"'{tmp_path}/{name}'"):
+        write_atomically(tmp_path / name, "x")
 
 
 def test_all_of_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):

@@ -273,7 +273,7 @@ def test_only_pictures_are_read_by_the_workers_of_dask(handed):
 
 
 def test_a_password_is_told():
-    proxy = "{HTTPS_PROXY: 'http://me:geheim@host.example.com:3128'}"
+    proxy = "{HTTPS_PROXY: 'http://me:ge@heim@host.example.com:3128'}"
     recipe = load_recipe("digits", [*READY, f"kubeflow.env={proxy}"])
     with pytest.raises(ValueError, match=r"a password, in the URL http://…@host\.example\.com"):
         compiler.compile_package(recipe)
