@@ -1,10 +1,13 @@
 """Executor of the ServingGate."""
 
+import dataclasses
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
@@ -13,6 +16,10 @@ from components import features
 from components.gates import failed, write_gates
 from components.serving_gate import process
 from components.serving_gate.config import ServingGateSettings
+from components.text import printable
+
+# As ImageExampleGen calls the files that it keeps.
+_ORIGINAL = re.compile(r"\b\d+-([0-9a-f]{64})\.\w+")
 
 
 class Executor(base_executor.BaseExecutor):
@@ -40,6 +47,9 @@ class Executor(base_executor.BaseExecutor):
             os.path.join(uri, features.ORIGINALS),
             settings,
         )
+        checks = [
+            dataclasses.replace(check, message=_with_path(check.message, uri)) for check in checks
+        ]
         write_gates(blessing.uri, checks)
         blessed = not failed(checks)
         # Property and file names of the stock InfraValidator, on which the Pusher relies.
@@ -49,3 +59,16 @@ class Executor(base_executor.BaseExecutor):
         for check in checks:
             log = logging.info if check.verdict == "pass" else logging.warning
             log("%s: %s", check.name, check.message)
+
+
+def _with_path(message: str, examples: str) -> str:
+    """Names an original file as its source does, if the table of pictures is at hand."""
+    named = _ORIGINAL.search(message)
+    table = Path(examples, features.PICTURES_FILE)
+    if not named or not table.exists():
+        return message
+    rows = pq.read_table(
+        table, columns=[features.PATH], filters=[(features.IMAGE_ID, "==", named[1])]
+    )
+    paths = rows[features.PATH].to_pylist()
+    return message.replace(named[0], printable(paths[0])) if paths else message

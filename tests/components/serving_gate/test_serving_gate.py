@@ -1,9 +1,12 @@
 """The ServingGate node, driven as TFX drives it, with the real client in its own process."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tfx.components.util import model_utils
 from tfx.types import Channel, standard_artifacts
 
+from components import features
 from components.gates import GATES_FILE, Gate, read_gates
 from components.serving_gate import process
 from components.serving_gate.component import ServingGate
@@ -56,6 +59,18 @@ def test_one_failed_check_of_many_is_enough_to_refuse_and_the_run_goes_on(
     assert not model_utils.is_infra_validated(blessing)
     assert {path.name for path in tmp_path.iterdir()} == {"INFRA_NOT_BLESSED", GATES_FILE}
     assert read_gates(tmp_path) == checks
+
+
+def test_an_original_file_is_named_as_its_user_knows_it(gate, examples, tmp_path, monkeypatch):
+    original = Gate("original files", "fail", 0.1, 0.0, f"off ({'07-' + 'c' * 64}.jpeg), at most 0")
+    monkeypatch.setattr(process, "ask", lambda *_: [original])
+    gate()
+    assert read_gates(tmp_path) == [original], "without a table of pictures"
+    rows = {"image_id": ["b" * 64, "c" * 64], "path": ["cat/1.jpg", "dog/2\n.jpg"]}
+    monkeypatch.setattr(features, "PICTURES_FILE", tmp_path / "pictures.parquet")
+    pq.write_table(pa.table(rows), features.PICTURES_FILE)
+    gate()
+    assert read_gates(tmp_path)[0].message == "off (dog/2\\n.jpg), at most 0"
 
 
 def test_the_node_is_named_serving_gate_and_its_properties_are_strings():
