@@ -7,6 +7,7 @@ passes what another refuses.
 import dataclasses
 import enum
 import hashlib
+import math
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -159,16 +160,32 @@ def _split_counts(recipe: Recipe, source: Source, split: str) -> dict[str, int]:
 
 
 def _check_slices(recipe: Recipe, source: Source) -> None:
-    """Finds the columns of `evaluation.slices` before a model is trained."""
+    """Finds the columns of `evaluation.slices`, and those of too many values, before training."""
     if not recipe.evaluation.slices:
         return
-    from components.evaluator.slices import find_column
+    from components.evaluator.slices import check_number, find_column
     from components.example_gen.inspection.facts import Facts
 
     facts = [field.name for field in dataclasses.fields(Facts)]
     known = [*facts, *map(features.column_feature, source.columns)]
     for name in recipe.evaluation.slices:
-        find_column(name, known)
+        column = known.index(find_column(name, known)) - len(facts)
+        if column >= 0:
+            check_number(name, _values_in_test(recipe, source, column), "about ")
+
+
+def _values_in_test(recipe: Recipe, source: Source, column: int) -> int:
+    """How many different values of a manifest's column the test split will all but surely have."""
+    shares = {
+        given: choice(given, source.splits, recipe.data.split).shares.get(features.TEST, 0.0)
+        for given in (None, *source.splits)
+    }
+    absent: dict[str, float] = {}  # by value, how probable it is that no picture has it
+    for item in source.items:
+        value = item.columns[column]
+        absent[value] = absent.get(value, 1.0) * (1.0 - shares[item.split])
+    spread = math.sqrt(sum(p * (1.0 - p) for p in absent.values()))
+    return round(sum(1.0 - p for p in absent.values()) - 3.0 * spread)
 
 
 def announce_download(data: DataSettings) -> None:

@@ -50,6 +50,24 @@ def find_column(name: str, known: Collection[str]) -> str:
     )
 
 
+def check_number(name: str, values: int, about: str = "") -> None:
+    """Refuses a column with more different texts in the test split than can be slices.
+
+    Args:
+        name: to show.
+        values: number of these texts.
+        about: what stands before the number.
+
+    Raises:
+        UserError: they are too many.
+    """
+    if values > _MOST_VALUES:
+        raise UserError(
+            f"evaluation.slices: {printable(name)} has {about}{values:,} different values in the "
+            f"test split, more than {_MOST_VALUES}: it names pictures, not kinds of them"
+        )
+
+
 def cut(name: str, values: pd.Series) -> list[Slice]:
     """Cuts by one column.
 
@@ -71,10 +89,6 @@ def cut(name: str, values: pd.Series) -> list[Slice]:
             for number in range(1, len(edges))
         ]
     different = sorted(values.fillna("").astype(str).unique())
-    if len(different) > _MOST_VALUES:
-        raise UserError(
-            f"evaluation.slices: {printable(name)} has {len(different):,} different values, more "
-            f"than {_MOST_VALUES}: it names pictures, not kinds of them"
-        )
+    check_number(name, len(different))
     texts = values.fillna("").astype(str).to_numpy()
     return [Slice(f"{name}={printable(text)}", texts == text) for text in different]

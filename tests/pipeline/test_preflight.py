@@ -239,6 +239,25 @@ def test_every_slice_is_a_fact_or_a_column_of_the_manifest(recipe, tmp_path):
             preflight.inspect(recipe(source, f"evaluation.slices=[width, {second}]"), Scope.MACHINE)
 
 
+def test_a_column_of_too_many_values_for_slices_is_told_before_training(recipe, tmp_path):
+    manifest = tmp_path / "pictures" / "labels.csv"
+
+    def check(values: int, splits: tuple[str, ...]):
+        rows = [
+            f"bar/{n}.jpg,{'ab'[n % 2]},{splits[n % len(splits)]},site {n // len(splits) % values}"
+            for n in range(len(splits) * 35)
+        ]
+        first = f"bar/000.jpg,a,{splits[0]},site 0"
+        manifest.write_text("\n".join(["path,label,split,Site", first, *rows]))
+        chosen = recipe(f"data.source={manifest}", "evaluation.slices=[width, Site]")
+        preflight.inspect(chosen, Scope.MACHINE)
+
+    check(30, ("train", "test", "validation"))
+    with pytest.raises(UserError, match="Site has about 31 different values in the test split"):
+        check(31, ("train", "test", "validation"))
+    check(35, ("",))  # of which the test split gets a few
+
+
 def test_pictures_with_and_without_a_split_are_counted_together():
     counts = {None: {"a": 10, "b": 0}, "test": {"a": 3, "b": 4}}
     source = SimpleNamespace(classes=("a", "b"), splits=frozenset({"test"}), counts=lambda: counts)
