@@ -87,13 +87,15 @@ def _items(file: Path, settings: TFRecordSettings, shown: str) -> Iterator[Item]
         image = _value(found, settings.image, "image", where)
         if not isinstance(image, bytes):
             raise UserError(f"{where}: {settings.image} holds no bytes: {_hint('image', found)}")
-        label = class_name(_text(found, settings.label, "label", where), f"{where}: label")
+        label = _text(found, settings.label, "label", where).strip()
+        if not label:
+            raise UserError(f"{where}: {printable(settings.label)} is empty: expected a class")
         split = None
         if settings.split:
             split = split_name(_text(found, settings.split, "split", where), where)
         yield Item(
             path=f"{file.name}#{number}",
-            label=label,
+            label=class_name(label, f"{where}: label"),
             split=split,
             size=len(image),
             mtime_ns=mtime_ns,
@@ -121,7 +123,7 @@ def _records(file: Path, shown: str) -> Iterator[bytes]:
     except tf.errors.OpError as error:
         raise UserError(
             f"{shown} is no TFRecord, damaged or cut off after {number:,} records "
-            f"({one_line(error.message, 100)}): make or download it again"
+            f"({one_line(error.message.rpartition('}} ')[2], 100)}): make or download it again"
         ) from error
 
 
