@@ -110,13 +110,13 @@ def _zip_entries(path: Path, shown: str) -> list[_Entry]:
         )
     return [
         _Entry(
-            name=_zip_name(entry),
+            name=name,
             size=entry.file_size,
             position=number,
-            is_folder=entry.is_dir(),
+            is_folder=name.endswith("/"),
             strange=_strange(entry.external_attr >> 16),
         )
-        for number, entry in enumerate(entries)
+        for number, (name, entry) in enumerate(zip(map(_zip_name, entries), entries, strict=True))
     ]
 
 

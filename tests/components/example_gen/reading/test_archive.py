@@ -273,6 +273,13 @@ def test_backslashes_part_folders_whatever_encoding_the_names_have(tmp_path):
     assert [item.path for item in source.items] == ["b/1.jpg", "süß/1.jpg"]
 
 
+def test_a_folder_of_a_zip_with_backslashes_is_no_file(tmp_path):
+    source = _open(_write(tmp_path / "pets.zip", ["a\\", "a\\1.jpg", "b\\", "b\\1.jpg"]))
+    assert source.ignored == 0
+    with pytest.raises(UserError, match=r"class folder c of .* holds no pictures"):
+        _open(_write(tmp_path / "more.zip", ["a\\1.jpg", "b\\1.jpg", "c\\"]))
+
+
 @pytest.mark.parametrize("kind", [".tar.gz", ".tgz"])
 def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path, kind):
     path = _write(tmp_path / f"pets{kind}", GOOD)
