@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 
 from components.errors import UserError
@@ -101,6 +102,7 @@ def _fix(row: Mapping[str, str], source: Source, where: str) -> Fix:
     if action == DROP:
         return Fix(DROP, "", row[_PATH])
     label = (row[_LABEL] if _LABEL in row else row.get(_SUGGESTED, "")).strip()
+    label = unicodedata.normalize("NFC", label)  # as class names are
     if label not in source.classes:
         raise UserError(f"{where}: {fixes.unknown_class(label, source.classes)}")
     return Fix(RELABEL, label, row[_PATH])

@@ -41,6 +41,14 @@ def content_id(pets, path: str) -> str:
     return hashlib.sha256((pets / path).read_bytes()).hexdigest()
 
 
+def test_a_label_may_be_written_in_decomposed_unicode(tmp_path, fill):
+    root = fill(tmp_path / "pets", {"H\u00fcnd": 1, "cats": 1})
+    (tmp_path / "fixes.csv").write_text("path,label\ncats/0.png,Hu\u0308nd\n", encoding="utf-8")
+    source = open_source(str(root), tmp_path)
+    (fix,) = read_decisions(str(tmp_path / "fixes.csv"), source, "pets").values()
+    assert fix == Fix(RELABEL, "H\u00fcnd", "cats/0.png")
+
+
 def test_pictures_are_named_by_content(decide, pets):
     fixes = decide(
         "path,label,action\ncats/1.png,dogs,\ndogs/2.png,,drop\ncats/2.png,dogs,Relabel\n"
