@@ -120,14 +120,16 @@ def _train_rounds(inputs: TrainingInputs, fn_args, state: Path) -> tuple[_Traine
     trained = _train(inputs, None, state, activations, fn_args.model_run_dir, destination)
     phases, counts = trained.phases, None
     if settings.pseudo_labels:
+        policy = keras.config.dtype_policy()
         taken = pseudo_labels.label_pictures(
-            trained.model,
+            _in_float32(trained.model, settings, len(inputs.classes)),
             inputs.reader,
             inputs.unlabelled_files,
             inputs.classes,
             settings.pseudo_labels,
             state,
         )
+        keras.config.set_dtype_policy(policy)  # that of the second training
         counts = taken.counts
         _tell(taken, settings)
         if counts.total:

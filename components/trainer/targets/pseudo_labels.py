@@ -53,8 +53,7 @@ def label_pictures(
     """Asks the model about every unlabelled picture, unless an earlier attempt has done so.
 
     Args:
-        model: the trained classifier; it is asked as it would be served, but for mixed precision,
-            which it keeps.
+        model: the trained classifier; it is asked as it would be served.
         reader: makes batches of pixels.
         files: example files of the unlabelled pictures. Copies of a picture are taken once.
         classes: names in the order of the vocabulary.

@@ -315,8 +315,12 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
         return trainings[len(given) - 1]
 
     labels = PseudoLabels("taken.gz", PseudoLabelCounts(3, {"a": 2, "b": 0}))
+    asked = []
     monkeypatch.setattr(entry_point, "_train", train)
-    monkeypatch.setattr(entry_point.pseudo_labels, "label_pictures", lambda *_: labels)
+    monkeypatch.setattr(entry_point, "_in_float32", lambda model, *_: f"{model} as served")
+    monkeypatch.setattr(
+        entry_point.pseudo_labels, "label_pictures", lambda model, *_: asked.append(model) or labels
+    )
     settings = TrainerSettings(pseudo_labels=PseudoLabelSettings(source="x"))
     inputs = SimpleNamespace(
         settings=settings,
@@ -333,7 +337,7 @@ def test_the_second_training_is_kept_where_it_is_better(second, kept, tmp_path, 
         (labels, again, kept_once, "run/pseudo-labels", "model"),
     ]
     assert again.is_dir() and kept_once.is_dir() and report.precision == "bf16"
-    assert trained.model == kept
+    assert trained.model == kept and asked == ["first as served"]
     assert [phase.name for phase in report.phases] == ["only", "only with pseudo-labels"]
     assert report.kept == {"first": "only", "second": "only with pseudo-labels"}[kept]
     assert report.pseudo_labels == labels.counts

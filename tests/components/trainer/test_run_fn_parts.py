@@ -150,6 +150,39 @@ def test_it_says_how_many_pictures_it_labelled_itself(taken, warns, caplog):
     assert ("no unlabelled picture reaches it" in caplog.text) == warns
 
 
+def test_a_second_training_has_the_precision_of_the_first(tmp_path, monkeypatch):
+    policies = []
+
+    def label_pictures(model, *_):
+        policies.append(keras.config.dtype_policy().name)
+        return PseudoLabels("", PseudoLabelCounts(9, {"a": 2}))
+
+    def train(*_):
+        policies.append(keras.config.dtype_policy().name)
+        kept = SimpleNamespace(name="", rank=1)
+        trained = SimpleNamespace(model="model", phases=[kept], kept=kept)
+        trained.renamed = lambda pattern: trained
+        return trained
+
+    def in_float32(model, *_):
+        keras.config.set_dtype_policy("float32")
+
+    monkeypatch.setattr(entry_point, "_train", train)
+    monkeypatch.setattr(entry_point, "_in_float32", in_float32)
+    monkeypatch.setattr(entry_point.pseudo_labels, "label_pictures", label_pictures)
+    settings = TrainerSettings(pseudo_labels={"source": "x"})
+    inputs = SimpleNamespace(
+        settings=settings, reader="", unlabelled_files=[], classes=["a"], precision="float32"
+    )
+    fn_args = SimpleNamespace(serving_model_dir="model", model_run_dir="run")
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        entry_point._train_rounds(inputs, fn_args, tmp_path)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert policies == ["mixed_float16", "float32", "mixed_float16"]
+
+
 def test_what_was_trained_in_mixed_precision_is_served_in_float32(tiny_network):
     settings = TrainerSettings(
         backbone=BackboneSettings(image_size=32, weights="none"),
