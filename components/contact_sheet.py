@@ -19,6 +19,7 @@ SIDE = 128
 _GAP, _MARGIN = 10, 16
 _CAPTION, _HEADING, _TITLE = 11, 15, 20
 _LINE = 15
+_MOST_LINES = 3
 _GROUND, _INK, _MARK, _EMPTY = "white", "#222222", "#c62828", "#eeeeee"
 
 
@@ -28,13 +29,24 @@ class Tile:
 
     Attributes:
         picture: small, as many may be held at once; any size is fitted in.
-        captions: lines below it; what is too long loses its middle.
-        marked: whether it has a red frame, and its first line red ink.
+        captions: below it; each has at most three lines, of which the last loses its middle where
+            that is too few.
+        marked: whether it has a red frame, and its first caption red ink.
     """
 
     picture: Image.Image
     captions: tuple[str, ...] = ()
     marked: bool = False
+
+    @functools.cached_property
+    def lines(self) -> list[tuple[str, str]]:
+        """Text and colour of the lines below it."""
+        first = _MARK if self.marked else _INK
+        return [
+            (line, _INK if number else first)
+            for number, caption in enumerate(self.captions)
+            for line in _wrapped(caption)
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +99,7 @@ def write(sheet: Image.Image, path: str | os.PathLike) -> None:
 
 def _lines(section: Section) -> int:
     """Lines of text below each picture."""
-    return max((len(tile.captions) for tile in section.tiles), default=0)
+    return max((len(tile.lines) for tile in section.tiles), default=0)
 
 
 def _row_height(section: Section) -> int:
@@ -124,9 +136,22 @@ def _draw_tile(sheet: Image.Image, pen: ImageDraw.ImageDraw, tile: Tile, x: int,
     sheet.paste(picture, (x + (SIDE - picture.width) // 2, y + (SIDE - picture.height) // 2))
     if tile.marked:
         pen.rectangle(box, outline=_MARK, width=3)
-    for line, text in enumerate(tile.captions):
-        colour = _MARK if tile.marked and line == 0 else _INK
+    for line, (text, colour) in enumerate(tile.lines):
         _write(pen, (x, y + SIDE + 2 + line * _LINE), text, _CAPTION, SIDE, colour)
+
+
+def _wrapped(caption: str) -> list[str]:
+    """Its lines below a picture; the last may be too wide."""
+    lines, rest, font = [], printable(caption), _font(_CAPTION)
+    while len(lines) + 1 < _MOST_LINES and font.getlength(rest) > SIDE:
+        kept = len(rest)
+        while font.getlength(rest[:kept]) > SIDE:
+            kept -= 1
+        # Between words, or the parts of a path or name, if there are any.
+        kept = max(rest.rfind(end, 0, kept) for end in " /_-") + 1 or kept
+        lines.append(rest[:kept])
+        rest = rest[kept:]
+    return [*lines, rest]
 
 
 def _write(

@@ -65,7 +65,16 @@ def test_any_text_can_be_drawn(text):
     assert has(sheet, RED).any()
 
 
-def test_a_caption_that_is_too_wide_keeps_its_end():
+def test_captions_have_up_to_three_lines_between_their_words():
+    caption = "1  american_pit_bull_terrier → Staffordshire bull terrier?"
+    lines = [text for text, _ in Tile(Image.new("RGB", (9, 9)), (caption, "b" * 400)).lines]
+    assert "".join(lines[:3]) == caption and "".join(lines[3:]) == "b" * 400
+    assert lines[0].endswith("_") and lines[1].endswith(" ") and len(lines) == 6
+    sheet = contact_sheet.draw("", [Section("", tiles(1, "a", caption))], columns=1)
+    assert sheet.height - contact_sheet.draw("", [Section("", tiles(1))], columns=1).height == 60
+
+
+def test_a_line_that_is_too_wide_keeps_its_end():
     """Of a path that says the most."""
     written = []
     pen = SimpleNamespace(
@@ -101,7 +110,7 @@ def test_no_line_runs_into_another_nor_into_a_picture_nor_over_the_margin():
     kinds = ["both" if line and row else "line" if line else "pictures" if row else ""
              for line, row in rows]  # fmt: skip
     seen = [kind for kind, _ in itertools.groupby(kinds) if kind]
-    row_of_two = ["pictures", "line", "line"]
+    row_of_two = ["pictures", *["line"] * 6]
     assert seen == ["line", "line", *row_of_two, "pictures", "line", "pictures"]
     assert ground[:16].all() and ground[-16:].all()
     assert ground[:, :16].all() and ground[:, -16:].all()
