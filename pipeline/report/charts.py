@@ -72,7 +72,7 @@ def risk_coverage(coverage: Sequence[float], risk: Sequence[float]) -> Markup:
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(3.4, 3.2), layout="constrained")
         axes: Axes = figure.subplots()
-        axes.plot(coverage, risk, color=_BLUE)
+        axes.plot(coverage, risk, color=_BLUE, marker=".", markersize=3)
         axes.set_xlim(0, 1.02)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("share of pictures answered")

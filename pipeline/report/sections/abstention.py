@@ -26,11 +26,12 @@ fewer answers and fewer mistakes.</p>
 <td class="n">{{ "%.0f"|format(100 * one.coverage) }} %</td>
 <td class="n">{{ one.risk|figure }}</td></tr>
 {% endfor %}</tbody></table></div>
-{% if "share_sure" in says %}<p>This model itself says that it is sure of
-{{ says.share_sure|figure }} of the pictures, and of these {{ says.accuracy_when_sure|figure }} are
-right.</p>{% endif %}
+{% if "share_sure" in says %}<p>The share of the pictures of which this model itself says that it is
+sure is {{ says.share_sure|figure }}; its accuracy on these is {{ says.accuracy_when_sure|figure }}.
+</p>{% endif %}
 {% if "label_set_coverage" in says %}<p>Its label sets have {{ says.label_set_size|figure }} classes
-on average, and the right one is in {{ says.label_set_coverage|figure }} of them.</p>{% endif %}
+on average; the share that holds the right one is {{ says.label_set_coverage|figure }}.</p>
+{% endif %}
 <h3>Calibration</h3>
 <p>Expected calibration error {{ error|figure }}{% if before %}; before its temperature
 {{ before.temperature|figure }} was set, it was {{ before.error|figure }}{% endif %}. A dot on the
@@ -52,6 +53,8 @@ def facts(files: RunFiles) -> dict[str, Any]:
     sure, right = files.predictions.sure, files.predictions.right
     order = np.argsort(-sure, kind="stable")
     risk = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
+    # What has the same probability is answered together.
+    last = np.searchsorted(-sure[order], -sure[order], side="right") - 1
 
     def at(row: int) -> dict[str, float]:
         return {
@@ -60,8 +63,8 @@ def facts(files: RunFiles) -> dict[str, Any]:
             "risk": float(risk[row]),
         }
 
-    rows = np.unique(np.ceil(np.array(_COVERAGES) * len(order)).astype(int) - 1)
-    drawn = np.unique(np.linspace(0, len(order) - 1, _MOST_POINTS).astype(int))
+    rows = np.unique(last[np.ceil(np.array(_COVERAGES) * len(order)).astype(int) - 1])
+    drawn = np.unique(last[np.linspace(0, len(order) - 1, _MOST_POINTS).astype(int)])
     return {
         "coverage": [at(row) for row in rows],
         "curve": [at(row) for row in drawn],

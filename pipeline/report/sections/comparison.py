@@ -10,8 +10,8 @@ from pipeline.report.run_files import RunFiles
 TITLE = "Candidate against served"
 NEEDS = ("changes",)
 TEMPLATE = """
-<p>The candidate has {{ accuracy.candidate|figure }} of the test split right, the model that was
-served {{ accuracy.served|figure }}.</p>
+<p>Accuracy on the test split: {{ accuracy.candidate|figure }} of the candidate,
+{{ accuracy.served|figure }} of the model that was served.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Right and wrong of both">
 <table><thead><tr><th>pictures</th><th class="n">served right</th>
 <th class="n">served wrong</th></tr></thead><tbody>

@@ -11,7 +11,8 @@ from pipeline.report.run_files import RunFiles
 TITLE = "Pictures"
 NEEDS = ("predictions",)
 TEMPLATE = """
-<p>{% if explained %}Below a picture, what speaks for the answer glows (Grad-CAM).
+<p>A mistake is shown as <b>label</b> → <b>answer</b>.
+{% if explained %}Below a picture, what speaks for the answer glows (Grad-CAM).
 {% else %}This model tells nothing of where it looked: it has no signature <code>explain</code>,
 because its backbone gives one vector per picture or an earlier release made it.{% endif %}</p>
 <h3>Worst mistakes</h3>

@@ -42,8 +42,9 @@ and Pearson 1934), for which copies count once; precision the share of the answe
 {% if confusion %}
 <h3>Confusion matrix</h3>
 <p>A row per true class, a column per answer.</p>
+{% set longest = classes|map(attribute="name")|map("length")|max %}
 <div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">
-<table class="confusion"><thead><tr><th scope="col">true class</th>
+<table class="confusion{{ " upright" if longest > 4 }}"><thead><tr><th scope="col">true class</th>
 {% for one in classes %}<th class="n" scope="col">{{ one.name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in confusion %}{% set index = loop.index0 %}

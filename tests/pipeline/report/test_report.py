@@ -46,7 +46,7 @@ def test_a_pushed_run_shows_everything(whole):
     assert f"graft versions rollback --recipe {config}" in text
     assert "0.7 … 0.99" in " ".join(text.split())
     flat = " ".join(text.split())
-    assert "0.6667 of the test split right, the model that was served 1." in flat
+    assert "test split: 0.6667 of the candidate, 1 of the model that was served." in flat
     assert '<th scope="row">candidate wrong</th> <td class="n">1</td><td class="n">0</td>' in flat
     assert "0 got better and 1 worse. The gate" in flat
     assert text.count('role="img"') == 6, "three curves, abstention, calibration twice"

@@ -58,7 +58,15 @@ def test_what_the_model_says_of_how_sure_it_is_is_told(run):
         "label_set_size": pytest.approx(4 / 3),
     }
     page = " ".join(run.page().split())
-    assert "says that it is sure of" in page and "classes on average" in page
+    assert "of which this model itself says" in page and "classes on average" in page
+
+
+def test_what_has_the_same_probability_is_answered_together(run):
+    """However many of them come before a mistake in the file."""
+    run.evaluation(scores=[[0.9, 0.1], [0.9, 0.1], [0.9, 0.1]])
+    told = abstention.facts(run.files())
+    assert [one["coverage"] for one in told["coverage"]] == [1.0]
+    assert [one["risk"] for one in told["curve"]] == [pytest.approx(1 / 3)]
 
 
 def test_what_is_no_number_has_no_curve(run):

@@ -142,11 +142,11 @@ def test_what_a_model_says_of_its_sureness_is_in_its_places(shown):
     told = {"coverage": [{"probability": 0.5, "coverage": 1.0, "risk": 0.25}], "curve": [],
             "points": [], "error": 0.1, "before": {"temperature": 2.0, "error": 0.2}}  # fmt: skip
     text = shown(abstention, told | {"says": says})
-    assert "it is sure of 0.5 of the pictures, and of these 0.75 are right." in text
-    assert "Its label sets have 1.25 classes on average, and the right one is in 0.875 of" in text
+    assert "sure is 0.5; its accuracy on these is 0.75." in text
+    assert "1.25 classes on average; the share that holds the right one is 0.875." in text
     assert "Expected calibration error 0.1; before its temperature 2 was set, it was 0.2." in text
     text = shown(abstention, told | {"says": {}, "before": None})
-    assert "sure of" not in text and "label sets" not in text and "temperature" not in text
+    assert "itself says" not in text and "label sets" not in text and "temperature" not in text
     assert "no pictures with probabilities" in shown(abstention, {"coverage": []})
 
 
@@ -173,3 +173,7 @@ def test_classes_are_rows_and_groups_are_counted(shown):
     assert "<li>cat, dog (7&nbsp;×)</li>" in text
     assert "<li>7 × <b>cat</b> taken for <b>dog</b></li>" in text
     assert "The test split is empty." in shown(test_split, told | {"pictures": 0})
+    told |= {"confusion": [[3, 1], [0, 0]], "order": []}
+    assert '<table class="confusion">' in shown(test_split, told)
+    told["classes"] = [row | {"name": "American bobtail", "precision": None}] * 2
+    assert '<table class="confusion upright">' in shown(test_split, told), "it would be too wide"
