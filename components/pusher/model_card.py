@@ -121,7 +121,8 @@ def _training(recipe: Mapping[str, Any]) -> str:
     backbone = recipe.get("backbone")
     if not backbone:
         return ""
-    network = _text(backbone["name"])
+    width = backbone.get("alpha", 1.0)
+    network = _text(backbone["name"]) + (f" alpha {width:g}" if width != 1.0 else "")
     return (
         f"## Training\n\n{network} at {backbone['image_size']} px, from the weights "
         f"{_text(str(backbone['weights']))}, seed {recipe['seed']}. "

@@ -33,7 +33,12 @@ PROVENANCE = {
         "name": "pets",
         "seed": 3,
         "data": {"source": "my pets"},
-        "backbone": {"name": "MobileNetV2", "image_size": 160, "weights": "imagenet"},
+        "backbone": {
+            "name": "MobileNetV2",
+            "alpha": 0.35,
+            "image_size": 160,
+            "weights": "imagenet",
+        },
     },
     "versions": {"graft": "0.1.0", "tfx": "1.21.0"},
     "git": {"revision": "abc123", "dirty": True},
@@ -71,7 +76,7 @@ def test_it_tells_what_was_measured_and_decided(card):
     assert "| cat | 3 | 1 | 0.2924 … 1 | 1 |" in card
     assert "| yes | accuracy | 0.9 | 0.7 … 0.99 | 0.8 | 0.9 of 10 |" in card
     assert "| cat | 5 |" in card and "`abc123`, with changes" in card and "0f0f" in card
-    assert "MobileNetV2 at 160 px, from the weights imagenet, seed 3." in card
+    assert "MobileNetV2 alpha 0.35 at 160 px, from the weights imagenet, seed 3." in card
     assert "Pictures of my pets, one split" in card and "TensorFlow SavedModel" in card
 
 
