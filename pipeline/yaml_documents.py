@@ -68,7 +68,7 @@ class _Dumper(yaml.SafeDumper):
 
 _Dumper.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(0o[0-7_]+|[0-9_]*\.?[0-9_]+\.?([eE][-+]?[0-9]+)?)$"),
+    re.compile(r"(?i)^[-+]?(0[box][0-9a-f_]+|[0-9_]*\.?[0-9_]+\.?(e[-+]?[0-9_]+)?)$"),
     list("-+.0123456789"),
 )
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))

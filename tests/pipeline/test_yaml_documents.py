@@ -107,6 +107,8 @@ def test_a_number_and_the_same_digits_in_quotes_are_two_keys():
         "0_8",
         "1",
         "0x1f",
+        "0X1F",
+        "1e1_0",
         "y",
         "N",
         "no",
