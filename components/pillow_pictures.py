@@ -16,6 +16,8 @@ from components import heif
 _HEIF = "HEIF"
 # Pillow knows many more, some of which start other programs (EPS).
 _READABLE = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+# Where Pillow looks for an orientation too, which neither browsers nor the graph do.
+_NO_EXIF = ("xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 
 
 class UnknownRangeError(ValueError):
@@ -52,7 +54,10 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     if image.format == "GIF":  # what is transparent in it is black to TensorFlow
         seen = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", seen.size, "black"), seen).convert("RGB")
-    image = ImageOps.exif_transpose(image)
+    image = image.copy()  # also of what Pillow has made of the keys already
+    for key in _NO_EXIF:
+        image.info.pop(key, None)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16"):
         # Pillow would clip the values; TensorFlow keeps the high byte of a 16-bit PNG.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from components import contact_sheet
 from components.contact_sheet import Section, Tile
@@ -24,6 +24,19 @@ def test_they_are_upright_and_in_colour():
     exif[0x0112] = 6
     copy = small_copy(encoded(Image.new("L", (30, 10), 100), "JPEG", exif=exif), 128)
     assert (copy.size, copy.mode) == ((10, 30), "RGB"), "and no larger than the picture"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_what_is_no_exif_turns_no_picture(kind):
+    """Pillow looks there too; browsers do not, nor does the graph that is served."""
+    xmp = '<rdf:Description tiff:Orientation="6"/>'
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", xmp)
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"  # JPEG: Pillow then looks for the resolution, and all the rest
+    options = {"pnginfo": text} if kind == "PNG" else {"xmp": xmp.encode(), "exif": exif}
+    data = encoded(Image.new("RGB", (30, 10)), kind, **options)
+    assert b"tiff:Orientation" in data and small_copy(data, 128).size == (30, 10)
 
 
 def test_of_16_bits_the_brightness_is_kept():
