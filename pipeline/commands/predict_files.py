@@ -27,7 +27,7 @@ def expand(arguments: Sequence[str], names: BinaryIO) -> list[str]:
         file that was named need not be there.
 
     Raises:
-        UserError: a folder or pattern holds no picture, or the list is empty.
+        UserError: a folder, a pattern or the list holds no picture.
     """
     found = [path for argument in arguments for path in _expanded(argument, names)]
     return list(dict.fromkeys(found))
@@ -38,15 +38,15 @@ def _expanded(argument: str, names: BinaryIO) -> list[str]:
         listed = _listed(names.read())
         if not listed:
             raise UserError("-: the list on standard input is empty")
-        return [path for name in listed for path in _of_name(name)]
-    # Not Path.exists, see _of_name.
+        return _of_names(listed)
+    # Not Path.exists, see _of_names.
     if glob.has_magic(argument) and not os.path.exists(argument):  # noqa: PTH110
         # Not Path.glob, which takes no absolute pattern.
         matching = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
         if not matching:
             raise UserError(f"{printable(argument)}: no file matches")
-        return [path for name in matching for path in _of_name(name)]
-    return _of_name(argument)
+        return _of_names(matching)
+    return _of_names([argument])
 
 
 def _listed(content: bytes) -> list[str]:
@@ -57,17 +57,18 @@ def _listed(content: bytes) -> list[str]:
     return [os.fsdecode(line) for line in lines if line]
 
 
-def _of_name(name: str) -> list[str]:
-    # Not Path.is_dir, which fails where nobody may look; the file is then told among the others.
-    if not os.path.isdir(name):  # noqa: PTH112
-        return [name]
-    pictures = sorted(_below(name))
-    if not pictures:
+def _of_names(names: Sequence[str]) -> list[str]:
+    """The named files, and the pictures in named folders, some of which may hold none."""
+    found = []
+    for name in names:
+        # Not Path.is_dir, which fails where nobody may look; the file is then told among the rest.
+        found += sorted(_below(name)) if os.path.isdir(name) else [name]  # noqa: PTH112
+    if not found:
         raise UserError(
-            f"{printable(name)}: the folder holds no file that is named as a picture "
+            f"{printable(names[0])}: the folder holds no file that is named as a picture "
             f"({', '.join(sorted(layout.PICTURE_SUFFIXES))})"
         )
-    return pictures
+    return found
 
 
 def _below(folder: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ def tree(tmp_path, monkeypatch):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    (tmp_path / "in" / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
 
 
@@ -33,6 +34,8 @@ def tree(tmp_path, monkeypatch):
         (["in", "a.jpg"], b"", ["in/c.jpeg", "in/deep/d.gif", "a.jpg"]),
         (["*.jpg", "a.jpg"], b"", ["a.jpg"]),
         (["**/*.gif"], b"", ["in/deep/d.gif"]),
+        (["in/*"], b"", ["in/c.jpeg", "in/deep/d.gif", "in/f.txt"]),
+        (["-"], b"in/empty\nin/deep\n", ["in/deep/d.gif"]),
         (["-"], b"b.PNG\r\nin/deep\n\na b.jpg\n", ["b.PNG", "in/deep/d.gif", "a b.jpg"]),
         (["-"], b"x\ny.jpg\0b.PNG\0", ["x\ny.jpg", "b.PNG"]),
         (["-"], b"x\r\0y.jpg", ["x\r", "y.jpg"]),
