@@ -22,7 +22,7 @@ fewer answers and fewer mistakes.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Mistakes by share of answers">
 <table><thead><tr><th class="n">from probability</th><th class="n">pictures answered</th>
 <th class="n">share wrong</th></tr></thead><tbody>
-{% for one in coverage %}<tr><td class="n">{{ "%.3f"|format(one.probability) }}</td>
+{% for one in coverage %}<tr><td class="n">{{ "%.6f"|format(one.probability) }}</td>
 <td class="n">{{ "%.0f"|format(100 * one.coverage) }} %</td>
 <td class="n">{{ one.risk|figure }}</td></tr>
 {% endfor %}</tbody></table></div>

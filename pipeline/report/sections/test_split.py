@@ -56,14 +56,16 @@ and Pearson 1934), for which copies count once; precision the share of the answe
 {% endif %}
 {% if order %}
 <h3>Confusion matrix</h3>
-<p>Classes that are taken for each other stand side by side; the numbers count them in that order
+<p>Classes that are taken for each other stand side by side; their numbers stand below
 {%- if clusters %}. Groups that are mixed up, and how
 often:{% else %}.{% endif %}</p>
 {% if clusters %}<ul>{% for one in clusters %}
 <li>{{ one.classes|join(", ") }} ({{ one.mistakes|figure }}&nbsp;×)</li>
 {% endfor %}</ul>{% endif %}
 <figure>{{ chart(matrix) }}</figure>
-<details><summary>Order of the classes</summary><p>{{ order|join(", ") }}</p></details>
+<details><summary>Order of the classes</summary><p>{% for name in order %}
+{{ loop.index0 }}:&nbsp;{{ name }}{{ "," if not loop.last }}
+{% endfor %}</p></details>
 {% endif %}
 {% if mistaken %}
 <h3>What is taken for what</h3>

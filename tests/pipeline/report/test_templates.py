@@ -139,10 +139,11 @@ def test_a_picture_says_what_it_shows_to_those_who_do_not_see_it(shown):
 def test_what_a_model_says_of_its_sureness_is_in_its_places(shown):
     says = {"share_sure": 0.5, "accuracy_when_sure": 0.75, "label_set_coverage": 0.875,
             "label_set_size": 1.25}  # fmt: skip
-    told = {"coverage": [{"probability": 0.5, "coverage": 1.0, "risk": 0.25}], "curve": [],
+    told = {"coverage": [{"probability": 0.9996, "coverage": 1.0, "risk": 0.25}], "curve": [],
             "points": [], "error": 0.1, "before": {"temperature": 2.0, "error": 0.2}}  # fmt: skip
     text = shown(abstention, told | {"says": says})
     assert "sure is 0.5; its accuracy on these is 0.75." in text
+    assert '<td class="n">0.999600</td>' in text, "nothing is at least 1.000"
     assert "1.25 classes on average; the share that holds the right one is 0.875." in text
     assert "Expected calibration error 0.1; before its temperature 2 was set, it was 0.2." in text
     text = shown(abstention, told | {"says": {}, "before": None})
@@ -170,7 +171,7 @@ def test_classes_are_rows_and_groups_are_counted(shown):
     cells = '<td class="n">0.75</td> <td class="n">0.25 … 0.99</td> <td class="n">'
     assert f"{cells}0.5</td>" in text and text.count(f"{cells}never predicted</td>") == 2
     assert "The 1 of the lowest recall:" in text and "<summary>All 2 classes</summary>" in text
-    assert "<li>cat, dog (7&nbsp;×)</li>" in text
+    assert "<li>cat, dog (7&nbsp;×)</li>" in text and "<p>0:&nbsp;cat, 1:&nbsp;dog </p>" in text
     assert "<li>7 × <b>cat</b> taken for <b>dog</b></li>" in text
     assert "The test split is empty." in shown(test_split, told | {"pictures": 0})
     told |= {"confusion": [[3, 1], [0, 0]], "order": []}
