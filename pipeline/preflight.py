@@ -17,7 +17,7 @@ from components import destinations, features
 from components.errors import UserError
 from components.example_gen.config import DataSettings
 from components.example_gen.fixes import Fix, check_classes, read_fixes
-from components.example_gen.reading import buckets, remote
+from components.example_gen.reading import buckets, layout, remote
 from components.example_gen.reading.source import Source
 from components.example_gen.reading.sources import (
     check_address,
@@ -139,14 +139,20 @@ def check_network(recipe: Recipe) -> None:
 def foresee(recipe: Recipe, source: Source) -> tuple[str, list[str]]:
     """What the test split can prove of a model, and what it cannot: a line, and some notes.
 
-    Notes too on what the validation split is too small to teach.
+    Notes too on what the validation split is too small to teach, and on classes that have the name
+    of a split.
     """
     from components.evaluator.foresight import foresee
     from components.trainer import calibration
 
     line, notes = foresee(recipe.evaluation, _split_counts(recipe, source, features.TEST))
     validation = _split_counts(recipe, source, features.VALIDATION)
-    return line, notes + calibration.foresee(recipe.serving, validation)
+    notes = notes + calibration.foresee(recipe.serving, validation)
+    named = [name for name in source.classes if name.lower() in layout.SPLIT_NAMES]
+    if 0 < len(named) < len(source.classes) and not source.splits:
+        others = layout.listing(name for name in source.classes if name not in named)
+        notes.append(f"{named[0]} is taken for a class, not for a split, as it is beside {others}")
+    return line, notes
 
 
 def _split_counts(recipe: Recipe, source: Source, split: str) -> dict[str, int]:

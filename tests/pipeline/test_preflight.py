@@ -49,6 +49,13 @@ def test_it_says_what_the_test_split_can_prove(recipe):
     assert notes == ["accuracy 0.95 cannot be proved with about 3 test pictures: it needs 59"]
 
 
+def test_it_says_that_a_folder_named_as_a_split_is_a_class(recipe, tmp_path):
+    (tmp_path / "pictures" / "bar").rename(tmp_path / "pictures" / "Train")
+    chosen = recipe()
+    _, notes = preflight.foresee(chosen, preflight.inspect(chosen, Scope.MACHINE).source)
+    assert notes[-1] == "Train is taken for a class, not for a split, as it is beside disc, frame"
+
+
 def test_it_says_what_the_validation_split_cannot_teach(recipe):
     chosen = recipe(
         "data.split={train: 0.25, validation: 0.5, test: 0.25}", "serving.label_set=0.95"
