@@ -72,6 +72,7 @@ def _sentence(files: RunFiles) -> tuple[str, str]:
         return _FAIL, f"Not served. {count} said no: {', '.join(gate.name for gate in no)}."
     if run.version:
         looks = sum(gate.verdict == _WARN for gate in files.gates)
-        note = f"; {looks} could not be answered or need a look" if looks else ""
+        need = "needs" if looks == 1 else "need"
+        note = f"; {looks} could not be answered or {need} a look" if looks else ""
         return _PASS, f"Served as version {run.version}: no gate said no{note}."
     return _WARN, "No gate said no, but nothing was pushed."

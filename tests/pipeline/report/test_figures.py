@@ -184,6 +184,12 @@ def told_of(run, *verdicts: str, version: str = ""):
             "pass",
             "Served as version 7: no gate said no; 2 could not be answered or need a look.",
         ),
+        (
+            ("warn",),
+            "7",
+            "pass",
+            "Served as version 7: no gate said no; 1 could not be answered or needs a look.",
+        ),
         (("pass",), "7", "pass", "Served as version 7: no gate said no."),
         (("pass",), "", "warn", "No gate said no, but nothing was pushed."),
     ],
