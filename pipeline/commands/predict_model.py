@@ -79,7 +79,7 @@ class Model:
             outputs = self._ask_model.structured_outputs
             for wanted in _ANSWERS:
                 outputs[wanted]
-        except (OSError, KeyError, tf.errors.OpError) as error:
+        except Exception as error:  # OSError, IndexError, tf.errors.…: damaged files raise them all
             raise UserError(
                 f"{folder} is damaged, or no model of Graft: TensorFlow cannot load it "
                 f"({one_line(error)})"

@@ -216,14 +216,22 @@ def test_a_wrong_option_is_told_before_anything_is_loaded(monkeypatch, options, 
         ask(None, ["x"], **options)
 
 
-@pytest.mark.parametrize("part", ["variables", "saved_model.pb"])
-def test_a_damaged_model_is_one_line_that_names_it(model, tmp_path, part):
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("variables", None),
+        ("variables/variables.data-00000-of-00001", b"x"),
+        ("saved_model.pb", b"garbage"),
+        ("saved_model.pb", b""),
+    ],
+)
+def test_a_damaged_model_is_one_line_that_names_it(model, tmp_path, part, content):
     folder = tmp_path / "7"
     shutil.copytree(model, folder)
-    if part == "variables":
+    if content is None:
         shutil.rmtree(folder / part)
     else:
-        (folder / part).write_bytes(b"garbage")
+        (folder / part).write_bytes(content)
     with pytest.raises(ValueError, match=rf"{folder}.* (is damaged, or no|cannot be l)") as error:
         ask(folder, ["x.jpg"])
     assert "\n" not in str(error.value)
