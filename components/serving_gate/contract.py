@@ -35,8 +35,8 @@ _CONTRACT = {
 }
 _SUM_TOLERANCE = 1e-3
 _WARM_UP_REQUESTS = 3
-# One refused half proves it. A single picture may be whole in its first half, such as a photo with
-# a film behind it.
+# One refused half proves it. A single picture may be whole in its first half, such as a PNG with
+# something behind it.
 _HALVED_PICTURES = 5
 
 # What a check found: a value, the most it may be (None: nothing to compare), and a line of text.

@@ -147,18 +147,18 @@ def test_a_model_that_answers_otherwise_after_malformed_bytes_is_refused():
 
 
 def test_a_picture_that_is_whole_in_its_first_half_proves_nothing():
-    """Such as a photo with a film behind it: another picture must tell."""
-    film, photo = b"a photo and its film", b"a plain photo"
-    answered = {film, film[: len(film) // 2], photo}
+    """Such as a PNG with something behind it: another picture must tell."""
+    longer, plain = b"a picture and something", b"a plain picture"
+    answered = {longer, longer[: len(longer) // 2], plain}
 
     def serve(picture):
         if picture not in answered:
             raise REFUSAL
         return answers([0.8, 0.2])
 
-    check_malformed(make_client(serve, [film, photo]))
+    check_malformed(make_client(serve, [longer, plain]))
     with pytest.raises(ContractError, match="half a picture got an answer"):
-        check_malformed(make_client(serve, [film]))
+        check_malformed(make_client(serve, [longer]))
 
 
 class Function:

@@ -32,12 +32,21 @@ def decode(data: bytes) -> tf.Tensor:
     [
         encode("JPEG"),
         encode("JPEG", progressive=True),
+        2 * encode("JPEG") + b"a film" * 1000,
         encode("PNG"),
         encode("GIF"),
         encode("GIF", frames=2),
         encode("GIF", frames=12),
     ],
-    ids=["JPEG", "progressive JPEG", "PNG", "GIF", "GIF of 2 frames", "GIF of 12 frames"],
+    ids=[
+        "JPEG",
+        "progressive JPEG",
+        "JPEG and more",
+        "PNG",
+        "GIF",
+        "GIF of 2 frames",
+        "GIF of 12 frames",
+    ],
 )
 def test_the_whole_is_decoded_and_its_half_is_not(picture):
     assert decode(picture).shape == (40, 50, 3)
@@ -51,8 +60,12 @@ def test_half_of_the_bytes_of_an_animation_would_be_a_picture():
     assert decode(animation[: len(animation) // 2]).shape == (40, 50, 3)
 
 
-def test_half_is_half():
-    picture = encode("PNG")
+@pytest.mark.parametrize(
+    "picture",
+    [encode("PNG"), encode("JPEG", exif=b"Exif\0\0" + encode("JPEG")), encode("JPEG")[:-9]],
+    ids=["PNG", "JPEG with a small copy", "JPEG cut off"],
+)
+def test_half_is_half(picture):
     assert first_half(picture) == picture[: len(picture) // 2]
 
 
