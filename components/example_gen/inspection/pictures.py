@@ -112,8 +112,11 @@ def _convert(data: bytes, max_pixels: int) -> Picture:
     except UnknownRangeError as error:
         raise BadPictureError(str(error)) from error
     except Image.UnidentifiedImageError:
-        if heif.is_heif(data) and not heif.reads_heif():
-            raise BadPictureError(f"a HEIC picture: {heif.HEIF_NEEDED}") from None
+        if heif.is_heif(data):
+            needed = f"a HEIC picture: {heif.HEIF_NEEDED}"
+            raise BadPictureError(
+                "damaged or cut-off HEIC" if heif.reads_heif() else needed
+            ) from None
         raise BadPictureError("not a JPEG, PNG, GIF, BMP, WebP, TIFF or HEIC picture") from None
     except Image.DecompressionBombError as error:
         raise _too_large(error, max_pixels) from error

@@ -277,6 +277,13 @@ def test_heic_is_stored_upright(smooth_image, encode):
     assert np.abs(_decode(picture.stored) - expected).max() < 16
 
 
+def test_heic_that_was_cut_off_is_told_as_such(smooth_image, encode):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encode(smooth_image(1, 64, 48), "HEIF")
+    with pytest.raises(BadPictureError, match=r"^damaged or cut-off HEIC$"):
+        check_picture(data[: len(data) // 2], 10_000)
+
+
 def test_heic_is_told_apart_where_it_cannot_be_read(smooth_image, encode, monkeypatch):
     pytest.importorskip("pillow_heif").register_heif_opener()
     data = encode(smooth_image(1), "HEIF")
