@@ -86,6 +86,14 @@ def test_what_was_signed_is_made_again_without_the_key(config, train, tmp_path):
     assert code == 0 and recipe.push.sign is None
 
 
+def test_what_a_rehearsal_pushed_is_made_again_wherever_that_kept_its_claims(config, train):
+    file = load_recipe(config, []).push_destination / "evidence" / "1" / "provenance.json"
+    facts = json.loads(file.read_text())
+    facts["recipe"]["kubeflow"]["pvcs"] = {"graft-models": "/tmp/rehearsal/pvc/graft-models"}
+    file.write_text(json.dumps(facts))
+    assert train(config)[0] == 0
+
+
 def test_of_other_weights_it_is_said_what_else_is_other(config, train, tmp_path):
     file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
     facts = json.loads(file.read_text())

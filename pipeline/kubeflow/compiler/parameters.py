@@ -11,7 +11,7 @@ from typing import Any
 
 from components.errors import UserError
 from pipeline.config import Recipe
-from pipeline.kubeflow.package.setting_paths import PUSH_DESTINATION, SettingPath
+from pipeline.kubeflow.package.setting_paths import DATA_SOURCE, PUSH_DESTINATION, SettingPath
 from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PUSHER
 
 _TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
@@ -64,7 +64,7 @@ def exposed_settings(
     """
     parameters = [
         ExposedSetting(
-            "data_source",
+            DATA_SOURCE,
             data_source,
             "where the pictures are",
             "data.source",

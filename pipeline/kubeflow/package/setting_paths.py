@@ -39,6 +39,9 @@ BLESSED = "blessed"
 PUSHED = "pushed"
 """Given by the Pusher and taken by the Verdict: `yes`, or why the model is not served."""
 
+DATA_SOURCE = "data_source"
+"""Run parameter: where the pictures are."""
+
 PUSH_DESTINATION = "push_destination"
 """Run parameter and execution property: folder of the served versions."""
 

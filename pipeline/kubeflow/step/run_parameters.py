@@ -10,10 +10,12 @@ import pydantic
 
 from components import destinations
 from components.errors import UserError
+from components.example_gen.reading.sources import DIGITS
 from components.settings import SETTINGS_KEY
 from components.trainer.settings.trainer import TrainerSettings
 from components.validation import Problem, problems
 from pipeline.kubeflow.package.setting_paths import (
+    DATA_SOURCE,
     FILES_FINGERPRINT,
     MACHINE,
     MOUNT_PATHS,
@@ -71,8 +73,15 @@ def check_run_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> 
         values: of all run parameters, by name.
 
     Raises:
-        UserError: as `apply_run_parameters`, or the package contradicts itself.
+        UserError: as `apply_run_parameters`, the source is a path of this machine, or the package
+            contradicts itself.
     """
+    source = values.get(DATA_SOURCE, DIGITS)
+    if source != DIGITS and not source.startswith("/") and "://" not in source:
+        raise UserError(
+            f"run parameter {DATA_SOURCE}: {source!r} is a path of this machine; in a cluster it "
+            "must be absolute, on a mounted volume or in the image"
+        )
     for step, task in spec["root"]["dag"]["tasks"].items():
         sources = task.get("inputs", {}).get("parameters", {})
         if not {SETTING_PATHS, MOUNT_PATHS} & sources.keys():

@@ -198,6 +198,11 @@ def test_the_values_of_a_run_are_tried_out_on_every_step():
         check_run_parameters(spec, {**values, "frozen_epochs": -1})
     with pytest.raises(UserError, match="push_destination: /srv is on no volume"):
         check_run_parameters(spec, {**values, "push_destination": "/srv"})
+    for source in ("digits", "/mnt/pictures", "s3://bucket/pictures"):
+        check_run_parameters(spec, {**values, "data_source": source})
+    for source in ("pictures", ""):  # the latter of a variable of the shell that is not set
+        with pytest.raises(UserError, match=f"data_source: '{source}' is a path of this machine"):
+            check_run_parameters(spec, {**values, "data_source": source})
 
 
 @pytest.mark.parametrize(
