@@ -23,9 +23,19 @@ def is_tfrecord(name: str) -> bool:
 
 
 def holds_tfrecords(folder: Path) -> bool:
-    """Whether all that is visible in a folder, and that is something, claims to be TFRecords."""
+    """Whether all that is visible in a folder, and that is something, claims to be TFRecords.
+
+    Raises:
+        UserError: only some of its files do, as TensorFlow Datasets has it, and it has no folders.
+    """
     entries = walk.visible(str(folder))
-    return bool(entries) and all(e.is_file() and is_tfrecord(e.name) for e in entries)
+    others = [e.name for e in entries if not (e.is_file() and is_tfrecord(e.name))]
+    if 0 < len(others) < len(entries) and not any(map(walk.is_folder, entries)):
+        raise UserError(
+            f"data.source {printable(str(folder))} holds TFRecords beside other files "
+            f"({listing(others)}): expected a folder of TFRecords alone, or one file"
+        )
+    return bool(entries) and not others
 
 
 def list_tfrecords(path: Path, settings: TFRecordSettings, workspace: Path) -> Source:

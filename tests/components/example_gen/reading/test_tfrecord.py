@@ -107,6 +107,17 @@ def test_a_folder_of_files(tmp_path, compressed):
     assert (source.location == str(folder)) == (not compressed)
 
 
+def test_a_folder_of_files_beside_others(tmp_path):
+    folder = _write(tmp_path / "records" / "pets.tfrecord", _good()).parent
+    (folder / "dataset_info.json").touch()
+    with pytest.raises(UserError, match=r"TFRecords beside other files \(dataset_info\.json\)"):
+        _open(folder)
+    for name in "ab":
+        (folder / name).mkdir()
+        (folder / name / "1.jpg").touch()
+    assert _open(folder).ignored == 2
+
+
 @pytest.mark.parametrize("name", ["pets.tfrecord", "pets.tfrecord.gz"])
 def test_a_compressed_file_by_any_name(tmp_path, name):
     path = _compress(_write(tmp_path / "x.tfrecord", _good())).rename(tmp_path / name)
