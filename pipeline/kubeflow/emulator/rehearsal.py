@@ -5,10 +5,10 @@ container's own command line as a process of its own; what it reads is copied ou
 stands in for the artifact store, what it leaves is copied back. Steps that fail are retried as the
 package says, and what earlier rehearsals kept is taken from the cache as the backend would.
 
-    <work>/pvc/<claim>/     persistent volume claims
-    <work>/store/           the artifact store; only what is kept outlives a rehearsal
-    <work>/executions/      the cache: what steps left whose artifacts were kept
-    <work>/runs/<begun>/    logs, and the pods that are kept
+    <work>/pvc/<claim>/       persistent volume claims
+    <work>/store/             the artifact store; only what is kept outlives a rehearsal
+    <work>/store/executions/  the cache: what steps left whose artifacts were kept
+    <work>/runs/<begun>/      logs, and the pods that are kept
 """
 
 import copy
@@ -122,7 +122,7 @@ class Rehearsal:
         self._steps = package.steps if order is None else shuffled(package.steps, order)
         self._use_cache = use_cache
         self._store = ObjectStore(work.absolute() / "store")
-        self._executions = Executions(work.absolute() / "executions")
+        self._executions = Executions(work.absolute() / "store" / "executions")
         self._known: backend_rules.Artifacts = {}
         self._handed_on: backend_rules.OutputParameters = {}
         self.destination = self._find_destination()

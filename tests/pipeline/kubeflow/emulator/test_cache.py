@@ -141,3 +141,6 @@ def test_what_runs_again(package, rehearse, tmp_path):
     assert result.pushed_path.endswith("serving/2")
 
     assert rehearse(use_cache=False, keep=False)[0] == everything
+
+    shutil.rmtree(tmp_path / "store")  # for its room
+    assert rehearse()[0] == everything

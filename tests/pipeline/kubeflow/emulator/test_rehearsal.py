@@ -68,7 +68,6 @@ def test_only_logs_are_left_unless_more_is_wanted(rehearse):
     assert {path.name for path in rehearsal.folder.iterdir()} == {"logs"}
     work = rehearsal.folder.parents[1]
     assert not [path for path in (work / "store").rglob("*") if path.is_file()]
-    assert not (work / "executions").exists()
 
 
 def test_artifacts_and_pods_can_be_kept(rehearse, tmp_path):
