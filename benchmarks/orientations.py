@@ -17,10 +17,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the import of Tenso
 
 import numpy as np
 import tensorflow as tf
-from PIL import ExifTags, Image
+from PIL import Image
 
 from components import features, pixels
-from components.pillow_pictures import open_picture, upright_rgb
+from components.pillow_pictures import open_picture, orientation_exif, upright_rgb
 
 _LARGE_PIXELS = 12_000_000
 _WAYS = [*itertools.product(range(1, 9), "<>")]
@@ -91,11 +91,8 @@ def compare(serve: Callable, data: bytes, fraction: int) -> tuple[float, float]:
 
 def with_orientation(jpeg: bytes, orientation: int, byte_order: str) -> bytes:
     """A JPEG with an Exif segment before all others, of nothing but the orientation."""
-    exif = Image.Exif()
-    exif.endian = byte_order
-    exif[ExifTags.Base.Orientation] = orientation
-    data = exif.tobytes()
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data + jpeg[2:]
+    exif = orientation_exif(orientation, byte_order)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
 
 
 def enlarged(photo: Path) -> bytes:

@@ -8,7 +8,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from components import heif
 
@@ -66,6 +66,19 @@ def upright_rgb(image: Image.Image) -> Image.Image:
             "32-bit brightness has no known range: store 8 or 16 bits per channel"
         )
     return image.convert("RGB")
+
+
+def orientation_exif(orientation: int, byte_order: str) -> bytes:
+    """An Exif structure of nothing but the orientation.
+
+    Args:
+        orientation: 1 to 8.
+        byte_order: as `struct` has it, `<` or `>`.
+    """
+    exif = Image.Exif()
+    exif.endian = byte_order
+    exif[ExifTags.Base.Orientation] = orientation
+    return exif.tobytes()
 
 
 def small_copy(data: bytes, side: int) -> Image.Image:

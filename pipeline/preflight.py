@@ -159,10 +159,15 @@ def _split_counts(recipe: Recipe, source: Source, split: str) -> dict[str, int]:
     """About how many pictures of each class a split will have."""
     counts = dict.fromkeys(source.classes, 0.0)
     for given, of_class in source.counts().items():
-        share = choice(given, source.splits, recipe.data.split).shares.get(split, 0.0)
+        share = _share(recipe, source, given, split)
         for label, number in of_class.items():
             counts[label] += share * number
     return {label: round(count) for label, count in counts.items()}
+
+
+def _share(recipe: Recipe, source: Source, given: str | None, split: str) -> float:
+    """The share of a split among the pictures that a source gives to one, or to none (None)."""
+    return choice(given, source.splits, recipe.data.split).shares.get(split, 0.0)
 
 
 def _check_slices(recipe: Recipe, source: Source) -> None:
@@ -182,10 +187,7 @@ def _check_slices(recipe: Recipe, source: Source) -> None:
 
 def _values_in_test(recipe: Recipe, source: Source, column: int) -> int:
     """How many different values of a manifest's column the test split will all but surely have."""
-    shares = {
-        given: choice(given, source.splits, recipe.data.split).shares.get(features.TEST, 0.0)
-        for given in (None, *source.splits)
-    }
+    shares = {one: _share(recipe, source, one, features.TEST) for one in (None, *source.splits)}
     absent: dict[str, float] = {}  # by value, how probable it is that no picture has it
     for item in source.items:
         value = item.columns[column]

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
-from PIL import ExifTags, Image
+from PIL import Image
 
 from components import features
 from components.picture_formats import JPEG_RATIOS, format_of
-from components.pillow_pictures import open_picture, upright_rgb
+from components.pillow_pictures import open_picture, orientation_exif, upright_rgb
 from components.serving_gate.contract import Client, ContractError, Finding, gets_answer
 
 # What a camera does to the upright picture, by the Exif orientation that undoes it.
@@ -150,11 +150,9 @@ def _encoded(
         orientation: 1 to 8.
         byte_order: of the Exif structure, as `struct` has it; empty: there is none.
     """
-    exif = Image.Exif()
-    exif.endian = byte_order
-    exif[ExifTags.Base.Orientation] = orientation
+    exif = orientation_exif(orientation, byte_order) if byte_order else b""
     turn = _STORED.get(orientation)
     stored = upright if turn is None else upright.transpose(turn)
     file = io.BytesIO()
-    stored.save(file, exif=exif.tobytes() if byte_order else b"", **options)
+    stored.save(file, exif=exif, **options)
     return file.getvalue()

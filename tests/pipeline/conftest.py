@@ -1,10 +1,14 @@
-"""Shared by the tests of packages and of Beam's runners."""
+"""Shared by the tests of packages, of Beam's runners and of served versions."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from components.gates import Gate, write_gates
+from components.pusher.push import push
+from components.served_versions import served_state
 
 _STEPS = {
     "ImageExampleGen": {
@@ -119,3 +123,41 @@ def ingest(tmp_path_factory, write_pictures) -> Callable[[Path, list[str]], dict
         return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
     return ingest
+
+
+@pytest.fixture
+def destination(tmp_path):
+    """Serves one version of an earlier release, and two that differ in a setting and a finding."""
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(f"name: tiny\nworkspace: {tmp_path}\n")
+    destination = tmp_path / "tiny" / "serving"
+    model, found = tmp_path / "model", tmp_path / "found"
+    for folder in (model, found, destination / "1"):
+        folder.mkdir(parents=True)
+    (destination / "1" / "saved_model.pb").write_text("graph 1")
+    for name, rate in (("2", 0.1), ("3", 0.2)):
+        (model / "saved_model.pb").write_text(f"graph {name}")
+        facts = {
+            "recipe": {"name": "tiny", "rate": rate, "data": {"source": "/pictures"}},
+            "versions": {"graft": "1.0"},
+            "git": {"revision": "abc", "dirty": True},
+        }
+        (found / "provenance.json").write_text(json.dumps(facts))
+        if name == "3":
+            learnt = {"temperature": 1.5, "pictures": 400, "label_sets": None}
+            learnt["abstention"] = {"sure": 300, "proved": 0.9901}
+            (found / "calibration.json").write_text(json.dumps(learnt))
+        write_gates(found, [Gate("accuracy", "pass", 0.9 + rate / 10, 0.8, f"{rate} of all")])
+        push(model, destination, served_state(destination), [found])
+    return destination
+
+
+@pytest.fixture
+def graft(tmp_path, destination, capfd):
+    """Calls a function of the command with the recipe; gives what it printed."""
+
+    def graft(command, *arguments):
+        command(str(tmp_path / "tiny.yaml"), [], *arguments)
+        return capfd.readouterr().out
+
+    return graft
