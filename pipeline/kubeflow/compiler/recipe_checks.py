@@ -8,7 +8,7 @@ from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
 from pipeline.kubeflow.image_name import is_moving
-from pipeline.kubeflow.package.volumes import on_volume
+from pipeline.kubeflow.package.volumes import is_of_this_machine, on_volume
 from pipeline.kubeflow.settings import KubeflowSettings
 from pipeline.node_ids import BASELINE_FINDER, IMAGE_EXAMPLE_GEN, PROBE, PUSHER, TRAINER
 
@@ -30,7 +30,7 @@ def check_recipe(recipe: Recipe) -> None:
         )
     preflight.inspect(recipe, preflight.Scope.CLUSTER)
     for key, path, _ in _paths(recipe):
-        if not path.startswith("/") and "://" not in path:
+        if is_of_this_machine(path):
             there = " (set kubeflow.data_source)" if key == "data.source" else ""
             raise UserError(
                 f"{key}: {path} is a path of this machine; in a cluster it must be absolute, on a "

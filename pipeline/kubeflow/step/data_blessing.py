@@ -9,6 +9,7 @@ from typing import Any
 from components.gates import failed, read_gates
 from components.text import one_line
 from pipeline.kubeflow.package.setting_paths import BLESSED
+from pipeline.kubeflow.step.executor_io import with_parameter
 from pipeline.kubeflow.step.pushed import YES
 
 _OUTPUT = "data_blessing"
@@ -29,5 +30,4 @@ def hand_on(executor_output: dict[str, Any], executor_input: dict[str, Any]) -> 
     findings = "; ".join(f"{gate.name}: {gate.message}" for gate in gates)
     refused = f"nothing is trained: the data failed the DataGate. {findings}"
     word = one_line(refused, _LONGEST_WORD) if gates else YES
-    values = executor_output.get("parameterValues", {})
-    return {**executor_output, "parameterValues": {**values, BLESSED: word}}
+    return with_parameter(executor_output, BLESSED, word)

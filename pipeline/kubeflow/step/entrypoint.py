@@ -86,8 +86,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], root: str) -> None:
     if runs:
         from pipeline.provenance import this_machine
 
-        values = output.get("parameterValues", {})
-        output["parameterValues"] = {**values, MACHINE: json.dumps(this_machine())}
+        output = executor_io.with_parameter(output, MACHINE, json.dumps(this_machine()))
     output_file.write_text(json.dumps(output), encoding="utf-8")
     for run in runs:
         discard_published(run["uri"])

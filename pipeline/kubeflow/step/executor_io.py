@@ -92,6 +92,12 @@ def for_backend(
     return restored
 
 
+def with_parameter(executor_output: dict[str, Any], name: str, value: str) -> dict[str, Any]:
+    """An ExecutorOutput with an output parameter more."""
+    values = executor_output.get("parameterValues", {})
+    return {**executor_output, "parameterValues": {**values, name: value}}
+
+
 def is_system(entry: dict[str, Any]) -> bool:
     """Whether an output has one of the backend's own types, see `package.report_outputs`."""
     (artifact,) = entry["artifacts"]

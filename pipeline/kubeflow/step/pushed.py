@@ -9,6 +9,7 @@ from typing import Any
 from components.gates import failed, read_gates
 from components.text import one_line
 from pipeline.kubeflow.package.setting_paths import PUSHED
+from pipeline.kubeflow.step.executor_io import with_parameter
 
 YES = "yes"
 _LONGEST_WORD = 4000
@@ -25,8 +26,7 @@ def hand_on(executor_output: dict[str, Any], executor_input: dict[str, Any]) -> 
         return executor_output
     reason = why_not_pushed(executor_input, executor_output)
     word = one_line(reason, _LONGEST_WORD) or YES
-    values = executor_output.get("parameterValues", {})
-    return {**executor_output, "parameterValues": {**values, PUSHED: word}}
+    return with_parameter(executor_output, PUSHED, word)
 
 
 def why_not_pushed(executor_input: dict[str, Any], executor_output: dict[str, Any]) -> str:

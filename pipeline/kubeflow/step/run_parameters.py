@@ -28,7 +28,7 @@ from pipeline.kubeflow.package.setting_paths import (
     SETTING_PATHS,
     SettingPath,
 )
-from pipeline.kubeflow.package.volumes import on_volume
+from pipeline.kubeflow.package.volumes import is_of_this_machine, on_volume
 
 _CONFIG, _SCHEMA_FILE = "custom_config", "schema_file"
 
@@ -77,7 +77,7 @@ def check_run_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> 
             contradicts itself.
     """
     source = values.get(DATA_SOURCE, DIGITS)
-    if source != DIGITS and not source.startswith("/") and "://" not in source:
+    if source != DIGITS and is_of_this_machine(source):
         raise UserError(
             f"run parameter {DATA_SOURCE}: {source!r} is a path of this machine; in a cluster it "
             "must be absolute, on a mounted volume or in the image"
