@@ -359,3 +359,8 @@ def test_a_list_at_the_top_of_a_recipe_is_no_block_either(tmp_path):
     path.write_text("name: mine\ndata: [1]\n")
     with pytest.raises(RecipeError, match=r"--set data\.x=3: data is a list, not a block"):
         load_recipe(str(path), ["data.x=3"])
+
+
+def test_a_workspace_has_a_name():
+    with pytest.raises(RecipeError, match="workspace: string should have at least 1 character"):
+        load_recipe("digits", ["workspace=''"])

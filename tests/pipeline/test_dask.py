@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -41,6 +42,7 @@ def told(monkeypatch):
         def __init__(self, address, **options):
             super().__init__(self)
             told.clients.append((address, options))
+            told.warns = logging.getLogger("distributed").isEnabledFor(logging.WARNING)
 
         def scheduler_info(self, n_workers=5):  # as some versions have it
             names = [f"tcp://w:{number}" for number in range(told.workers)]
@@ -56,6 +58,7 @@ def test_every_worker_counts_and_the_look_at_them_leaves_nothing(told):
     ((address, options),) = told.clients
     assert address == "tcp://dask:8786" and options["timeout"] == dask_cluster._TIMEOUT_S
     assert options["set_as_default"] is False, "Beam is to make its own"
+    assert not told.warns, "of every attempt to connect"
 
 
 def test_a_cluster_without_workers_is_told(told):

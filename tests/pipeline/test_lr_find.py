@@ -153,3 +153,23 @@ def test_where_every_phase_is_solved_the_first_is_told_of(find_rate):
 def test_a_phase_that_nobody_knows_is_told_with_those_there_are():
     with pytest.raises(ValueError, match="--phase top: digits has no such phase; it has frozen, u"):
         lr_find.check_phase(load_recipe("digits"), "top")
+
+
+def test_a_phase_without_epochs_is_not_among_those_there_are():
+    recipe = load_recipe("digits", ["training.unfrozen.epochs=0"])
+    with pytest.raises(ValueError, match=r"digits has no such phase; it has frozen$"):
+        lr_find.check_phase(recipe, "top")
+
+
+def test_of_several_phases_that_are_all_solved_the_first_is_meant():
+    phases = "training={phases: [{name: one, optimizer: lbfgs}, {name: two, optimizer: lbfgs}]}"
+    recipe = load_recipe("digits", [phases, "augmentation.views=2"])
+    assert lr_find.first_with_a_rate(recipe) == "one"
+
+
+@pytest.mark.parametrize(("verbose", "wait"), [(True, False), (False, True)])
+def test_the_log_and_other_runs_are_heeded(monkeypatch, tmp_path, verbose, wait):
+    told = []
+    monkeypatch.setattr(lr_find, "run_locally", lambda *_, **options: told.append(options) or 7)
+    found = lr_find.find_rate("digits", [f"workspace={tmp_path}"], None, None, verbose, wait)
+    assert found == 7 and told == [{"verbose": verbose, "wait": wait}]

@@ -37,6 +37,7 @@ def tree(tmp_path, monkeypatch):
         (["in/*"], b"", ["in/c.jpeg", "in/deep/d.gif", "in/f.txt"]),
         (["-"], b"in/empty\nin/deep\n", ["in/deep/d.gif"]),
         (["-"], b"b.PNG\r\nin/deep\n\na b.jpg\n", ["b.PNG", "in/deep/d.gif", "a b.jpg"]),
+        (["-"], b" a b.jpg \n\tc.jpg\n", [" a b.jpg ", "\tc.jpg"]),
         (["-"], b"x\ny.jpg\0b.PNG\0", ["x\ny.jpg", "b.PNG"]),
         (["-"], b"x\r\0y.jpg", ["x\r", "y.jpg"]),
         (["-"], b"\xff.jpg\n", ["\udcff.jpg"]),
@@ -81,3 +82,10 @@ def test_what_holds_no_picture_is_named(tmp_path, argument, says):
     (tmp_path / ".hidden" / "none").mkdir()
     with pytest.raises(ValueError, match=says):
         predict_files.expand([argument], io.BytesIO(b"\n"))
+
+
+@pytest.mark.usefixtures("tree")
+def test_of_several_folders_without_pictures_the_first_is_named(tmp_path):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ValueError, match=r"^in/empty: the folder holds no file"):
+        predict_files.expand(["-"], io.BytesIO(b"in/empty\nnone\n"))

@@ -52,3 +52,21 @@ def test_noise_stays_on_the_terminal_if_that_is_wanted(monkeypatch, capfd, verbo
     monkeypatch.setattr(predict, "_predict", lambda *_: print("a word of TensorFlow") or (0, []))
     assert predict.predict_pictures([__file__], "", [], Path("m"), verbose) == 0
     assert ("a word of TensorFlow" in capfd.readouterr().out) == verbose
+
+
+def test_what_could_not_be_classified_is_red_and_nothing_else(monkeypatch):
+    class Unsure(Sure):
+        abstains = True
+
+        def answers(self, paths):
+            cats = np.array([0.9, 0.1], np.float32)
+            yield from (Answer(paths[0], error="not a file"), Answer(paths[1], cats, unsure=True))
+
+    monkeypatch.setattr(predict_model, "Model", Unsure)
+    options = {"force_terminal": True, "color_system": "standard", "no_color": False}
+    console = make_console(file=io.StringIO(), width=80, **options)
+    failed, notes = predict._predict(Path("m"), ["pipe", "b.jpg"], console, "table", None, False)
+    assert failed == 1 and notes[0].endswith("1 unsure, 1 of 2 could not be classified")
+    text = console.file.getvalue()
+    assert re.search(r"\x1b\[31mnot a file[^\x1b]*pipe\x1b\[0m\n", text)
+    assert re.search(r"\ncat[^\x1b]*unsure[^\x1b]*b\.jpg\n", text.replace("\x1b[2K", "\n"))

@@ -132,3 +132,19 @@ def test_csv_has_the_same_columns_for_every_model():
         "path": "p", "label": "b", "probability": "0.800000", "next": "a",
         "next_probability": "0.200000", "unsure": "", "label_set": "", "error": "",
     }  # fmt: skip
+
+
+def test_a_name_is_measured_as_it_is_shown():
+    table = Table(["cat", "a\u202e" * 5], abstains=False, has_label_sets=False, width=None)
+    row = table.row(answer(0.7, 0.3))
+    assert " a\\u202ea\\u202ea… 0.300  p.png" in row
+
+
+def test_a_label_set_of_no_class_is_an_empty_list_for_programs():
+    fields = json.loads(JsonLines(["a", "b"]).row(answer(0.3, 0.7, label_set=np.zeros(2, bool))))
+    assert fields["label_set"] == []
+
+
+def test_a_name_that_is_cut_between_two_words_ends_with_the_first():
+    table = Table(["a class of cat pictures", "b"], False, False, None)
+    assert table.row(answer(0.9, 0.1)).startswith("a class of cat…   0.900")

@@ -1,6 +1,7 @@
 """The contact sheet of `graft predict`."""
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,15 @@ def test_a_picture_on_a_sheet_stands_upright_and_is_small(tmp_path):
     assert predict_sheet._small_copy(str(tmp_path / "p.jpg")).size == (64, 128)
 
 
-@pytest.mark.parametrize("name", ["gone.png", "torn.png", "nul\0.png"])
+@pytest.mark.parametrize("name", ["gone.png", "torn.png", "nul\0.png", "vast.bmp"])
 def test_in_the_place_of_what_cannot_be_shown_there_is_an_empty_square(tmp_path, name):
     Image.new("RGB", (400, 300)).save(tmp_path / "torn.png")
     whole = (tmp_path / "torn.png").read_bytes()
     (tmp_path / "torn.png").write_bytes(whole[: len(whole) // 2])
+    Image.new("RGB", (1, 1)).save(tmp_path / "vast.bmp")
+    vast = bytearray((tmp_path / "vast.bmp").read_bytes())
+    vast[18:26] = struct.pack("<ii", 60_000, 60_000)  # its width and height
+    (tmp_path / "vast.bmp").write_bytes(vast)
     shown = predict_sheet._small_copy(str(tmp_path / name))
     assert shown.size == (128, 128) and shown.getcolors() == [(128 * 128, (0xEE, 0xEE, 0xEE))]
 
@@ -102,8 +107,10 @@ def test_without_a_label_set_it_is_unsure_and_no_more(drawn, label_set):
 
 
 def test_behind_a_damaged_picture_the_pairs_of_a_sheet_stay_pairs(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr("components.contact_sheet.draw", lambda _, parts, *__: drawn.extend(parts))
+    titles, drawn = [], []
+    monkeypatch.setattr(
+        contact_sheet, "draw", lambda title, parts, _: (titles.append(title), drawn.extend(parts))
+    )
     monkeypatch.setattr("components.contact_sheet.write", lambda *_: None)
     Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
     sheet = Sheet(["cat", "dog"], explained=True)
@@ -112,4 +119,5 @@ def test_behind_a_damaged_picture_the_pairs_of_a_sheet_stay_pairs(tmp_path, monk
     sheet.add(Answer(str(tmp_path / "a.png"), probabilities, heat_map=np.ones((3, 3))))
     sheet.write(tmp_path / "s.png", "m")
     captions = [tile.captions for tile in drawn[0].tiles]
+    assert titles == ["m: 2 pictures"], "though there are four tiles"
     assert captions == [("damaged PNG", "b.png"), (), ("cat 0.900", "a.png"), ("→ cat",)]

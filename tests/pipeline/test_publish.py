@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from components import served_versions
+from components.bucket import Bucket, StaleError
 from components.errors import UserError
 from components.pusher.push import push
 from components.served_versions import ServedState
@@ -60,3 +62,23 @@ def test_a_damaged_version_is_not_published(s3, saved_model, tmp_path):
     with pytest.raises(UserError, match=r"/1 is damaged: saved_model\.pb is not what was pushed"):
         publish_version(ADDRESS, "digits", [f"push.destination={served}"])
     assert s3_keys(s3) == []
+
+
+def test_what_became_current_meanwhile_is_not_replaced(s3, saved_model, tmp_path, monkeypatch):
+    served = tmp_path / "serving"
+    served.mkdir()
+    saved_model("one").rename(served / "4")
+    settings = [f"push.destination={served}"]
+    publish_version(ADDRESS, "digits", settings)
+    saved_model("two").rename(served / "5")
+    content_digest, others = served_versions.content_digest, [saved_model("of another")]
+
+    def meanwhile(folder):
+        if others:
+            Bucket(ADDRESS).publish(others.pop(), tmp_path / "none", Bucket(ADDRESS).current())
+        return content_digest(folder)
+
+    monkeypatch.setattr("pipeline.commands.publish.served_versions.content_digest", meanwhile)
+    with pytest.raises(StaleError):
+        publish_version(ADDRESS, "digits", settings)
+    assert Bucket(ADDRESS).current().version == 2

@@ -86,6 +86,15 @@ def test_what_was_signed_is_made_again_without_the_key(config, train, tmp_path):
     assert code == 0 and recipe.push.sign is None
 
 
+def test_where_it_was_pushed_to_is_neither_compared_with_nor_changed(config, train, tmp_path):
+    file = tmp_path / "runs" / "tiny" / "serving" / "evidence" / "1" / "provenance.json"
+    facts = json.loads(file.read_text())
+    facts["recipe"]["push"]["destination"] = str(tmp_path / "served")
+    file.write_text(json.dumps(facts))
+    code, _, recipe = train(config)
+    assert code == 0 and recipe.push_destination.is_relative_to(recipe.folder)
+
+
 def test_what_a_rehearsal_pushed_is_made_again_wherever_that_kept_its_claims(config, train):
     file = load_recipe(config, []).push_destination / "evidence" / "1" / "provenance.json"
     facts = json.loads(file.read_text())

@@ -14,6 +14,7 @@ from components.errors import UserError
 from components.example_gen.inspection.facts import Facts
 from pipeline import local_runner, schema
 from pipeline.commands import schema as command
+from pipeline.config import load_recipe
 from pipeline.console import make_console
 
 
@@ -224,3 +225,29 @@ def test_statistics_are_those_of_every_split(monkeypatch, tmp_path):
     assert command._statistics(None, None, None) == {
         split: f"{tmp_path}/Split-{split}/FeatureStats.pb" for split in features.SPLITS
     }
+
+
+def test_a_file_that_is_there_is_told_before_any_node_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "run_locally", lambda *_, **__: pytest.fail("too late"))
+    path = tmp_path / "schema.pbtxt"
+    path.touch()
+    with pytest.raises(UserError, match="is there already"):
+        command.infer_schema("digits", [], path, False, False, False)
+
+
+def test_no_name_of_a_source_ends_the_comment_that_tells_it(alone, tmp_path, monkeypatch):
+    recipe = load_recipe("digits")
+    evil = recipe.data.replaced(source="a\nb {")
+    monkeypatch.setattr(command, "load_recipe", lambda *_: recipe.replaced(data=evil))
+    path = tmp_path / "schema.pbtxt"
+    assert alone(command.infer_schema, path, False)[0] == 0
+    assert path.read_text().startswith("# What the pictures of a\\nb { happen to be.\n")
+    assert schema.read_schema(path)
+
+
+@pytest.mark.parametrize("function", [command.infer_schema, command.check_schema])
+@pytest.mark.parametrize(("verbose", "wait"), [(True, False), (False, True)])
+def test_the_log_and_other_runs_are_heeded(monkeypatch, function, verbose, wait):
+    monkeypatch.setattr(command, "run_locally", lambda *_, **options: options)
+    arguments = (None, False) if function is command.infer_schema else (None,)
+    assert function("digits", [], *arguments, verbose, wait) == {"verbose": verbose, "wait": wait}

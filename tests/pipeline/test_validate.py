@@ -104,3 +104,10 @@ def test_what_is_imported_on_the_way_does_not_speak(shown, tmp_path, monkeypatch
     monkeypatch.setattr(preflight, "_check_slices", speak)
     validate_recipe("digits", [f"data.source={tmp_path / 'pictures'}", f"workspace={tmp_path}"])
     assert capfd.readouterr().err == ""
+
+
+def test_what_is_no_picture_is_counted_and_left_alone(shown, tmp_path):
+    assert "no pictures" not in shown()
+    for name in ("notes.txt", "more.doc"):
+        (tmp_path / "pictures" / "bar" / name).touch()
+    assert "; 2 other file(s) are no pictures and left alone\n" in shown()

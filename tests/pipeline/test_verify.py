@@ -92,3 +92,9 @@ def test_every_file_of_the_evidence_is_compared(graft, destination):
         with pytest.raises(UserError, match=rf"evidence/3/{file} is not as it was"):
             graft(verify, None, None)
         (destination / "evidence" / "3" / file).write_bytes(before)
+
+
+def test_evidence_that_was_removed_is_missed(graft, destination):
+    (destination / "evidence" / "3" / "gates.json").unlink()
+    with pytest.raises(UserError, match=r"evidence/3/gates\.json is not as it was when version 3"):
+        graft(verify, None, None)

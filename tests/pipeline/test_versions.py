@@ -289,3 +289,25 @@ def test_evidence_that_cannot_be_read_is_named(graft, destination):
     (destination / "evidence" / "3" / "provenance.json").write_text("{")
     with pytest.raises(UserError, match=r"evidence/3/provenance\.json is damaged"):
         graft(show_version, None, False)
+
+
+def test_a_setting_that_is_named_as_a_field_of_a_gate_is_shown(graft, destination):
+    file = destination / "evidence" / "3" / "provenance.json"
+    facts = json.loads(file.read_text())
+    facts["recipe"]["name"] = "other"
+    file.write_text(json.dumps(facts))
+    rows = cells(graft(diff_versions, "2", "3", False))
+    assert ["provenance.recipe.name", "tiny", "other"] in rows
+
+
+def test_what_was_made_outside_of_git_has_no_revision(graft, destination):
+    file = destination / "evidence" / "3" / "provenance.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"git": None}))
+    shown = [row[0] for row in cells(graft(show_version, "3", False))]
+    assert "made by" in shown and "git" not in shown
+
+
+def test_of_an_earlier_release_programs_get_a_digest_of_null(graft):
+    known = json.loads(graft(show_version, "1", True))
+    assert known["digest"] is None and known["provenance"] == known["gates"] == {}
+    assert "calibration" not in known

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import urllib3
+import yaml
 
 from pipeline.kubeflow.client import api
 from pipeline.kubeflow.client.connection import ApiError, NotKfpError
@@ -122,3 +123,16 @@ def test_where_there_is_no_log_the_server_of_the_user_interface_is_asked(client,
         ("/k8s/pod/logs", {"podname": "pod-7", "runid": "run-1", "podnamespace": "team-a"}),
     ]
     assert tail(client, first, first)[0] is None
+
+
+def test_a_server_that_leaves_out_an_empty_list_has_no_schedule(kfp, client):
+    kfp.failures = [("GET", "/recurringruns", 200, {})]
+    assert client.schedules("exp-1", "digits") == []
+
+
+def test_a_package_in_any_script_is_uploaded_letter_by_letter(kfp, client, package):
+    kfp._check_namespace = lambda namespace: None
+    spec = {**package.spec, "pipelineInfo": {"name": "digits", "description": "Kätzchen 猫"}}
+    client.upload("vision", "", dataclasses.replace(package, spec=spec))
+    ((version,)) = kfp.versions.values()
+    assert next(yaml.safe_load_all(version["text"])) == spec

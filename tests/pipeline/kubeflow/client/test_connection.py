@@ -85,6 +85,8 @@ def test_with_several_users_the_namespace_goes_along(kfp, submit):
         ((409, "x" * 500), False, f"answers 409: {'x' * 300}"),
         ((302, ""), False, "sends us elsewhere (302), to a login page as a rule"),
         ((200, "<html>Log in</html>"), False, "answers, but not as Kubeflow Pipelines"),
+        ((200, ["a", "list"]), False, "answers, but not as Kubeflow Pipelines"),
+        ((404, "\n <html>nginx</html>"), False, "answers, but not as Kubeflow Pipelines"),
         ((404, "<html>nginx</html>"), False, "answers, but not as Kubeflow Pipelines"),
         ((400, {"error": "no", "message": "bad\nnews"}), False, "answers 400: bad news"),
         ((400, ["odd"]), False, 'answers 400: ["odd"]'),
@@ -159,6 +161,7 @@ def test_a_host_that_takes_calls_and_says_nothing(kfp, submit, monkeypatch):
     kfp.hang = {"GET": 0.5}
     with pytest.raises(ApiError, match=r"gives no answer: none in 0\.1 seconds$"):
         submit()
+    assert len(kfp.requests) == 1, "it is not asked again"
 
 
 _LOOK = "; look there whether it was done all the same"
@@ -198,6 +201,9 @@ def test_what_only_reads_is_asked_again_while_a_server_restarts(kfp, submit, mon
     monkeypatch.setattr(connection, "_RETRIES", connection._RETRIES.new(backoff_factor=0.01))
     kfp.failures = [("GET", "/healthz", status, "starting")] * 3
     assert submit()[0] == 0
+    kfp.failures = [("GET", "/healthz", status, "starting")] * 4
+    with pytest.raises(ApiError, match=f"answers {status}: starting"):
+        submit()
     kfp.failures = [("POST", "/runs", 503, "starting")]
     with pytest.raises(ApiError, match="answers 503: starting"):
         submit()  # a second run might be the result

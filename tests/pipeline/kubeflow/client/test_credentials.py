@@ -15,6 +15,7 @@ from pipeline.kubeflow.client import credentials
         ("http://127.0.0.1.example.com", True),
         ("http://127.example.com", True),
         ("http://[::1]:8888", False),
+        ("http://[fd00::7]:8888", True),
         ("http://ml-pipeline:8888", False),
         ("http://ml-pipeline.kubeflow.svc.cluster.local:8888", False),
         ("http://ml-pipeline.kubeflow.svc", False),
@@ -62,3 +63,16 @@ def test_a_token_file_that_cannot_be_read_is_told_at_once(tmp_path):
     (tmp_path / "picture").write_bytes(b"\xff\xd8s3cr3t")
     with pytest.raises(UserError, match=rf"^token file {tmp_path}/picture: not text$"):
         credentials.find_token(tmp_path / "picture")
+
+
+@pytest.mark.parametrize("variable", [None, ""])
+def test_a_variable_that_is_empty_is_as_if_it_were_not_there(monkeypatch, tmp_path, variable):
+    mounted = tmp_path / "mounted"
+    monkeypatch.setattr(credentials, "_MOUNTED_TOKEN", str(mounted))
+    for name in ("KF_PIPELINES_SA_TOKEN_PATH", "KFP_TOKEN"):
+        monkeypatch.setenv(name, variable or "")
+        if variable is None:
+            monkeypatch.delenv(name)
+    assert credentials.find_token(None) is None
+    mounted.write_text("t\n")
+    assert credentials.find_token(None)() == "t"

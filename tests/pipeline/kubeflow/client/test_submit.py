@@ -142,6 +142,7 @@ def test_a_recipe_is_compiled_first(kfp, submit, package_file, monkeypatch):
         ({"host": f"https://me:{_SECRET}@h"}, "without user and password"),
         ({"token_file": Path("nowhere")}, "token file nowhere: No such file"),
         ({"ca_cert": Path("nowhere")}, "--ca-cert nowhere: there is no such file"),
+        ({"ca_cert": Path("/")}, "--ca-cert /: there is no such file"),
         ({"pipeline_root": "runs/here"}, "minio://bucket/folder"),
         ({"pipeline_root": "s3://"}, "s3://bucket/folder"),
         ({"cron": "0 3 * *"}, "minute, hour, day, month and day of the week"),
@@ -288,7 +289,7 @@ def test_a_token_that_others_can_read_is_told(submit, monkeypatch, token, in_cle
 
 
 def test_every_schedule_of_the_same_name_is_told_and_replaced(kfp, submit):
-    for number, trigger in enumerate(({}, {"cron_schedule": {"cron": "0 0 7 * * *"}})):
+    for number, trigger in enumerate((None, {}, {"cron_schedule": {"cron": "0 0 7 * * *"}})):
         name = f"old-{number}"
         kfp.schedules[name] = {
             "display_name": "digits",
@@ -296,10 +297,10 @@ def test_every_schedule_of_the_same_name_is_told_and_replaced(kfp, submit):
             "recurring_run_id": name,
             "trigger": trigger,
         }
-    with pytest.raises(UserError, match=r"already \(0 0 7 \* \* \*, not by cron\): --replace"):
+    with pytest.raises(UserError, match=r"already \(0 0 7 \* \* \*(, not by cron){2}\): --repl"):
         submit(cron="0 5 * * *")
     _, out = submit(cron="0 5 * * *", replace=True)
-    assert "replaces 2" in out
+    assert "replaces 3" in out
     assert [s["trigger"]["cron_schedule"]["cron"] for s in _all(kfp)] == ["0 0 5 * * *"]
 
 
