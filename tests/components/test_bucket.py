@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from components import served_versions
+from components import destinations, served_versions
 from components.bucket import Bucket, Current, StaleError
 from components.errors import UserError
 from components.object_store import ConflictError, ObjectStore, StoreError
@@ -320,3 +320,19 @@ def test_every_name_of_a_conflict_is_one(code):
     store = ObjectStore(ADDRESS, refusing(code))
     with pytest.raises(ConflictError):
         store.write("current.json", b"", if_absent=True)
+
+
+def test_versions_are_in_the_order_of_their_numbers_and_the_current_one_need_not_be_the_last(s3):
+    """As where somebody wrote the file anew, to serve an older one."""
+    current = b'{"version": 9, "digest": "abc", "served": [8, 9, 10]}'
+    s3.put_object(Bucket="models", Key="team/fruit/current.json", Body=current)
+    for number in (9, 10):
+        name = f"team/fruit/{number}/{number}/saved_model.pb"
+        s3.put_object(Bucket="models", Key=name, Body=b"model")
+    bucket = Bucket(ADDRESS)
+    nine, ten = bucket.versions()
+    assert (nine.name, nine.is_champion, ten.name, ten.is_champion) == ("9", True, "10", False)
+    assert nine.size_bytes == ten.size_bytes == 5, "no record tells it, so that the store is asked"
+    assert bucket.champion() == nine
+    assert destinations.list_versions(ADDRESS) == [nine, ten]
+    assert destinations.served_digest(ADDRESS) == ("9", "abc")

@@ -81,8 +81,10 @@ def test_a_line_that_is_too_wide_keeps_its_end():
         textlength=lambda shown, font: len(shown),
         text=lambda at, shown, *_: written.append(shown),
     )
-    contact_sheet._write(pen, (0, 0), "cats/many/pictures/0001.jpg", 11, 12)
-    assert written == ["ca…/0001.jpg"]
+    for width in (12, 13, 27, 0):
+        contact_sheet._write(pen, (0, 0), "cats/many/pictures/0001.jpg", 11, width)
+    whole = "cats/many/pictures/0001.jpg"
+    assert written == ["ca…/0001.jpg", "cat…/0001.jpg", whole, "…g"]
 
 
 def test_a_marked_picture_has_a_frame():
@@ -124,7 +126,10 @@ def test_a_sheet_is_written_whole_into_a_new_folder(tmp_path):
     path = tmp_path / "new" / "too" / "sheet.png"
     contact_sheet.write(contact_sheet.draw("an earlier one", []), path)
     sheet = contact_sheet.draw("title", [Section("", tiles(1))])
-    contact_sheet.write(sheet, path)
+    earlier = path.read_bytes()
+    with path.open("rb") as reader:
+        contact_sheet.write(sheet, path)
+        assert reader.read() == earlier, "whoever reads it meanwhile has the whole earlier one"
     with Image.open(path) as read:
         assert read.format == "PNG" and np.array_equal(np.asarray(read), np.asarray(sheet))
     assert [file.name for file in path.parent.iterdir()] == ["sheet.png"]

@@ -1,5 +1,6 @@
 """Destinations: which are taken, and that a folder and a store are asked alike."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def test_what_is_taken(given, checked):
     [
         ("gs://models/fruit", "gs://models/fruit: pictures may lie there, served versions may not"),
         ("https://example.com/x", "must be a folder or s3://BUCKET/FOLDER, not a URL such as http"),
+        ("https://example.com/?of=s3://a/b", "must be a folder or s3://BUCKET/FOLDER, not a URL"),
         ("s3://models", "s3://models: write s3://BUCKET/FOLDER, as s3://models/fruit"),
         ("s3://models/a/../b", "write s3://BUCKET/FOLDER"),
         ("s3://models/a/./b", "write s3://BUCKET/FOLDER"),
@@ -182,3 +184,23 @@ def test_only_commands_on_a_folder_refuse_a_bucket():
     says = r"^push\.destination: graft serve wants a folder, not s3://models/fruit: use KServe$"
     with pytest.raises(UserError, match=says):
         destinations.refuse_bucket(ADDRESS, "graft serve", "use KServe")
+
+
+def test_a_download_that_cannot_get_its_place_is_told(s3, saved_model, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    bucket_push.push(saved_model("one"), ADDRESS, ServedState("", 0))
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="No space left"):
+        destinations.local_champion(ADDRESS)
+    assert list((tmp_path / "cache" / "served").iterdir()) == []
+
+
+def test_a_folder_that_was_changed_by_hand_is_known_by_what_it_holds_now(saved_model, tmp_path):
+    folder = push(saved_model("one"), tmp_path, ServedState("", 0))
+    pushed = destinations.served_digest(tmp_path)
+    (folder / "saved_model.pb").write_text("two")
+    changed = destinations.served_digest(tmp_path)
+    assert changed == ("1", served_versions.content_digest(folder)) != pushed

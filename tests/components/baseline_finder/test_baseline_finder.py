@@ -114,6 +114,10 @@ DAMAGES = [
     ),
     (lambda folder: (folder / "saved_model.pb").unlink(), r"saved_model\.pb is missing"),
     (
+        lambda folder: (folder / "saved_model.pb").unlink() or (folder / "saved_model.pb").mkdir(),
+        r"saved_model\.pb is missing",
+    ),
+    (
         lambda folder: (folder / "saved_model.pb").write_bytes(b""),
         r"saved_model\.pb (has 0 bytes, not [0-9]+|holds no graph)",
     ),

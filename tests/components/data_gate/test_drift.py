@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.data_gate.config import DistanceSettings
+from components.data_gate.config import DataGateSettings, DistanceSettings
 from components.data_gate.drift import check_skew, compare_with_served, not_compared
 from components.data_gate.evidence import Served
 from components.data_gate.pictures import fingerprint, in_split
@@ -145,3 +145,13 @@ def test_a_test_split_from_elsewhere_stops_the_run(pictures):
     assert gate.verdict == "fail" and gate.value > 0.6
     assert gate.message.startswith("differs from the train split: test width 0.")
     assert "raise data_gate.skew.fail" in gate.message
+
+
+def test_the_splits_of_a_run_may_differ_more_than_its_data_from_those_before(pictures):
+    table = pictures()
+    table["label"] = np.where(table["split"] == "train", table["label"], "cat")
+    table.loc[(table.index % 50 == 3) | (table.index % 50 == 4), "label"] = "dog"  # of ten one
+    settings = DataGateSettings()
+    gate = check_skew(table, settings.skew)
+    assert (gate.verdict, gate.value, gate.bound) == ("warn", pytest.approx(0.4), 0.5)
+    assert check_skew(table, settings.drift).verdict == "fail"

@@ -240,9 +240,15 @@ def test_an_empty_test_split_passes_nothing(predict):
         max_calibration_error=0.1,
         min_class_recall=0.5,
         min_class_precision=0.5,
+        min_label_set_coverage=0.5,
+        min_accuracy_when_sure=0.5,
+        min_share_sure=0.5,
     )
-    rows = absolute_gates(predict([], []), settings, [])
-    assert len(rows) == 7 and {row.verdict for row in rows} == {"fail"}
+    none = dataclasses.replace(
+        predict([], []), unsure=np.zeros(0, bool), in_label_set=np.zeros((0, 3), bool)
+    )
+    rows = absolute_gates(none, settings, [])
+    assert len(rows) == 10 and {row.verdict for row in rows} == {"fail"}
 
 
 def test_a_threshold_that_chance_keeps_is_said_aloud(gate, answers):

@@ -64,7 +64,8 @@ def test_it_is_shown_and_stops_nothing(predict):
         "pass",
         "none in which the model is worse than elsewhere",
     )
-    assert found_slices_gate(predict(labels, labels), 0.95) is None
+    assert found_slices_gate(predict(labels, labels), 0.95) is None, "nothing to look at"
+    assert found_slices_gate(predict([], [], column_camera=[]), 0.95) is None
 
 
 @pytest.mark.parametrize("wrong", [[], [True], [False, True], [True] * 5])
@@ -123,14 +124,39 @@ def test_three_of_those_that_were_found_are_shown(predict, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cameras", "name"),
-    [("b", "width > 100 and camera=b"), ("bc", "width > 100 and camera is not a")],
+    ("kinds", "cameras", "name"),
+    [
+        ("abc", "b", "width > 100 and camera=b"),
+        ("abc", "bc", "width > 100 and camera is not a"),
+        (["f=2", "f=4", "f=8"], ["f=4", "f=8"], "width > 100 and camera is not f=2"),
+    ],
 )
-def test_a_slice_is_named_by_the_conditions_that_make_it(cameras, name):
+def test_a_slice_is_named_by_the_conditions_that_make_it(kinds, cameras, name):
     numbers = np.arange(480)
-    camera = np.array(list("abc"))[numbers % 3]
+    camera = np.array(list(kinds))[numbers % 3]
     width = np.where(numbers // 3 % 4 == 0, 150.0, 50.0)
     pictures = pd.DataFrame({"width": width, "column_camera": camera})
     planted = (width > 100) & np.isin(camera, list(cameras))
     first = found(pictures, planted)[0]
     assert first.name == name and np.array_equal(first.rows, planted)
+
+
+def test_pictures_without_a_number_count_among_the_middle_ones():
+    pictures = pd.DataFrame({"width": np.where(np.arange(1000) % 5 < 2, 150.0, 50.0)})
+    pictures.loc[::10, "width"] = np.nan
+    assert [one.name for one in found(pictures, np.arange(1000) % 10 == 0)] == ["width <= 100"]
+
+
+@pytest.mark.parametrize(("count", "few", "enough"), [(1000, 12, 16), (100, 9, 11)])
+def test_a_few_pictures_are_no_slice(count, few, enough):
+    half = np.random.default_rng(0).random(count) < 0.5
+
+    def sizes(of_each: int) -> list[int]:
+        """Of what is found where so many of each half come from one camera and are wrong."""
+        wrong = np.zeros(count, bool)
+        for part in (half, ~half):
+            wrong[np.flatnonzero(part)[:of_each]] = True
+        pictures = pd.DataFrame({"column_camera": np.where(wrong, "a", "b")})
+        return [one.rows.sum() for one in found(pictures, wrong)]
+
+    assert (sizes(few), sizes(enough)) == ([], [2 * enough])

@@ -3,6 +3,8 @@
 import io
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from tfx.types import standard_artifacts
@@ -12,9 +14,9 @@ from components.evaluator import thumbnails
 from components.evaluator.executor import _example_files
 
 
-def encoded(size, kind="JPEG", **options) -> bytes:
+def encoded(size, kind="JPEG", mode="RGB", **options) -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", size, "red").save(file, kind, **options)
+    Image.new(mode, size, "red" if mode == "RGB" else 0).save(file, kind, **options)
     return file.getvalue()
 
 
@@ -25,9 +27,10 @@ def opened(thumbnail) -> Image.Image:
 def test_they_are_of_the_pictures_that_are_asked_for(examples, tmp_path):
     files = [str(path) for path in (examples / "Split-test").iterdir()]
     ids = [f"{number:064x}" for number in (3, 40)]
-    thumbnails.write_thumbnails(tmp_path, files, [*ids, "of another split"])
-    read, heat = thumbnails.read_thumbnails(tmp_path)
-    assert list(read) == ids and heat == {}
+    for wanted in (ids, [*ids, "of another split"]):
+        thumbnails.write_thumbnails(tmp_path, files, wanted)
+        read, heat = thumbnails.read_thumbnails(tmp_path)
+        assert list(read) == ids and heat == {}
     media, _ = read[ids[0]]
     assert media == "image/png" and opened(read[ids[0]]).size == (12, 12)
 
@@ -75,18 +78,24 @@ def test_a_large_picture_that_was_let_through_is_no_warning(monkeypatch):
     assert opened(thumbnails.make_thumbnail(encoded((200, 200)))).size == (112, 112)
 
 
-def test_a_damaged_picture_has_none(tmp_path, monkeypatch, caplog):
-    data = {"whole": encoded((9, 9)), "damaged": b"\xff\xd8\xff no picture"}
+def test_a_damaged_picture_and_one_that_cannot_be_shown_have_none(tmp_path, monkeypatch, caplog):
+    data = {
+        "damaged": b"\xff\xd8\xff no picture",
+        "of 32 bits": encoded((9, 9), "TIFF", mode="F"),
+        "whole": encoded((9, 9)),
+    }
     monkeypatch.setattr(thumbnails, "_pictures", lambda examples, wanted: data.items())
     thumbnails.write_thumbnails(tmp_path, [], data)
     assert list(thumbnails.read_thumbnails(tmp_path)[0]) == ["whole"]
-    assert "damaged" in caplog.text
+    assert "damaged" in caplog.text and "of 32 bits" in caplog.text
 
 
-@pytest.mark.parametrize("content", [None, b"PAR1 of nothing"])
+@pytest.mark.parametrize("content", [None, b"PAR1 of nothing", {"image_id": ["a"]}])
 def test_a_file_that_is_missing_or_damaged_is_named(tmp_path, content):
-    if content:
+    if isinstance(content, bytes):
         (tmp_path / thumbnails.THUMBNAILS_FILE).write_bytes(content)
+    elif content:
+        pq.write_table(pa.table(content), tmp_path / thumbnails.THUMBNAILS_FILE)
     with pytest.raises(UserError, match=r"thumbnails\.parquet is missing or damaged"):
         thumbnails.read_thumbnails(tmp_path)
 
@@ -118,3 +127,18 @@ def test_a_model_that_cannot_explain_leaves_thumbnails(tmp_path, monkeypatch, ca
     thumbnails.write_thumbnails(tmp_path, [], data, {"wrong"}, explain)
     read, heat = thumbnails.read_thumbnails(tmp_path)
     assert list(read) == ["wrong"] and heat == {} and "No heat maps" in caplog.text
+
+
+def test_a_file_of_an_earlier_release_has_no_heat_maps(tmp_path):
+    table = pa.table({"image_id": ["a"], "media": ["image/png"], "data": [b"a picture"]})
+    pq.write_table(table, tmp_path / thumbnails.THUMBNAILS_FILE)
+    assert thumbnails.read_thumbnails(tmp_path) == ({"a": ("image/png", b"a picture")}, {})
+
+
+def test_whoever_reads_the_file_while_it_is_written_anew_has_all_of_the_earlier_one(tmp_path):
+    file = tmp_path / thumbnails.THUMBNAILS_FILE
+    file.write_bytes(b"an earlier one")
+    with file.open("rb") as reader:
+        thumbnails.write_thumbnails(tmp_path, [], [])
+        assert reader.read() == b"an earlier one"
+    assert list(tmp_path.iterdir()) == [file] and thumbnails.read_thumbnails(tmp_path) == ({}, {})

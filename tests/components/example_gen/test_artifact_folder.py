@@ -58,3 +58,12 @@ def test_records_of_all_shards_are_moved(staged, tmp_path, monkeypatch, other_fi
     assert len(files) == 4
     assert all(path.read_text() == str(path.relative_to(uri)) for path in files)
     assert not list(tmp_path.glob("staged*"))
+
+
+def test_what_cannot_be_removed_of_an_earlier_attempt_is_told(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(errno.EACCES, "Permission denied", folder)
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(PermissionError, match=r"Permission denied: '.*/\.staging'"):
+        artifact_folder.clear(str(tmp_path))
