@@ -132,8 +132,8 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except UserError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError):
-            value = node.value if isinstance(node, yaml.ScalarNode) else "this"
+        except (ValueError, TypeError, LookupError, AttributeError):
+            value = node.value or "''" if isinstance(node, yaml.ScalarNode) else "this"
             kind = node.tag.rpartition(":")[2]
             raise _error(f"{one_line(value, 80)} is no {kind}", node.start_mark) from None
 

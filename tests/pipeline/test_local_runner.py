@@ -153,6 +153,8 @@ def test_the_result_holds_the_rows_of_all_gates_and_what_was_pushed(outputs):
     left = outputs([PASS], [FAIL], [WARN], pushed_destination="/serving/7")
     result = local_runner._conclude(left)
     assert result.gates == [WARN, PASS, FAIL, WORN] and result.pushed_path == "/serving/7"
+    asked = ["DataGate", "Evaluator", "ServingGate", "Pusher"]
+    assert [gate.node for gate in result.gates] == asked
     assert not result.already_served and not result.succeeded
 
 

@@ -4,8 +4,14 @@ import contextlib
 import sqlite3
 
 import pytest
+from ml_metadata import MetadataStore, proto
 
-from pipeline.metadata_database import DATABASE, set_aside_if_damaged
+from pipeline.metadata_database import (
+    DATABASE,
+    open_store,
+    remove_unfinished,
+    set_aside_if_damaged,
+)
 
 
 @pytest.fixture
@@ -91,3 +97,27 @@ def test_an_unfinished_transaction_goes_with_its_database(folder):
 def test_an_empty_folder_of_artifacts_is_no_sign_of_a_database_that_is_gone(tmp_path):
     (tmp_path / "artifacts").mkdir()
     assert set_aside_if_damaged(tmp_path) == ""
+
+
+def test_a_folder_without_a_database_is_read_without_making_one(tmp_path):
+    assert open_store(tmp_path) is None and remove_unfinished(tmp_path) == (0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_being_written_goes_and_nothing_whose_number_only_begins_alike(tmp_path):
+    sqlite = proto.SqliteMetadataSourceConfig(
+        filename_uri=str(tmp_path / DATABASE),
+        connection_mode=proto.SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
+    )
+    store = MetadataStore(proto.ConnectionConfig(sqlite=sqlite))
+    kind = store.put_execution_type(proto.ExecutionType(name="node"))
+    states = [proto.Execution.RUNNING] * 2 + [proto.Execution.COMPLETE] * 9
+    states[2] = proto.Execution.FAILED  # which has tidied up, or left what tells why
+    store.put_executions([proto.Execution(type_id=kind, last_known_state=one) for one in states])
+    for place in ("model/1", "model_run/1", "model/2", "model/3", "model/10", "model/11"):
+        folder = tmp_path / "artifacts" / "Trainer" / place
+        folder.mkdir(parents=True)
+        (folder / "data").write_bytes(b"x" * 100)
+    assert remove_unfinished(tmp_path) == (3, 300)
+    left = sorted(path.parent.name for path in tmp_path.rglob("data"))
+    assert left == ["10", "11", "3"]

@@ -88,12 +88,13 @@ def test_the_fingerprint_follows_the_fixes_and_not_their_file(recipe, tmp_path):
     before = preflight.inspect(recipe(), Scope.MACHINE).fingerprint
     drop = Fix(DROP, "", "bar/000.jpg")
     first, second = {"a" * 64: drop}, {"a" * 64: drop, "b" * 64: drop}
+    third = {"a" * 64: Fix(RELABEL, "disc", "bar/000.jpg")}
     seen = []
-    for name, content in (("one", first), ("other", first), ("more", second)):
+    for name, content in (("one", first), ("other", first), ("more", second), ("new", third)):
         write_fixes(tmp_path / name, content)
         found = preflight.inspect(recipe(f"data.fixes={tmp_path / name}"), Scope.MACHINE)
         seen.append(found.fingerprint)
-    assert seen[0] == seen[1] and len({before, *seen}) == 3
+    assert seen[0] == seen[1] and len({before, *seen}) == 4
 
 
 def test_a_fix_to_an_unknown_class_is_found(recipe, tmp_path):
@@ -261,17 +262,21 @@ def test_a_column_of_too_many_values_for_slices_is_told_before_training(recipe, 
         preflight.inspect(chosen, Scope.MACHINE)
 
     check(30, ("train", "test", "validation"))
-    with pytest.raises(UserError, match="Site has about 31 different values in the test split"):
+    with pytest.raises(UserError, match=r"slices: Site has about 31 different values"):
         check(31, ("train", "test", "validation"))
     check(35, ("",))  # of which the test split gets a few
 
 
 def test_pictures_with_and_without_a_split_are_counted_together():
-    counts = {None: {"a": 10, "b": 0}, "test": {"a": 3, "b": 4}}
+    counts = {None: {"a": 13, "b": 0}, "test": {"a": 3, "b": 4}}
     source = SimpleNamespace(classes=("a", "b"), splits=frozenset({"test"}), counts=lambda: counts)
     recipe = load_recipe("digits", ["data.split={train: 0.5, validation: 0.3, test: 0.2}"])
-    assert preflight._split_counts(recipe, source, "test") == {"a": 5, "b": 4}
-    assert preflight._split_counts(recipe, source, "validation") == {"a": 3, "b": 0}
+    assert preflight._split_counts(recipe, source, "test") == {"a": 6, "b": 4}
+    assert preflight._split_counts(recipe, source, "validation") == {"a": 4, "b": 0}
+    source.classes = ("a", "b", "Train")
+    source.counts = lambda: {"test": {"a": 3, "b": 4, "Train": 5}}
+    _, notes = preflight.foresee(recipe, source)
+    assert not any("taken for a class" in note for note in notes), "it has splits of its own"
 
 
 @pytest.mark.parametrize("runner", ["dask", "direct"])

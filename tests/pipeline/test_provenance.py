@@ -93,6 +93,17 @@ def test_each_version_is_that_of_its_library(facts, monkeypatch):
     assert told["python"] == platform.python_version()
 
 
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("git"), subprocess.TimeoutExpired("git", 10)], ids=["none", "hangs"]
+)
+def test_a_run_goes_on_without_a_git_that_answers(facts, monkeypatch, error):
+    def run(*_, **__):
+        raise error
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    assert facts()["git"] is None
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="skipped: git is not installed")
 def test_a_file_that_git_does_not_know_is_no_change(facts, tmp_path):
     identity = ("-c", "user.name=x", "-c", "user.email=x@example.com")

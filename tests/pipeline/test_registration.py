@@ -4,7 +4,6 @@ Paths and fields are those of the registry's own definition (`api/openapi/model-
 v1); the client is the published one.
 """
 
-import asyncio
 import http.server
 import json
 import shutil
@@ -225,6 +224,7 @@ def test_a_token(registry, register, tmp_path, token):
         (["push.registry=''"], {}, "which model registry.*--registry.*push.registry"),
         ([], {"version": "7"}, r"has no version 7 \(there are: 3\)"),
         ([], {"registry": "registry:8080"}, "begins with http or https"),
+        ([], {"registry": "httpx://registry"}, "begins with http or https"),
         ([], {"registry": "https://registry"}, "wants a token.*MODEL_REGISTRY_TOKEN"),
         ([], {"token_file": Path("nowhere")}, "--token-file nowhere: No such file"),
     ],
@@ -360,25 +360,3 @@ def test_what_the_registry_answers_is_told(registry, register, status, says):
     with pytest.raises(registration.RegistryError) as error:
         register()
     assert str(error.value) == f"model registry {registry.url}: {says}"
-
-
-def test_no_answer_in_time_is_told():
-    said = registration._reason(asyncio.TimeoutError())
-    assert said == f"no answer in {registration._TIMEOUT_S} seconds"
-    assert registration._reason(OSError("gone")) == "gone"
-
-
-@pytest.mark.parametrize("address", ["http://registry:8080/", "https://registry"])
-def test_the_client_is_told_whether_to_encrypt(monkeypatch, address):
-    import model_registry
-
-    told = []
-
-    def client(url, **options):
-        told.append((url, options["is_secure"], options["user_token"]))
-        raise ConnectionError("down")
-
-    monkeypatch.setattr(model_registry, "ModelRegistry", client)
-    with pytest.raises(registration.RegistryError, match=f"{address}: down"):
-        registration.register(address, "a token", "x", "1", "s3://a", {})
-    assert told == [(address.rstrip("/"), address.startswith("https"), "a token")]

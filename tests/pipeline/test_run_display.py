@@ -90,6 +90,14 @@ def test_every_node_has_a_group():
     assert sorted(grouped) == sorted(node_ids.ALL)
 
 
+def test_a_node_of_no_group_stands_below_the_last_one():
+    file = io.StringIO()
+    with RunDisplay(Console(file=file, width=120)) as display:
+        for node_id in ("Trainer", "Probe", "Trainer"):
+            display.node_started(node_id)
+    assert file.getvalue().split() == ["Training", "Trainer", "…", "Probe", "…", "Trainer", "…"]
+
+
 def test_without_colour_there_is_none(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     file = io.StringIO()

@@ -52,6 +52,7 @@ def test_the_path_follows_the_content_because_tfx_caches_by_path(tmp_path):
     first = write_schema(["a", "b"], tmp_path)
     assert write_schema(["a", "b"], tmp_path) == first
     assert write_schema(["a", "c"], tmp_path) != first
+    assert re.fullmatch("[0-9a-f]{16}", first.parent.name), "long enough for no two to be alike"
     assert sorted(p.name for p in tmp_path.rglob("*.*")) == ["schema.pbtxt"] * 2
 
 
@@ -124,6 +125,12 @@ def test_what_is_no_schema_is_refused(content, says, tmp_path):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=f"x.pbtxt.*{re.escape(says)}|{re.escape(says)}.*x.pbtxt"):
         read_schema(path)
+
+
+def test_a_folder_is_no_schema(tmp_path):
+    says = f"^{tmp_path} is no schema of TensorFlow Metadata: Is a directory$"
+    with pytest.raises(UserError, match=says):
+        read_schema(tmp_path)
 
 
 def test_the_path_follows_the_columns_too_and_each_of_them_is_a_feature(tmp_path):

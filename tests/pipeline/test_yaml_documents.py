@@ -56,6 +56,8 @@ def test_powers_of_ten_are_numbers_with_and_without_a_point(text, number):
         ("a: !!int foo", r"foo is no int \(line 1, column 4\)"),
         ("a: !!bool foo", "foo is no bool"),
         ("a: 0x_", "0x_ is no int"),
+        ("a: !!int ''", r"^'' is no int \(line 1, column 4\)"),
+        ("a: !!float ''", r"^'' is no float \(line 1, column 4\)"),
         ("a: " + "9" * 5000, "9 … is no int"),
         ("a: !!python/object/apply:os.system ['true']", "not YAML: could not determine"),
         ("? [1]\n: 2", "not YAML: found unhashable key"),
@@ -81,6 +83,8 @@ def test_the_bounds_are_the_last_that_is_allowed():
     assert read_documents("[1,2,3,4]  ", 11) == [[1, 2, 3, 4]], "the list and what is in it"
     with pytest.raises(UserError, match=r"more than 5 values \(line 1, column 1\)"):
         read_documents("[1,2,3,4,5]", 11)
+    with pytest.raises(UserError, match=r"more than 3 values \(line 1, column 1\)"):
+        read_documents("{a,b}", 7)
 
 
 def test_behind_an_alias_keys_and_values_count_again():
@@ -108,6 +112,7 @@ def test_a_number_and_the_same_digits_in_quotes_are_two_keys():
         "1",
         "0x1f",
         "0X1F",
+        "0B1",
         "1e1_0",
         "y",
         "N",
@@ -116,6 +121,10 @@ def test_a_number_and_the_same_digits_in_quotes_are_two_keys():
 )
 def test_text_that_any_reader_takes_for_something_else_is_written_in_quotes(text):
     assert write_documents([{"a": text}]) == f"a: '{text}'\n"
+
+
+def test_letters_of_any_language_are_written_as_they_are():
+    assert write_documents([{"\u00e4pfel": "\u6a58"}]) == "\u00e4pfel: \u6a58\n"
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,9 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("training_state=/mnt/./x", "not an absolute path: /mnt/./x"),
         ("training_state=state", "kubeflow.training_state: not an absolute path: state. Write one"),
         ("retries.count=11", "kubeflow.retries.count: input should be less than or equal to 10"),
+        ("retries=true", "kubeflow.retries: input should be"),
+        ("steps.Trainer.gpu=true", "kubeflow.steps.Trainer.gpu: input should be"),
+        (f"secret_env={{{'a' * 254}: {{K: x}}}}", "string should have at most 253 characters"),
     ],
 )
 def test_a_mistake_names_its_key_and_what_would_be_right(override, says):
@@ -260,6 +263,17 @@ def test_one_step_that_is_cached_by_it_is_enough_for_a_probe():
         assert settings(f"steps.{one}.cache=false").has_probe
     both = ("steps.ImageExampleGen.cache=false", "steps.BaselineFinder.cache=false")
     assert not settings(*both).has_probe
+
+
+def test_a_secret_may_have_the_longest_name_that_kubernetes_takes():
+    name = "a" * 253
+    assert list(settings(f"secret_env={{{name}: {{K: x}}}}").step("Trainer").secret_env) == [name]
+
+
+def test_a_step_may_be_ended_at_once_by_a_taint():
+    taint = "{key: spot, effect: NoExecute, toleration_seconds: 0}"
+    (toleration,) = settings(f"tolerations=[{taint}]").step("Trainer").tolerations
+    assert toleration.toleration_seconds == 0
 
 
 def test_a_step_may_put_up_with_every_taint():

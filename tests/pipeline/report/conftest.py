@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -196,6 +197,16 @@ def pushed(run) -> Run:
 def new_run() -> type[Run]:
     """Makes runs, for fixtures that outlive a test."""
     return Run
+
+
+@pytest.fixture
+def far_east(monkeypatch):
+    """The clock of this machine is nine hours ahead."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from components import served_versions
+from components.example_gen import overview
 from components.predictions import Predictions
 from pipeline.config import load_recipe
 from pipeline.report import charts
@@ -35,6 +36,13 @@ def test_the_surest_answers_come_first(run, shown):
     ]  # fmt: skip
     assert [one["probability"] for one in told["curve"]] == pytest.approx([0.9, 0.8, 0.6])
     assert '<td class="n">100 %</td> <td class="n">0.3333</td>' in shown(abstention, told)
+
+
+def test_a_point_is_of_the_answers_that_are_about_as_sure(run):
+    run.evaluation(scores=[[0.6, 0.4], [0.97, 0.03], [0.95, 0.05]])  # right, right, wrong
+    unsure, sure = abstention.facts(run.files())["points"]
+    assert unsure == {"sure": pytest.approx(0.6), "right": 1.0, "pictures": 1}
+    assert sure == {"sure": pytest.approx(0.96), "right": 0.5, "pictures": 2}
 
 
 def test_the_error_before_the_temperature_is_that_of_the_logits(run):
@@ -168,6 +176,22 @@ def test_a_fact_has_its_lowest_its_median_and_the_farthest(run):
     assert data.facts(run.files())["outliers"] == [], "an earlier release measured less"
 
 
+def test_of_outliers_the_farthest_is_named_and_all_are_counted(run, monkeypatch):
+    run.data()
+    run.facts_of_pictures()
+    found = overview.FactRange("width", np.int64(1), 2.0, np.int64(9), [7, 3])
+    monkeypatch.setattr(data, "fact_ranges", lambda _: [found])
+    (told,) = data.facts(run.files())["outliers"]
+    assert (told["farthest"], told["count"]) == ("7", 2)
+
+
+def test_data_that_were_not_judged_have_no_findings(run):
+    run.data()
+    assert data.facts(run.files())["findings"] == []
+    run.artifact("DataGate", "data_blessing")  # it was stopped before it had written its rows
+    assert data.facts(run.files())["findings"] == []
+
+
 # Lineage
 
 
@@ -250,6 +274,7 @@ def test_a_command_can_be_typed_into_a_shell(run):
     assert files.recipe_command("data", "labels") == f"graft data labels {given}"
 
 
+@pytest.mark.usefixtures("far_east")
 def test_the_last_two_versions_are_told_with_the_time_of_their_push(of_version, pushed):
     assert of_version().served == ["version 1", "version 2, pushed 2026-11-24 19:30 UTC"]
     pushed.serve("3")

@@ -178,6 +178,7 @@ def told_of(run, *verdicts: str, version: str = ""):
     [
         (("fail", "pass", "fail"), "", "fail", "Not served. 2 gates said no: 0, 2."),
         (("pass", "fail"), "", "fail", "Not served. A gate said no: 1."),
+        (("pass", "fail"), "7", "fail", "Not served. A gate said no: 1."),
         (
             ("warn", "pass", "warn"),
             "7",
@@ -205,6 +206,20 @@ def test_the_worst_gates_stand_in_front_with_interval_and_bound(run, shown):
     text = shown(verdict, told)
     assert (
         '<td>2</td><td class="n">3</td> <td class="n">0.5 … 0.6 </td><td class="n">4</td>' in text
+    )
+
+
+def test_every_node_that_failed_says_why(run):
+    run.node("DataGate", "failed", "no memory")
+    run.node("Trainer", "failed", "no disk")
+    told = told_of(run)
+    assert told["failures"] == [
+        {"node": "DataGate", "reason": "no memory"},
+        {"node": "Trainer", "reason": "no disk"},
+    ]
+    assert (told["tone"], told["sentence"]) == (
+        "fail",
+        "The run did not get to its end: DataGate (failed), Trainer (failed). It pushed nothing.",
     )
 
 

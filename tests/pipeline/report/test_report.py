@@ -135,11 +135,14 @@ def test_the_facts_hold_no_pictures(pushed):
 def test_figures_that_are_not_numbers(run):
     run.training(run.NAN)
     run.evaluation(scores=[[run.NAN, run.NAN]] * 3)
-    run.gates(Gate("loss", "fail", run.NAN, 1.0, "not a number"))
+    endless = Gate("endless", "fail", float("inf"), 1.0, "no end", (run.NAN, -float("inf")))
+    run.gates(Gate("loss", "fail", run.NAN, 1.0, "not a number"), endless)
     text = run.page()
     assert "could not be made" not in text and "not a number" in text
     told = json.loads(page.as_json(run.files()))
-    assert told["verdict"]["gates"][0]["value"] is None
+    loss, endless = told["verdict"]["gates"]
+    assert loss["value"] is None and endless["value"] is None
+    assert endless["interval"] == [None, None]
 
 
 def test_pictures_are_upright_and_small(whole):
@@ -178,7 +181,15 @@ def test_damaged_files_leave_out_their_sections_alone(pushed):
     (pushed.artifacts["ImageExampleGen", "examples"] / "summary.json").write_text("{}")
     found = left_out(pushed.page("2"))
     assert len(found) == 2 and "training.json is damaged" in found[0]
-    assert "could not be made (KeyError" in found[1]
+    assert found[1] == "it could not be made (KeyError: &#39;counts&#39;)"
+
+
+@pytest.mark.parametrize("name", ["summary.json", "quarantine.jsonl"])
+def test_the_file_that_is_damaged_is_named(pushed, name):
+    file = pushed.artifacts["ImageExampleGen", "examples"] / name
+    file.write_text("{")
+    (found,) = left_out(pushed.page("2"))
+    assert found.startswith(f"{file} is damaged: ")
 
 
 def since(runs):

@@ -160,6 +160,16 @@ def test_slices_are_those_of_the_recipe_and_those_found(run):
     assert slices.facts(files) == {"configured": [], "found": []}
 
 
+def test_a_slice_of_a_manifests_column_is_not_taken_for_what_every_picture_has(run):
+    run.evaluation()
+    file = run.artifacts["Evaluator", "evaluation"] / "predictions.parquet"
+    sites = pa.array(["here", "there", "here"])
+    pq.write_table(pq.read_table(file).append_column("column_path", sites), file)
+    recipe = load_recipe(str(run.config), ["evaluation.slices=[path]"])
+    told = slices.facts(RunFiles(run.files().run, recipe, str(run.config)))
+    assert [one["name"] for one in told["configured"]] == ["path=here", "path=there"]
+
+
 def test_slices_are_looked_for_among_what_is_wrong(run, monkeypatch):
     run.evaluation()
     asked = []

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from datetime import datetime
 
 import pytest
 
@@ -95,6 +96,17 @@ def test_a_model_that_is_served_already_is_told_by_its_version(facts):
     ]
     assert told["sentence"] == "Served as version 7: no gate said no."
     assert (told["served_now"], told["roll_back"]) == ("version 7", "")
+
+
+@pytest.mark.usefixtures("far_east")
+def test_the_run_is_called_by_its_time_in_utc(facts, monkeypatch):
+    class Clock:
+        @staticmethod
+        def now(zone=None):
+            return datetime.fromtimestamp(0, zone)
+
+    monkeypatch.setattr(step, "datetime", Clock)
+    assert facts(PUSHED)["run"] == "1970-01-01T00:00:00 UTC"
 
 
 def test_a_recipe_that_comes_with_graft_is_named_as_it_is(facts, monkeypatch):

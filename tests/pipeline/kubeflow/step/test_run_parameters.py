@@ -65,6 +65,8 @@ def test_values_reach_a_phase_of_a_list():
     paths = {"all_epochs": ["training", "phases", 1, "epochs"]}
     values = apply_run_parameters(handed_over(settings, paths, all_epochs=7))
     assert [p.epochs for p in settings_of(values).training.phases.values()] == [1, 7]
+    with pytest.raises(UserError, match=r"^run parameter all_epochs: .* not -1$"):
+        apply_run_parameters(handed_over(settings, paths, all_epochs=-1))
 
 
 def test_a_run_that_chooses_nothing_trains_what_the_recipe_says():
@@ -119,6 +121,8 @@ def test_a_destination_must_outlive_the_pod():
     for path in ("/srv/digits", "/mnt/servings", "/mnt/serving/../x", "runs/digits"):
         with pytest.raises(ValueError, match=rf"push_destination: {path} is on no volume.*below"):
             apply_run_parameters({"push_destination": path, MOUNT_PATHS: volumes})
+    with pytest.raises(ValueError, match=r"or a folder below a mounted volume$"):
+        apply_run_parameters({"push_destination": "/srv/digits", MOUNT_PATHS: "[]"})
 
 
 def test_the_record_of_a_push_says_what_the_model_was_made_from():
@@ -126,6 +130,7 @@ def test_the_record_of_a_push_says_what_the_model_was_made_from():
         "provenance": json.dumps(
             {
                 "recipe": {"data": {"source": "digits"}, "training": {"phases": [{"epochs": 1}]}},
+                "code": "of the compilation",
                 "inputs": {"asked": "kept", "input_fingerprint": "of the compilation"},
             }
         ),
@@ -211,12 +216,14 @@ def test_the_values_of_a_run_are_tried_out_on_every_step():
         '{"frozen_epochs": ["training", "phase", "epochs"]}',
         '{"frozen_epochs": ["seed", "epochs"]}',  # which is a number
         '{"unheard_of": ["seed"]}',
+        '{"frozen_epochs": ["training", "phases", 1, "epochs"]}',  # of one
         '["frozen_epochs"]',
         "{",
     ],
 )
 def test_a_package_that_contradicts_itself_is_to_be_compiled_again(paths):
-    trainer = {name: v for name, v in handed_over().items() if isinstance(v, str)}
+    settings = TrainerSettings(training={"phases": [{"name": "all", "epochs": 1}]})
+    trainer = handed_over(settings, {})
     trainer |= {"frozen_epochs": "<frozen_epochs>", SETTING_PATHS: paths}
     with pytest.raises(UserError, match=r"^Trainer: the package's .* do not fit its settings: com"):
         check_run_parameters(spec_of(Trainer=trainer), {"frozen_epochs": 1})
