@@ -11,10 +11,11 @@ import pytest
 
 from components.errors import UserError
 from components.trainer import run_fn as entry_point
+from components.trainer.network import keras_applications
 from components.trainer.network.classifier import build_classifier
 from components.trainer.settings.trainer import BackboneSettings, HeadSettings, TrainerSettings
 from components.trainer.targets.pseudo_labels import PseudoLabels
-from components.trainer.training_report import PseudoLabelCounts
+from components.trainer.training_report import ParameterCount, PhaseResult, PseudoLabelCounts
 
 
 @pytest.mark.parametrize(
@@ -201,3 +202,65 @@ def test_what_was_trained_in_mixed_precision_is_served_in_float32(tiny_network):
     for ours, theirs in zip(served.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert entry_point._in_float32(served, settings, 3) is served
+
+
+def test_a_normalization_is_served_with_what_the_trained_network_has(monkeypatch):
+    def build(*_):
+        pixels = keras.Input((32, 32, 3))
+        return keras.Model(pixels, keras.layers.Normalization()(pixels))
+
+    monkeypatch.setattr(keras_applications, "build", build)
+    settings = TrainerSettings(
+        backbone=BackboneSettings(image_size=32, weights="none"),
+        training={"frozen": {"epochs": 0}, "unfrozen": {"fine_tune_at": "all"}},
+    )
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build_classifier(settings.backbone, settings.head, 3, steps=1)
+        network = model.get_layer("backbone").network
+        network.set_weights([np.full(3, 3.0), np.full(3, 4.0), np.array(0)])
+        served = entry_point._in_float32(model, settings, 3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    features = served.get_layer("backbone").network(np.full((1, 32, 32, 3), 7.0))
+    np.testing.assert_allclose(features, np.full((1, 32, 32, 3), 2.0), rtol=1e-5)
+
+
+def test_the_kept_phase_stays_the_one_that_it_was_under_its_other_name():
+    first, last = (
+        PhaseResult(name, ParameterCount(1, 1, 1), {}, 0, 1.0) for name in ("head", "top")
+    )
+    renamed = entry_point._Trained("model", [first, last], first).renamed("{} again")
+    assert [phase.name for phase in renamed.phases] == ["head again", "top again"]
+    assert renamed.kept is renamed.phases[0] and renamed.model == "model"
+
+
+def test_what_is_learnt_of_validation_is_exported_and_kept_as_evidence(monkeypatch):
+    calls = {}
+
+    def noted(place, name, answer):
+        def call(*given):
+            calls[name] = given
+            return answer
+
+        monkeypatch.setattr(place, name, call)
+
+    noted(entry_point, "Scorer", "scorer")
+    noted(entry_point.validation_rows, "ask", "validated")
+    noted(entry_point.validation_rows, "learn", "learnt")
+    noted(entry_point.validation_rows, "write_evidence", None)
+    noted(entry_point, "export", None)
+    settings = TrainerSettings(serving={"calibrate": True})
+    classes = ["frame", "bar", "disc"]
+    inputs = SimpleNamespace(
+        settings=settings, reader="reader", graph="graph", classes=classes, validation_files=["v"]
+    )
+    fn_args = SimpleNamespace(serving_model_dir="/out/model/7/Format-Serving")
+    assert entry_point._export("model", inputs, fn_args) == "learnt"
+    assert calls == {
+        "Scorer": ("model",),
+        "ask": ("scorer", "reader", ["v"]),
+        "learn": ("validated", classes, settings.serving),
+        "write_evidence": ("validated", "learnt", classes, "/out/model/7/evidence"),
+        "export": ("scorer", "graph", classes, "/out/model/7/Format-Serving", "learnt"),
+    }

@@ -42,6 +42,7 @@ def test_with_class_weights_the_weighted_accuracy_chooses():
 def test_a_phase_is_told_by_its_best_epoch(report):
     assert (report.kept_phase.val_accuracy, report.kept_phase.val_loss) == (0.75, 1.0)
     assert report.kept_phase.rank == (0.75, -1.0)
+    assert phase("cut short", [0.5, 0.75], [2.0, 1.0], 0).rank == (0.5, -2.0)
     assert dataclasses.replace(report, kept="unfrozen").kept_phase.val_accuracy == 0.625
 
 
@@ -56,7 +57,8 @@ def test_what_is_written_is_read_again(report, labels, tmp_path):
     assert len(text.splitlines()) > 20, "not in one line"
     written = json.loads(text)
     assert written["kept"] == "frozen"
-    assert [p["val_accuracy"] for p in written["phases"]] == [0.75, 0.625]
+    told = [(p["val_accuracy"], p["val_loss"]) for p in written["phases"]]
+    assert told == [(0.75, 1.0), (0.625, 0.5)]
     assert (written["pseudo_labels"] is None) == (not labels)
 
 

@@ -123,3 +123,14 @@ def test_every_picture_is_asked_about_and_counted(monkeypatch):
     assert found.examples == Path("/examples")
     assert found.texts == texts and found.labels.tolist() == [0, 1, 0]
     assert found.logits.tolist() == [[0, 1], [0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("settings", [{"label_set": 0.9}, {"abstain": {"accuracy": 0.9}}])
+def test_whatever_was_learnt_lies_beside_the_rows(validated, tmp_path, settings):
+    found = learn(validated, CLASSES, ServingSettings(**settings))
+    write_evidence(validated, found, CLASSES, str(tmp_path / "evidence"))
+    evidence = json.loads((tmp_path / "evidence" / features.CALIBRATION_FILE).read_text())
+    assert evidence == json.loads(json.dumps(found.as_json()))
+    rows = read_predictions(tmp_path / "evidence", VALIDATION_FILE)
+    assert (rows.in_label_set is not None) == ("label_set" in settings)
+    assert (rows.unsure is not None) == ("abstain" in settings)

@@ -140,8 +140,11 @@ def test_what_is_no_feature_vector_of_pictures_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"backbone\.weights: .*bytes does not take pictures"):
         saved_model.as_network(encoded, 32)
     scalar = saved(tmp_path / "scalar", pictures, lambda x: tf.reduce_mean(x, [1, 2, 3]))
-    with pytest.raises(ValueError, match=r"scalar .*neither \[batch, features\] nor"):
-        saved_model.as_network(scalar, 32)
+    tokens = saved(tmp_path / "tokens", pictures, lambda x: x[:, 0])
+    for neither in (scalar, tokens):
+        says = rf"{neither.name} .*neither \[batch, features\] nor"
+        with pytest.raises(ValueError, match=says):
+            saved_model.as_network(neither, 32)
     other_size = saved(tmp_path / "size", pictures, lambda x: tf.reshape(x, [-1, 25 * 25 * 3]))
     with pytest.raises(ValueError, match="size does not take pictures of 32 pixels per side"):
         saved_model.as_network(other_size, 32)
@@ -221,3 +224,26 @@ def test_a_signature_that_takes_more_than_pictures_is_refused(tmp_path):
     tf.saved_model.save(module, str(tmp_path), signatures={"default": module.answer})
     with pytest.raises(ValueError, match="has a signature default of 2 inputs, not of pictures"):
         saved_model.as_network(tmp_path, 8)
+
+
+def test_it_computes_in_float32_also_under_mixed_precision(vector):
+    module, folder = vector
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        network = saved_model.as_network(folder, 32)
+        features = network(random_pixels())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert network.get_layer("features").compute_dtype == features.dtype == "float32"
+    np.testing.assert_allclose(features[:, 0, 0], module(random_pixels(), False), rtol=1e-5)
+
+
+def test_a_model_that_does_more_than_compute_is_not_loaded(tmp_path, monkeypatch):
+    def answer(pixels):
+        size = tf.strings.length(tf.io.read_file("/etc/hostname"))
+        return tf.reduce_mean(pixels, [1, 2]) * tf.cast(size, tf.float32)
+
+    saved(tmp_path / "model", tf.TensorSpec([None, 8, 8, 3]), answer)
+    monkeypatch.setattr(tf.saved_model, "load", lambda *_: pytest.fail("loaded"))
+    with pytest.raises(ValueError, match=r"backbone\.weights: .*ReadFile"):
+        saved_model.as_network(tmp_path / "model", 8)

@@ -133,6 +133,7 @@ def test_assigned_weights_of_the_normalization_count_once_it_is_settled(efficien
     # Twice: Keras counts on when it names layers, and names must not meet.
     _, blank = (keras_applications.build("efficientnet_b0", 1.0, 32, None) for _ in range(2))
     blank.set_weights(efficientnet.get_weights())
+    blank.trainable = False  # as while the head alone learns
     expected = np.asarray(efficientnet(pixels, training=False))
     assert np.abs(np.asarray(blank(pixels, training=False)) - expected).max() > 1e-4
     keras_applications.finalize_state(blank)

@@ -3,6 +3,7 @@
 import pydantic
 import pytest
 
+from components.bounds import pictures_needed
 from components.trainer.settings.serving import ServingSettings
 from components.validation import explain
 
@@ -39,3 +40,10 @@ def test_it_is_off_unless_asked_for():
     assert ServingSettings(label_set=0.9).learns
     assert ServingSettings(calibrate=True).learns
     assert ServingSettings(abstain={"accuracy": 0.9}).learns
+
+
+def test_an_accuracy_of_099_takes_299_pictures_unless_another_confidence_is_asked_for():
+    """As the description of the key says."""
+    for more, needed in (({}, 299), ({"confidence": 0.9}, 230)):
+        abstain = ServingSettings(abstain={"accuracy": 0.99, **more}).abstain
+        assert pictures_needed(abstain.accuracy, abstain.confidence) == needed

@@ -152,12 +152,16 @@ def test_a_saved_model_never_learns():
         (TrainingSettings, {"focal_gamma": -1}),
         (TrainingSettings, {"class_weights": "balanced"}),
         (TrainingSettings, {"class_weights": {"cat": 0}}),
+        (PhaseSettings, {"epochs": -1}),
+        (PhaseSettings, {"learning_rate": 0}),
         (PhaseSettings, {"weight_decay": -0.1}),
+        (PhaseSettings, {"weight_decay": 1}),
         (PhaseSettings, {"batch_size": 0}),
         (UnfrozenPhaseSettings, {"backbone_multiplier": 0}),
         (PhaseSettings, {"learning_rate": float("inf")}),
         (PhaseSettings, {"learning_rate": float("nan")}),
         (UnfrozenPhaseSettings, {"optimizer": "adamax"}),
+        (HeadSettings, {"dropout": 1}),
         (HeadSettings, {"hidden": [0]}),
         (HeadSettings, {"pooling": "mean"}),
     ],
@@ -199,7 +203,7 @@ def test_any_list_of_phases_in_place_of_the_two_blocks():
 
 
 def test_phases_are_dumped_as_they_are_written_and_load_again():
-    training = TrainingSettings(phases=PHASES)
+    training = TrainingSettings(phases=PHASES, batch_size=7, focal_gamma=1.5)
     dumped = training.model_dump()
     assert "frozen" not in dumped and [p["name"] for p in dumped["phases"]] == training.names
     assert TrainingSettings.model_validate_json(training.model_dump_json()) == training
@@ -213,6 +217,7 @@ def test_phases_are_dumped_as_they_are_written_and_load_again():
         ([{"name": "head", "epochs": 0}], "no phase has any epochs"),
         ([{"name": "head"}, {"name": "head"}], "two phases have the name head"),
         ([{"name": "The Head"}], "should match pattern"),
+        ([{"name": "head/2"}], "should match pattern"),
         ([{"epochs": 3}], "Field required"),
     ],
 )
@@ -247,7 +252,7 @@ def test_a_focal_loss_and_a_teacher_do_not_go_together():
     teacher = {"teacher": "somewhere"}
     TrainerSettings(training={"label_smoothing": 0.1}, distillation=teacher)
     with pytest.raises(pydantic.ValidationError, match=r"training\.focal_gamma must be 0 with"):
-        TrainerSettings(training={"focal_gamma": 2}, distillation=teacher)
+        TrainerSettings(training={"focal_gamma": 0.5}, distillation=teacher)
 
 
 @pytest.mark.parametrize(

@@ -119,9 +119,14 @@ def test_the_files_of_unlabelled_pictures_are_told_apart_by_their_split():
     assert pseudo_labels.split_files(files) == (files[:1], files[1:])
 
 
-def test_pictures_that_are_gone_are_taken_again(unlabelled, tmp_path):
+@pytest.mark.parametrize("gone", [True, False])
+def test_pictures_that_are_gone_or_too_many_are_taken_again(gone, unlabelled, tmp_path):
     found = label(tmp_path / "state", unlabelled, say)
-    (tmp_path / "state" / "pseudo-labels.gz").unlink()
+    file = tmp_path / "state" / "pseudo-labels.gz"
+    if gone:
+        file.unlink()
+    else:
+        file.write_bytes(2 * file.read_bytes())
     assert label(tmp_path / "state", unlabelled, say) == found
     assert count_labels([found.file]) == {"bar": 1, "frame": 1}
 
