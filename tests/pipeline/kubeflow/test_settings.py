@@ -138,6 +138,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
             "resources={requests: {cpu: 4}, limits: {cpu: 500m}}",
             "kubeflow.resources: requests.cpu 4 is more than limits.cpu 500m",
         ),
+        ("gpu=0", "gpu is for a step, so that the others leave the GPUs to it"),
         ("gpu=1", "gpu is for a step, so that the others leave the GPUs to it: steps: {Trainer:"),
         (
             "steps.Trianer.gpu=1",
@@ -158,6 +159,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("steps.Trainer.env.HF_TOKEN=abc", "the value of HF_TOKEN would be readable"),
         ("pvcs.data=mnt", "kubeflow.pvcs.data: not a folder to mount at: mnt. Write an absolute"),
         ("pvcs.data=/mnt/../x", "not a folder to mount at"),
+        ("pvcs.data=/mnt/./x", "not a folder to mount at: /mnt/./x"),
         ("pvcs.data=/mnt/data/", "not a folder to mount at: /mnt/data/"),
         ("pvcs.data=/", "not a folder to mount at"),
         ("pvcs.data=/minio", "kubeflow.pvcs.data: /minio is where Kubeflow Pipelines or the conta"),
@@ -167,6 +169,7 @@ def test_images_that_may_be_others_tomorrow(image, moving):
         ("pvcs.kfp-launcher=/mnt", "kubeflow.pvcs.kfp-launcher: a volume of every step's pod is "),
         ("secret_volumes.shm=/mnt", "kubeflow.secret_volumes.shm: a volume of every step's pod"),
         ("pvcs={my.data: /mnt}", "kubeflow.pvcs.my.data: string should match pattern"),
+        (f"pvcs.{'a' * 64}=/mnt", f"{'a' * 64}: string should have at most 63 characters"),
         ("pvcs={a: /mnt, b: /mnt}", "two volumes are mounted at /mnt"),
         ("{pvcs: {a: /mnt}, secret_volumes: {b: /mnt}}", "two volumes are mounted at /mnt"),
         ("{pvcs: {a: /x}, secret_volumes: {a: /y}}", "a is both a claim and a secret"),
@@ -279,3 +282,12 @@ def test_a_step_may_be_ended_at_once_by_a_taint():
 def test_a_step_may_put_up_with_every_taint():
     (toleration,) = settings("tolerations=[{operator: Exists}]").step("Trainer").tolerations
     assert (toleration.key, toleration.effect) == ("", "")
+
+
+@pytest.mark.parametrize("root", ["", "minio://b", "s3://b/x", "gs://b/x/y"])
+def test_artifacts_may_go_to_every_store_that_the_launcher_knows(root):
+    assert settings(f"pipeline_root='{root}'").pipeline_root == root
+
+
+def test_a_claim_may_have_a_name_of_63_letters():
+    assert settings(f"pvcs.{'a' * 63}=/mnt").pvcs == {"a" * 63: "/mnt"}

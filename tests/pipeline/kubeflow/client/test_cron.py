@@ -15,6 +15,8 @@ from pipeline.kubeflow.client.cron import six_fields
         ("@daily", "@daily"),
         ("59 23 31 12 6", "0 59 23 31 12 6"),
         ("0 0 1 dec sat", "0 0 0 1 dec sat"),
+        ("0 9-9 * * sun-sun", "0 0 9-9 * * sun-sun"),
+        ("@hourly", "@hourly"),
     ],
 )
 def test_five_fields_get_their_second(written, sent):
@@ -39,10 +41,14 @@ def test_five_fields_get_their_second(written, sent):
         ("0 1-2-3 * * *", "hour `1-2-3`: allowed are"),
         ("*/0 * * * *", "minute `*/0`: what follows / is the step"),
         ("0 */x * * *", "hour `*/x`: what follows / is the step"),
+        ("0 3/ * * *", "hour `3/`: what follows / is the step"),
+        ("0 1,24 * * *", "hour `1,24`: allowed are 0 to 23"),
         ("0 1, * * *", "hour `1,`: allowed are"),
         ("0 \u0663 * * *", "allowed are 0 to 23"),
         ("* 30 3 * * *", "second `*` would start more than one run a minute"),
         ("*/10 30 3 * * *", "second `*/10` would start more than one run a minute"),
+        ("0,30 30 3 * * *", "second `0,30` would start more than one run a minute"),
+        ("@reboot", "or one of @hourly, @daily, @weekly, @monthly, @yearly"),
     ],
 )
 def test_what_the_server_reads_otherwise_or_not_at_all_is_refused(written, says):

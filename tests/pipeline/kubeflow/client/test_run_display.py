@@ -10,8 +10,8 @@ from pipeline.kubeflow.client.run_display import StepsDisplay, duration
 _NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.timezone.utc)
 
 
-def run(**states):
-    start = _NOW - datetime.timedelta(seconds=75)
+def run(seconds=75, ends="RUNNING", **states):
+    start = _NOW - datetime.timedelta(seconds=seconds)
     nodes = [
         types.SimpleNamespace(
             display_name=name,
@@ -24,7 +24,7 @@ def run(**states):
         for name, state in states.items()
     ]
     details = types.SimpleNamespace(task_details=nodes)
-    return types.SimpleNamespace(state="RUNNING", run_details=details, error=None)
+    return types.SimpleNamespace(state=ends, run_details=details, error=None)
 
 
 def show(terminal, *happenings):
@@ -52,7 +52,7 @@ def test_a_log_shows_what_changes_once():
     text = show(
         False,
         run(Data="RUNNING"),
-        run(Data="RUNNING"),
+        run(seconds=70, Data="RUNNING"),
         "[x] is away",
         "[x] is away",
         run(Data="SUCCEEDED", Train="RUNNING"),
@@ -62,6 +62,15 @@ def test_a_log_shows_what_changes_once():
         "  [x] is away; asking again",
         "✓ Data   succeeded  1:15",
         "● Train  running    1:15",
+    ]
+
+
+def test_a_line_of_a_log_has_a_time_as_soon_as_a_step_has_begun_and_no_blanks_at_its_end():
+    text = show(False, run(seconds=0, Data="RUNNING"), run(ends="FAILED", Data="FAILED"))
+    assert text.splitlines() == [
+        "● Data   running    0:00",
+        "✗ Data   failed     1:15",
+        "- Train  skipped",
     ]
 
 

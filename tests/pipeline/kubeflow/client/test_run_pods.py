@@ -26,6 +26,17 @@ def test_of_several_attempts_the_last_ones_pod_is_named():
     run = types.SimpleNamespace(run_details=types.SimpleNamespace(task_details=nodes))
     task = {"componentRef": {"name": "comp-trainer"}, "retryPolicy": {"maxRetryCount": 2}}
     package = types.SimpleNamespace(spec={"root": {"dag": {"tasks": {"Trainer": task}}}})
-    names = list(pod_names(run, package, "Trainer"))
-    assert names[-1] == ids[2], "as a backend with POD_NAMES=v1 names it"
-    assert all(name.endswith(ids[2].removeprefix("run-1")) for name in names)
+    last = ids[2].removeprefix("run-1-")
+    assert list(pod_names(run, package, "Trainer")) == [
+        f"run-1-retry-system-container-impl-{last}",
+        f"run-1-comp-trainer-system-container-impl-{last}",
+        f"run-1-system-container-impl-{last}",
+        f"run-1-{last}",  # as a backend with POD_NAMES=v1 names it
+    ]
+    driver = run_pods._fnv1a("run-1.root.Trainer-driver")
+    assert list(pod_names(run, package, "Trainer", driver=True)) == [
+        f"run-1-system-container-driver-{driver}",
+        f"run-1-{driver}",
+    ]
+    del task["retryPolicy"]
+    assert list(pod_names(run, package, "Trainer"))[:-1] == [f"run-1-system-container-impl-{last}"]

@@ -58,7 +58,7 @@ def test_what_comes_after_a_failure_is_skipped_once_the_run_has_ended():
 def test_a_failed_driver_is_a_failed_step():
     status = read_status(run(node("A-driver", "FAILED", end=_LATER), state="FAILED"), ["A"])
     (step,) = status.failed_steps
-    assert step.driver_failed and step.seconds(_LATER) == 90
+    assert step.driver_failed and step.seconds(_LATER + (_LATER - _START)) == 90
 
 
 def test_times_that_are_not_set_are_none():
@@ -91,9 +91,27 @@ def test_the_earliest_failure_comes_first_and_brings_what_is_said_of_it():
     assert status.message == "child failed"
 
 
+def test_failures_whose_times_nobody_knows_are_told_in_the_packages_order():
+    nodes = (node(name, "FAILED", start=None, end=None) for name in "BA")
+    status = read_status(run(*nodes, state="FAILED"), ["A", "B"])
+    assert [step.name for step in status.failed_steps] == ["A", "B"]
+
+
+def test_an_error_that_says_nothing_gives_way_to_what_was_said_before():
+    silent = types.SimpleNamespace(message="")
+    past = [types.SimpleNamespace(error=types.SimpleNamespace(message="evicted"))]
+    for error in (None, silent):
+        failed = node("A", "FAILED", error=error, history=past)
+        (step,) = read_status(run(failed, state="FAILED"), ["A"]).steps
+        assert step.message == "evicted"
+    (step,) = read_status(run(node("A", "FAILED", error=silent, history=None)), ["A"]).steps
+    assert step.message == ""
+
+
 def test_how_a_run_ends():
     ends = {s: read_status(run(state=s), []) for s in ("RUNNING", "CANCELING", "PAUSED", None)}
     assert not any(status.ended for status in ends.values())
+    assert [status.state for status in ends.values()] == ["RUNNING", "CANCELING", "PAUSED", ""]
     ends = {
         s: read_status(run(state=s), []) for s in ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
     }

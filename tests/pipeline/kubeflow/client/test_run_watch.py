@@ -80,3 +80,9 @@ def test_the_time_is_over_on_time():
     result, observer, clock = watch(["a"] * 100, timeout_seconds=12)
     assert isinstance(result, WaitTimeoutError)
     assert clock.slept == [5, 5, 2] and len(observer.seen) == 4, "and it looks a last time"
+
+
+def test_without_any_time_it_looks_once():
+    result, observer, clock = watch(["a"] * 3, timeout_seconds=0)
+    assert isinstance(result, WaitTimeoutError)
+    assert observer.seen == ["a"] and clock.slept == []

@@ -44,6 +44,10 @@ def package(text):
 def test_every_node_is_a_step_with_our_entrypoint(package):
     assert package.name == "digits"
     assert {step.name for step in package.steps} == STEPS
+    tasks = package.spec["root"]["dag"]["tasks"]
+    assert {name: task["taskInfo"]["name"] for name, task in tasks.items()} == {
+        name: name for name in STEPS
+    }, "as the pages show them"
     for step in package.steps:
         if step.name in ("Probe", "DataVerdict", "Verdict"):
             module = step.name.removeprefix("Data").lower()
@@ -258,6 +262,7 @@ def test_a_name_with_underscores(handed):
     recorded = json.loads(options["provenance"])["recipe"]
     assert recorded["name"] == "cats_and_dogs", "which commands on the page go by"
     assert recorded["data"]["source"] == "/mnt/pictures"
+    assert compiler.pipeline_name(Recipe(name="dogs_")) == "dogs", "a name ends in no dash"
 
 
 def test_only_pictures_are_read_by_the_workers_of_dask(handed):

@@ -85,6 +85,16 @@ def test_parameters_lead_to_the_steps_that_need_them(compiled):
     assert given("ImportSchemaGen", "schema_text")["runtimeValue"]["constant"] == "feature {}"
 
 
+def test_the_epochs_of_the_only_phase_reach_the_trainer(compiled):
+    recipe = load_recipe("digits", [f"kubeflow.image={IMAGE}", "training.unfrozen.epochs=0"])
+    parameters = exposed_settings(recipe, "digits", "/mnt/serving/digits")
+    spec, _ = read(post_process(compiled, recipe.kubeflow, parameters, ""))
+    given = spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]
+    assert json.loads(given["setting_paths"]["runtimeValue"]["constant"]) == {
+        "frozen_epochs": ["training", "frozen", "epochs"]
+    }
+
+
 def test_every_parameter_has_a_default(compiled):
     spec, _ = read(process(compiled, "parameters=[training.frozen.learning_rate]"))
     form = spec["root"]["inputDefinitions"]["parameters"]

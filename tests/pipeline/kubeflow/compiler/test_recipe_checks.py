@@ -56,7 +56,10 @@ def test_a_bucket_needs_no_volume_and_keys():
     assert recipe_checks.push_destination(recipe(**bucket)) == "s3://models/digits"
     (warning,) = recipe_checks.warnings_for(recipe(**bucket))
     assert warning.startswith("kubeflow.secret_env: Probe, BaselineFinder, Pusher use s3://models/")
-    key = {"kubeflow__secret_env__store": "{AWS_ACCESS_KEY_ID: accesskey}"}
+    key = {
+        "kubeflow__secret_env__other": "{HF_TOKEN: token}",
+        "kubeflow__secret_env__store": "{AWS_ACCESS_KEY_ID: accesskey}",
+    }
     assert recipe_checks.warnings_for(recipe(**bucket, **key)) == []
 
 
@@ -64,6 +67,10 @@ def test_a_bucket_needs_no_volume_and_keys():
     ("overrides", "says"),
     [
         ({"kubeflow__image": None}, "kubeflow.image is not set: name the container image"),
+        (
+            {"kubeflow__image": None, "kubeflow__gpu_image": "graft:1-gpu"},
+            "kubeflow.image is not set",
+        ),
         ({"kubeflow__steps__Probe__cache": "true"}, "kubeflow.steps.Probe.cache: it looks at what"),
         (
             {"kubeflow__push_destination": None},
@@ -152,6 +159,15 @@ def test_a_bucket_needs_no_volume_and_keys():
             "kubeflow.training_state: /srv/state is on no volume of the step Trainer, so it would",
         ),
         (
+            {
+                "kubeflow__pvcs__serving": None,
+                "kubeflow__steps__BaselineFinder__pvcs__a": "/mnt/serving",
+                "kubeflow__steps__Pusher__pvcs__a": "/mnt/serving",
+                "kubeflow__training_state": "/mnt/serving/state",
+            },
+            "kubeflow.training_state: /mnt/serving/state is on no volume of the step Trainer",
+        ),
+        (
             {"data__split_ledger": "/data/splits.parquet"},
             "data.split_ledger: /data/splits.parquet is on no volume of the step ImageExampleGen",
         ),
@@ -194,6 +210,10 @@ def test_what_could_only_fail_or_be_lost(overrides, says):
         (
             {"kubeflow__steps__Trainer__gpu": 1},
             "kubeflow.gpu_image is not set: Trainer will have a GPU and use it only if",
+        ),
+        (
+            {"kubeflow__steps__Evaluator__gpu": 1},
+            "kubeflow.gpu_image is not set: Evaluator will have a GPU and use it only if",
         ),
         (
             {"data__source": "/data/pictures"},

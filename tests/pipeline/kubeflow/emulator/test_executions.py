@@ -1,5 +1,7 @@
 """What earlier rehearsals left for the cache."""
 
+from pathlib import Path
+
 import pytest
 
 from components.errors import UserError
@@ -29,3 +31,16 @@ def test_a_damaged_one_is_named(content, tmp_path):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(UserError, match=rf"^{tmp_path}/a\.json is damaged: remove it"):
         executions.find("a")
+
+
+def test_one_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    executions = Executions(tmp_path)
+    executions.add("a", execution("old"))
+
+    def stop(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(OSError, match="no space"):
+        executions.add("a", execution("new"))
+    assert executions.find("a") == execution("old")

@@ -1,6 +1,8 @@
 """The folder and the process that stand in for a pod."""
 
+import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,7 +26,10 @@ PLATFORM = {
             ],
         }
     ],
-    "secretAsVolume": [{"secretName": "gcp", "mountPath": "/secrets/gcp"}],
+    "secretAsVolume": [
+        {"secretName": "gcp", "mountPath": "/secrets/gcp"},
+        {"secretName": "signing", "mountPath": "/secrets/key"},
+    ],
 }
 
 
@@ -64,6 +69,11 @@ def test_a_volume_outlives_its_pod_and_a_second_pod_sees_it(pod, tmp_path):
     assert (again.claims["/mnt/data"] / "file").read_text() == "x"
 
 
+def test_each_secret_has_an_empty_folder_of_its_own(pod):
+    folders = [pod.mounts[path] for path in ("/secrets/gcp", "/secrets/key")]
+    assert len({*folders}) == 2 and [[*folder.iterdir()] for folder in folders] == [[], []]
+
+
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "SSL_CERT_FILE"])
 def test_a_step_has_what_its_node_would_give_it(name, run, monkeypatch):
     monkeypatch.setenv(name, "of the machine")
@@ -77,6 +87,7 @@ def test_the_python_of_an_image_is_this_one_which_has_graft(program, run):
 
 def test_options_that_name_a_folder_on_a_claim_name_it_here(pod):
     words = ["python", "/mnt/data", "--temp_location=/mnt/data/x", "--a", "--b=/mnt", "{{$}}"]
+    words.append("folder=/mnt/data")
     assert translate_options(words, pod.claims) == [
         *words[:2],
         f"--temp_location={pod.claims['/mnt/data']}/x",
@@ -140,6 +151,29 @@ def test_a_step_ends_at_its_deadline_with_its_children(first, run, monkeypatch):
     child, told = log.splitlines()
     assert code == -signal.SIGTERM and told == "ended after 0.3 s: its deadline"
     assert ended(int(child))
+
+
+@pytest.mark.parametrize(
+    ("ends", "signals"),
+    [(True, [signal.SIGTERM]), (False, [signal.SIGTERM, signal.SIGKILL])],
+    ids=["obeys", "is deaf"],
+)
+def test_all_processes_of_a_step_are_asked_to_end_and_then_made_to(ends, signals, monkeypatch):
+    waits, sent = [], []
+
+    class Process:
+        pid = 17
+
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            if timeout is not None and not ends:
+                raise subprocess.TimeoutExpired("a step", timeout)
+
+    monkeypatch.setattr(os, "killpg", lambda group, number: sent.append((group, number)))
+    with pytest.raises(KeyboardInterrupt), pod_module._ended_with_its_children(Process()):
+        raise KeyboardInterrupt
+    assert sent == [(17, number) for number in signals]
+    assert waits[0] > 0 and (waits[-1] is None) == (not ends), "nothing is left to be reaped"
 
 
 def ended(pid: int, within_s: float = 5.0) -> bool:

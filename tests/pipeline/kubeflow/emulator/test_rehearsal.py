@@ -3,7 +3,6 @@
 import json
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -11,7 +10,6 @@ import yaml
 from pipeline.kubeflow.emulator.order import shuffled
 from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
 from pipeline.kubeflow.package.documents import load_package
-from pipeline.kubeflow.package.retries import RetryPolicy
 from pipeline.run_result import RunError
 
 pytestmark = pytest.mark.slow  # each step is a process
@@ -249,26 +247,3 @@ def test_a_package_of_which_no_run_says_where_to_push_is_none_of_grafts(write, s
         del task["inputs"]["parameters"]["push_destination"]
     with pytest.raises(ValueError, match="is no package of `graft compile`"):
         Rehearsal(load_package(write(spec)), tmp_path, {})
-
-
-def test_of_a_log_the_last_twenty_lines_are_shown(tmp_path):
-    (tmp_path / "log").write_text("".join(f"line {number}\n" for number in range(50)))
-    tail = StepError("it failed", tmp_path / "log").tail.splitlines()
-    assert (len(tail), tail[0], tail[-1]) == (20, "line 30", "line 49")
-
-
-def test_the_waits_that_a_rehearsal_passes_over_count_all_the_same(tmp_path):
-    """After 60 s a second wait, of 120 s, would end later than 150 s from the start."""
-    (tmp_path / "a.log").touch()
-    made, noticed = object.__new__(Rehearsal), []
-    made.folder = tmp_path
-
-    def fail(*_):
-        raise StepError("A ended with exit code 1", tmp_path / "a.log")
-
-    made._run_step = fail
-    policy = RetryPolicy(count=5, backoff_s=60, factor=2.0, longest_s=150)
-    step = SimpleNamespace(name="A", retries=5, retry_policy=policy)
-    with pytest.raises(StepError):
-        made._run_with_retries(1, step, {}, SimpleNamespace(noticed=noticed.append), keep=False)
-    assert len(noticed) == 1

@@ -198,6 +198,51 @@ def test_null_metadata_is_refused():
         backend_rules.record("model", artifact, 1)
 
 
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ({"componentInputParameter": "epoch"}, "Trainer: the run has no parameter epoch$"),
+        ({"taskFinalStatus": {}}, "Trainer: parameter epochs comes from taskFinalStatus$"),
+        ({"runtimeValue": {"constant": None}}, "epochs: type mismatch: expect NUMBER_INTEGER, got"),
+        ({"runtimeValue": {"constant": "8"}}, "epochs: type mismatch: expect NUMBER_INTEGER, got"),
+    ],
+)
+def test_a_parameter_of_a_step_that_comes_from_nowhere_is_refused(spec, source, says):
+    spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]["epochs"] = source
+    with pytest.raises(ValueError, match=says):
+        backend_rules.executor_input(spec, "Trainer", {"epochs": 8}, {}, "minio://b/T/1")
+
+
+def test_a_struct_or_a_list_cannot_be_null(spec):
+    parameters = spec["components"]["Trainer"]["inputDefinitions"]["parameters"]
+    parameters["epochs"]["parameterType"] = "LIST"
+    with pytest.raises(ValueError, match="epochs: type mismatch: expect LIST, got null"):
+        backend_rules.executor_input(spec, "Trainer", {"epochs": None}, {}, "minio://b/T/1")
+    handed = backend_rules.executor_input(spec, "Trainer", {"epochs": [1]}, {}, "minio://b/T/1")
+    assert handed["inputs"]["parameterValues"]["epochs"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "true"), (3.0, "3.0"), ([1, "a"], '[1, "a"]'), ("a", "a")]
+)
+def test_every_value_may_become_a_text(spec, value, text):
+    spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]["name"] = {
+        "runtimeValue": {"constant": value}
+    }
+    handed = backend_rules.executor_input(spec, "Trainer", {"epochs": 8}, {}, "minio://b/T/1")
+    assert handed["inputs"]["parameterValues"]["name"] == text
+
+
+def test_what_a_step_makes_of_its_input_is_nothing_to_the_next(spec):
+    known = {("Trainer", "model"): {"name": "1", "uri": "minio://b/m", "metadata": {"a": [1]}}}
+    before = copy.deepcopy(known)
+    handed = backend_rules.executor_input(spec, "Pusher", {}, known, "minio://b/P/2")
+    (model,) = handed["inputs"]["artifacts"]["model"]["artifacts"]
+    model["uri"] = "/pod/m"
+    model["metadata"]["a"].append(2)
+    assert known == before
+
+
 def test_an_input_that_nobody_made_is_refused(spec):
     with pytest.raises(ValueError, match="Pusher: Trainer has no output model"):
         backend_rules.executor_input(spec, "Pusher", {}, {}, "minio://b/P/2")

@@ -6,6 +6,7 @@ import json
 import pytest
 import yaml
 
+from components.errors import UserError
 from pipeline.config import load_recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
 from pipeline.kubeflow.compiler.post_process import post_process
@@ -296,3 +297,26 @@ def test_a_package_is_told_from_a_recipe(name, text, found, tmp_path):
     assert is_package(path) is found
     path.write_bytes(b"\xff\xfe")
     assert not is_package(path) and not is_package(tmp_path) and not is_package(path / "x")
+
+
+def test_a_variable_without_a_value_is_empty(documents):
+    container = documents[0]["deploymentSpec"]["executors"]["Trainer_executor"]["container"]
+    container["env"] = [{"name": "A"}, {"name": "B", "value": "b"}]
+    steps = {step.name: step for step in parse_package(written(documents)).steps}
+    assert steps["Trainer"].env == {"A": "", "B": "b"}
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (("deploymentSpec",), "deploymentSpec"),
+        (("deploymentSpec", "executors"), "deploymentSpec.executors"),
+        (("deploymentSpec", "executors", "Trainer_executor"), "Trainer_executor"),
+        (TRAINER, "deploymentSpec.executors[Trainer_executor].container"),
+    ],
+)
+@pytest.mark.parametrize("value", ["a text", ["a list"]])
+def test_what_should_be_a_block_and_is_none_is_told_with_its_place(documents, path, place, value):
+    with pytest.raises(UserError) as error:
+        parse_package(edited(documents, 1, path, value))
+    assert str(error.value).startswith("document 1 (PipelineSpec): ") and place in str(error.value)

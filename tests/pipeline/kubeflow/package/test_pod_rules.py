@@ -101,3 +101,22 @@ def test_a_variable_that_is_set_twice():
 def test_amounts_that_cannot_be_had(resources, message):
     with pytest.raises(ValueError, match=message):
         check_pod(LABEL, {"resources": resources}, {})
+
+
+def test_a_variable_that_two_secrets_set():
+    keys = [{"envVar": "A"}, {"envVar": "B"}], [{"envVar": "C"}, {"envVar": "B"}]
+    secrets = [{"secretName": name, "keyToEnv": of} for name, of in zip("st", keys, strict=True)]
+    with pytest.raises(ValueError, match="the environment variable B is set twice"):
+        check_pod(LABEL, {}, {"secretAsEnv": secrets})
+
+
+def test_volumes_of_which_no_path_is_said_are_not_at_one():
+    nowhere = [{"configMapName": "a"}, {"configMapName": "b"}]
+    check_pod(LABEL, {}, {"configMapAsVolume": nowhere})
+    platform = {
+        "pvcMount": [claim("c", "/data")],
+        "emptyDirMounts": [{"volumeName": "d", "mountPath": "/data"}],
+        "configMapAsVolume": nowhere,
+    }
+    with pytest.raises(ValueError, match="two volumes are mounted at /data"):
+        check_pod(LABEL, {}, platform)

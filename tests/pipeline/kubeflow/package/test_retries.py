@@ -27,6 +27,9 @@ def waits(policy, seconds_per_attempt=10.0):
 def test_every_wait_is_longer_by_the_factor():
     assert waits(POLICY) == [60, 120, 240]
     assert waits({**POLICY, "backoffFactor": 0.0}) == [60, 60, 60]
+    assert waits({key: POLICY[key] for key in POLICY if key != "backoffFactor"}) == [60, 60, 60]
+    assert waits({**POLICY, "backoffFactor": 0.5}) == [60, 30, 15]
+    assert waits({key: POLICY[key] for key in POLICY if key != "backoffDuration"}) == [0, 0, 0]
     assert waits({**POLICY, "backoffDuration": "60.9s"}) == [60, 120, 240], "whole seconds"
 
 

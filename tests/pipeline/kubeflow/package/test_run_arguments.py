@@ -43,6 +43,20 @@ def test_what_cannot_be_is_told(assignment, message):
     assert str(error.value).startswith(message)
 
 
+def test_of_a_package_without_parameters_none_can_be_given():
+    package = SimpleNamespace(parameters=())
+    assert parse_arguments(package, []) == {}
+    with pytest.raises(UserError, match=r"no such parameter\. It has: none$"):
+        parse_arguments(package, ["epochs=3"])
+    with pytest.raises(UserError, match="--param epochs: write key=value, as in seed=1"):
+        parse_arguments(package, ["epochs"])
+
+
+def test_a_parameter_is_given_once():
+    with pytest.raises(UserError, match="--param source: it is given twice"):
+        parse_arguments(PACKAGE, ["source=", "rate=1", "source=a"])
+
+
 def test_those_without_default_must_be_given_all_of_them():
     needed = (RunParameter("a", "STRING", None), RunParameter("b", "NUMBER_INTEGER", None))
     package = SimpleNamespace(parameters=(*needed, *PACKAGE.parameters))

@@ -127,3 +127,40 @@ def test_what_the_backend_fills_is_kept_from_tfx(given):
     localised = executor_io.for_tfx(given, SPEC)
     assert set(localised["outputs"]) == {"artifacts", "outputFile"}
     assert list(localised["outputs"]["artifacts"]) == ["model"]
+
+
+def test_only_a_list_or_a_struct_was_wrapped_by_the_store(given):
+    (examples,) = given["inputs"]["artifacts"]["examples"]["artifacts"]
+    metadata = {"two": {"list": [1], "struct": {}}, "other": {"a": 1}, "none": {}}
+    examples["metadata"] = metadata
+    localised = executor_io.for_tfx(given, SPEC)
+    assert localised["inputs"]["artifacts"]["examples"]["artifacts"][0]["metadata"] == metadata
+
+
+def test_every_artifact_of_an_input_is_found(given):
+    (examples,) = given["inputs"]["artifacts"]["examples"]["artifacts"]
+    more = {**examples, "name": "18", "uri": "s3://b/ImageExampleGen/2/examples"}
+    given["inputs"]["artifacts"]["examples"]["artifacts"].append(more)
+    found = executor_io.for_tfx(given, SPEC)["inputs"]["artifacts"]["examples"]["artifacts"]
+    assert [one["uri"] for one in found] == [f"/s3/b/ImageExampleGen/{n}/examples" for n in (1, 2)]
+    assert [one["type"] for one in found] == [EXAMPLES, EXAMPLES]
+
+
+def test_what_a_step_put_elsewhere_stays_there(given):
+    written = {"artifacts": {"model": {"artifacts": [{"uri": "s3://other/model"}]}}}
+    restored = executor_io.for_backend(written, given, root="/pod")
+    assert restored["artifacts"]["model"]["artifacts"][0]["uri"] == "s3://other/model"
+
+
+def test_an_output_without_a_type_is_none_of_the_backends():
+    assert not executor_io.is_system({"artifacts": [{"uri": "s3://b/x"}]})
+    assert executor_io.is_system({"artifacts": [{"type": {"schemaTitle": "system.Metrics"}}]})
+
+
+def test_a_parameter_goes_beside_those_that_are_there():
+    output = {"artifacts": {}, "parameterValues": {"one": "1"}}
+    assert executor_io.with_parameter(output, "two", "2") == {
+        "artifacts": {},
+        "parameterValues": {"one": "1", "two": "2"},
+    }
+    assert output["parameterValues"] == {"one": "1"}

@@ -282,3 +282,12 @@ def test_an_archive_in_a_bucket_is_not_downloaded(serve_s3, monkeypatch):
         assert probe.data_fingerprint(source, DataSettings()) == before
         client.put_object(Bucket="archives-of-a-probe", Key=name, Body=b"another")
         assert probe.data_fingerprint(source, DataSettings()) != before
+
+
+def test_the_source_may_lie_in_the_home_folder(pictures, monkeypatch):
+    monkeypatch.setenv("HOME", str(pictures.parent))
+    archive = pictures.parent / "pictures.zip"
+    archive.write_bytes(b"whatever it is")
+    before = probe.data_fingerprint("~/pictures.zip", DataSettings())
+    archive.write_bytes(b"another")
+    assert probe.data_fingerprint("~/pictures.zip", DataSettings()) != before
