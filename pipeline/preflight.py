@@ -10,6 +10,7 @@ import hashlib
 import math
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from components.example_gen.reading.sources import (
 )
 from components.example_gen.splitting.splits import choice
 from components.pusher import signing
+from components.text import printable
 from components.trainer import checks
 from pipeline import dask_cluster, schema
 from pipeline.config import Recipe
@@ -100,11 +102,27 @@ def inspect(recipe: Recipe, scope: Scope, scratch: Path | None = None) -> Inspec
     fixed = read_fixes(recipe.data.fixes)
     source = open_labelled(recipe, scratch or recipe.folder.absolute() / "sources")
     check_classes(fixed, source.classes, recipe.data.fixes)
+    _check_numbers(recipe.data, source, fixed)
     schema.check_classes(source.classes, recipe.data.source)
     unlabelled = recipe.pseudo_labels and list_unlabelled(recipe.pseudo_labels.source)
     checks.check_classes(recipe.trainer, source.classes)
     _check_slices(recipe, source)
     return Inspection(source, unlabelled, fixed)
+
+
+def _check_numbers(data: DataSettings, source: Source, fixes: Mapping[str, Fix]) -> None:
+    """Finds classes that are too small before any of their pictures is read.
+
+    What is no picture, or a copy of another, is found by ImageExampleGen, which looks again.
+    """
+    numbers = Counter(item.label for item in source.items)
+    gaining = {fix.label for fix in fixes.values()}
+    for label in source.classes:
+        if numbers[label] < data.min_per_class and label not in gaining:
+            raise UserError(
+                f"class {label!r} in {printable(data.source)} has {numbers[label]} picture(s), "
+                f"data.min_per_class asks for at least {data.min_per_class}"
+            )
 
 
 def open_labelled(recipe: Recipe, workspace: Path) -> Source:

@@ -81,7 +81,7 @@ def test_validate_prints_the_whole_recipe_and_what_the_source_holds(
 
 
 def test_validate_tells_what_a_manifest_holds(graft, tmp_path, write_pictures):
-    pictures = write_pictures(tmp_path / "pictures", per_class=2)
+    pictures = write_pictures(tmp_path / "pictures", per_class=3)
     rows = [f"{path.relative_to(pictures)},{path.parent.name}" for path in pictures.rglob("*.*")]
     rows += [rows[0], "bar/gone.png,bar"]
     lines = ["path,label,Taken by", *(f"{row},me" for row in rows)]
@@ -90,7 +90,7 @@ def test_validate_tells_what_a_manifest_holds(graft, tmp_path, write_pictures):
     done = graft("validate", "digits", "--set", f"data.source={source}")
     assert done.returncode == 0, done.stderr
     for says in (
-        "7 files",
+        "10 files",
         "Further columns, as features of the examples: Taken by as column_Taken_by",
         "1 row(s) say again what an earlier one said",
         "1 file(s) are not there and will be set aside, as bar/gone.png",

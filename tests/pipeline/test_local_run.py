@@ -37,7 +37,7 @@ cli.main()
 @pytest.fixture
 def start(tmp_path, write_pictures):
     """`start()` runs the command where `pictures` is a folder of pictures."""
-    write_pictures(tmp_path / "pictures", per_class=1)
+    write_pictures(tmp_path / "pictures", per_class=3)
 
     started = []
 

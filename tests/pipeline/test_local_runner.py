@@ -29,8 +29,8 @@ WORN = Gate("test split", "warn", 21, 20, "21 model(s) judged on these test pict
 
 @pytest.fixture
 def pictures(tmp_path, write_pictures):
-    """A folder per class, a picture in each."""
-    return write_pictures(tmp_path / "pictures", per_class=1)
+    """A folder per class, as many pictures in each as the smallest may have."""
+    return write_pictures(tmp_path / "pictures", per_class=3)
 
 
 @pytest.fixture

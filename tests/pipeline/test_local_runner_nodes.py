@@ -26,7 +26,7 @@ def nodes(tmp_path, write_pictures, monkeypatch, recorder):
     `outputs` what they left, `discarded` whose checkpoints were, and `early` how often the serving
     process was begun.
     """
-    pictures = write_pictures(tmp_path / "pictures", per_class=1)
+    pictures = write_pictures(tmp_path / "pictures", per_class=3)
     folder = tmp_path / "runs" / "digits"
     given = SimpleNamespace(
         made=set(), failing={}, launched=[], options={}, outputs={}, discarded=[], early=0

@@ -23,7 +23,7 @@ def recipe(tmp_path, write_pictures):
 
     def recipe(*overrides: str) -> Recipe:
         own = [f"data.source={tmp_path}/pictures", f"workspace={tmp_path}/runs"]
-        return load_recipe("digits", [*own, *overrides])
+        return load_recipe("digits", [*own, "data.min_per_class=1", *overrides])
 
     return recipe
 
@@ -101,6 +101,18 @@ def test_a_fix_to_an_unknown_class_is_found(recipe, tmp_path):
     write_fixes(tmp_path / "fixes", {"a" * 64: Fix(RELABEL, "disk", "bar/000.jpg")})
     with pytest.raises(UserError, match=r"no class 'disk' \(did you mean `disc`\?\)"):
         preflight.inspect(recipe(f"data.fixes={tmp_path}/fixes"), Scope.MACHINE)
+
+
+def test_a_class_that_is_too_small_is_found_unless_a_fix_may_add_to_it(recipe, tmp_path):
+    (tmp_path / "pictures" / "disc" / "001.jpg").unlink()
+    assert preflight.inspect(recipe("data.min_per_class=1"), Scope.MACHINE)
+    chosen = recipe("data.min_per_class=2", f"data.fixes={tmp_path}/fixes")
+    write_fixes(tmp_path / "fixes", {"a" * 64: Fix(RELABEL, "bar", "disc/000.jpg")})
+    message = r"class 'disc' in .*/pictures has 1 picture\(s\), data.min_per_class asks .* least 2"
+    with pytest.raises(UserError, match=message):
+        preflight.inspect(chosen, Scope.MACHINE)
+    write_fixes(tmp_path / "fixes", {"a" * 64: Fix(RELABEL, "disc", "bar/000.jpg")})
+    assert preflight.inspect(chosen, Scope.MACHINE)
 
 
 def test_a_label_that_the_schema_does_not_know_is_found(recipe, tmp_path, monkeypatch):
@@ -214,6 +226,7 @@ def test_a_download_is_announced_once(loopback_folder, tmp_path, monkeypatch, ca
         f"data.source={address}/pets.zip",
         f"data.sha256={digest}",
         f"workspace={tmp_path / 'runs'}",
+        "data.min_per_class=1",
     ]
     recipe = load_recipe("digits", overrides)
     found = preflight.inspect(recipe, preflight.Scope.MACHINE)

@@ -22,7 +22,7 @@ def shown(tmp_path, monkeypatch, capfd, write_pictures):
 
     def shown(*overrides: str) -> str:
         source = [f"data.source={pictures}", f"workspace={tmp_path / 'läufe'}"]
-        validate_recipe("digits", [*source, *overrides])
+        validate_recipe("digits", [*source, "data.min_per_class=1", *overrides])
         return capfd.readouterr().out
 
     return shown
@@ -102,7 +102,8 @@ def test_what_is_imported_on_the_way_does_not_speak(shown, tmp_path, monkeypatch
         os.write(2, b"words of TensorFlow\n")
 
     monkeypatch.setattr(preflight, "_check_slices", speak)
-    validate_recipe("digits", [f"data.source={tmp_path / 'pictures'}", f"workspace={tmp_path}"])
+    source = [f"data.source={tmp_path / 'pictures'}", f"workspace={tmp_path}"]
+    validate_recipe("digits", [*source, "data.min_per_class=1"])
     assert capfd.readouterr().err == ""
 
 
