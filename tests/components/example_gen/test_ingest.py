@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from components import features, progress
-from components.example_gen import figures, shards
+from components.example_gen import figures, ingest, shards
 from components.example_gen.config import DataSettings
 from components.example_gen.inspection.facts import Facts
 from components.example_gen.splitting.grouping import Duplicates
 from components.example_gen.splitting.splits import choice, drawn_split
 from components.example_gen.summary import Summary
+from components.files import write_atomically
 
 pytestmark = pytest.mark.slow
 
@@ -130,6 +131,20 @@ def test_a_second_run_gives_the_same_bytes(node, examples, pictures, tmp_path):
     assert [report.done for report in reports] == list(range(1, 63)), "counted anew"
     for path in Path(examples.uri).rglob("*.*"):
         assert path.read_bytes() == Path(again.uri, path.relative_to(examples.uri)).read_bytes()
+
+
+def test_the_summary_comes_when_all_the_rest_is_there(node, fill, tmp_path, monkeypatch):
+    names = {}
+
+    def write(path, content):
+        names[Path(path).name] = {other.name for other in Path(path).parent.iterdir()}
+        write_atomically(path, content)
+
+    monkeypatch.setattr(ingest, "write_atomically", write)
+    node.run(fill(tmp_path / "source", {"a": 9, "b": 9}), tmp_path / "examples")
+    splits = {f"Split-{split}" for split in features.SPLITS}
+    rest = {"quarantine.jsonl", "pictures.parquet", "originals", *splits}
+    assert names["summary.json"] == rest
 
 
 def test_more_pictures_do_not_move_others(node, examples, pictures, smooth_image, encode, tmp_path):

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import filelock
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -111,6 +112,8 @@ def test_with_a_ledger_nothing_moves_and_the_ratios_are_kept(
     known_when_grouped = []
 
     def group(pictures, near, known):
+        with pytest.raises(filelock.Timeout):  # another run has to wait
+            filelock.FileLock(tmp_path / ".splits.parquet.lock").acquire(timeout=0)
         known_when_grouped.append(set(known))
         return group_pictures(pictures, near, known)
 

@@ -5,6 +5,7 @@ import numpy as np
 from components.example_gen.inspection.picture_table import Pictures
 from components.example_gen.originals import choose, keep
 from components.example_gen.reading import sources
+from components.example_gen.reading.walk import to_utf8
 
 PHOTO, TURNED, GREY = ("JPEG", 1, "RGB"), ("JPEG", 6, "RGB"), ("JPEG", 1, "L")
 
@@ -29,7 +30,8 @@ def test_the_order_is_that_of_the_contents_and_not_of_the_source():
 
 def test_only_files_that_are_as_they_were_read_are_kept(tmp_path):
     root = tmp_path / "pets"
-    contents = {f"a/{n}.JPG": f"picture {n}".encode() for n in range(9)}
+    contents = {f"a/{n}.JPG": f"picture {n}".encode() for n in range(8)}
+    contents["a/not UTF-8: \udce9.JPG"] = b"picture 8"
     (root / "a").mkdir(parents=True)
     (root / "b").mkdir()
     for path, content in {**contents, "b/other.jpg": b"other"}.items():
@@ -38,11 +40,12 @@ def test_only_files_that_are_as_they_were_read_are_kept(tmp_path):
     (root / "a/1.JPG").write_bytes(b"another")
     (root / "a/2.JPG").unlink()
     ids = [hashlib.sha256(content).hexdigest() for content in contents.values()]
-    pictures = Pictures(ids, list(contents), ["a"] * 9, [None] * 9, *[np.zeros(9)] * 3, [PHOTO] * 9)
+    paths = [to_utf8(path) for path in contents]
+    pictures = Pictures(ids, paths, ["a"] * 9, [None] * 9, *[np.zeros(9)] * 3, [PHOTO] * 9)
     keep(source, pictures, ["train", *["test"] * 8], str(tmp_path))
     kept = {path.name: path.read_bytes() for path in (tmp_path / "originals").iterdir()}
     assert kept == {
-        f"{number:02d}-{image_id}.jpeg": contents[f"a/{ids.index(image_id)}.JPG"]
+        f"{number:02d}-{image_id}.jpeg": f"picture {ids.index(image_id)}".encode()
         for number, image_id in enumerate(sorted(ids[1:]))
         if image_id not in ids[1:3]
     }

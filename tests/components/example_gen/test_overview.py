@@ -1,10 +1,13 @@
 """Outliers and copies, on tables in which they were put by hand."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from components.example_gen import overview
+from components.example_gen.inspection.facts import Facts
 
 
 @pytest.fixture
@@ -61,6 +64,11 @@ def test_ranges(pictures):
         column.median(),
         column.max(),
     )
+
+
+def test_every_fact_that_is_a_quantity_has_its_range(pictures):
+    facts = {field.name for field in dataclasses.fields(Facts)} - {"format", "orientation"}
+    assert {one.fact for one in overview.fact_ranges(pictures)} == facts
 
 
 def test_copies_that_harm_come_first(pictures):

@@ -135,3 +135,13 @@ def test_a_picture_that_cannot_be_read_is_named(pets, tmp_path):
     with pytest.raises(UserError, match=r"line 2: cats/gone\.png cannot be read: No such file"):
         read_decisions(str(tmp_path / "fixes.csv"), source, "pets.csv")
     manifest.unlink()
+
+
+def test_a_name_that_stands_for_two_files_is_both_of_them(tmp_path, fill):
+    root = fill(tmp_path / "pets", {"cats": 2, "dogs": 1})
+    names = ["caf\udce8.png", "caf\udce9.png"]  # bytes that are not UTF-8
+    for number, name in enumerate(names):
+        (root / f"cats/{number}.png").rename(root / "cats" / name)
+    (tmp_path / "fixes.csv").write_text("path,label\ncats/caf\ufffd.png,dogs\n", encoding="utf-8")
+    fixes = read_decisions(str(tmp_path / "fixes.csv"), open_source(str(root), tmp_path), "pets")
+    assert set(fixes) == {content_id(root, f"cats/{name}") for name in names}

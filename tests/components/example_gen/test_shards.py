@@ -1,5 +1,8 @@
 import contextlib
+import dataclasses
+import errno
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -178,3 +181,28 @@ def test_converted_and_fixed_pictures_are_counted(fill, smooth_image, encode, tm
     rows = picture_table.read_staged([report.rows])
     labels = dict(zip(rows.paths, rows.labels, strict=True))
     assert labels == {"a/0.png": "b", "a/1.png": "a", "b/0.png": "b", "b/1.webp": "b"}
+    sizes = pq.read_table(report.rows)["bytes"].to_pylist()
+    of_files = {path: (root / path).stat().st_size for path in labels}
+    assert dict(zip(rows.paths, sizes, strict=True)) == of_files, "not of what is stored"
+
+
+def test_one_byte_too_many_for_a_shard_begins_another(source, monkeypatch):
+    for size, number in ((source.total_bytes, 1), (source.total_bytes - 1, 2)):
+        monkeypatch.setattr(shards, "_SHARD_BYTES", size)
+        assert len(shards.plan_shards(source)) == number
+
+
+def test_files_without_a_byte_are_a_shard_that_sets_them_aside(source):
+    items = tuple(dataclasses.replace(item, size=0) for item in source.items)
+    (shard,) = shards.plan_shards(dataclasses.replace(source, items=items))
+    assert len(shard.items) == 60
+
+
+def test_of_a_shard_that_cannot_be_written_whole_there_is_no_report(source, tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        _write(source, tmp_path)
+    assert not Path(shards.report_path(str(tmp_path), 0)).exists()

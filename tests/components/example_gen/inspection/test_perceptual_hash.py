@@ -41,3 +41,9 @@ def test_thumbnails_are_grey_and_show_the_same():
     assert (hashed.shape, compared.shape) == ((32, 32), (16, 16))
     pairs = hashed.reshape(16, 2, 16, 2).astype(float).mean(axis=(1, 3))
     assert np.abs(compared - pairs).max() <= 1
+
+
+def test_every_pixel_has_a_part_in_the_thumbnails():
+    board = Image.fromarray((np.indices((128, 64)).sum(axis=0) % 2 * 255).astype(np.uint8))
+    for thumbnail in perceptual_hash.thumbnails(board.convert("RGB")):
+        assert set(np.unique(thumbnail)) <= {127, 128}

@@ -246,7 +246,7 @@ def test_max_pixels_holds_for_what_is_converted(smooth_image, encode, kind):
     data = encode(smooth_image(1), kind)
     assert check_picture(data, 40 * 30).is_converted
     with pytest.raises(
-        BadPictureError, match=r"40 x 30 pixels, more than data\.max_pixels = 1,199"
+        BadPictureError, match=r"^40 x 30 pixels, more than data\.max_pixels = 1,199"
     ):
         check_picture(data, 40 * 30 - 1)
 
@@ -259,9 +259,20 @@ def test_max_pixels_counts_every_frame_of_a_gif(smooth_image, encode):
         check_picture(data, 3 * 40 * 30 - 1)
 
 
+@pytest.mark.parametrize("kind", ["MPO", "PNG", "TIFF", "WEBP"])
+def test_of_other_formats_the_first_picture_alone_counts(smooth_image, encode, kind):
+    images = [smooth_image(seed) for seed in (1, 2, 3)]
+    data = encode(images[0], kind, save_all=True, append_images=images[1:])
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.n_frames == 3
+    assert check_picture(data, 40 * 30).size == (40, 30)
+    with pytest.raises(BadPictureError, match=r"^40 x 30 pixels, more than data\.max_pixels"):
+        check_picture(data, 40 * 30 - 1)
+
+
 @pytest.mark.parametrize("mode", ["F", "I"])
 def test_32_bit_brightness_has_no_known_range(smooth_image, encode, mode):
-    with pytest.raises(BadPictureError, match="store 8 or 16 bits"):
+    with pytest.raises(BadPictureError, match=r"^32-bit brightness .* store 8 or 16 bits"):
         check_picture(encode(smooth_image(1).convert("L").convert(mode), "TIFF"), MAX_PIXELS)
 
 

@@ -61,6 +61,12 @@ def test_the_name_of_an_archive_may_be_in_capitals(tmp_path, kind):
     assert len(_open(path.rename(tmp_path / path.name.upper())).items) == 3
 
 
+def test_pictures_come_in_the_order_of_their_paths(tmp_path):
+    paths = ["a b/1.jpg", "a/B.jpg", "a/a.jpg", "a/more/1.jpg", "a/z.jpg", "b/ä.jpg"]
+    source = _open(_write(tmp_path / "pets.zip", reversed(paths)))
+    assert [item.path for item in source.items] == paths
+
+
 @pytest.mark.parametrize("top", ["", "pets/"])
 def test_splits(tmp_path, top):
     names = [f"{top}{split}/{label}/1.jpg" for split in ("train", "Val") for label in "ab"]
@@ -92,6 +98,8 @@ def test_only_train(tmp_path, train):
         (["train/1.jpg", "train/a/1.jpg"], r"lie directly in train of .*pets.zip"),
         (["a/1.jpg", "a/sub/2.jpg"], r"has 1 class \(a\)"),
         (["a/1.jpg", "b/1.jpg", *("f/", "c/", "e/", "d/")], "class folder c of .*pets.zip holds"),
+        (["a/1.jpg", "b/1.jpg", "c/notes.txt"], "class folder c of .*pets.zip holds no pictures"),
+        (["train/a/1.jpg", "train/b/1.jpg", "train/c/"], "class folder train/c of .*pets.zip"),
         (["train/a/1.jpg", "val/a/1.jpg", "more/b/1.jpg"], r"splits beside others \(more\)"),
         (["a\x1b[1m/1.jpg", "b/1.jpg"], r"class folder 'a\\x1b\[1m' has a control"),
         (["a/1.jpg", "b/1.jpg", "a/./1.jpg"], r"holds a/./1.jpg twice"),
@@ -162,7 +170,7 @@ def test_a_bomb_of_entries_that_share_their_bytes(tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.filelist.extend(archive.filelist[:1] * 5)
         archive._didModify = True
-    with pytest.raises(UserError, match="is a zip bomb: its entries share"):
+    with pytest.raises(UserError, match=r"^data\.source \S+ is a zip bomb: its entries share"):
         _open(path)
 
 
@@ -172,7 +180,7 @@ def test_a_zip_with_an_encrypted_entry(tmp_path, find):
     data = bytearray(path.read_bytes())
     data[find(data, b"PK\x01\x02") + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(UserError, match="is encrypted: expected an archive without password"):
+    with pytest.raises(UserError, match=r"^data\.source \S+ is encrypted: expected an archive"):
         _open(path)
 
 
@@ -192,6 +200,20 @@ def test_cut_off(tmp_path, kind):
     with pytest.raises(UserError, match=r"pets.* damaged or cut off \(.*\): make or download it"):
         _open(path)
     assert not list(tmp_path.glob("workspace/[!.]*"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "opens"), [(".zip", (zipfile, "ZipFile")), (".tar", (tarfile, "open"))]
+)
+def test_an_archive_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch, kind, opens):
+    path = _write(tmp_path / f"pets{kind}", GOOD)
+
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(*opens, refuse)
+    with pytest.raises(UserError, match=r"pets\S+ cannot be read: Permission denied$"):
+        _open(path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -254,12 +276,15 @@ def test_a_disk_that_fails_is_no_damaged_picture(tmp_path, monkeypatch):
             read(source.items[0])
 
 
-def test_names_that_macos_and_windows_write(tmp_path, monkeypatch):
+@pytest.mark.parametrize("encoding", ["utf-8", "cp437"])
+def test_names_that_macos_and_windows_write(tmp_path, monkeypatch, encoding):
     path = tmp_path / "pets.zip"
     with monkeypatch.context() as patched:
-        # UTF-8, and no flag that says so.
+        # Without the flag that says whether it is UTF-8.
         patched.setattr(
-            zipfile.ZipInfo, "_encodeFilenameFlags", lambda entry: (entry.filename.encode(), 0)
+            zipfile.ZipInfo,
+            "_encodeFilenameFlags",
+            lambda entry: (entry.filename.encode(encoding), 0),
         )
         _write(path, ["süß/1.jpg", "b\\1.jpg"])
     source = _open(path)
@@ -302,9 +327,11 @@ def test_a_compressed_tar_is_unpacked_once_and_outdated_ones_go(tmp_path, kind):
 
 def test_what_was_unpacked_of_another_archive_stays(tmp_path):
     workspace = tmp_path / "not" / "yet"
-    archives = [_write(tmp_path / f"{name}.tgz", GOOD) for name in ("cats", "dogs")]
-    first, second = (sources.open_source(str(path), workspace) for path in archives)
-    assert Path(first.location).exists() and Path(second.location).exists()
+    (tmp_path / "old").mkdir()
+    archives = [_write(tmp_path / f"{name}.tgz", GOOD) for name in ("cats", "dogs", "old/dogs")]
+    opened = [sources.open_source(str(path), workspace) for path in archives]
+    assert len({source.location for source in opened}) == 3
+    assert all(Path(source.location).exists() for source in opened)
 
 
 def test_fingerprint_changes_with_the_archive(tmp_path):

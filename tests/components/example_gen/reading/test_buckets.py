@@ -114,7 +114,7 @@ def test_an_archive_is_copied_once_and_checked(bucket, tmp_path, cache, monkeypa
     assert source.root.startswith(str(cache))
     assert len(read_all(source)) == len(PICTURES)
     for _ in range(2):
-        with pytest.raises(UserError, match=f"data.sha256 is {'0' * 64}, but .* has {digest}"):
+        with pytest.raises(UserError, match=f"^data.sha256 is {'0' * 64}, but .* has {digest}"):
             sources.open_source(f"{bucket}/pets.zip", tmp_path, DataSettings(sha256="0" * 64))
         assert not remote.kept_at(f"{bucket}/pets.zip", "0" * 64).exists()
     monkeypatch.setattr(buckets, "opener", None)  # a copy that is there is not asked for again
@@ -134,11 +134,28 @@ def stored(monkeypatch) -> bytes:
 def test_another_archive_than_promised_never_has_its_name(stored, cache, monkeypatch):
     named = []
     monkeypatch.setattr(buckets.os, "utime", lambda path, ns: named.append(path))
-    with pytest.raises(UserError, match=hashlib.sha256(stored).hexdigest()):
+    with pytest.raises(
+        UserError, match=rf"^data\.sha256 is .*{hashlib.sha256(stored).hexdigest()}"
+    ):
         buckets.fetch("s3://pictures/pets.zip", "0" * 64)
     assert not named and not list(cache.rglob("*pets.zip*"))
     path = buckets.fetch("s3://pictures/pets.zip", hashlib.sha256(stored).hexdigest())
     assert named == [path] and path.read_bytes() == stored
+
+
+def test_an_archive_of_the_same_size_that_was_written_later_is_copied_anew(
+    stored, cache, monkeypatch
+):
+    buckets.fetch("s3://pictures/pets.zip", None)
+    monkeypatch.setattr(buckets, "_matching", lambda *_: [("", 0, 10**18 + 1)])
+    monkeypatch.setattr(buckets, "opener", lambda _: lambda _: io.BytesIO(b"cats"))
+    assert buckets.fetch("s3://pictures/pets.zip", None).read_bytes() == b"cats"
+
+
+def test_a_copy_that_was_not_checked_is_not_taken_for_one_that_was(stored, cache):
+    buckets.fetch("s3://pictures/pets.zip", None)
+    with pytest.raises(UserError, match=r"^data\.sha256 is 0000"):
+        buckets.fetch("s3://pictures/pets.zip", "0" * 64)
 
 
 def test_what_a_killed_run_left_of_an_archive_goes(stored, cache, monkeypatch):
@@ -215,6 +232,17 @@ def test_without_credentials_nobody_waits(tmp_path, monkeypatch, address, messag
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     with pytest.raises(UserError, match=message):
         sources.open_source(address, tmp_path)
+
+
+def test_credentials_of_a_profile_are_found(tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/credentials").write_text(
+        "[default]\naws_access_key_id = me\naws_secret_access_key = hush\n"
+    )
+    assert buckets._STORES["s3"].has_credentials()
 
 
 def test_with_google_s_credentials_the_store_is_asked(tmp_path, monkeypatch):

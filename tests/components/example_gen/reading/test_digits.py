@@ -1,4 +1,6 @@
+import errno
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -66,3 +68,15 @@ def test_killed_and_concurrent_attempts_do_no_harm(few, tmp_path):
     assert folders == {tmp_path / "digits"}
     assert len(sources.list_folder(tmp_path / "digits").items) == 40
     assert sorted(path.name for path in tmp_path.iterdir()) == [".digits-killed", "digits"]
+
+
+def test_digits_that_cannot_be_put_in_their_place_are_not_said_to_be_there(
+    few, tmp_path, monkeypatch
+):
+    def refuse(path, target):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(digits.Path, "rename", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        digits.write_digits(tmp_path)
+    assert not (tmp_path / "digits").exists()

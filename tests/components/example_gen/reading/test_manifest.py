@@ -65,7 +65,7 @@ def test_forms_of_one_table(write, name, content):
 
 
 def test_splits_and_further_columns(write):
-    table = "path,label,split,Camera,site no\na/1.jpg,cat,Train,Q,1\n"
+    table = "path,label,Split,Camera,site no\na/1.jpg,cat,Train,Q,1\n"
     table += 'b/1.jpg,dog,train,"x,\r\ny",2\n'
     source = _open(write(table + "a/2.jpg,cat,val,Q,3\nb/2.jpg,dog,TEST,R,\n"))
     assert [item.split for item in source.items] == ["train", "validation", "train", "test"]

@@ -102,11 +102,16 @@ def test_links(tmp_path):
     (data / "a/self.jpg").symlink_to("self.jpg")
     (data / "b/more").symlink_to(tmp_path / "elsewhere")
     (data / "b/gone.jpg").symlink_to(tmp_path / "gone.jpg")
+    (data / "b/here.jpg").symlink_to(tmp_path / "elsewhere/2.jpg")
+    (data / "b/empty.jpg").touch()
     source = sources.list_folder(data)
     # Broken links are listed, so that somebody is told about them.
-    assert _paths(source) == ["a/1.jpg", "a/self.jpg", "b/1.jpg", "b/gone.jpg", "b/more/2.jpg"]
-    assert {item.path for item in source.items if not item.size} == {"a/self.jpg", "b/gone.jpg"}
-    assert {item.path for item in source.missing} == {"a/self.jpg", "b/gone.jpg"}
+    broken = ["a/self.jpg", "b/gone.jpg"]
+    others = ["a/1.jpg", "b/1.jpg", "b/empty.jpg", "b/here.jpg", "b/more/2.jpg"]
+    assert _paths(source) == sorted(broken + others)
+    empty = {item.path for item in source.items if not item.size}
+    assert empty == {*broken, "b/empty.jpg"}
+    assert [item.path for item in source.missing] == broken
 
 
 @pytest.mark.parametrize(
@@ -318,8 +323,8 @@ def test_fingerprint_changes_with_the_names_of_columns_and_not_with_the_place():
 
 
 def test_pictures_come_in_the_order_of_the_bytes_of_their_paths(tmp_path):
-    _touch(tmp_path, "a/B.jpg", "a/a.jpg", "Z/1.jpg", "b/ä.jpg", "b/z.jpg")
-    paths = ["Z/1.jpg", "a/B.jpg", "a/a.jpg", "b/z.jpg", "b/ä.jpg"]
+    paths = ["Z/1.jpg", "a b/1.jpg", "a/B.jpg", "a/a.jpg", "a/more/1.jpg", "a/z.jpg", "b/ä.jpg"]
+    _touch(tmp_path, *paths)
     assert _paths(sources.list_folder(tmp_path)) == paths
     assert _paths(sources.list_unlabelled(tmp_path)) == paths
 

@@ -93,13 +93,13 @@ def _compress(path):
 def test_a_folder_of_files(tmp_path, compressed):
     folder = tmp_path / "records"
     for number in range(2):
-        path = _write(folder / f"pets_tfrecord-{number}-of-2", _good(IMAGES[2 * number :][:2]))
+        path = _write(folder / f"pet#_tfrecord-{number}-of-2", _good(IMAGES[2 * number :][:2]))
         if compressed:
             _compress(path)
     (folder / ".DS_Store").touch()
     source = _open(folder)
     assert [item.path for item in source.items] == [
-        f"pets_tfrecord-{n}-of-2#{m}" for n in range(2) for m in range(2)
+        f"pet#_tfrecord-{n}-of-2#{m}" for n in range(2) for m in range(2)
     ]
     assert _contents(source) == IMAGES
     # What a run hands to its executor opens as the same source.
@@ -124,6 +124,7 @@ def test_a_compressed_file_by_any_name(tmp_path, name):
     source = _open(path)
     assert _contents(source) == IMAGES
     assert source.items[0].path == "pets.tfrecord#0"
+    assert Path(source.location).name == "pets.tfrecord"
     assert _open(Path(source.location)) == source
 
 

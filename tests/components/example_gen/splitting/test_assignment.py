@@ -213,3 +213,19 @@ def test_the_order_of_the_pictures_does_not_matter():
     turned = _rows(labels[::-1], pictures.ids[::-1])
     again = assign_by_ledger(turned, _alone(turned), NONE_GIVEN, FRACTIONS, {}).splits
     assert again[::-1] == splits
+
+
+def test_copies_in_two_classes_take_room_in_both():
+    """Twice as many cats as dogs; each dog has a copy among the cats."""
+    pictures = _rows(["cats"] * 20 + ["dogs"] * 10)
+    groups = [*pictures.ids[:20], *pictures.ids[:10]]
+    splits = assign_by_ledger(pictures, Grouping(groups, {}), NONE_GIVEN, FRACTIONS, {}).splits
+    counts = _counts(pictures, splits)
+    assert counts["cats"] == {"train": 14, "validation": 4, "test": 2}
+    assert counts["dogs"] == {"train": 7, "validation": 2, "test": 1}
+
+
+def test_a_share_that_is_a_whole_number_of_pictures_is_met_whatever_other_classes_owe():
+    pictures = _rows(["cats"] * 5 + ["dogs"] * 90)
+    splits = assign_by_ledger(pictures, _alone(pictures), NONE_GIVEN, FRACTIONS, {}).splits
+    assert _counts(pictures, splits)["dogs"] == {"train": 63, "validation": 18, "test": 9}

@@ -139,3 +139,10 @@ def test_hashes_may_differ_in_ten_bits(differing, is_copy):
     hashes[1] ^= np.uint64(differing)
     found = duplicates.near_groups(hashes, _thumbnails([1, 0, 0], [1, 0, 0]))
     assert found == ({1: {0}} if is_copy else {})
+
+
+def test_each_pair_is_judged_by_itself_however_many_there_are(monkeypatch):
+    monkeypatch.setattr(duplicates, "_PAIRS_AT_ONCE", 2)
+    thumbnails = _thumbnails([1, 0, 0], [0, 1, 0], [1, 0.1, 0])
+    pairs = np.array([(0, 1, 0), (0, 2, 0), (1, 2, 0), (0, 2, 0), (0, 2, 0)])
+    assert duplicates._correlated(pairs, thumbnails).tolist() == [False, True, False, True, True]
