@@ -1,5 +1,6 @@
 """`graft publish`, against a real server of S3's protocol on loopback."""
 
+import sys
 import types
 
 import pytest
@@ -177,6 +178,24 @@ def test_a_download_that_breaks_off_is_one_line(s3, monkeypatch, tmp_path):
     monkeypatch.setattr("botocore.response.StreamingBody.read", break_off)
     with pytest.raises(StoreError, match=rf"^{ADDRESS}: .*Connection reset by peer$"):
         ObjectStore(ADDRESS, s3).download("3", tmp_path)
+
+
+def test_a_read_that_breaks_off_is_one_line(s3, monkeypatch):
+    def break_off(body, **_):
+        body.close()
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    s3.put_object(Bucket="models", Key="team/fruit/current.json", Body=b"{}")
+    monkeypatch.setattr("botocore.response.StreamingBody.read", break_off)
+    with pytest.raises(StoreError, match=rf"^{ADDRESS}: .*Connection reset by peer$"):
+        ObjectStore(ADDRESS, s3).read("current.json")
+
+
+def test_without_the_library_it_is_told_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setenv("AWS_PROFILE", "of this test")  # or the client of an earlier one is taken
+    with pytest.raises(UserError, match=r"Graft's extra aws \(pip install boto3\)"):
+        ObjectStore(ADDRESS)
 
 
 def test_an_object_that_is_changed_while_it_is_downloaded_is_one_line(s3, monkeypatch, tmp_path):

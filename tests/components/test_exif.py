@@ -73,6 +73,10 @@ def exif_segment(value, **options):
     return segment(0xFFE1, b"Exif\0\0" + tiff(value, **options))
 
 
+# One entry is promised, and the orientation is the second.
+short_table = tiff(6, entries=[(0x010F, 2, b"ACM\0")]).replace(b"\0\2\1\x0f", b"\0\1\1\x0f")
+
+
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("value", STORED)
@@ -97,6 +101,7 @@ def test_every_orientation_is_read_as_pillow_reads_it_and_made_upright(value, ki
         jpeg(*[segment(0xFFE2, b"ICC_PROFILE" * 5000)] * 3, exif_segment(6)),
         jpeg(b"\xff\xff\xff", exif_segment(6)),
         jpeg(segment(0xFFE2, b""), exif_segment(6)),
+        jpeg(segment(0xFFDB, bytes(65)), segment(0xFFC4, bytes(20)), exif_segment(6)),
         jpeg(exif_segment(6), exif_segment(3)),
         jpeg(exif_segment(6, entries=[(tag, 3, b"\0\1\0\0") for tag in range(0x100, 0x110)])),
     ],
@@ -106,6 +111,7 @@ def test_every_orientation_is_read_as_pillow_reads_it_and_made_upright(value, ki
         "behind a profile",
         "behind fill bytes",
         "behind an empty one",
+        "behind tables",
         "twice",
         "17th",
     ],
@@ -120,6 +126,12 @@ def test_after_64_segments_a_file_is_read_no_further(before, value):
     assert orientation(data).numpy() == value
 
 
+@pytest.mark.parametrize(("before", "value"), [(9_999, 6), (10_000, exif.UPRIGHT)])
+def test_after_ten_thousand_chunks_a_png_is_read_no_further(before, value):
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", b"pixels") * before + chunk(b"eXIf", tiff(6))
+    assert orientation(data).numpy() == value
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -130,6 +142,9 @@ def test_after_64_segments_a_file_is_read_no_further(before, value):
         jpeg(exif_segment(6, kind=4, end="<")),
         jpeg(segment(0xFFE1, b"Exif\0\0")),
         jpeg(segment(0xFFE1, b"Exif\0\0" + tiff(6)[:12])),
+        jpeg(segment(0xFFE1, b"Exif\0\0II+\0" + tiff(6, "<")[4:])),
+        jpeg(segment(0xFFE1, b"Exif\0\0MM\0+" + tiff(6)[4:])),
+        jpeg(segment(0xFFE1, b"Exif\0\0" + short_table)),
         jpeg(exif_segment(6, ifd=0xFFFFFFFF)),
         jpeg(exif_segment(6, ifd=0x7FFFFFFF)),
         jpeg(segment(0xFFE1, b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 65535))),
@@ -144,6 +159,7 @@ def test_after_64_segments_a_file_is_read_no_further(before, value):
         b"\x89PNG\r\n\x1a\n\x7f\xff\xff\xffeXIf" + tiff(6),
         b"\x89PNG\r\n\x1a\n" + chunk(b"IEND") + chunk(b"eXIf", tiff(6)),
         b"GIF89a Exif\0\0 eXIf" + tiff(6),
+        b"GIF89a\0\0" + chunk(b"eXIf", tiff(6)),
         b"",
     ],
     ids=[
@@ -154,6 +170,9 @@ def test_after_64_segments_a_file_is_read_no_further(before, value):
         "of another type whose first bytes are a 6",
         "an empty segment",
         "cut in the table",
+        "in another kind of TIFF",
+        "in another kind of TIFF, the other way round",
+        "behind the entries of the table",
         "an offset beyond everything",
         "an offset that could overflow",
         "a table without end",
@@ -168,6 +187,7 @@ def test_after_64_segments_a_file_is_read_no_further(before, value):
         "a chunk of 2 GB",
         "behind the end of a PNG",
         "of a GIF",
+        "of a GIF that goes on as a PNG",
         "of nothing",
     ],
 )

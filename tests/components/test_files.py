@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from components.files import cache_folder, write_atomically
+from components.files import atomic_file, cache_folder, write_atomically
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
@@ -37,6 +37,25 @@ def test_all_of_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypat
     assert seen == [(3, False)]
 
 
+def test_of_two_writers_at_once_each_writes_a_whole_file(tmp_path):
+    path = tmp_path / "a.yaml"
+    with atomic_file(path) as first:
+        first.write(b"the first")
+        with atomic_file(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"the first" and list(tmp_path.iterdir()) == [path]
+
+
+def test_who_reads_a_file_that_is_replaced_reads_the_old_one_to_its_end(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("old")
+    with path.open() as reader:
+        write_atomically(path, "süß")
+        assert reader.read() == "old"
+    assert path.read_bytes() == "süß".encode()
+
+
 def test_a_file_has_the_mode_that_the_umask_gives(tmp_path):
     umask = os.umask(0o027)
     try:
@@ -50,9 +69,10 @@ def test_a_file_has_the_mode_that_the_umask_gives(tmp_path):
 @pytest.mark.parametrize(
     ("given", "folder"),
     [("/mnt/cache", "/mnt/cache"), ("~/c", "/home/me/c"), ("", "/home/me/.cache/graft"),
-     (None, "/home/me/.cache/graft")],
+     (None, "/home/me/.cache/graft"), ("cache", "/cache")],
 )  # fmt: skip
 def test_downloads_are_kept_where_the_environment_says(monkeypatch, given, folder):
+    monkeypatch.chdir("/")
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.delenv("GRAFT_CACHE", raising=False)
     if given is not None:

@@ -39,10 +39,33 @@ def test_bytes_that_are_no_block_end_it(animation):
     assert not gif.is_whole(animation[:-1] + b"\0" + animation[-1:])
 
 
-@pytest.mark.parametrize("own_palette", [False, True])
-def test_the_first_frame_ends_behind_its_own_palette(own_palette):
-    animation = encode(2, include_color_table=own_palette)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"include_color_table": False},
+        {"include_color_table": True},
+        {"comment": b"hello", "loop": 0},  # extensions before the frame
+    ],
+    ids=str,
+)
+def test_the_first_frame_ends_behind_its_own_palette(options):
+    animation = encode(2, **options)
     end = gif.first_frame_end(animation)
     assert animation[end] in b"!,", "an extension or a frame follows"
     with Image.open(io.BytesIO(animation[:end] + b";")) as one:
         assert one.n_frames == 1
+
+
+def test_an_interlaced_frame_has_a_palette_only_where_it_says_so():
+    animation = bytearray(encode(1))
+    end = gif.first_frame_end(animation)
+    frame = 13 + 3 * 256  # behind the palette of all frames
+    assert animation[frame] == ord(",") and animation[frame + 9] == 0
+    animation[frame + 9] = 0x40
+    assert gif.first_frame_end(animation) == end and gif.is_whole(animation)
+
+
+def test_where_the_first_frame_is_cut_off_it_ends_with_the_file():
+    animation = encode(2, comment=b"hello")
+    end = gif.first_frame_end(animation)
+    assert {gif.first_frame_end(animation[:size]) - size for size in range(6, end)} == {0}

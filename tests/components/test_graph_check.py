@@ -175,9 +175,24 @@ def test_a_saver_that_a_signature_reaches_is_found(tampered):
         assert all(line.endswith(", outside of the saver)") for line in found)
 
 
+def test_a_saver_in_the_graph_itself_is_found_where_a_signature_reaches_it(tampered):
+    def save(graph):
+        graph.graph_def.node.add(name="words", op="Const")
+        graph.graph_def.node.add(name="save", op="SaveV2", input=["words"])
+
+    def and_answer(graph):
+        save(graph)
+        graph.graph_def.node.add(name="answer", op="Identity", input=["words", "^save"])
+        graph.signature_def["another"].outputs["number"].name = "answer:0"
+
+    assert tampered(save) == []
+    assert tampered(and_answer) == ["SaveV2 (the node save, outside of the saver)"]
+
+
 def test_an_operation_that_nobody_reaches_is_found_all_the_same(tampered):
     def add(graph):
         graph.graph_def.node.add(name="harmless", op="WriteFile")
+        graph.graph_def.node.add(name="again", op="WriteFile")
         graph.graph_def.library.function.add().node_def.add(name="x", op="MadeByThem")
 
     assert tampered(add) == ["MadeByThem (the node x)", "WriteFile (the node harmless)"]

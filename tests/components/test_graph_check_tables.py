@@ -145,8 +145,17 @@ def test_a_function_that_may_be_told_another_path_is_found(by_call):
     def an_asset_that_is_not_there(graph):
         capture(graph, asset=1)
 
-    for change in (another_argument, another_caller, a_loop, another_operation,
-                   nothing_captured, an_asset_that_is_not_there):  # fmt: skip
+    def an_asset_elsewhere(graph):
+        capture(graph)
+        del graph.graph_def.node[2]
+        graph.asset_file_def[0].filename = "../words.txt"
+
+    def a_node_that_is_not_there(graph):
+        graph.graph_def.node[2].input[1] = "nowhere"
+
+    for change in (another_argument, another_caller, a_loop, another_operation, nothing_captured,
+                   an_asset_that_is_not_there, an_asset_elsewhere,
+                   a_node_that_is_not_there):  # fmt: skip
         found = by_call(change)
         assert found == [
             "InitializeTableFromTextFileV2 (in the function make, on a file that is no asset)"

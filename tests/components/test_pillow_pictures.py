@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 
 from components import contact_sheet
 from components.contact_sheet import Section, Tile
-from components.pillow_pictures import small_copy
+from components.pillow_pictures import orientation_exif, small_copy
 
 pytestmark = pytest.mark.one_line
 
@@ -44,8 +44,24 @@ def test_of_16_bits_the_brightness_is_kept():
     assert small_copy(encoded(grey), 128).getpixel((0, 0)) == (100, 100, 100)
 
 
-def test_of_a_large_picture_a_small_one_is_held():
-    assert small_copy(encoded(Image.new("RGB", (600, 300))), 128).size == (128, 64)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_of_a_large_picture_a_small_one_is_held(kind):
+    assert small_copy(encoded(Image.new("RGB", (600, 300)), kind), 128).size == (128, 64)
+
+
+def test_a_picture_of_very_many_pixels_is_shown_without_a_warning(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert small_copy(encoded(Image.new("RGB", (15, 10))), 128).size == (15, 10)
+
+
+@pytest.mark.parametrize(
+    ("byte_order", "begins"), [("<", b"Exif\0\0II*\0"), (">", b"Exif\0\0MM\0*")]
+)
+def test_an_orientation_is_written_in_either_byte_order(byte_order, begins):
+    data = orientation_exif(6, byte_order)
+    exif = Image.Exif()
+    exif.load(data)
+    assert data.startswith(begins) and dict(exif) == {0x0112: 6}
 
 
 @pytest.mark.parametrize("size", [(2000, 3), (3, 2000)])

@@ -60,6 +60,15 @@ def test_the_same_limit_holds_for_unlabelled_files():
         summarise_unlabelled([_report(["1.jpg", "2.jpg", "3.jpg"])], 18, 0, settings, "/more")
 
 
+def test_unlabelled_copies_of_labelled_pictures_are_files_and_no_pictures_to_learn_from():
+    reports, settings = [_report(["1.jpg"]), _report(["2.jpg"])], DataSettings(max_quarantined=0.1)
+    found = summarise_unlabelled(reports, 8, 10, settings, "/more")
+    assert found == {"usable": 8, "copies": 10, "quarantined": 2}
+    says = r"^pseudo_labels\.source /more has no picture of its own: all 18 that can be used are la"
+    with pytest.raises(UserError, match=says):
+        summarise_unlabelled(reports, 0, 18, settings, "/more")
+
+
 def test_names_in_messages_cannot_steer_a_terminal():
     with pytest.raises(UserError) as error:
         _check({}, ["\x1b[2Jgone\u202egpj.jpg"], **_counts(4, 4))
@@ -84,16 +93,17 @@ def test_what_people_read_has_their_letters():
     ("copies", "hint"), [(0, "data.split.test$"), (7, r"\(7 of the pictures are copies of others")]
 )
 def test_an_empty_split_names_copies_as_a_reason_where_there_are_any(copies, hint):
-    counts = {**_counts(9, 9), "test": {"cats": 0, "dogs": 0}}
-    summary = Summary(["cats", "dogs"], 16, counts, 0, {}, 0, Duplicates(copies, 0, 0, 0))
-    with pytest.raises(UserError, match=hint):
-        check_usable(summary, [], DataSettings(), "/pictures")
+    for split, rest in (("test", {"cats": 0, "dogs": 0}), ("train", {"cats": 7, "dogs": 0})):
+        counts = {**_counts(9, 9), split: rest}
+        summary = Summary(["cats", "dogs"], 16, counts, 0, {}, 0, Duplicates(copies, 0, 0, 0))
+        with pytest.raises(UserError, match=hint.replace("test", split)):
+            check_usable(summary, [], DataSettings(min_per_class=1), "/pictures")
 
 
 def test_all_shards_are_added_up():
     reports = [
-        ShardReport("", "", 3, [], {"WEBP": 2, "BMP": 1}, fixed=["a", "a", "b"], dropped=1),
-        ShardReport("", "", 2, [], {"WEBP": 3}, fixed=["b", "c"], dropped=1),
+        ShardReport("r", "t", 3, [], {"WEBP": 2, "BMP": 1}, fixed=["a", "a", "b"], dropped=1),
+        ShardReport("", "", 2, [Quarantined("x", "bad")], {"WEBP": 3}, ["b", "c"], dropped=1),
     ]
     assert [ShardReport.from_json(one.to_json()) for one in reports] == reports
     ids = ["1", "2", "3", "4"]

@@ -24,7 +24,7 @@ _LOOKS = {
 def rows():
     """`rows("b x cats", "a x dogs")`: rows of id, look and label (`-`: unlabelled)."""
 
-    def make(*texts: str, side: int = 64) -> Pictures:
+    def make(*texts: str, side: int | list[int] = 64) -> Pictures:
         ids, looks, labels = zip(*(text.split() for text in texts), strict=True)
         return Pictures(
             ids=list(ids),
@@ -78,6 +78,11 @@ def test_the_smallest_pictures_that_are_compared(rows):
     assert group_pictures(pictures, near=True).groups == ["a", "a"]
 
 
+def test_pictures_too_small_to_compare_do_not_change_what_the_others_are_like(rows):
+    pictures = rows("a z cats", "b x cats", "c x cats", "d z cats", side=[16, 64, 64, 16])
+    assert group_pictures(pictures, near=True).groups == ["a", "b", "b", "d"]
+
+
 def test_a_picture_like_two_firsts_is_of_the_earlier_group_and_knows_the_other(rows, monkeypatch):
     monkeypatch.setattr(duplicates, "near_groups", lambda *_: {9: {8, 1}})
     looks = zip("jbcdefghia", "xyxyxyxyxy", strict=True)
@@ -86,9 +91,10 @@ def test_a_picture_like_two_firsts_is_of_the_earlier_group_and_knows_the_other(r
 
 
 def test_counts(rows):
-    pictures = rows("a x cats", "b x dogs", "a x cats", "c y cats", "d y cats", "e z cats", "f z -")
+    labelled = ("a x cats", "b x dogs", "a x cats", "c y cats", "d y cats", "e z cats")
+    pictures = rows(*labelled, "f z -", "g z -", "h y -")
     groups = group_pictures(pictures, near=True).groups
-    splits = ["train", "train", "train", "test", "validation", None, "unlabelled"]
+    splits = ["train", "train", "train", "test", "validation", None, *["unlabelled"] * 3]
     assert count_duplicates(pictures, groups, splits) == Duplicates(
         copies=3, identical=1, contradicting=1, leaking=1
     )
