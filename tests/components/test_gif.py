@@ -59,7 +59,7 @@ def test_the_first_frame_ends_behind_its_own_palette(options):
 def test_an_interlaced_frame_has_a_palette_only_where_it_says_so():
     animation = bytearray(encode(1))
     end = gif.first_frame_end(animation)
-    frame = 13 + 3 * 256  # behind the palette of all frames
+    frame = 13 + 3 * 2 ** ((animation[10] & 7) + 1)  # behind the palette of all frames
     assert animation[frame] == ord(",") and animation[frame + 9] == 0
     animation[frame + 9] = 0x40
     assert gif.first_frame_end(animation) == end and gif.is_whole(animation)
