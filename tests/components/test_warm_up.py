@@ -29,8 +29,10 @@ def test_each_record_is_a_request_to_the_serving_signature(folder):
 def test_the_pictures_come_back_and_are_pictures(folder):
     requests = warm_up.read_requests(folder)
     assert sorted(map(len, requests)) == [1, 1, 1, 4]
-    sides = {tf.io.decode_image(batch[0]).shape[0] for batch in requests}
-    assert sides == {32, 128}, "one is large enough to be decoded at half its size"
+    shown = [tf.io.decode_image(batch[0]).numpy() for batch in requests]
+    sides = {picture.shape for picture in shown}
+    assert sides == {(n, n, 3) for n in (32, 128)}, "one is decoded at half its size"
+    assert all(picture.min() < 9 and picture.max() > 246 for picture in shown), "black to white"
     formats = {picture_formats.format_of(picture) for batch in requests for picture in batch}
     assert formats == {"JPEG", "PNG"}
     assert (folder / warm_up.WARM_UP_FILE).stat().st_size < 20_000

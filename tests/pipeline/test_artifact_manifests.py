@@ -32,6 +32,7 @@ def test_what_is_missing_or_of_another_size_is_named(tmp_path, artifact):
     data.unlink()
     missing = {str(artifact): "Split-train/data.gz is missing"}
     assert find_damaged(tmp_path, "ImageExampleGen") == missing
+    assert find_damaged(tmp_path, "Image") == {}, "another node"
     data.parent.rmdir()
     assert find_damaged(tmp_path, "ImageExampleGen") == missing
 
@@ -66,7 +67,9 @@ def test_what_lies_where_the_folder_was_copied_from_is_not_noted(tmp_path, artif
     copied = tmp_path / "copied"
     inside = copied / "artifacts" / "ImageExampleGen" / "examples" / "2"
     inside.mkdir(parents=True)
-    write_missing(copied, [str(artifact), str(inside)])
+    beside = tmp_path / "copied2" / inside.relative_to(copied)
+    beside.mkdir(parents=True)
+    write_missing(copied, [str(artifact), str(beside), str(inside)])
     assert [path.name for path in (copied / "manifests").rglob("*.json")] == ["2.json"]
 
 

@@ -104,6 +104,14 @@ def test_dask_gets_the_node_that_decodes_pictures_and_no_other():
     assert BeamSettings().local_nodes == ()
 
 
+@pytest.mark.parametrize("given", [{"version": "2.0"}, {"parallelism": 3}, {}])
+def test_what_is_not_said_of_flink_is_left_to_beam_and_the_cluster(given):
+    flink = {"master": "flink:8081", **given, **POOL}
+    args = BeamSettings(runner="flink", flink=flink).pipeline_args()
+    names = {"version": "flink_version", "parallelism": "parallelism"}
+    assert args[2:-3] == [f"--{names[key]}={value}" for key, value in given.items()]
+
+
 def test_functions_run_where_the_settings_say():
     from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
     from apache_beam.transforms.environments import Environment
@@ -152,13 +160,20 @@ def test_a_runner_can_be_changed_without_losing_the_blocks_of_the_others():
             "in beam.flink set either worker_pool (host:port) or worker_image",
         ),
         (["beam.flink.master=flink"], "beam.flink.master: string should match pattern"),
+        (["beam.flink.worker_pool=pool"], "beam.flink.worker_pool: string should match pattern"),
+        (["beam.spark.job_endpoint=jobs"], "beam.spark.job_endpoint: string should match pattern"),
         (
             ["beam.runner=spark", "beam.spark.worker_pool=localhost:50000"],
             "in beam.spark set job_endpoint (host:port of Beam's Spark job server)",
         ),
         (["beam.runner=dask"], "in beam.dask set scheduler (as tcp://dask-scheduler:8786)"),
+        (
+            ["beam.runner=dask", "beam.dask.shared_folder=/mnt/shared"],
+            "in beam.dask set scheduler (as tcp://dask-scheduler:8786)",
+        ),
         (["beam.dask.scheduler=dask:8786"], "beam.dask.scheduler: string should match pattern"),
         (["beam.extra=[experiments=x]"], "beam.extra: write --option=value or --option, not 'exp"),
+        (["beam.extra=[-experiments=x]"], "beam.extra: write --option=value or --option, not '-ex"),
         (["beam.extra=[--runner=Prism]"], "--runner is what beam.runner and its block say"),
         (["beam.extra=[--s3_secret_access_key=x]"], "would put a secret into packages and logs"),
     ],

@@ -132,6 +132,22 @@ def test_what_an_extra_of_a_library_needs_is_one_too(monkeypatch):
     assert library_versions.__wrapped__().keys() == {"graft-pipeline", "one", "two"}
 
 
+def test_a_library_that_every_system_of_this_kind_needs_is_one_whatever_extra_is_asked_for(
+    monkeypatch,
+):
+    needs = {
+        "graft-pipeline": ["one[more]", "Two_Words>=1"],
+        "one": ["three; python_version >= '3'", "four; sys_platform == 'win32'"],
+    }
+    monkeypatch.setattr(
+        module.importlib.metadata,
+        "distribution",
+        lambda name: SimpleNamespace(version="1", requires=needs.get(name)),
+    )
+    found = library_versions.__wrapped__().keys()
+    assert found == {"graft-pipeline", "one", "two-words", "three"}
+
+
 def test_the_libraries_are_those_that_a_run_needs_and_no_tools():
     versions = library_versions()
     assert {"tfx", "tensorflow", "keras", "apache-beam", "numpy", "pillow"} <= versions.keys()
@@ -140,7 +156,8 @@ def test_the_libraries_are_those_that_a_run_needs_and_no_tools():
 
 def test_a_schema_is_code_and_an_import_out_of_a_package_is_of_it(tmp_path):
     for name, text in {
-        "components/a.py": "from schemas.b import thing\n",
+        "components/a.py": "import json, components.d\nfrom schemas.b import thing\n",
+        "components/d.py": "",
         "schemas/__init__.py": "",
         "schemas/b.py": "thing = 1\n",
         "others/c.py": "",
@@ -149,7 +166,7 @@ def test_a_schema_is_code_and_an_import_out_of_a_package_is_of_it(tmp_path):
         (tmp_path / name).write_text(text)
     found = import_closure("components.a", root=tmp_path)
     assert {file.relative_to(tmp_path).as_posix() for file in found} == {
-        "components/a.py", "schemas/__init__.py", "schemas/b.py"
+        "components/a.py", "components/d.py", "schemas/__init__.py", "schemas/b.py"
     }  # fmt: skip
 
 

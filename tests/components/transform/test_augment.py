@@ -256,3 +256,23 @@ def test_ways_to_share_and_to_fill_views_change_no_pixel():
     assert not AugmentationSettings(views=8, fill_mode="wrap").changes_pixels
     for name, value in {**EVERYTHING, "vertical_flip": True}.items():
         assert AugmentationSettings(**{name: value}).changes_pixels, name
+
+
+def test_width_and_height_are_zoomed_by_draws_of_their_own():
+    x, y = np.transpose(places(8, 8, zoom=0.2)) / 8
+    for side in (x, y):
+        assert 0.8 < min(side) < 0.9 and 1.1 < max(side) < 1.3
+    assert abs(np.corrcoef(x, y)[0, 1]) < 0.5
+
+
+def test_contrast_and_brightness_have_draws_of_their_own(picture):
+    spread = run_views(picture, VIEWS, contrast=0.1).std(axis=(1, 2, 3))
+    means = run_views(picture, VIEWS, brightness=0.05).mean(axis=(1, 2, 3))
+    assert abs(np.corrcoef(spread, means)[0, 1]) < 0.5
+
+
+def test_between_two_points_of_the_source_lies_what_is_between_their_values():
+    seen = run_views(RAMP, VIEWS, width_shift=0.25, fill_mode="nearest")
+    columns = (seen[:, 0, SIZE // 2, 0] - 20) / 6
+    off = np.abs(columns - np.round(columns))
+    assert max(off) > 0.4 and np.median(off) == pytest.approx(0.25, abs=0.1)

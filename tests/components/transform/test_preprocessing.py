@@ -128,3 +128,10 @@ def test_formats_that_training_never_sees_are_refused(pixels_of, kind, mode):
     Image.new(mode, (40, 30)).save(file, kind)
     with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
         pixels_of([file.getvalue()])
+
+
+@pytest.mark.parametrize("which", ["abc", "aab", "aba", "aaa"])
+def test_each_place_in_a_batch_has_its_own_picture_copy_or_not(analyzed, pixels_of, which):
+    pictures = dict(zip("abc", (image for image, _ in analyzed.pictures[::16]), strict=True))
+    found = pixels_of([pictures[one] for one in which])
+    np.testing.assert_allclose(found, [plain(pictures[one]) for one in which], atol=1e-5)
