@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from components.errors import UserError
 from pipeline.cli import app
 from pipeline.commands.submit import Options
 
@@ -39,7 +40,11 @@ COMMANDS = [
         {"output": "csv", "sheet": Path("a.png"), "explain": True},
     ),
     ("report -r fruit.yaml", "report.report_run", {}),
-    ("report 2026 -r fruit.yaml --json", "report.report_run", {"name": "2026", "as_json": True}),
+    (
+        "report 2026-11-30T12 -r fruit.yaml --json",
+        "report.report_run",
+        {"name": "2026-11-30T12", "as_json": True},
+    ),
     (
         "report -r fruit.yaml -o a.html --open",
         "report.report_run",
@@ -251,9 +256,35 @@ def test_a_number_out_of_its_range_is_refused(line):
     assert done.exit_code == 2 and line.split()[-2] in done.output
 
 
-def test_one_thing_is_printed_in_one_way():
-    done = CliRunner().invoke(app, ["predict", "a.jpg", "--json", "--csv"])
-    assert done.exit_code == 1 and "--json and --csv are two ways" in str(done.exception)
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("predict a.jpg --json --csv", "--json and --csv are two ways"),
+        ("run --json --verbose", "--verbose: the log would stand among the events"),
+    ],
+)
+def test_one_thing_is_printed_in_one_way(line, says):
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 1 and says in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "report RECIPE",
+        "runs show RECIPE",
+        "versions show RECIPE",
+        "versions diff RECIPE 7",
+        "versions diff 6 RECIPE",
+        "versions rollback RECIPE",
+        "verify RECIPE",
+        "reproduce RECIPE",
+    ],
+)
+def test_a_recipe_in_the_place_of_a_run_or_a_version_is_told_where_it_belongs(line):
+    done = CliRunner().invoke(app, [word.replace("RECIPE", CONFIG) for word in line.split()])
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception).endswith(f"a recipe is given as --recipe {CONFIG}")
 
 
 @pytest.mark.parametrize("option", ["--verbose", "--wait"])

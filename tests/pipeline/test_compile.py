@@ -57,12 +57,14 @@ def test_a_package_is_shown_step_by_step():
         (None, r"kubeflow\.image is not set"),
         ("x.json", "ends in .yaml"),
         ("in/x.yaml", "no folder in"),
+        ("file/x.yaml", "no folder file"),
     ],
 )
 def test_what_no_cluster_can_run_is_refused_before_tfx_is_started(
     tmp_path, monkeypatch, output, says
 ):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
     monkeypatch.setattr(command, "_compile", lambda *_: pytest.fail("too late"))
     with pytest.raises(ValueError, match=says):
         command.compile_recipe("digits", [], output and Path(output), verbose=False)
@@ -96,3 +98,18 @@ def test_a_link_to_the_recipe_is_the_recipe(tmp_path):
     (tmp_path / "link.yaml").symlink_to(tmp_path / "mine.yaml")
     with pytest.raises(ValueError, match="that is the recipe"):
         command.check_output(tmp_path / "link.yaml", str(tmp_path / "mine.yaml"))
+
+
+def test_a_package_that_could_not_be_written_whole_leaves_the_one_before(
+    tmp_path, monkeypatch, compiled_json
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    package = tmp_path / "a.yaml"
+    package.write_text("the one before")
+    monkeypatch.setattr(command, "_compile", lambda *_: compiled_json)
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        command.compile_recipe("digits", ["kubeflow.image=g:1", *READY], package, verbose=False)
+    assert package.read_text() == "the one before"

@@ -159,3 +159,18 @@ def test_an_overlay_by_another_path_is_not_written_over_either(recipe, tmp_path)
     data_relabel.relabel(decide(tmp_path, "bar/000.jpg,disc,"), str(recipe), [], None)
     with pytest.raises(UserError, match=r"would be written over: name another --output"):
         data_relabel.relabel(Path("shapes.fixes.csv"), str(recipe), [], None)
+
+
+def test_a_decision_that_says_what_was_said_before_is_not_counted_as_new(tmp_path):
+    fix = Fix(RELABEL, "disc", "a.jpg")
+    told = data_relabel.describe({"1": fix, "2": fix}, {"1": fix, "3": fix}, tmp_path / "f.csv")
+    assert "2 to relabel and 0 to drop were added (1 of these pictures were there already)" in told
+    assert told.endswith("; it holds 3")
+
+
+def test_a_download_is_announced_where_it_can_be_seen(recipe, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(
+        data_relabel.preflight, "announce_download", lambda data: print(f"Fetching {data.source}")
+    )
+    data_relabel.relabel(decide(tmp_path, "bar/000.jpg,disc,"), str(recipe), [], None)
+    assert capfd.readouterr().out.startswith("Fetching pictures\n")

@@ -34,10 +34,16 @@ def review(tmp_path, monkeypatch):
     }.items():
         monkeypatch.setattr(data_labels, name, stand_in)
 
-    def review(suspects, top=9, overrides=(), sheet=tmp_path / "new" / "folder" / "sheet.png"):
+    def review(
+        suspects,
+        top=9,
+        overrides=(),
+        sheet=tmp_path / "new" / "folder" / "sheet.png",
+        config="digits",
+    ):
         monkeypatch.setattr(data_labels, "_search", lambda *_: suspects)
         settings = [f"workspace={tmp_path}", *overrides]
-        assert data_labels.review_labels("digits", settings, top, sheet, False, False) == 0
+        assert data_labels.review_labels(config, settings, top, sheet, False, False) == 0
         return console.file.getvalue(), drawn
 
     return review
@@ -59,10 +65,13 @@ def test_sheet_and_table_lie_in_the_folder_of_the_recipe_unless_told(review, tmp
 
 def test_the_advice_can_be_typed_into_a_shell(review, tmp_path):
     settings = ["data.near_duplicates=false", "data.source=my pictures"]
-    said, _ = review(SUSPECTS, overrides=settings, sheet=tmp_path / "my sheet.png")
+    recipe = tmp_path / "fruit.yaml"
+    recipe.write_text("name: apples\ndata: {source: digits}\n")
+    sheet = tmp_path / "my sheet.png"
+    said, _ = review(SUSPECTS, overrides=settings, sheet=sheet, config=str(recipe))
     *_, line = said.strip().splitlines()
     assert shlex.split(line.partition("run: ")[2]) == [
-        *("graft", "data", "relabel", str(tmp_path / "my sheet.csv"), "--recipe", "digits"),
+        *("graft", "data", "relabel", str(tmp_path / "my sheet.csv"), "--recipe", str(recipe)),
         *(word for one in (f"workspace={tmp_path}", *settings) for word in ("--set", one)),
     ]
 
@@ -94,7 +103,7 @@ def test_copies_are_judged_together_and_the_suspects_are_counted(monkeypatch):
         return SUSPECTS
 
     monkeypatch.setattr(wrong_labels, "find_suspects", find_suspects)
-    pictures = pd.DataFrame({"image_id": list("abcd"), "group": list("aacd")})
+    pictures = pd.DataFrame({"image_id": list("abcdd"), "group": list("aacdd")})
     dataset = SimpleNamespace(
         transform_graph="graph", files=lambda *splits: list(splits), pictures=lambda: pictures
     )
@@ -103,7 +112,7 @@ def test_copies_are_judged_together_and_the_suspects_are_counted(monkeypatch):
     splits = ["train", "validation", "test"]
     assert asked == [("graph", splits, {"a": "a", "b": "a", "c": "c", "d": "d"})]
     begun, report = reports
-    summary = "3 of 4 pictures are taken for another class"
+    summary = "3 of 5 pictures are taken for another class"
     assert report == NodeReport(begun, report.seconds, False, summary) and 0 <= report.seconds < 60
 
 

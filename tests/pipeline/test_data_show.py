@@ -99,9 +99,12 @@ def test_of_many_groups_of_copies_the_first_are_shown(sections):
     assert [tile.picture for tile in copied.tiles] == shown
 
 
-@pytest.mark.parametrize("zoom", [0.0, 0.1])
-def test_without_augmentation_there_is_one_view(monkeypatch, zoom):
-    recipe = Recipe(name="a", augmentation={"zoom": zoom}, backbone={"image_size": 96})
+@pytest.mark.parametrize(
+    ("zoom", "network", "value_range"), [(0.0, "mobilenet_v2", "tf"), (0.1, "resnet50", "caffe")]
+)
+def test_without_augmentation_there_is_one_view(monkeypatch, zoom, network, value_range):
+    backbone = {"name": network, "image_size": 96}
+    recipe = Recipe(name="a", augmentation={"zoom": zoom}, backbone=backbone)
     monkeypatch.setattr("tensorflow_transform.TFTransformOutput", lambda folder: folder)
     monkeypatch.setattr(examples, "ExampleReader", lambda *given: given)
     pixels = np.zeros((2, 2, 3), np.uint8)
@@ -113,7 +116,7 @@ def test_without_augmentation_there_is_one_view(monkeypatch, zoom):
 
     monkeypatch.setattr(views, "shown_views", shown_views)
     shown = data_show._views(recipe, SimpleNamespace(transform_graph="graph"), b"a record")
-    assert asked == [(("graph", 1), b"a record", "tf")]
+    assert asked == [(("graph", 1), b"a record", value_range)]
     assert shown.heading.endswith(", as the network gets them (96 x 96 pixels)")
     captions = [tile.captions for tile in shown.tiles]
     if zoom:
@@ -217,6 +220,15 @@ def test_of_many_files_set_aside_the_first_are_listed_and_the_rest_is_counted(
     assert all(f"why {number}" in text() for number in range(10)) and "why 10" not in text()
     rest = f"and 2 more: {tmp_path / 'quarantine.jsonl'}"
     assert (rest in text().replace("\n", "")) == ("more" in text()) == (count == 12)
+
+
+def test_a_path_or_a_reason_that_looks_like_markup_is_shown_as_it_is(said, tmp_path):
+    console, text = said
+    odd = "[red]a[/]\x1b"
+    (tmp_path / "quarantine.jsonl").write_text(json.dumps({"path": odd, "reason": odd}))
+    data_show._show_quarantine(console, tmp_path)
+    data_show._show_copies(console, table([odd] * 2).assign(path=odd), [[0, 1]])
+    assert text().count(r"[red]a[/]\x1b") == 2 + 2 * 2 and "\x1b" not in text()
 
 
 def test_however_narrow_the_terminal_a_path_is_shown_in_full(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from components.errors import UserError
 from pipeline.commands import local_run
 from pipeline.config import load_recipe
+from pipeline.preflight import Scope
 from pipeline.run_result import RunError
 
 # The command with another work than TensorFlow's, in a process of its own as signals need it.
@@ -122,7 +123,7 @@ def test_what_fails_in_a_run_is_a_line_and_the_log_has_the_rest(
     assert found == code and f"\n{says}\n" in out and "Traceback" not in out
     assert ("please report it, with the log" in out) == (code == 70)
     if verbose:
-        assert ("with the log above" in out) == (code == 70)
+        assert ("with the log above" in out) == (code == 70) and "Log: " not in out
         assert not (tmp_path / "digits" / "logs").exists()
     else:
         assert text == "", "nothing is said beside it"
@@ -152,6 +153,22 @@ def test_after_another_run_has_ended_the_data_are_looked_at_again(run, monkeypat
     assert (code, found) == (5, ["what has come since" if wait else "what is there"])
     assert out.startswith("runs/digits is in use; waiting for its end\n") == wait
     assert "a title\n" in out
+
+
+@pytest.mark.parametrize("scratch", [None, Path("scratch")])
+def test_a_look_at_the_data_announces_a_download_and_is_quiet_itself(monkeypatch, capfd, scratch):
+    recipe, asked = load_recipe("digits", []), []
+
+    def look(*given):
+        print("words of TensorFlow", file=sys.stderr)
+        asked.append(given)
+        return "what is there"
+
+    monkeypatch.setattr(local_run.preflight, "announce_download", lambda data: print("A download"))
+    monkeypatch.setattr(local_run.preflight, "inspect", look)
+    assert local_run.inspect(recipe, scratch) == "what is there"
+    assert asked == [(recipe, Scope.MACHINE, scratch)]
+    assert capfd.readouterr() == ("A download\n", "")
 
 
 def child_in(folder: Path) -> int:
