@@ -63,6 +63,7 @@ def test_mcnemar_counts_only_where_the_models_disagree():
     assert proved_worse(0, 5) == pytest.approx(1 / 32)
     assert proved_worse(5, 0) == 1
     assert proved_worse(5, 15) == pytest.approx(scipy.stats.binom.sf(14, 20, 0.5))
+    assert proved_worse(15, 5) == pytest.approx(scipy.stats.binom.sf(4, 20, 0.5))
 
 
 @pytest.mark.parametrize(("lost", "gained"), [(0.03, 0.01), (0.02, 0.0), (0.1, 0.08)])

@@ -33,8 +33,9 @@ def server(loopback):
             if start >= len(server.content):
                 self.send_error(server.status if server.status != 200 else 416)
                 return
-            self.send_response(server.status if not start else 206)
-            if start:
+            continues = start or server.says_from_where
+            self.send_response(206 if continues else server.status)
+            if continues:
                 whole = len(server.content)
                 self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
             if server.says_length:
@@ -50,7 +51,7 @@ def server(loopback):
     server = loopback(Handler)
     server.content, server.ranges, server.status = CONTENT, [], 200
     server.most_bytes, server.ignores_ranges, server.says_length = len(CONTENT), False, True
-    server.lies = server.says_nonsense = False
+    server.lies = server.says_nonsense = server.says_from_where = False
     server.portions = iter(())  # bytes of the first answers, where they differ from `most_bytes`
     server.url = f"{server.address}/pets.zip"
     return server
@@ -67,6 +68,12 @@ def test_a_whole_file(server, path, sha256):
     assert path.read_bytes() == CONTENT
     assert server.ranges == [None]
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_digest_is_that_of_all_parts_of_a_large_file(server, path, monkeypatch):
+    monkeypatch.setattr("components.download._CHUNK_BYTES", 70_000)
+    download(server.url, path, SHA256)
+    assert path.read_bytes() == CONTENT
 
 
 def test_all_of_it_is_on_the_disk_before_it_has_its_name(server, path, monkeypatch):
@@ -137,9 +144,10 @@ def test_a_part_that_is_whole_already(server, path):
     assert path.read_bytes() == CONTENT
 
 
-def test_a_server_that_knows_no_ranges(server, path):
+@pytest.mark.parametrize("says_from_where", [False, True])
+def test_a_server_that_begins_anew_whatever_it_is_asked_for(server, path, says_from_where):
     path.with_name("pets.zip.part").write_bytes(CONTENT[:1000])
-    server.ignores_ranges = True
+    server.ignores_ranges, server.says_from_where = True, says_from_where
     download(server.url, path, SHA256)
     assert path.read_bytes() == CONTENT
 

@@ -52,8 +52,16 @@ def test_a_warning_does_not(anomalies):
 
 
 def test_an_anomaly_of_the_whole_is_one_too(anomalies):
-    gate = check_anomalies(anomalies(train={"": ("ERROR", "too few examples")}))
-    assert gate.verdict == "fail" and gate.message.startswith("the data (train): too few examples")
+    found = {"": ("ERROR", "too few examples"), "width": ("WARNING", "odd")}
+    gate = check_anomalies(anomalies(train=found, test={"": ("WARNING", "few examples")}))
+    assert (gate.verdict, gate.value) == ("fail", 1)
+    assert gate.message.startswith("the data (train): too few examples: mend")
+
+
+def test_what_is_odd_about_the_whole_is_told_before_what_is_odd_about_its_parts(anomalies):
+    found = {"width": ("WARNING", "odd"), "": ("WARNING", "few examples")}
+    gate = check_anomalies(anomalies(train=found))
+    assert row(gate) == ("warn", 0, 0, "the data (train): few examples; width (train): odd")
 
 
 def test_a_text_of_the_data_is_one_short_printable_line(anomalies):

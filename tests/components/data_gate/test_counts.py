@@ -32,6 +32,13 @@ def test_a_class_that_a_split_lacks_is_a_warning(pictures):
     assert gate.message == "no pictures of 'dog' in test"
 
 
+def test_of_several_that_are_too_few_the_figures_are_those_of_the_first(pictures):
+    gate = check_counts(pictures(), MinimumSettings(train=151, test=60))
+    assert (gate.verdict, gate.value, gate.bound) == ("fail", 150, 151)
+    assert gate.message.startswith("class 'cat' has 150 in train, 151 wanted; class 'dog' has 150")
+    assert "; class 'cat' has 50 in test, 60 wanted; and 1 more: add" in gate.message
+
+
 def test_only_the_first_of_many_are_named(pictures):
     table = pictures(500, label=[f"class {row}" for row in range(500)])
     assert check_counts(table, MinimumSettings(test=1)).message.count("wanted") == 3

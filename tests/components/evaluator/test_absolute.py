@@ -39,6 +39,14 @@ def test_thirty_faultless_pictures_do_not_prove_95_percent(gate, answers):
     assert row.verdict == "warn" and row.message.endswith("59 faultless ones are needed")
 
 
+def test_what_faultless_pictures_just_prove_is_proved_and_no_more_of_them_are_asked_for(
+    gate, answers
+):
+    wanted = lower_bound(20, 20, 0.95)
+    row = gate("accuracy", *answers(20, 0), thresholds={"accuracy": wanted})
+    assert row.verdict == "pass" and row.message.endswith(f" proved, {wanted:g} wanted")
+
+
 def test_what_is_proved_to_be_bad_fails_however_few_pictures_there_are(gate, answers):
     row = gate("accuracy", *answers(6, 14), thresholds={"accuracy": 0.95}, too_few="warn")
     assert row.verdict == "fail"

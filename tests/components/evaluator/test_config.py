@@ -26,6 +26,7 @@ pytestmark = pytest.mark.one_line
         ({"threshold": {}}, "threshold\n.*Extra inputs"),
         ({"min_slice_accuracy": 0.5}, "slices must name at least one column"),
         ({"proved_as_good": {"per_slice": 0.1}}, "slices must name at least one column"),
+        ({"max_drop": {}}, "max_drop is no longer a setting"),
         ({"too_few": "pass"}, "too_few\n.*'fail' or 'warn'"),
     ],
 )
