@@ -144,6 +144,7 @@ def test_a_file_of_the_users_own(tmp_path):
         ("head.dropout=true", "head.dropout: input should be a valid number, not true"),
         ("head=3", "head: input should be a valid dictionary"),
         ("name.x=3", "--set name.x=3: name is a value, not a block"),
+        ("backbone.alpha.x=3", "--set backbone.alpha.x=3: alpha is a value, not a block"),
         ("epochs", "--set epochs: write key=value"),
         ("a=[", "--set a=[: not YAML: expected the node content"),
     ],
@@ -173,6 +174,8 @@ def test_unknown_recipes_and_broken_files(tmp_path):
         load_recipe(str(broken))
     with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(str(tmp_path))
+    with pytest.raises(RecipeError, match=r"^a\\x00b cannot be read: embedded null byte"):
+        load_recipe("a\0b")
     broken.write_bytes(b"name: \xff\xfe")
     with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(str(broken))

@@ -11,7 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.console import log_path, make_console, redirect_output, say, say_json, say_verbatim
+from pipeline.console import (
+    _close,
+    log_path,
+    make_console,
+    redirect_output,
+    say,
+    say_json,
+    say_verbatim,
+)
 
 
 def test_noise_of_python_and_of_c_goes_to_the_file_and_the_console_to_the_terminal(tmp_path, capfd):
@@ -122,3 +130,12 @@ def test_json_is_for_programs_what_it_was_and_for_people_on_many_lines():
     text = file.getvalue()
     assert json.loads(text) == value and "\x1b" not in text and "\u202e" not in text
     assert text.splitlines()[2:] == ['  "of": [', "    1,", "    null", "  ]", "}"]
+
+
+def test_who_has_read_enough_ends_no_command_with_an_error():
+    reads, writes = os.pipe()
+    terminal = os.fdopen(writes, "w")
+    terminal.write("a line that `| head` no longer waits for\n")
+    os.close(reads)
+    _close(terminal)
+    assert terminal.closed

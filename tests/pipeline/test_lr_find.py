@@ -165,11 +165,3 @@ def test_of_several_phases_that_are_all_solved_the_first_is_meant():
     phases = "training={phases: [{name: one, optimizer: lbfgs}, {name: two, optimizer: lbfgs}]}"
     recipe = load_recipe("digits", [phases, "augmentation.views=2"])
     assert lr_find.first_with_a_rate(recipe) == "one"
-
-
-@pytest.mark.parametrize(("verbose", "wait"), [(True, False), (False, True)])
-def test_the_log_and_other_runs_are_heeded(monkeypatch, tmp_path, verbose, wait):
-    told = []
-    monkeypatch.setattr(lr_find, "run_locally", lambda *_, **options: told.append(options) or 7)
-    found = lr_find.find_rate("digits", [f"workspace={tmp_path}"], None, None, verbose, wait)
-    assert found == 7 and told == [{"verbose": verbose, "wait": wait}]

@@ -87,5 +87,7 @@ def test_what_holds_no_picture_is_named(tmp_path, argument, says):
 @pytest.mark.usefixtures("tree")
 def test_of_several_folders_without_pictures_the_first_is_named(tmp_path):
     (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match=r"^in/empty: the folder holds no file"):
+    with pytest.raises(ValueError, match=r"^in/empty: the folder holds no file .*\(") as error:
         predict_files.expand(["-"], io.BytesIO(b"in/empty\nnone\n"))
+    suffixes = str(error.value).rpartition("(")[2].removesuffix(")").split(", ")
+    assert suffixes == sorted(suffixes) and ".jpg" in suffixes

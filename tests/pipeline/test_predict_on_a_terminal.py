@@ -54,7 +54,14 @@ def test_noise_stays_on_the_terminal_if_that_is_wanted(monkeypatch, capfd, verbo
     assert ("a word of TensorFlow" in capfd.readouterr().out) == verbose
 
 
-def test_what_could_not_be_classified_is_red_and_nothing_else(monkeypatch):
+@pytest.fixture
+def coloured():
+    """A console that writes colours to its file."""
+    options = {"force_terminal": True, "color_system": "standard", "no_color": False}
+    return make_console(file=io.StringIO(), width=80, **options)
+
+
+def test_what_could_not_be_classified_is_red_and_nothing_else(monkeypatch, coloured):
     class Unsure(Sure):
         abstains = True
 
@@ -63,10 +70,24 @@ def test_what_could_not_be_classified_is_red_and_nothing_else(monkeypatch):
             yield from (Answer(paths[0], error="not a file"), Answer(paths[1], cats, unsure=True))
 
     monkeypatch.setattr(predict_model, "Model", Unsure)
-    options = {"force_terminal": True, "color_system": "standard", "no_color": False}
-    console = make_console(file=io.StringIO(), width=80, **options)
-    failed, notes = predict._predict(Path("m"), ["pipe", "b.jpg"], console, "table", None, False)
+    failed, notes = predict._predict(Path("m"), ["pipe", "b.jpg"], coloured, "table", None, False)
     assert failed == 1 and notes[0].endswith("1 unsure, 1 of 2 could not be classified")
-    text = console.file.getvalue()
+    text = coloured.file.getvalue()
     assert re.search(r"\x1b\[31mnot a file[^\x1b]*pipe\x1b\[0m\n", text)
     assert re.search(r"\ncat[^\x1b]*unsure[^\x1b]*b\.jpg\n", text.replace("\x1b[2K", "\n"))
+
+
+@pytest.mark.parametrize(("output", "is_bold"), [("table", True), ("csv", False)])
+def test_the_heading_of_a_table_is_bold_and_what_is_for_programs_is_not(
+    monkeypatch, coloured, output, is_bold
+):
+    monkeypatch.setattr(predict_model, "Model", Sure)
+    predict._predict(Path("m"), ["a.jpg"], coloured, output, None, False)
+    assert ("\x1b[1m" in coloured.file.getvalue()) == is_bold
+
+
+def test_only_a_note_is_yellow(monkeypatch, coloured):
+    monkeypatch.setattr(predict, "_predict", lambda *_: (0, ["1 picture", "Note: no heat maps"]))
+    monkeypatch.setattr(predict, "make_console", lambda stderr: coloured)
+    assert predict.predict_pictures([__file__], "", [], Path("m"), False) == 0
+    assert coloured.file.getvalue() == "1 picture\n\x1b[33mNote: no heat maps\x1b[0m\n"

@@ -121,3 +121,13 @@ def test_behind_a_damaged_picture_the_pairs_of_a_sheet_stay_pairs(tmp_path, monk
     captions = [tile.captions for tile in drawn[0].tiles]
     assert titles == ["m: 2 pictures"], "though there are four tiles"
     assert captions == [("damaged PNG", "b.png"), (), ("cat 0.900", "a.png"), ("→ cat",)]
+
+
+def test_a_row_of_a_sheet_has_ten_places(tmp_path, monkeypatch):
+    columns = []
+    monkeypatch.setattr(contact_sheet, "draw", lambda *given: columns.append(given[2]))
+    monkeypatch.setattr(contact_sheet, "write", lambda *_: None)
+    sheet = Sheet(["cat", "dog"], explained=False)
+    sheet.add(answer(0.9, 0.1, path=str(tmp_path / "gone.png")))
+    sheet.write(tmp_path / "s.png", "m")
+    assert columns == [10]

@@ -166,14 +166,3 @@ def test_for_programs_the_place_of_the_page_is_an_event_too(run, monkeypatch):
     last = json.loads(shown.splitlines()[-1])
     assert (last["event"], last["text"]) == ("message", "Report: a.html")
     assert run(RunResult([PASS], "", "7"))[1].endswith("\nReport: a.html\n")
-
-
-@pytest.mark.parametrize(("verbose", "wait"), [(True, False), (False, True)])
-def test_the_log_and_other_runs_are_heeded(monkeypatch, tmp_path, verbose, wait):
-    def run_locally(recipe, title, work, **options):
-        options.pop("make_display")
-        return options
-
-    monkeypatch.setattr(command, "run_locally", run_locally)
-    told = run_recipe("digits", [f"workspace={tmp_path}"], verbose=verbose, wait=wait)
-    assert told == {"verbose": verbose, "wait": wait}

@@ -243,11 +243,3 @@ def test_no_name_of_a_source_ends_the_comment_that_tells_it(alone, tmp_path, mon
     assert alone(command.infer_schema, path, False)[0] == 0
     assert path.read_text().startswith("# What the pictures of a\\nb { happen to be.\n")
     assert schema.read_schema(path)
-
-
-@pytest.mark.parametrize("function", [command.infer_schema, command.check_schema])
-@pytest.mark.parametrize(("verbose", "wait"), [(True, False), (False, True)])
-def test_the_log_and_other_runs_are_heeded(monkeypatch, function, verbose, wait):
-    monkeypatch.setattr(command, "run_locally", lambda *_, **options: options)
-    arguments = (None, False) if function is command.infer_schema else (None,)
-    assert function("digits", [], *arguments, verbose, wait) == {"verbose": verbose, "wait": wait}

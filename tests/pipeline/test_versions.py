@@ -311,3 +311,9 @@ def test_of_an_earlier_release_programs_get_a_digest_of_null(graft):
     known = json.loads(graft(show_version, "1", True))
     assert known["digest"] is None and known["provenance"] == known["gates"] == {}
     assert "calibration" not in known
+
+
+def test_a_folder_that_servers_cannot_read_is_told_also_where_nothing_else_is(shown, tmp_path):
+    (tmp_path / "tiny" / "serving" / "99999999999999999999").mkdir(parents=True)
+    nothing, line = shown()
+    assert nothing.endswith("serving yet") and line.endswith("servers cannot read its number")

@@ -259,3 +259,31 @@ def _certificate(folder):
     )
     cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     return key_file, cert_file
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (300, "", "sends us elsewhere (300), to a login page"),
+        (400, b"no \xff", "answers 400: no \ufffd"),
+        (400, None, "answers 400 reason"),
+    ],
+)
+def test_an_answer_of_any_kind_is_told(status, body, says):
+    error = connection.kfp_server_api.ApiException(status=status, reason="reason")
+    error.body = body
+    found = connection.Connection("http://localhost", None, None)._explain(error)
+    assert str(found).startswith(f"http://localhost {says}")
+
+
+def test_an_answer_whose_fields_are_of_another_kind_is_not_kubeflow_pipelines(kfp):
+    kfp.failures = [("GET", "/experiments", 200, {"experiments": [], "total_size": "many"})]
+    there = connection.Connection(kfp.host, None, None)
+    with pytest.raises(connection.NotKfpError, match="answers, but not as Kubeflow Pipelines"):
+        there.request("GET", "/apis/v2beta1/experiments", answer="V2beta1ListExperimentsResponse")
+
+
+def test_a_failure_of_the_network_without_a_text_of_its_own_is_told_by_what_it_led_to():
+    error = urllib3.exceptions.ProtocolError("aborted")
+    error.__cause__ = OSError("no number")
+    assert connection._unreachable(error) == "cannot be reached: aborted"

@@ -138,6 +138,8 @@ def test_a_recipe_is_compiled_first(kfp, submit, package_file, monkeypatch):
     [
         ({"host": None}, "where is Kubeflow Pipelines? Give its address here or in KF_PIPELINES"),
         ({"host": "kfp.example"}, "begins with http:// or https://"),
+        ({"host": "https://"}, "begins with http:// or https://"),
+        ({"host": "ftp://kfp.example"}, "begins with http:// or https://"),
         ({"host": "http://h/pipeline/#/runs"}, "leave out what follows http://h/pipeline"),
         ({"host": f"https://me:{_SECRET}@h"}, "without user and password"),
         ({"token_file": Path("nowhere")}, "token file nowhere: No such file"),
