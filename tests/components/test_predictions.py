@@ -1,6 +1,7 @@
 """`predictions.parquet`: what workers leave becomes rows with facts; what is damaged is said."""
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -9,6 +10,7 @@ from components.errors import UserError
 from components.predictions import (
     ANSWERS,
     PREDICTIONS_FILE,
+    Predictions,
     duplicate_groups,
     fact_columns,
     gather,
@@ -30,6 +32,7 @@ def test_what_is_no_number_makes_no_class_the_right_one():
     nan = np.nan
     scores = np.array([[nan, nan, nan], [nan, 0.2, 0.8], [0.1, nan, 0.8], [0.1, 0.2, 0.7]])
     assert (most_probable(np.arange(4) % 3, scores) == np.arange(4) % 3).tolist() == [False] * 4
+    assert most_probable(np.arange(4) % 3, scores).tolist() == [1, 2, 0, 2], "each is a class"
     labels = np.array([1, 1, 2, 2])
     assert (most_probable(labels, scores) == labels).tolist() == [False, False, False, True]
 
@@ -82,6 +85,22 @@ def test_without_a_table_of_pictures_the_id_is_the_group(write):
 def test_the_served_model_s_answers_are_there_too(write):
     found = read_predictions(write([{**row, "served": [0.0, 1.0]} for row in ROWS]))
     np.testing.assert_array_equal(found.served, [[0, 1]] * 3)
+
+
+def test_right_is_what_agrees_with_the_label_and_not_what_both_models_say():
+    candidate, served = [[0.9, 0.1], [0.75, 0.25], [0.25, 0.75]], [[1, 0], [0.6, 0.4], [1, 0]]
+    found = Predictions(
+        ["cat", "dog"],
+        pd.DataFrame(),
+        np.array([0, 1, 1]),
+        np.arange(3),
+        np.array(candidate, np.float32),
+        np.array(served, np.float32),
+    )
+    assert found.given.tolist() == [0, 0, 1] and found.right.tolist() == [True, False, True]
+    assert found.served_given.tolist() == [0, 0, 0]
+    assert found.served_right.tolist() == [True, False, False]
+    np.testing.assert_array_equal(found.sure, np.float32([0.9, 0.75, 0.75]))
 
 
 def test_answers_to_some_of_the_pictures_are_none(write):

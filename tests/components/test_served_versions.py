@@ -123,6 +123,12 @@ def test_nothing_is_served_from_a_missing_or_an_empty_folder(tmp_path):
     assert served_versions.list_versions(tmp_path) == []
 
 
+def test_a_file_in_place_of_the_folder_is_not_taken_for_an_empty_one(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        served_versions.list_versions(tmp_path / "file")
+
+
 def test_a_champion_file_of_earlier_releases_is_not_passed_over_in_silence(tmp_path):
     make_version(tmp_path, "1")
     make_version(tmp_path, "2")
@@ -160,6 +166,7 @@ def test_content_digest_reads_files_to_their_end(tmp_path):
     long = "x" * (1 << 20)
     models = [make_version(tmp_path, str(n), long + end) for n, end in enumerate("ab", start=1)]
     assert len({served_versions.content_digest(model) for model in models}) == 2
+    assert len({str(served_versions.file_digests(model)) for model in models}) == 2
 
 
 def test_check_writable_makes_the_folder_and_leaves_nothing_in_it(tmp_path):

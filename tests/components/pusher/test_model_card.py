@@ -74,6 +74,8 @@ def test_the_hub_can_read_its_metadata(card):
 def test_it_tells_what_was_measured_and_decided(card):
     assert "| accuracy | 0.75 | 0.5 |" in card
     assert "| cat | 3 | 1 | 0.2924 … 1 | 1 |" in card
+    assert "| 0 | – | – | 0 |" in card, "of no picture nothing is proved"
+    assert " | – |  | – | " in card, "nor of a gate without a figure"
     assert "| yes | accuracy | 0.9 | 0.7 … 0.99 | 0.8 | 0.9 of 10 |" in card
     assert "| cat | 5 |" in card and "`abc123`, with changes" in card and "0f0f" in card
     assert "MobileNetV2 alpha 0.35 at 160 px, from the weights imagenet, seed 3." in card
@@ -84,6 +86,38 @@ def test_names_are_neither_markdown_nor_html(card):
     assert "<img" not in card and "\x1b" not in card and "\u202e" not in card
     assert "&lt;img src=x&gt;\\|\\`\\*\\\\x1b\\[31m\\\\u202e" in card
     assert all(line.endswith(" |") for line in card.splitlines() if line.startswith("|"))
+
+
+def test_a_name_cannot_hide_in_the_metadata_what_it_says():
+    metrics = {**METRICS, "overall": {"accuracy": 0.5, "loss\u202e": 1.0}}
+    card = model_card.make_card({"recipe": {"name": "pets\u202e"}}, [], metrics, {}, "0f")
+    _, block, _ = card.split("---\n", 2)
+    assert "\u202e" not in card
+    assert yaml.safe_load(block)["model-index"][0]["name"] == "pets\\u202e"
+
+
+@pytest.mark.parametrize(
+    ("alpha", "shown"),
+    [({}, "MobileNetV2 at"), ({"alpha": 1.0}, "MobileNetV2 at"), ({"alpha": 0.5}, "alpha 0.5 at")],
+)
+def test_the_width_of_a_network_is_told_where_it_is_not_the_usual_one(alpha, shown):
+    backbone = {"name": "MobileNetV2", "image_size": 160, "weights": "imagenet", **alpha}
+    recipe = {**PROVENANCE["recipe"], "backbone": backbone}
+    card = model_card.make_card({"recipe": recipe}, [], {}, {}, "0f")
+    assert f"{shown} 160 px" in card
+
+
+def test_a_class_that_is_in_one_split_alone_has_a_row():
+    card = model_card.make_card({}, [], {}, {"train": {"cat": 5}, "test": {"dog": 1}}, "0f")
+    assert "| class | train | test |" in card
+    assert "| cat | 5 | 0 |\n| dog | 0 | 1 |\n| all | 5 | 1 |" in card
+    assert "Pictures of the source, one split" in card
+
+
+def test_two_hundred_classes_are_all_of_them():
+    names = [f"class {number:03d}" for number in range(200)]
+    card = model_card.make_card({}, [], {**METRICS, "classes": names}, {}, "0f")
+    assert f"{', '.join(names)}." in card
 
 
 def test_quotation_marks_can_be_read():
@@ -101,13 +135,15 @@ def test_what_is_not_known_is_left_out():
 def test_metrics_and_counts_come_from_the_evidence(tmp_path):
     assert model_card.read_metrics(tmp_path) == {} and model_card.count_pictures(tmp_path) == {}
     (tmp_path / "metrics.json").write_text(json.dumps({"overall": {}}))
-    rows = {"split": ["train", "test", "train"], "label": ["cat", "cat", "dog"]}
+    rows = {
+        "split": ["unlabelled", "train", "test", "train"],
+        "label": ["", "cat", "cat", "dog"],
+    }
     pq.write_table(pa.table(rows), tmp_path / "pictures.parquet")
     assert model_card.read_metrics(tmp_path) == {"overall": {}}
-    assert model_card.count_pictures(tmp_path) == {
-        "train": {"cat": 1, "dog": 1},
-        "test": {"cat": 1},
-    }
+    counts = model_card.count_pictures(tmp_path)
+    assert counts == {"train": {"cat": 1, "dog": 1}, "test": {"cat": 1}}
+    assert list(counts) == ["train", "test"], "in the order that splits have everywhere"
 
 
 def test_classes_are_listed_by_recall_and_up_to_two_hundred():

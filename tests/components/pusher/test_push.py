@@ -161,6 +161,14 @@ def test_a_version_that_is_not_the_highest_after_its_push_is_withdrawn(
     assert {path.name for path in (destination / "evidence").iterdir()} == {"push.lock"}
 
 
+def test_what_is_removed_while_the_copy_is_made_ready_is_noticed(model, destination, monkeypatch):
+    push(model, destination, NOTHING)
+    monkeypatch.setattr(push_module, "sync", lambda folder: shutil.rmtree(destination / "1"))
+    with pytest.raises(StaleComparisonError, match="then version 1, now no version"):
+        push(model, destination, ServedState("1", 1))
+    assert left(destination) == set()
+
+
 def test_after_the_newest_was_removed_its_number_is_not_given_again(model, destination):
     for compared in (NOTHING, ServedState("1", 1)):
         push(model, destination, compared)

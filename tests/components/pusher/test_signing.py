@@ -52,6 +52,9 @@ def check(destination, signing_keys):
 def test_model_and_evidence_are_signed_and_the_key_is_nowhere(check, destination, signing_keys):
     check("1")
     check("2")
+    evidence = served_versions.evidence_folder(destination, "2")
+    record = served_versions.read_push_record(destination, "2")
+    assert served_versions.evidence_digests(evidence) == record.evidence, "signed behind it"
     with pytest.raises(UserError, match=r"evidence/2/model\.sig is by another key$"):
         check("2", "other")
     secret = (signing_keys / "own.pem").read_text().splitlines()[1]
@@ -84,7 +87,7 @@ def test_every_byte_of_a_signature_counts(check, destination):
             check()
     for end in (0, 1, len(whole) // 2, len(whole) - 1):
         file.write_bytes(whole[:end])
-        with pytest.raises(UserError, match=r"evidence\.sig is damaged"):
+        with pytest.raises(UserError, match=r"evidence\.sig is damaged: .* of .*/2 \(.+\)$"):
             check()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import datetime, timezone
 
 import pytest
 
@@ -9,7 +10,7 @@ from components import served_versions
 from components.errors import UserError
 from components.pusher.prune import prune
 from components.pusher.push import push, republish
-from components.served_versions import read_push_record, served_state
+from components.served_versions import PushRecord, read_push_record, served_state, withdrawn
 
 pytestmark = pytest.mark.one_line
 
@@ -104,6 +105,33 @@ def test_the_newest_stay_and_so_does_the_evidence_of_all(destination):
     assert (destination / "evidence" / "1" / "gates.json").read_text() == "1"
     assert {path.name for path in destination.iterdir()} == {"2", "3", "evidence"}
     assert prune(destination, keep=5) == []
+
+
+def test_servers_see_no_version_of_which_files_are_missing(destination, monkeypatch):
+    unlink, seen = os.unlink, []
+
+    def look(*given, **options):
+        seen.append(names(destination))
+        unlink(*given, **options)
+
+    monkeypatch.setattr(os, "unlink", look)
+    prune(destination, keep=1)
+    assert len(seen) >= 4 and all(served == ["3"] for served in seen)
+
+
+def test_after_the_highest_number_nothing_is_served_again(destination):
+    (destination / "evidence" / str(2**63 - 1)).mkdir()
+    with pytest.raises(UserError, match=r"9223372036854775807 has the highest number that servers"):
+        republish(destination, "1", "")
+    assert names(destination) == ["1", "2", "3"]
+
+
+def test_a_model_that_replaced_itself_is_served_and_not_taken_back():
+    now = datetime.now(timezone.utc)
+    again = PushRecord(now, "a", {}, republished="1", taken_back="a")
+    other = PushRecord(now, "a", {}, republished="1", taken_back="b")
+    assert withdrawn([("1", None), ("2", again)]) == {}
+    assert withdrawn([("1", None), ("2", other), ("3", again)]) == {"b": "2"}
 
 
 def test_what_is_served_is_never_removed(destination):

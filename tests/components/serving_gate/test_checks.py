@@ -105,6 +105,32 @@ def test_one_picture_of_many_is_enough_to_break_a_promise():
     assert value == pytest.approx(0.05) and bound == 1e-4
 
 
+def test_answers_in_another_order_than_the_pictures_are_refused():
+    told = {
+        features.PREDICTED_LABEL: tf.constant(["dog", "cat"]),
+        features.PROBABILITY: tf.constant([0.75, 0.75]),
+        features.PROBABILITIES: tf.constant([[0.75, 0.25], [0.25, 0.75]]),
+        features.CLASSES: tf.constant([CLASSES] * 2),
+    }
+
+    class Model:
+        signatures = {features.SERVING_SIGNATURE: lambda image_bytes: told}
+
+    asked = Client(Model(), CLASSES, [], [b"a good picture"], {"batch": 2})
+    with pytest.raises(ContractError, match="label is not the class of the highest probability"):
+        contract.check_batch(asked)
+
+
+def test_a_model_that_breaks_has_not_refused():
+    def serve(picture):
+        if picture != b"a good picture":
+            raise RuntimeError("a fault of its own")
+        return answers([0.8, 0.2])
+
+    with pytest.raises(RuntimeError, match="a fault of its own"):
+        check_malformed(make_client(serve))
+
+
 @pytest.mark.parametrize(("taken", "what"), [(b"", "empty bytes"), (b"not a picture", "a text")])
 def test_every_kind_of_malformed_bytes_must_be_refused(taken, what):
     def serve(picture):
@@ -267,6 +293,9 @@ def test_a_value_equal_to_its_bound_passes():
     assert _found("latency", (5.0, 5.0, "5 ms")).verdict == "pass"
     assert _found("latency", (5.1, 5.0, "5 ms")).verdict == "fail"
     assert _found("latency", (float("nan"), 5.0, "5 ms")).verdict == "fail"
+    assert _found("parity", (0.0, 0.0, "equal")).verdict == "pass"
+    assert _found("parity", (1e-9, 0.0, "nearly")).verdict == "fail"
+    assert _found("batch", (None, None, "as agreed")).message == "as agreed"
 
 
 @pytest.mark.parametrize(
