@@ -6,7 +6,8 @@ from typing import Literal
 import pydantic
 import pytest
 
-from components.settings import LocalPath, Settings
+from components.errors import UserError
+from components.settings import LocalPath, Settings, refuse_password
 
 
 class Block(Settings):
@@ -15,6 +16,7 @@ class Block(Settings):
     switch: bool = False
     choice: Literal[0.5, 1.0] = 1.0
     mixed: Literal["auto", 1] = "auto"
+    bit: Literal[0, 1] = 0
     widths: tuple[pydantic.PositiveInt, ...] = ()
     maybe: int | None = None
     path: LocalPath = ""
@@ -37,6 +39,7 @@ class Outer(Settings):
         ("switch", "no"),
         ("choice", True),
         ("mixed", True),
+        ("bit", False),
         ("widths", [True]),
         ("maybe", True),
     ],
@@ -44,6 +47,11 @@ class Outer(Settings):
 def test_true_is_no_number_and_a_number_no_switch(key, value):
     with pytest.raises(pydantic.ValidationError):
         Outer(block={key: value})
+
+
+def test_a_switch_in_the_place_of_a_number_is_named_as_the_recipe_has_it():
+    with pytest.raises(pydantic.ValidationError, match="must be a number, not true"):
+        Block(choice=True)
 
 
 def test_numbers_that_are_some_and_lists_for_tuples_are_taken():
@@ -60,7 +68,9 @@ def test_the_home_of_the_user_is_what_a_tilde_says(monkeypatch):
         Block(path="~nobody-of-this-name/x")
 
 
-@pytest.mark.parametrize("address", ["https://me:hush@host/a.zip", "s3://hush@bucket/a"])
+@pytest.mark.parametrize(
+    "address", ["https://me:hush@host/a.zip", "s3://hush@bucket/a", "git+ssh://me:hush@host/a"]
+)
 def test_an_address_with_a_password_is_refused_and_not_repeated(address):
     from components.validation import explain
 
@@ -70,6 +80,14 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(address):
     assert "name or password before its host" in told and "hush" not in told
     for good in ("https://host/a@b.zip", "a@b", "s3://bucket/a@b"):
         assert Block(path=good).path == good
+
+
+def test_an_address_with_a_password_names_the_key_that_has_it():
+    assert refuse_password("s3://bucket/a", key="data.source") == "s3://bucket/a"
+    with pytest.raises(UserError, match=r"^data\.source: the address has a name or password"):
+        refuse_password("s3://hush@bucket/a", key="data.source")
+    with pytest.raises(UserError, match=r"^the address has a name or password"):
+        refuse_password("s3://hush@bucket/a")
 
 
 def test_a_replaced_value_is_checked_and_the_rest_stays_as_it_was():

@@ -16,6 +16,7 @@ from components.text import did_you_mean, lines, one_line, printable
         ("two\nlines", "two\\nlines"),
         ("exe\u202egpj.", "exe\\u202egpj."),
         ("\udcff", "\\udcff"),
+        ("a\u2028b\u2029c", "a\\u2028b\\u2029c"),
     ],
 )
 def test_what_could_steer_a_terminal_is_escaped(text, shown):
@@ -31,6 +32,10 @@ def test_one_line_has_no_breaks_and_an_end():
 
 def test_every_line_that_says_something_is_one():
     assert lines("a \n\n  b\tc\x1b\n" + "x" * 50, 40) == ["a", "b c\\x1b", "x" * 38 + " …"]
+
+
+def test_a_line_that_was_written_over_is_a_line_too():
+    assert lines("10 %\r20 %\r\ndone", 40) == ["10 %", "20 %", "done"]
 
 
 def test_the_nearest_word_is_offered_if_there_is_one():

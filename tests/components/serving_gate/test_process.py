@@ -1,6 +1,7 @@
 """The client's process, and what its death means."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -88,7 +89,29 @@ def test_a_process_that_nobody_asks_ends_with_the_block(monkeypatch):
     assert ended(pid)
 
 
-def test_the_process_sees_no_gpu_and_finds_the_code():
+def test_a_process_that_nobody_asks_ends_with_a_run_that_fails(monkeypatch):
+    monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-c", "input()"))
+    before = children(os.getpid())
+    with pytest.raises(RuntimeError, match="the run failed"), started_early():
+        (pid,) = set(children(os.getpid())) - set(before)
+        raise RuntimeError("the run failed")
+    assert ended(pid) and not serving_process._early
+
+
+def test_a_process_that_takes_no_hint_to_end_is_ended():
+    script = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('deaf', flush=True); time.sleep(20)"
+    )
+    command = [sys.executable, "-I", "-S", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "deaf\n"
+        serving_process._end(process)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_the_process_sees_no_gpu_and_finds_the_code(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     script = "import os, components.gates; assert os.environ['CUDA_VISIBLE_DEVICES'] == '-1'"
     assert [check.message for check in ask_script(script) if check.verdict != "pass"] == []
 

@@ -69,6 +69,12 @@ def test_half_is_half(picture):
     assert first_half(picture) == picture[: len(picture) // 2]
 
 
+@pytest.mark.parametrize("length", [3, 4, 21, 100])
+def test_a_jpeg_that_is_cut_off_before_its_pixels_has_a_half_too(length):
+    data = encode("JPEG")[:length]
+    assert first_half(data) == data[: length // 2]
+
+
 @pytest.mark.parametrize("length", [0, 4, 10, 13, 20, 100, 800, 900])
 def test_a_gif_that_is_cut_off_already_has_a_half_too(length):
     assert len(first_half(encode("GIF")[:length])) <= length // 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from components.bounds import lower_bound
+from components.bounds import lower_bound, pictures_needed
 from components.trainer import calibration
 from components.trainer.calibration import Abstention, Calibration, LabelSets
 from components.trainer.settings.serving import AbstentionSettings, ServingSettings
@@ -280,3 +280,52 @@ def test_size_and_coverage_of_label_sets_are_those_on_the_validation_pictures(
     logits, labels = binary(np.array([0.25, 0.5, *range(1, 8)]), np.arange(9) != 1)
     found = calibration.find_label_sets(logits, labels, coverage)
     assert (found.mean_size, found.validation_coverage) == pytest.approx((size, covered))
+
+
+def test_what_is_learnt_beside_the_temperature_is_the_same_with_and_without_it():
+    logits, labels = true_to_word(1000, seed=5, sharpened=3.0)
+    wanted = {"abstain": {"accuracy": 0.85}, "label_set": 0.9}
+    alone, beside = (learn(logits, labels, calibrate=on, **wanted) for on in (False, True))
+    assert beside.temperature > 2 and alone.temperature is None
+    assert alone.abstention == beside.abstention and 0 < alone.abstention.sure < 1000
+    assert alone.label_sets == beside.label_sets
+
+
+def test_a_class_with_one_validation_picture_is_not_missing():
+    logits, labels = true_to_word(100, seed=0)
+    rows = np.flatnonzero(labels != 2).tolist() + np.flatnonzero(labels == 2)[:1].tolist()
+    assert learn(logits[rows], labels[rows], calibrate=True).missing == ()
+
+
+def test_a_model_that_is_sure_from_even_odds_on_needs_no_note():
+    found = Calibration(abstention=Abstention(0.9, 0.95, 0.0, 50, 50, 0.94), pictures=60)
+    assert found.notes() == []
+
+
+def test_of_pictures_that_cannot_be_told_apart_none_is_sure_where_those_above_prove_enough():
+    sure = np.concatenate([np.linspace(9, 6, 100), np.full(100, 2.0)])
+    logits, labels = binary(sure, np.arange(200) < 120)
+    found = learn(logits, labels, classes=CLASSES[:2], abstain={"accuracy": 0.9}).abstention
+    assert (found.sure_above, found.sure, found.right) == (2.0, 100, 100)
+
+
+def test_a_beginning_that_ends_early_takes_nothing_from_one_that_got_further():
+    right = ~np.isin(np.arange(200), [52, 55])
+    logits, labels = binary(np.linspace(9, 1, 200), right)
+    found = learn(logits, labels, classes=CLASSES[:2], abstain={"accuracy": 0.9}).abstention
+    assert (found.sure, found.right) == (200, 198)
+
+
+def test_the_surest_eighth_is_a_beginning_where_it_has_just_enough_pictures():
+    needed = pictures_needed(0.9, 1 - 0.05 / 3)
+    logits, labels = binary(np.linspace(9, 1, 8 * needed), np.arange(8 * needed) < needed)
+    found = learn(logits, labels, classes=CLASSES[:2], abstain={"accuracy": 0.9}).abstention
+    assert (found.sure, found.right) == (needed, needed)
+
+
+def test_a_share_that_is_no_binary_fraction_leaves_out_no_picture_more():
+    """0.55 of 99 + 1 is 55, and in floating point a little more."""
+    logits, labels = binary(np.linspace(1, 9, 99), np.ones(99))
+    own = scipy.special.log_softmax(logits, axis=1).max(axis=1)
+    found = calibration.find_label_sets(logits, labels, 0.55)
+    assert found.least_log_probability == np.sort(own)[44]

@@ -207,6 +207,8 @@ def test_the_graph_says_what_was_learnt(analyzed, network, tmp_path, learnt):
     ):
         answers = loaded.signatures[signature](batch)
         np.testing.assert_allclose(answers["probabilities"], wanted.probabilities, atol=1e-6)
+        highest = np.max(answers["probabilities"], axis=1)
+        np.testing.assert_array_equal(answers["probability"], highest)
         assert (answers["unsure"].dtype, answers["in_label_set"].dtype) == (tf.bool, tf.bool)
         np.testing.assert_array_equal(answers["unsure"], wanted.unsure)
         np.testing.assert_array_equal(answers["in_label_set"], wanted.in_label_set)

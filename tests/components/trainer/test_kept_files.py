@@ -45,3 +45,24 @@ def test_what_is_there_is_read_and_what_is_not_is_none(tmp_path):
     path.write_bytes(kept(np.savez))
     (array,) = read_arrays(path).values()
     np.testing.assert_array_equal(array, ARRAY)
+
+
+class Program:
+    """What a pickle may hold: unpickled, it is run."""
+
+    ran = False
+
+    def __reduce__(self):
+        return setattr, (Program, "ran", True)
+
+
+@pytest.mark.parametrize(
+    ("write", "read"), [(np.save, read_array), (np.savez, read_arrays)], ids=["npy", "npz"]
+)
+def test_a_pickle_is_removed_and_not_run(write, read, tmp_path, caplog):
+    path = tmp_path / "kept"
+    file = io.BytesIO()
+    write(file, np.array([Program()], object))
+    path.write_bytes(file.getvalue())
+    assert read(path) is None and not path.exists() and not Program.ran
+    assert f"{path} is damaged (Object arrays cannot be loaded" in caplog.text

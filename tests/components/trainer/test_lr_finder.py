@@ -54,10 +54,13 @@ def test_the_model_keeps_its_weights(tested):
 
 
 def test_each_loss_is_that_of_one_batch(tested):
-    model, _, curve = tested
+    model, before, curve = tested
     inputs, labels = points(1)[0]
     assert curve.losses[0] == pytest.approx(model.evaluate(inputs, labels, verbose=0), rel=1e-5)
     assert min(curve.losses) < 0.1 < curve.losses[0], "not a mean over all the batches so far"
+    weight, bias = before
+    alone = [np.mean((x * weight + bias - y) ** 2) for x, y in points(100)]
+    np.testing.assert_allclose(curve.untrained, alone[: len(curve.untrained)], rtol=1e-4)
 
 
 def test_the_suggested_rates_learn(tested):

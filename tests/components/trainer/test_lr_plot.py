@@ -13,7 +13,7 @@ CURVE = Curve(RATES, 1 - 0.8 / (1 + np.exp(-3 * (np.log10(RATES) + 4))), np.ones
 
 
 def test_the_curve_is_a_picture_also_where_no_rate_is_suggested(tmp_path):
-    path = tmp_path / "new folder" / "curve.png"
+    path = tmp_path / "new" / "folder" / "curve.png"
     lr_plot.draw(CURVE, None, "digits, frozen phase", path)
     with Image.open(path) as picture:
         assert picture.format == "PNG" and min(picture.size) > 400

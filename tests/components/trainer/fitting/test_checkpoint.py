@@ -105,6 +105,9 @@ def test_the_phase_ends_with_its_best_weights(whole):
 
 @pytest.mark.slow
 def test_a_finished_phase_is_not_trained_again(whole, whole_state):
+    found = Checkpoint(whole_state, 8, 0)
+    found.restore(make_model())
+    assert found.next_epoch == 8 and found.history == whole[1].history
     before = whole_state.stat().st_mtime_ns
     again = train(whole_state)
     assert whole_state.stat().st_mtime_ns == before and again[1].finished

@@ -72,7 +72,8 @@ def test_the_layer_answers_as_the_regression_whatever_the_units(counts, outputs)
     with progress.watched_by(told.append):
         solve_head(model, cached, None, "frozen")
     assert accuracy(model, cached[features.VALIDATION]).mean() > 0.8
-    assert [step.done for step in told] == list(range(1, len(linear_probe.PATH) + 1))
+    count = len(linear_probe.PATH)
+    assert [(step.done, step.total) for step in told] == [(n, count) for n in range(1, count + 1)]
     shown = cached[features.TRAIN].activations.reshape(-1, CHANNELS).astype(np.float32)
     labels = np.tile(cached[features.TRAIN].labels, 2)
     weights = np.full(len(labels), 0.5)
@@ -122,6 +123,11 @@ def test_the_penalty_is_chosen_with_the_weights_of_the_training():
     probabilities, labels = np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1])
     expected = -(np.log(0.9) + 3 * np.log(0.4)) / 4
     assert head_solver._loss(probabilities, labels, np.array([1.0, 3.0])) == pytest.approx(expected)
+
+
+def test_a_head_that_is_certain_of_a_wrong_class_has_a_finite_loss():
+    loss = head_solver._loss(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([1, 0]), None)
+    assert 40 < loss < 50
 
 
 def run(model, cached, folder):

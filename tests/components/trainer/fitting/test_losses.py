@@ -38,6 +38,12 @@ def test_smoothing_spreads_a_share_of_the_label_over_all_classes():
     )
 
 
+@pytest.mark.parametrize("smoothing", [0.01, 0.1])
+def test_a_little_smoothing_is_smoothing_too(smoothing):
+    expected = -(1 - smoothing) * np.log(0.7) - smoothing / 3 * np.log([0.7, 0.2, 0.1]).sum()
+    assert categorical(0, label_smoothing=smoothing) == pytest.approx(expected, rel=1e-5)
+
+
 def test_focal_loss_weighs_with_what_is_missing_to_certainty():
     assert binary(1, focal_gamma=2) == pytest.approx(-(0.2**2) * np.log(0.8), rel=1e-4)
     assert binary(0, focal_gamma=0.5) == pytest.approx(-(0.8**0.5) * np.log(0.2), rel=1e-4)

@@ -41,6 +41,11 @@ def test_bf16_where_there_is_none_says_what_to_set(cpu):
     assert precision.resolve("bf16") == "bf16"
 
 
+def test_flags_that_cannot_be_read_are_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "_CPU", tmp_path)  # a folder, as good as a file of others
+    assert precision.resolve("auto") == "float32"
+
+
 def test_a_cpu_that_has_no_flags_has_no_bf16(tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nFeatures\t: fp asimd\n")
     monkeypatch.setattr(precision, "_CPU", tmp_path / "cpuinfo")

@@ -57,6 +57,11 @@ def test_a_folder_on_a_volume_outlives_that_of_the_artifacts(tmp_path, monkeypat
     assert not state.exists()
 
 
+def test_an_empty_folder_on_a_volume_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv(resume.FOLDER_VARIABLE, "")
+    assert leave(arguments(tmp_path)).parent == tmp_path
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -152,6 +157,21 @@ def test_the_state_goes_when_its_artifact_has_been_published(tmp_path):
     assert state.exists(), "another run was published"
     discard_published(fn_args.model_run_dir)
     assert not state.exists()
+
+
+def test_a_published_state_is_removed_while_no_training_can_take_one(tmp_path, monkeypatch):
+    fn_args = arguments(tmp_path)
+    leave(fn_args, exported=True)
+    removed = []
+
+    def remove(state):
+        with pytest.raises(filelock.Timeout):
+            filelock.FileLock(tmp_path / ".state.lock", is_singleton=False).acquire(timeout=0)
+        removed.append(state)
+
+    monkeypatch.setattr(resume, "_remove_unless_held", remove)
+    discard_published(fn_args.model_run_dir)
+    assert len(removed) == 1
 
 
 def test_what_nfs_keeps_of_open_files_fails_nothing(tmp_path, monkeypatch):

@@ -85,6 +85,18 @@ def test_what_a_kill_left_half_done_is_made_anew(encoder, tmp_path):
     assert np.abs(cached["sum"].activations).min(axis=(1, 2)).min() > 0
 
 
+def test_a_kill_before_the_labels_are_kept_leaves_nothing_that_seems_whole(
+    encoder, tmp_path, monkeypatch
+):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        encode("train", *encoder, batches, VIEWS, COUNT, tmp_path)
+    assert not is_complete("train", tmp_path)
+
+
 def test_progress_counts_views_of_pictures(encoder, tmp_path):
     steps = []
     with progress.watched_by(steps.append):
@@ -180,6 +192,14 @@ def test_a_disk_that_is_too_small_is_found_before_any_work(tmp_path):
     with pytest.raises(ValueError, match=r"augmentation\.views: .*has only .* MB free"):
         require_space(tensors, 10**12, tmp_path)
     require_space(tensors, 10, tmp_path)
+
+
+def test_a_disk_that_is_too_small_is_told_with_what_it_has(tmp_path, monkeypatch):
+    tensors = {"cut": keras.KerasTensor((None, 10, 50), "float32")}  # 1,000 bytes a view
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=2_000_000))
+    says = r"keeping 5,000 views takes 5 MB, and the model 3 MB, but .* has only 2 MB free"
+    with pytest.raises(UserError, match=says):
+        require_space(tensors, 5_000, tmp_path, reserved_bytes=3_000_000)
 
 
 def test_what_else_must_be_written_counts(tmp_path, monkeypatch):

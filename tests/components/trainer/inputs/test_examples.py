@@ -86,6 +86,18 @@ def test_what_a_model_labelled_comes_from_the_beginning_of_an_epoch(reader, anal
     assert (places(1) == second).all() and not (first == second).all()
 
 
+def test_few_that_a_model_labelled_are_spread_over_the_epoch(analyzed, monkeypatch, reader):
+    monkeypatch.setattr(examples, "_SHUFFLE_BUFFER", 1)
+    count, own = 5 * COUNT, COUNT
+    rows = np.arange(count)
+    batches = reader.training_batches([analyzed.file] * 5, count, 0, 0, rows, own_count=own)
+    epoch = np.concatenate([y.numpy() for _, y in itertools.islice(batches, count // BATCH)])
+    assert sorted(epoch) == rows.tolist()
+    labelled_itself = epoch >= count - own
+    quarters = [part.sum() for part in np.split(labelled_itself, 4)]
+    assert min(quarters) >= 5 and max(quarters) <= 20, "a fifth of the pictures throughout"
+
+
 def test_an_epoch_holds_every_picture_once(trained):
     for epoch in trained:
         assert [len(y) for _, y in epoch] == [10, 10, 10, 10, 8]
@@ -199,3 +211,4 @@ def test_views_of_one_picture_are_those_of_a_training(reader, analyzed):
     batches = [x.numpy() for x, _ in reader.view_batches([analyzed.file], COUNT, [0, 1, 2])]
     expected = np.concatenate(batches)[3 * 7 : 3 * 8]
     np.testing.assert_allclose(views, expected, atol=1e-5)
+    np.testing.assert_allclose(reader.views(record, [2, 0]), expected[[2, 0]], atol=1e-5)

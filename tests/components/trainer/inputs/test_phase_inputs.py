@@ -12,7 +12,7 @@ from components.errors import UserError
 from components.trainer.inputs import activation_cache
 from components.trainer.inputs import phase_inputs as phase_inputs_module
 from components.trainer.inputs.phase_inputs import Splits, phase_inputs
-from components.trainer.network.classifier import build_classifier, set_learning
+from components.trainer.network.classifier import BackboneLayer, build_classifier, set_learning
 from components.trainer.settings.trainer import (
     BackboneSettings,
     HeadSettings,
@@ -215,6 +215,23 @@ def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
         np.testing.assert_allclose(
             np.concatenate(answers), direct, atol=1e-2 * np.abs(direct).max()
         )
+
+
+def test_a_single_view_is_kept_too(model, tmp_path):
+    inputs = inputs_of(model, 1, tmp_path)
+    assert inputs["frozen"].kept["train"].activations.shape[:2] == (1, COUNT)
+
+
+def test_a_tensor_that_is_as_large_as_the_pixels_is_not_kept(tmp_path):
+    pixels = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(3, 1, name="as_large")(pixels)
+    network = keras.Model(pixels, keras.layers.Conv2D(2, 1, name="top")(x))
+    inputs = keras.Input((4, 4, 3))
+    x = BackboneLayer(network, name="backbone")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="pooling")(x)
+    classifier = keras.Model(inputs, keras.layers.Dense(3, name="logits")(x))
+    phases = TrainingSettings(phases=[{"name": "top", "fine_tune_at": "top"}]).phases
+    assert phase_inputs_module._tensors_to_keep(classifier, phases) == {}
 
 
 def test_fresh_views_come_in_the_batches_of_the_phase(model, tmp_path):

@@ -9,6 +9,7 @@ from components.trainer.network.classifier import (
     BackboneLayer,
     build_classifier,
     count_parameters,
+    learning_layers,
     set_learning,
     tail_from,
 )
@@ -231,6 +232,15 @@ def test_logits_are_float32_under_mixed_precision(small_backbone, mixed_precisio
     model = build_classifier(TINY, HeadSettings(hidden=[6]), num_classes=3, steps=1)
     kinds = {name: model.get_layer(name).compute_dtype for name in ("hidden_1", "logits")}
     assert kinds == {"hidden_1": "float16", "logits": "float32"}
+
+
+def test_a_wrong_name_is_told_with_the_last_layers_of_the_network():
+    pixels = x = keras.Input((2,), name="layer_0")
+    for number in range(1, 5):
+        x = keras.layers.Dense(2, name=f"layer_{number}")(x)
+    network = keras.Model(pixels, x)
+    with pytest.raises(ValueError, match=r"Its last layers are layer_2, layer_3, layer_4$"):
+        learning_layers(network, PhaseSettings(fine_tune_at="top"))
 
 
 def test_the_first_and_the_last_layer_can_be_named_and_a_later_phase_may_freeze_them(

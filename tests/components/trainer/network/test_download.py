@@ -57,6 +57,24 @@ def test_it_is_fetched_once_and_kept(server, tmp_path, inside):
     assert len(list(tmp_path.iterdir())) == 1, "nothing is left of the download"
 
 
+def test_it_is_unpacked_on_the_disk_on_which_it_is_kept(server, tmp_path, monkeypatch):
+    server.content[PATH] = archive("saved_model.pb")
+    cache, moved, rename = tmp_path / "home" / "graft", [], Path.rename
+    monkeypatch.setattr(
+        Path, "rename", lambda old, new: moved.append((old, new)) or rename(old, new)
+    )
+    folder = download.saved_model(server.url, None, cache)
+    ((old, new),) = moved
+    assert new == folder and cache in old.parents
+
+
+def test_of_several_models_in_an_archive_the_outermost_is_taken_or_the_first(server, tmp_path):
+    server.content[PATH] = archive("saved_model.pb", "teacher/saved_model.pb")
+    server.content["/two"] = archive("b/saved_model.pb", "a/saved_model.pb")
+    assert download.saved_model(server.url, None, tmp_path).parent == tmp_path
+    assert download.saved_model(f"{server.address}/two", None, tmp_path).name == "a"
+
+
 def test_the_digest_is_checked_and_what_was_kept_without_one_does_not_count(server, tmp_path):
     server.content[PATH] = archive("saved_model.pb")
     right = hashlib.sha256(server.content[PATH]).hexdigest()

@@ -151,6 +151,31 @@ def test_what_cannot_be_folded_stays_as_it_is(layers):
     assert folded(network) is network
 
 
+def test_a_picture_that_is_no_square_keeps_its_height_and_width():
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((16, 8, 3))
+    network = keras.Model(pixels, keras.layers.Conv2D(6, 1)(pixels))
+    found, expected = folded(network, "bf16")(PIXELS[:, :, :8]), network(PIXELS[:, :, :8])
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_a_dilated_depthwise_convolution_stays_dilated():
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((16, 16, 3))
+    x = keras.layers.DepthwiseConv2D(3, dilation_rate=2)(pixels)
+    network = keras.Model(pixels, keras.layers.BatchNormalization()(x))
+    other = folded(network)
+    assert other is not network
+    np.testing.assert_allclose(other(PIXELS), network(PIXELS), atol=1e-5)
+
+
+def test_what_is_computed_in_float16_is_not_folded():
+    pixels = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(4, 1, dtype="mixed_float16")(pixels)
+    network = keras.Model(pixels, keras.layers.BatchNormalization()(x))
+    assert folded(network) is network and folded(network, "bf16") is network
+
+
 def test_pointwise_groups_are_no_matrix_product():
     keras.utils.set_random_seed(0)
     pixels = keras.Input((16, 16, 3))

@@ -101,9 +101,15 @@ def test_a_backbone_that_gives_a_vector_has_no_maps(monkeypatch):
     vector = keras.Model(pixels, keras.layers.AveragePooling2D(SIDE)(pixels))
     monkeypatch.setattr(initial_weights, "pretrained_network", lambda _: vector)
     model = build_classifier(
-        BackboneSettings(weights="none", image_size=SIDE), HeadSettings(), num_classes=2, steps=10
+        BackboneSettings(weights="none", image_size=SIDE),
+        HeadSettings(dropout=0.9),
+        num_classes=2,
+        steps=10,
     )
     explainer = Explainer(model)
     assert not explainer.has_maps
     logits, features = explainer.logits_and_features(np.ones((1, SIDE, SIDE, 3), np.float32))
     assert features is None and logits.shape == (1, 1)
+    again, _ = explainer.logits_and_features(np.ones((1, SIDE, SIDE, 3), np.float32))
+    np.testing.assert_array_equal(logits, again)
+    np.testing.assert_array_equal(logits, model(np.ones((1, SIDE, SIDE, 3), np.float32)))

@@ -84,6 +84,38 @@ def test_a_saved_model_is_downloaded_into_keras_own_folder(weights_server, tmp_p
     assert list((tmp_path / "cache" / "graft").iterdir())
 
 
+@pytest.mark.parametrize("keras_home", ["", None])
+def test_without_a_folder_of_keras_it_is_kept_in_the_users_and_its_digest_is_asked_for(
+    keras_home, tmp_path, monkeypatch
+):
+    from components.trainer.network import download
+
+    asked = []
+    monkeypatch.setattr(download, "saved_model", lambda *given: asked.append(given))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if keras_home is None:
+        monkeypatch.delenv("KERAS_HOME", raising=False)
+    else:
+        monkeypatch.setenv("KERAS_HOME", keras_home)
+    url, digest = "https://example.com/model.tar.gz", "a" * 64
+    initial_weights.saved_model_folder(
+        BackboneSettings(name="saved_model", weights=url, sha256=digest)
+    )
+    assert asked == [(url, digest, tmp_path / ".keras" / "graft")]
+
+
+def test_a_file_in_the_place_of_a_saved_model_is_found_before_any_work(tmp_path):
+    path = tmp_path / "mine.weights.h5"
+    path.touch()
+    with pytest.raises(UserError, match=rf"backbone\.weights: there is no folder {path}"):
+        check_weights_file(BackboneSettings(name="saved_model", weights=str(path)))
+
+
+def test_a_file_that_went_away_is_missed_by_its_name(tmp_path):
+    with pytest.raises(UserError, match=r"there is no file or folder .*/gone\.h5"):
+        pretrained_network(settings(tmp_path / "gone.h5"))
+
+
 def test_a_file_of_weights_is_loaded_at_any_input_size(network, tmp_path):
     path = tmp_path / "mine.weights.h5"
     network.save_weights(path)
