@@ -7,6 +7,7 @@ import pytest
 
 from components import destinations, served_versions
 from components.errors import UserError
+from components.object_store import ObjectStore, StoreError
 from components.pusher import bucket_push
 from components.pusher.push import push
 from components.served_versions import ServedState
@@ -204,3 +205,13 @@ def test_a_folder_that_was_changed_by_hand_is_known_by_what_it_holds_now(saved_m
     (folder / "saved_model.pb").write_text("two")
     changed = destinations.served_digest(tmp_path)
     assert changed == ("1", served_versions.content_digest(folder)) != pushed
+
+
+def test_a_store_that_can_only_be_read_is_told(s3, monkeypatch):
+    def refuse(*_, **__):
+        raise StoreError(f"{ADDRESS}: the store does not allow this")
+
+    monkeypatch.setattr(ObjectStore, "write", refuse)
+    destinations.check_readable(ADDRESS)
+    with pytest.raises(StoreError, match=rf"^push\.destination: {ADDRESS}: .* not allow this$"):
+        destinations.check_writable(ADDRESS)

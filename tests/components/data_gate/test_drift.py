@@ -1,5 +1,7 @@
 """Drift from the data of the served model, skew between splits, and the test split."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -145,6 +147,18 @@ def test_a_test_split_from_elsewhere_stops_the_run(pictures):
     assert gate.verdict == "fail" and gate.value > 0.6
     assert gate.message.startswith("differs from the train split: test width 0.")
     assert "raise data_gate.skew.fail" in gate.message
+    test, train = map(float, re.search(r"\(median (\S+) instead of (\S+)\)", gate.message).groups())
+    assert test > train + 100
+
+
+def test_a_copy_in_another_split_is_a_picture_of_that_split_too(pictures):
+    table = pictures()
+    test, train = (table.index[table["split"] == split] for split in ("test", "train"))
+    table.loc[test, "group"] = table.loc[train[: len(test)], "group"].to_numpy()
+    table.loc[test, "label"] = "cat"
+    gate = check_skew(table, SETTINGS)
+    assert gate.verdict == "fail" and gate.value == pytest.approx(0.5)
+    assert "test labels 0.50 ('cat' 100.0% instead of 50.0%)" in gate.message
 
 
 def test_the_splits_of_a_run_may_differ_more_than_its_data_from_those_before(pictures):

@@ -132,8 +132,8 @@ def test_copies_of_a_picture_prove_no_more_than_the_picture():
     labels, scores = made_up(30)
     one = bootstrap.interval(bootstrap.macro_recall, labels, scores, np.arange(30), 0.95)
     ten = bootstrap.interval(
-        bootstrap.macro_recall, np.tile(labels, 10), np.tile(scores, (10, 1)),
-        np.tile(np.arange(30), 10), 0.95,
+        bootstrap.macro_recall, np.repeat(labels, 10), np.repeat(scores, 10, axis=0),
+        np.repeat(np.arange(30), 10), 0.95,
     )  # fmt: skip
     assert ten == pytest.approx(one)
 

@@ -30,7 +30,7 @@ def test_a_model_that_is_not_proved_worse_passes(predict):
     assert list(rows) == ["not proved worse", "not proved worse, by class"]
     row = rows["not proved worse"]
     assert (row.verdict, row.message) == ("pass", "0 better, 3 worse of 120 (p 0.12)")
-    assert row.value == pytest.approx(-3 / 120)
+    assert row.value == pytest.approx(-3 / 120) and row.pictures == 120
 
 
 def test_a_model_that_is_proved_worse_is_stopped(predict):
@@ -103,6 +103,16 @@ def test_as_good_must_be_proved(predict, margin, verdict):
     )
     assert (row.verdict, row.message) == (verdict, message)
     assert (row.bound, row.interval) == (-margin, (-largest_drop(0, 2, 120, 0.95), 1.0))
+    assert row.value == pytest.approx(-2 / 120) and row.pictures == 120
+
+
+def test_the_class_of_which_least_is_proved_is_told_although_another_lost_more(predict):
+    labels = np.repeat([0, 1, 2], [5, 40, 40])
+    given = np.where(np.arange(85) == 5, 2, labels)  # a dog
+    rows = gates(predict(labels, given, served=labels), proved_as_good={"per_class": 0.2})
+    row = rows["proved as good, by class"]
+    assert row.verdict == "fail" and row.message.startswith("cat: 0 better, 0 worse of 5: at most")
+    assert (row.value, row.pictures) == (0, 5)
 
 
 def test_as_good_by_class_and_by_slice(predict):

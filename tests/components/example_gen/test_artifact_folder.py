@@ -34,13 +34,13 @@ def test_nothing_of_an_earlier_attempt_stays(tmp_path):
 
 @pytest.fixture
 def staged(tmp_path) -> list[dict[str, str]]:
-    """Two shards with records of two splits; each file holds the name that it is to get."""
+    """Three shards with records of two splits; each file holds the name that it is to get."""
     shards = []
-    for index in range(2):
+    for index in range(3):
         shards.append({})
         for split in ("train", "test"):
             file = tmp_path / f"staged-{index}-{split}"
-            file.write_text(f"Split-{split}/data_tfrecord-0000{index}-of-00002.gz")
+            file.write_text(f"Split-{split}/data_tfrecord-0000{index}-of-00003.gz")
             shards[-1][split] = str(file)
     return shards
 
@@ -55,7 +55,7 @@ def test_records_of_all_shards_are_moved(staged, tmp_path, monkeypatch, other_fi
     uri = tmp_path / "examples"
     artifact_folder.publish(staged, str(uri), ["train", "test"])
     files = [path for path in uri.rglob("*") if path.is_file()]
-    assert len(files) == 4
+    assert len(files) == 6
     assert all(path.read_text() == str(path.relative_to(uri)) for path in files)
     assert not list(tmp_path.glob("staged*"))
 
