@@ -16,7 +16,10 @@ from pipeline.preflight import Inspection, Scope
 
 
 @pytest.mark.parametrize(("free", "passes"), [(2 << 30, True), ((2 << 30) - 1, False)])
-def test_the_disk_is_that_on_which_the_folder_will_be(tmp_path, monkeypatch, free, passes):
+@pytest.mark.parametrize("there", ["runs", "runs/digits/x"])
+def test_the_disk_is_that_on_which_the_folder_is_or_will_be(
+    tmp_path, monkeypatch, free, passes, there
+):
     asked = []
 
     def disk_usage(folder: Path):
@@ -25,10 +28,10 @@ def test_the_disk_is_that_on_which_the_folder_will_be(tmp_path, monkeypatch, fre
 
     monkeypatch.setattr(doctor.shutil, "disk_usage", disk_usage)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "runs").mkdir()
+    (tmp_path / there).mkdir(parents=True)
     found = doctor._ask("Free disk", doctor._disk, Path("runs/digits/x"))
     assert found == (passes, "Free disk", "2.1 GB (a run wants at least 2.1 GB)")
-    assert asked == [tmp_path / "runs"]
+    assert asked == [tmp_path / there]
 
 
 @pytest.mark.parametrize(
