@@ -46,7 +46,8 @@ def test_a_manifest_that_cannot_be_read_is_not_believed(tmp_path, artifact):
 def test_an_artifact_is_reported_until_it_is_forgotten(tmp_path, artifact):
     (artifact / "Split-test" / "data.gz").unlink()
     assert find_damaged(tmp_path, "ImageExampleGen")
-    forget(tmp_path, str(artifact))
+    for _ in range(2):  # the second time there is nothing to forget
+        forget(tmp_path, str(artifact))
     assert find_damaged(tmp_path, "ImageExampleGen") == {}
 
 

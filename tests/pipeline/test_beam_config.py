@@ -210,10 +210,11 @@ def test_further_options_come_last():
 
 
 def test_a_run_whose_workers_could_not_read_its_files_does_not_start():
-    flink = BeamSettings(**CHOICES["flink"])
-    flink.check_reach(in_cluster=False)
-    with pytest.raises(ValueError, match=r"workers of flink cannot read them; use direct"):
-        flink.check_reach(in_cluster=True)
+    for name in ("flink", "spark"):
+        beam = BeamSettings(**CHOICES[name])
+        beam.check_reach(in_cluster=False)
+        with pytest.raises(ValueError, match=rf"workers of {name} cannot read them; use direct"):
+            beam.check_reach(in_cluster=True)
     BeamSettings(**CHOICES["direct, processes"]).check_reach(in_cluster=True)
     BeamSettings(**CHOICES["dask"]).check_reach(in_cluster=True)
     alone = BeamSettings(runner="dask", dask={"scheduler": "tcp://dask:8786"})

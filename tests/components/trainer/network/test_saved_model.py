@@ -247,3 +247,12 @@ def test_a_model_that_does_more_than_compute_is_not_loaded(tmp_path, monkeypatch
     monkeypatch.setattr(tf.saved_model, "load", lambda *_: pytest.fail("loaded"))
     with pytest.raises(ValueError, match=r"backbone\.weights: .*ReadFile"):
         saved_model.as_network(tmp_path / "model", 8)
+
+
+def test_why_it_cannot_be_loaded_is_told(vector, monkeypatch):
+    def load(*_):
+        raise OSError("variables.index\nis cut short")
+
+    monkeypatch.setattr(tf.saved_model, "load", load)
+    with pytest.raises(ValueError, match=r"/vector cannot be loaded \(variables\.index is cut sh"):
+        saved_model.as_network(vector[1], 32)

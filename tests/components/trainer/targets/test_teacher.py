@@ -153,10 +153,16 @@ def test_a_model_that_is_no_teacher_is_refused(changes, says, analyzed, tmp_path
         targets(folder, analyzed, tmp_path / "cache")
 
 
-def test_a_damaged_teacher_is_named(tmp_path):
+def test_a_damaged_teacher_is_named(tmp_path, monkeypatch):
+    def load(*_):
+        raise OSError("variables.index\nis cut short")
+
     folder = save(tmp_path / "teacher", constant)
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match=r"\(variables\.index is"):
+        patch.setattr(tf.saved_model, "load", load)
+        teacher.load_teacher(settings(folder), folder)
     (folder / "saved_model.pb").write_bytes(b"damaged")
-    with pytest.raises(ValueError, match=r"distillation\.teacher: .* cannot be loaded"):
+    with pytest.raises(ValueError, match=r"distillation\.teacher: .* cannot be loaded \(.+\)$"):
         teacher.load_teacher(settings(folder), folder)
 
 
