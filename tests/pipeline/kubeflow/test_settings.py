@@ -33,6 +33,9 @@ def test_what_is_said_for_a_step_goes_before_what_is_said_for_all():
     assert trainer.gpu.count == 2 and trainer.gpu.resource == "nvidia.com/gpu"
     assert other.gpu is None
     assert trainer.resources.limits.memory == other.resources.limits.memory == "3Gi"
+    beside = settings("resources.limits.memory=3Gi", "steps.Trainer.resources.limits.cpu=3")
+    limits = beside.step("Trainer").resources.limits
+    assert (limits.cpu, limits.memory) == ("3", "3Gi"), "key by key, however deep"
 
 
 def test_defaults_give_way_to_what_is_said():

@@ -80,8 +80,12 @@ def test_parameters_lead_to_the_steps_that_need_them(compiled):
     assert given("Trainer", "frozen_epochs") == {"componentInputParameter": "frozen_epochs"}
     places = json.loads(given("Trainer", "setting_paths")["runtimeValue"]["constant"])
     assert places["unfrozen_epochs"] == ["training", "unfrozen", "epochs"]
-    declared = spec["components"]["Trainer"]["inputDefinitions"]["parameters"]
-    assert declared["frozen_epochs"] == {"parameterType": "NUMBER_INTEGER"}
+    declared = {name: c["inputDefinitions"]["parameters"] for name, c in spec["components"].items()}
+    assert declared["Trainer"]["frozen_epochs"] == {"parameterType": "NUMBER_INTEGER"}
+    looked_at = ("source", "settings", "unlabelled", "push_destination", "trainer")
+    assert {name: declared["Probe"][name] for name in looked_at} == {
+        name: {"parameterType": "STRING"} for name in looked_at
+    }
     assert given("ImportSchemaGen", "schema_text")["runtimeValue"]["constant"] == "feature {}"
 
 

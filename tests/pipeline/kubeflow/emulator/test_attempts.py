@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from components.gates import Gate
 from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
+from pipeline.kubeflow.package.documents import load_package
 from pipeline.kubeflow.package.retries import RetryPolicy
 
 
@@ -59,3 +61,41 @@ def test_every_attempt_has_a_log_and_a_fresh_pod_at_the_same_place(attempts, kee
     left = {pod.name: [file.name for file in pod.iterdir()] for pod in tmp_path.glob("pods/*")}
     kept = {"01-A-failed-1": ["0"], "01-A-failed-2": ["1"], "01-A": ["2"]}
     assert left == (kept if keep else {})
+
+
+@pytest.fixture
+def failing(write, tmp_path, monkeypatch, recorder):
+    """`failing(step, verdict)`: what becomes of a run whose gate said that if a step fails."""
+    (tmp_path / "log").touch()
+
+    def failing(name, verdict="fail"):
+        made = Rehearsal(load_package(write()), tmp_path / "work", {})
+        made._steps = [SimpleNamespace(name=name)]
+
+        def fail(*_):
+            raise StepError(f"{name} ended with exit code 1: no", tmp_path / "log")
+
+        monkeypatch.setattr(made, "_execute", fail)
+        monkeypatch.setattr(made, "_gates", lambda: [Gate("accuracy", verdict, 0.5, 0.8, "low")])
+        return made.run(recorder)
+
+    return failing
+
+
+@pytest.mark.parametrize("step", ["DataVerdict", "Verdict"])
+def test_a_no_is_told_by_the_step_that_ends_the_run_for_it(failing, step):
+    result = failing(step)
+    assert result.message == f"{step} ended with exit code 1: no" and not result.succeeded
+    assert [gate.name for gate in result.gates] == ["accuracy"]
+
+
+@pytest.mark.parametrize("step", ["Pusher", "Report"])
+def test_any_other_step_that_fails_after_a_no_is_an_error_of_its_own(failing, step):
+    with pytest.raises(StepError, match=f"{step} ended with exit code 1"):
+        failing(step)
+
+
+@pytest.mark.parametrize("verdict", ["pass", "warn"])
+def test_a_verdict_that_fails_without_a_no_is_an_error_too(failing, verdict):
+    with pytest.raises(StepError, match="Verdict ended with exit code 1"):
+        failing("Verdict", verdict)

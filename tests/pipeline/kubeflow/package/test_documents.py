@@ -142,6 +142,18 @@ def written(documents, **options):
         ),
         (
             1,
+            (*TASKS, "Trainer", "inputs", "parameters", "files_fingerprint", "taskOutputParameter"),
+            {"producerTask": "Probe", "outputParameterKey": "fingerprint"},
+            "files_fingerprint.taskOutputParameter.outputParameterKey: there is no fingerprint; ",
+        ),
+        (
+            1,
+            (*TASKS, "Trainer", "dependentTasks"),
+            ["ImageExampleGen"],
+            "Trainer.dependentTasks: Probe is missing, of which it takes files_fingerprint: a back",
+        ),
+        (
+            1,
             (*TASKS, "ImageExampleGen", "dependentTasks"),
             ["Probe", "Trainer"],
             "ImageExampleGen needs Trainer needs ImageExampleGen",
@@ -268,11 +280,13 @@ def test_the_file_is_named(tmp_path):
 
 
 def test_the_order_of_the_steps_is_not_that_in_which_they_are_written(documents):
-    before = [step.name for step in parse_package(written(documents)).steps]
+    before = parse_package(written(documents)).steps
     tasks = documents[0]["root"]["dag"]["tasks"]
+    for task in tasks.values():
+        task.get("dependentTasks", []).reverse()
     documents[0]["root"]["dag"]["tasks"] = dict(reversed(tasks.items()))
     text = written(documents, sort_keys=False)
-    assert [step.name for step in parse_package(text).steps] == before
+    assert parse_package(text).steps == before
 
 
 def test_a_whole_number_is_a_number(documents):

@@ -291,3 +291,12 @@ def test_the_source_may_lie_in_the_home_folder(pictures, monkeypatch):
     before = probe.data_fingerprint("~/pictures.zip", DataSettings())
     archive.write_bytes(b"another")
     assert probe.data_fingerprint("~/pictures.zip", DataSettings()) != before
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "of_the_tfrecords.jsonl"])
+def test_a_manifest_in_a_bucket_is_looked_into_whatever_it_is_called(name, monkeypatch):
+    opened = []
+    monkeypatch.setattr(probe.sources, "open_source", lambda source, *_: opened.append(source))
+    monkeypatch.setattr(probe.sources, "fingerprint", lambda _: "of its pictures")
+    assert probe.data_fingerprint(f"s3://b/{name}", DataSettings()) == "of its pictures"
+    assert opened == [f"s3://b/{name}"]
