@@ -61,9 +61,11 @@ class Executor(base_executor.BaseExecutor):
 
     def _copy(self, destination: str, champion: Version, uri: str) -> None:
         """Copies a version with its evidence, if the copy is what was pushed."""
-        model = Path(path_utils.serving_model_dir(uri))
+        model, kept = Path(path_utils.serving_model_dir(uri)), Path(uri, served_versions.EVIDENCE)
+        for folder in (model, kept):  # a retry may be given the folder of an earlier attempt
+            shutil.rmtree(folder, ignore_errors=True)
         destinations.copy_model(destination, champion.name, model)
         with destinations.open_evidence(destination, champion.name) as evidence:
             if evidence.is_dir():
-                shutil.copytree(evidence, Path(uri, served_versions.EVIDENCE))
+                shutil.copytree(evidence, kept)
         damage.check_whole(champion, model)

@@ -215,3 +215,22 @@ def test_a_store_that_can_only_be_read_is_told(s3, monkeypatch):
     destinations.check_readable(ADDRESS)
     with pytest.raises(StoreError, match=rf"^push\.destination: {ADDRESS}: .* not allow this$"):
         destinations.check_writable(ADDRESS)
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_a_rollback_goes_to_the_newest_version_that_holds_another_model(
+    kind, request, saved_model, tmp_path
+):
+    destination = tmp_path / "serving"
+    if kind == "bucket":
+        request.getfixturevalue("s3")
+        destination = ADDRESS
+    destinations.check_writable(destination)
+    push_to = bucket_push.push if kind == "bucket" else push
+    models = {name: saved_model(name) for name in ("one", "two")}
+    before = []
+    for name in ("one", "one", "two", "one", "one"):
+        push_to(models[name], destination, destinations.served_state(destination))
+        found = destinations.version_before(destination)
+        before.append(found and found.name)
+    assert before == [None, None, "2", "3", "3"]

@@ -18,7 +18,7 @@ from components.served_versions import ServedState, Version, fingerprint, served
 
 
 def find(destination: Path, uri: Path, fingerprint: str = ""):
-    uri.mkdir()
+    uri.mkdir(exist_ok=True)
     baseline = standard_artifacts.Model()
     baseline.uri = str(uri)
     properties = {
@@ -89,6 +89,20 @@ def test_it_follows_a_roll_back(tmp_path):
     baseline = find(tmp_path / "serving", tmp_path / "baseline")
     assert baseline.get_string_custom_property("version") == "3"
     assert (Path(baseline.uri) / "Format-Serving" / "saved_model.pb").read_bytes() == graph("1")
+
+
+def test_a_retry_replaces_what_an_earlier_attempt_left_in_its_folder(tmp_path):
+    served, uri = serve(tmp_path / "serving", "1"), tmp_path / "baseline"
+    for folder in ("Format-Serving", "evidence"):
+        (uri / folder).mkdir(parents=True)
+        (uri / folder / "of another version").touch()
+    find(tmp_path / "serving", uri)
+    assert [path.name for path in uri.iterdir()] == ["Format-Serving"], "it has no evidence"
+    there, copied = (
+        {path.relative_to(folder) for path in folder.rglob("*")}
+        for folder in (served, uri / "Format-Serving")
+    )
+    assert copied == there
 
 
 def test_nothing_served_is_no_baseline_and_said_aloud(tmp_path, caplog):

@@ -1,6 +1,7 @@
 """The DataGate node, driven as TFX drives it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +92,7 @@ def test_one_check_that_fails_is_enough_and_nothing_is_raised(node, pictures):
     assert verdicts(blessing) == {**dict.fromkeys(ROWS, "pass"), "fact drift": "fail"}
     assert blessing.get_int_custom_property("blessed") == 0
     assert describe({"data_blessing": [blessing]}) == "8 of 9 checks passed; failed: fact drift"
+    assert Path(blessing.uri, "evidence", "pictures.parquet").exists(), "the page tells of it"
 
 
 def test_settings_reach_the_checks(node, pictures):
@@ -111,6 +113,7 @@ def test_where_nothing_can_be_compared_it_is_said_and_the_run_goes_on(
     blessing = node(pictures(), served=served)
     found = [gate for gate in read_gates(blessing.uri) if gate.name in COMPARED]
     assert {(gate.verdict, gate.message) for gate in found} == {("warn", message)}
+    assert describe({"data_blessing": [blessing]}) == "6 of 9 checks passed"
     assert blessing.get_int_custom_property("blessed") == 1
 
 

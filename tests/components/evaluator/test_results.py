@@ -38,6 +38,8 @@ def test_both_models_are_measured_on_the_same_pictures(predictions):
     assert (overall["accuracy"], metrics.served["accuracy"]) == pytest.approx((4 / 6, 2 / 6))
     assert overall["macro_precision"] == pytest.approx(2 / 3)
     assert overall["macro_recall"] == pytest.approx((2 / 3 + 0.5 + 1) / 3)
+    assert metrics.served["macro_precision"] == pytest.approx((1 / 2 + 1 / 3 + 0) / 3)
+    assert metrics.served["macro_recall"] == pytest.approx((1 / 3 + 1 / 2 + 0) / 3)
     # Of the two classes that are not given the first of the list is the second.
     assert overall["top_k_accuracy"] == pytest.approx(5 / 6)
     assert metrics.served["top_k_accuracy"] == pytest.approx(4 / 6)
