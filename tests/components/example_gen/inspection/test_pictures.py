@@ -49,8 +49,10 @@ def _blank_png(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(40, 30), (1, 1)])
 def test_what_tensorflow_decodes_is_kept_as_it_is(smooth_image, encode, kind, mode, options, size):
     data = encode(smooth_image(1, *size).convert(mode), kind, **options)
-    assert check_picture(data, MAX_PIXELS).stored is data
-    assert _decode(data).shape == (size[1], size[0], 3)
+    picture = check_picture(data, MAX_PIXELS)
+    assert picture.stored is data and picture.size == size
+    np.testing.assert_array_equal(picture.pixels, _decode(data))
+    assert picture.pixels.shape == (size[1], size[0], 3)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -80,3 +81,15 @@ def test_digits_that_cannot_be_put_in_their_place_are_not_said_to_be_there(
     with pytest.raises(OSError, match="Input/output error"):
         digits.write_digits(tmp_path)
     assert not (tmp_path / "digits").exists()
+
+
+def test_where_another_process_was_faster_its_digits_are_taken(few, tmp_path, monkeypatch):
+    rename = digits.Path.rename
+
+    def rename_late(path, target):
+        shutil.copytree(path, target)  # by the other one
+        return rename(path, target)
+
+    monkeypatch.setattr(digits.Path, "rename", rename_late)
+    assert digits.write_digits(tmp_path) == tmp_path / "digits"
+    assert [path.name for path in tmp_path.iterdir()] == ["digits"]
