@@ -77,6 +77,28 @@ def test_rows_are_sorted_and_have_their_own_facts(write):
     assert found.candidate.dtype == np.float32 and found.served is None
 
 
+def test_rows_are_in_the_order_of_their_paths_and_look_alikes_have_one_group(tmp_path):
+    rows = [("dog/1", "a", "dog"), ("cat/2", "b", "cat"), ("cat/1", "z", "cat")]
+    answers = [
+        {"path": path, "image_id": image_id, "label": label, "candidate": [0.75, 0.25]}
+        for path, image_id, label in rows
+    ]
+    pq.write_table(pa.Table.from_pylist(answers, ANSWERS), tmp_path / "answers")
+    pictures = {
+        "image_id": ["a", "b", "z"],
+        "path": ["dog/1", "cat/2", "cat/1"],
+        "group": ["a", "b", "b"],
+        "split": ["test"] * 3,
+    }
+    pq.write_table(pa.table(pictures), tmp_path / "pictures.parquet")
+    gather([tmp_path / "answers"], tmp_path, ["dog", "cat"], tmp_path / PREDICTIONS_FILE)
+    found = read_predictions(tmp_path)
+    assert found.pictures["path"].tolist() == ["cat/1", "cat/2", "dog/1"]
+    assert found.groups.tolist() == [1, 1, 0]
+    assert found.classes == ["dog", "cat"] and found.labels.tolist() == [1, 1, 0]
+    assert set(found.pictures) == {"image_id", "path", "label", "group"}
+
+
 def test_without_a_table_of_pictures_the_id_is_the_group(write):
     found = read_predictions(write())
     assert found.groups.tolist() == [0, 0, 1] and fact_columns(found.pictures) == []

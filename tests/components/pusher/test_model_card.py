@@ -72,7 +72,8 @@ def test_the_hub_can_read_its_metadata(card):
 
 
 def test_it_tells_what_was_measured_and_decided(card):
-    assert "| accuracy | 0.75 | 0.5 |" in card
+    head = "| metric | value | served before |\n| --- | --- | --- |\n"
+    assert f"{head}| accuracy | 0.75 | 0.5 |" in card
     assert "| cat | 3 | 1 | 0.2924 … 1 | 1 |" in card
     assert "| 0 | – | – | 0 |" in card, "of no picture nothing is proved"
     assert " | – |  | – | " in card, "nor of a gate without a figure"
@@ -90,10 +91,11 @@ def test_names_are_neither_markdown_nor_html(card):
 
 def test_a_name_cannot_hide_in_the_metadata_what_it_says():
     metrics = {**METRICS, "overall": {"accuracy": 0.5, "loss\u202e": 1.0}}
-    card = model_card.make_card({"recipe": {"name": "pets\u202e"}}, [], metrics, {}, "0f")
+    card = model_card.make_card({"recipe": {"name": "süße pets\u202e"}}, [], metrics, {}, "0f")
     _, block, _ = card.split("---\n", 2)
     assert "\u202e" not in card
-    assert yaml.safe_load(block)["model-index"][0]["name"] == "pets\\u202e"
+    assert yaml.safe_load(block)["model-index"][0]["name"] == "süße pets\\u202e"
+    assert "name: süße pets" in block, "as people write it"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,12 @@ def test_quotation_marks_can_be_read():
 
 def test_what_is_not_known_is_left_out():
     card = model_card.make_card({}, [], {}, {}, "0f")
-    assert "## Evaluation" not in card and "## Data" not in card and "model-index" not in card
+    assert (
+        "\n# model\n" in card
+        and "## Evaluation" not in card
+        and "## Data" not in card
+        and "model-index" not in card
+    )
     assert "\n\n\n" not in card and "- SHA-256 of the model: `0f`" in card
 
 
@@ -167,6 +174,11 @@ def test_classes_are_listed_by_recall_and_up_to_two_hundred():
     assert "| all | 606 | 201 |" in card
     shown = [row.split(" | ")[0].removeprefix("| ") for row in of_classes]
     assert shown == names[:200], "nothing is known of the last one"
+
+
+def test_where_nothing_was_served_before_there_is_no_column_for_it():
+    card = model_card.make_card({}, [], {**METRICS, "served": {}}, {}, "0f")
+    assert "| metric | value |\n| --- | --- |\n| accuracy | 0.75 |\n" in card
 
 
 def test_a_clean_revision_is_told_without_a_word():

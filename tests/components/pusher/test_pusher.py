@@ -104,6 +104,7 @@ def test_the_number_of_a_version_that_was_removed_stays_taken(node, tmp_path):
 def test_a_model_that_failed_a_gate_is_not_pushed(node, tmp_path, verdicts, caplog):
     pushed = node("bad", *verdicts)
     assert "Not pushed: the reason" in caplog.text
+    assert pushed.has_custom_property("pushed")
     assert pushed.get_int_custom_property("pushed") == 0
     assert not pushed.has_custom_property("pushed_version")
     assert served_versions.list_versions(tmp_path / "serving") == []
@@ -223,7 +224,8 @@ def test_every_verdict_is_on_record_and_wears_the_test_split(node, tmp_path):
         "3 model(s) judged on these test pictures, more than 2: it is worn out, draw another or "
         "add pictures",
     )
-    records = [json.loads(path.read_text()) for path in (tmp_path / "serving").rglob("*-fail.json")]
+    folder = tmp_path / "serving" / "evidence" / "verdicts" / ("a" * 64)
+    records = [json.loads(path.read_text()) for path in folder.glob("*-fail.json")]
     assert len(records) == 1 and records[0]["failed"] == ["last"]
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -197,6 +198,28 @@ def test_a_public_key_that_is_none_is_told(signing_keys, file):
 def test_the_public_half_is_that_of_the_private_one(signing_keys):
     made = signing.public_key(str(signing_keys / "own.pem"))
     assert made == (signing_keys / "own.pub").read_bytes()
+
+
+def test_a_file_that_cannot_be_read_is_named(check, destination, monkeypatch):
+    def refuse(*_):
+        raise OSError(13, "Permission denied", "/serving/2/variables/variables.data")
+
+    library = signing._library
+
+    def verifying(module):
+        if module != "verifying":
+            return library(module)
+        config = SimpleNamespace(set_hashing_config=lambda _: None, verify=refuse)
+        return SimpleNamespace(
+            Config=lambda: SimpleNamespace(use_elliptic_key_verifier=lambda public_key: config)
+        )
+
+    evidence = destination / "evidence" / "2"
+    monkeypatch.setattr(signing, "_library", verifying)
+    with pytest.raises(
+        UserError, match=r"^/serving/2/variables/variables\.data: Permission denied$"
+    ):
+        signing.check_signatures(destination / "2", evidence, b"a key")
 
 
 def test_without_the_library_it_is_told_how_to_get_it(signing_keys, monkeypatch):

@@ -103,6 +103,11 @@ def test_one_picture_of_many_is_enough_to_break_a_promise():
     asked = dataclasses.replace(asked, model=Model(), records=pictures)
     value, bound, _ = contract.check_parity(asked)
     assert value == pytest.approx(0.05) and bound == 1e-4
+    Model.signatures = {
+        features.SERVING_SIGNATURE: lambda image_bytes: answers(off[image_bytes.numpy()[0]]),
+        features.EXAMPLES_SIGNATURE: lambda examples: answers([0.75, 0.25]),
+    }
+    assert contract.check_parity(asked)[0] == pytest.approx(0.05), "in either direction"
 
 
 def test_answers_in_another_order_than_the_pictures_are_refused():
@@ -119,6 +124,27 @@ def test_answers_in_another_order_than_the_pictures_are_refused():
     asked = Client(Model(), CLASSES, [], [b"a good picture"], {"batch": 2})
     with pytest.raises(ContractError, match="label is not the class of the highest probability"):
         contract.check_batch(asked)
+    told[features.PREDICTED_LABEL] = tf.constant(["cat", "dog"])
+    assert contract.check_batch(asked)[2] == "2 in, 2 names out"
+    told[features.CLASSES] = tf.constant([CLASSES, CLASSES[::-1]])
+    with pytest.raises(ContractError, match="the model was exported with"):
+        contract.check_batch(asked)
+
+
+def test_all_pictures_of_every_request_that_a_server_replays_are_asked():
+    asked = []
+
+    class Model:
+        signatures = {
+            features.SERVING_SIGNATURE: lambda image_bytes: (
+                asked.append(image_bytes.numpy().tolist()) or answers([0.8, 0.2])
+            )
+        }
+
+    requests = [[b"one"], [b"two", b"three"]]
+    client = Client(Model(), CLASSES, [], [], {}, warm_up=requests)
+    assert contract.check_warm_up(client)[2].startswith("2 requests replayed")
+    assert asked == requests
 
 
 def test_a_model_that_breaks_has_not_refused():
