@@ -11,6 +11,7 @@ import pytest
 from components.errors import UserError
 from components.trainer.settings.trainer import TrainerSettings
 from pipeline.kubeflow.package.setting_paths import (
+    FILES_FINGERPRINT,
     MOUNT_PATHS,
     NOTHING,
     RECIPE_PATHS,
@@ -49,7 +50,8 @@ def settings_of(values):
 
 
 def test_values_of_a_run_reach_the_settings_and_nothing_else_is_left():
-    values = apply_run_parameters(handed_over(frozen_epochs=3.0, frozen_learning_rate=0.5))
+    given = handed_over(frozen_epochs=3.0, frozen_learning_rate=0.5)
+    values = apply_run_parameters(given | {FILES_FINGERPRINT: "for the key of the cache"})
     assert set(values) == {"custom_config", "run_fn"}
     assert json.loads(values["custom_config"])["code_digest"] == "0"
     settings = settings_of(values)
