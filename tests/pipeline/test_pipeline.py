@@ -182,6 +182,8 @@ def test_what_the_code_in_nodes_of_tfx_gets(given):
 def test_a_node_follows_its_own_code_and_the_serving_gate_also_who_asks_the_server(monkeypatch):
     monkeypatch.setattr(module, "code_digest", lambda *names, **_: " ".join(names))
     properties = {node_id: node.exec_properties for node_id, node in wired().items()}
+    for node_id in (node_ids.TRANSFORM, node_ids.TRAINER):  # nodes of TFX have no such property
+        properties[node_id] = json.loads(properties[node_id]["custom_config"])
     assert {key: one["code_digest"] for key, one in properties.items() if "code_digest" in one} == {
         node_ids.IMAGE_EXAMPLE_GEN: "components.example_gen.executor",
         node_ids.BASELINE_FINDER: "components.baseline_finder.executor",
@@ -189,6 +191,8 @@ def test_a_node_follows_its_own_code_and_the_serving_gate_also_who_asks_the_serv
         node_ids.EVALUATOR: "components.evaluator.executor",
         node_ids.SERVING_GATE: "components.serving_gate.executor components.serving_gate.__main__",
         node_ids.PUSHER: "components.pusher.executor",
+        node_ids.TRANSFORM: module.PREPROCESSING,
+        node_ids.TRAINER: module.TRAINING,
     }
 
 
