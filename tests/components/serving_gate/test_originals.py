@@ -86,6 +86,7 @@ ORIGINALS = {
     "palette.gif": encoded(photo().convert("P"), "GIF"),
 }
 NOT_SERVED = {
+    "my.photo.webp": encoded(photo(), "WEBP"),
     "photo.webp": encoded(photo(), "WEBP"),
     "photo.tiff": encoded(photo(), "TIFF"),
     "palette.bmp": encoded(photo().convert("P"), "BMP"),
@@ -96,7 +97,7 @@ def test_files_of_every_kind_are_served_as_pillow_shows_them():
     value, bound, message = check_originals(make_client(ORIGINALS | NOT_SERVED))
     assert value < bound / 2
     assert message.startswith("15 files differ from what Pillow shows by ")
-    assert message.endswith("; refused, as agreed: 1 BMP, 1 TIFF, 1 WEBP")
+    assert message.endswith("; refused, as agreed: 1 BMP, 1 TIFF, 2 WEBP")
 
 
 def test_a_large_jpeg_is_held_to_the_fraction_that_it_is_decoded_at():
@@ -114,8 +115,15 @@ def test_a_fraction_with_a_side_below_the_smallest_network_s_is_not_tried():
     assert references == [(600, 400), (300, 200), (150, 100)]
 
 
-def test_a_graph_that_forgets_the_orientation_of_one_format_is_stopped(monkeypatch):
-    monkeypatch.setattr(exif, "_png_exif", lambda image: tf.constant(b""))
+def test_a_fraction_with_a_side_just_as_long_is_tried():
+    data = encoded(photo(512, 512), "JPEG")
+    references = [Image.open(io.BytesIO(one)).size for one in originals._references(data)]
+    assert references == [(512, 512), (256, 256), (128, 128), (64, 64)]
+
+
+@pytest.mark.parametrize("reader", ["_png_exif", "_jpeg_exif"])
+def test_a_graph_that_forgets_the_orientation_of_one_format_is_stopped(reader, monkeypatch):
+    monkeypatch.setattr(exif, reader, lambda image: tf.constant(b""))
     client = make_client(model=make_model())
     assert _found("", check_orientations(client)).verdict == "fail"
 

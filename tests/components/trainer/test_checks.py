@@ -136,6 +136,7 @@ def test_programs_from_elsewhere_are_told():
         "distillation.teacher",
     ]
     assert all("is a program" in notice for notice in notices)
+    assert "/theirs" in notices[0] and "/old" in notices[1]
 
 
 def test_what_is_loaded_may_only_compute(tmp_path, monkeypatch):

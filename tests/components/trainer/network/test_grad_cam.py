@@ -113,3 +113,17 @@ def test_a_backbone_that_gives_a_vector_has_no_maps(monkeypatch):
     again, _ = explainer.logits_and_features(np.ones((1, SIDE, SIDE, 3), np.float32))
     np.testing.assert_array_equal(logits, again)
     np.testing.assert_array_equal(logits, model(np.ones((1, SIDE, SIDE, 3), np.float32)))
+
+
+@pytest.mark.parametrize("places", [(1, 2), (2, 1), (2, 2)])
+def test_two_places_are_a_map_already(places, monkeypatch):
+    pixels = keras.Input((SIDE, SIDE, 3))
+    cells = tuple(SIDE // number for number in places)
+    network = keras.Model(pixels, keras.layers.AveragePooling2D(cells)(pixels))
+    monkeypatch.setattr(initial_weights, "pretrained_network", lambda _: network)
+    model = build_classifier(
+        BackboneSettings(weights="none", image_size=SIDE), HeadSettings(), num_classes=2, steps=10
+    )
+    explainer = Explainer(model)
+    _, features = explainer.logits_and_features(np.ones((1, SIDE, SIDE, 3), np.float32))
+    assert explainer.has_maps and explainer.maps(features).shape == (1, *places)
