@@ -137,8 +137,11 @@ def test_a_teacher_that_cannot_be_is_found_before_any_work(tmp_path):
         ({"name": "other"}, "has no signature serving_default"),
         ({"spec": tf.TensorSpec([None, 8], tf.float32)}, "must take one input: .* it takes Tensor"),
         ({"spec": tf.TensorSpec([None, None, None, 3], tf.float32)}, "must take one input"),
-        ({"spec": tf.TensorSpec([None, 8, 8, 3], tf.uint8)}, "must take one input: .* uint8"),
-        ({"spec": tf.TensorSpec([None, 8], tf.string)}, "must take one input: .* string"),
+        (
+            {"spec": tf.TensorSpec([None, 8, 8, 3], tf.uint8)},
+            "must take one input: .* dtype=tf.uint8",
+        ),
+        ({"spec": tf.TensorSpec([None, 8], tf.string)}, "must take one input: .* dtype=tf.string"),
         (
             {"answer": lambda x: {"a": tf.zeros([1, 3]), "b": tf.zeros([1, 3])}},
             "must give `probabilities` or `logits`, or one output alone; it gives a, b",
