@@ -73,7 +73,8 @@ def test_of_a_key_that_is_there_twice_it_is_told_which_need_no_listing():
         ("training.batchsize", "there is no training.batchsize in this recipe; training has batch"),
         ("training.top.epochs", "there is no training.top.epochs in this recipe; training has"),
         ("head.hidden.first", "there is no head.hidden.first in this recipe; head.hidden has no"),
-        ("augmentation.rotation", "augmentation.rotation is not below training or head"),
+        ("augmentation.rotation", "augmentation.rotation is not below training or head: of the"),
+        ("backbone.weights", "backbone.weights is not below training or head: of the rest, more"),
     ],
 )
 def test_what_cannot_be_a_parameter_is_told(key, says):

@@ -346,3 +346,9 @@ def test_a_gpu_for_another_step_is_none_for_the_trainer():
 def test_weights_without_a_file_need_no_volume(weights):
     scratch = {"training__frozen__epochs": 0, "training__unfrozen__fine_tune_at": "all"}
     recipe_checks.check_recipe(recipe(backbone__weights=weights, **scratch))
+
+
+def test_every_secret_that_the_probe_lacks_is_named():
+    secrets = {"kubeflow__steps__Trainer__secret_env": "{two: {B: key}, one: {A: key}}"}
+    (warning,) = recipe_checks.warnings_for(recipe(**secrets))
+    assert "has no secret one, two: name it for Probe too" in warning

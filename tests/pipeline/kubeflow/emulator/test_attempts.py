@@ -1,10 +1,12 @@
 """A step of a rehearsal that fails: what is shown of it, and the attempts that follow."""
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
 
 from components.gates import Gate
+from pipeline.kubeflow.emulator import rehearsal
 from pipeline.kubeflow.emulator.rehearsal import Rehearsal, StepError
 from pipeline.kubeflow.package.documents import load_package
 from pipeline.kubeflow.package.retries import RetryPolicy
@@ -52,6 +54,14 @@ def test_the_waits_that_a_rehearsal_passes_over_count_all_the_same(attempts, fac
     """
     policy = RetryPolicy(count=5, backoff_s=60, factor=factor, longest_s=150)
     assert len(attempts(policy)) == count
+
+
+def test_the_time_that_attempts_take_counts_too(attempts, monkeypatch):
+    """They take 40 s each: the third retry would begin after 123 s."""
+    clock = SimpleNamespace(monotonic=itertools.count(0, 40).__next__)
+    monkeypatch.setattr(rehearsal, "time", clock)
+    policy = RetryPolicy(count=5, backoff_s=1, factor=1.0, longest_s=100)
+    assert len(attempts(policy)) == 3
 
 
 @pytest.mark.parametrize("keep", [True, False])

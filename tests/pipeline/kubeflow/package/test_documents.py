@@ -171,6 +171,9 @@ def written(documents, **options):
             "frozen_epochs.defaultValue: 'many' is no NUMBER_INTEGER",
         ),
         (1, (*FORM, "frozen_epochs", "defaultValue"), True, "True is no NUMBER_INTEGER"),
+        (1, (*FORM, "frozen_epochs", "defaultValue"), False, "False is no NUMBER_INTEGER"),
+        (1, (*FORM, "frozen_epochs", "defaultValue"), "", "'' is no NUMBER_INTEGER"),
+        (1, (*FORM, "data_source", "defaultValue"), 0, "0 is no STRING"),
         (
             1,
             (*FORM, "data_source"),
@@ -334,3 +337,18 @@ def test_what_should_be_a_block_and_is_none_is_told_with_its_place(documents, pa
     with pytest.raises(UserError) as error:
         parse_package(edited(documents, 1, path, value))
     assert str(error.value).startswith("document 1 (PipelineSpec): ") and place in str(error.value)
+
+
+def test_a_step_of_which_nothing_is_said_is_not_cached_and_not_retried(documents):
+    task = documents[0]["root"]["dag"]["tasks"]["Trainer"]
+    for key in ("cachingOptions", "retryPolicy"):
+        del task[key]
+    steps = {step.name: step for step in parse_package(written(documents)).steps}
+    assert not steps["Trainer"].cached and steps["Trainer"].retries == 0
+    assert steps["BaselineFinder"].cached and steps["ImageExampleGen"].retries == 2
+
+
+def test_the_folder_for_artifacts_is_that_of_the_package(documents):
+    assert parse_package(written(documents)).pipeline_root == ""
+    documents[0]["defaultPipelineRoot"] = "s3://bucket/graft"
+    assert parse_package(written(documents)).pipeline_root == "s3://bucket/graft"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -216,3 +217,11 @@ def test_a_curve_has_a_hundred_points_at_most():
         values = [falling * point[key] for point in points]
         assert values == sorted(values), key
     assert points[-1]["recall"] == points[-1]["falsePositiveRate"] == 1.0
+
+
+def test_the_store_takes_no_number_without_end():
+    overall = {"accuracy": 1, "loss": float("inf"), "least": -float("inf"), "f1": float("nan")}
+    made = SimpleNamespace(overall=overall, served={"loss": 0.5, "accuracy": float("nan")})
+    told = evidence.overall(made)
+    assert told == {"accuracy": 1.0, "served loss": 0.5}
+    assert {type(value) for value in told.values()} == {float}

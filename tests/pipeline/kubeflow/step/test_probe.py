@@ -153,7 +153,7 @@ def test_weights_that_only_the_image_of_the_trainer_has(parameters):
     assert probe.fingerprints(parameters)["files_fingerprint"] == probe.NOTHING
 
 
-def test_files_that_settings_name_beside_the_source(tmp_path):
+def test_files_that_settings_name_beside_the_source(tmp_path, monkeypatch):
     class WithFixes(DataSettings):
         overlay: str = ""
 
@@ -165,6 +165,8 @@ def test_files_that_settings_name_beside_the_source(tmp_path):
     assert probe.named_files(settings) != before
     assert probe.named_files(WithFixes(source=str(file), split_ledger=str(file))) == ""
     assert probe.named_files(WithFixes(overlay="/in/the/image.csv")) == ""
+    monkeypatch.chdir(tmp_path)
+    assert probe.named_files(WithFixes(overlay="fixes.csv")) == "", "a word that is a file here"
 
 
 def test_an_archive_is_not_unpacked(tmp_path):
@@ -197,13 +199,16 @@ def run(parameters, folder, monkeypatch):
     monkeypatch.setenv("GRAFT_LAUNCHER_ROOT", str(folder))
     (folder / "dev").mkdir(parents=True)
     (folder / "dev" / "termination-log").touch()
-    given = {"inputs": {"parameterValues": parameters}, "outputs": {"outputFile": "/kfp/out.json"}}
+    given = {
+        "inputs": {"parameterValues": parameters},
+        "outputs": {"outputFile": "/kfp/run-1/out.json"},
+    }
     return probe.main(["--executor_input", json.dumps(given)])
 
 
 def test_the_command_hands_over_output_parameters(parameters, tmp_path, monkeypatch):
     assert run(parameters, tmp_path / "root", monkeypatch) == 0
-    written = json.loads((tmp_path / "root" / "kfp" / "out.json").read_text())
+    written = json.loads((tmp_path / "root" / "kfp" / "run-1" / "out.json").read_text())
     assert written == {"parameterValues": probe.fingerprints(parameters)}
 
 
