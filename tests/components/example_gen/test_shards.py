@@ -206,3 +206,28 @@ def test_of_a_shard_that_cannot_be_written_whole_there_is_no_report(source, tmp_
     with pytest.raises(OSError, match="No space left"):
         _write(source, tmp_path)
     assert not Path(shards.report_path(str(tmp_path), 0)).exists()
+
+
+def test_files_that_are_set_aside_or_dropped_are_told_as_done_too(fill, tmp_path):
+    source = sources.list_folder(fill(tmp_path / "source", {"a": 3, "b": 1}))
+    damaged, dropped = (Path(source.root, item.path) for item in source.items[:2])
+    damaged.write_bytes(b"no picture")
+    fixes = {hashlib.sha256(dropped.read_bytes()).hexdigest(): Fix(DROP, "", "")}
+    seen = []
+    shards.start_count()
+    with progress.watched_by(seen.append):
+        _write(source, tmp_path, fixes)
+    assert [(one.done, one.total) for one in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_pictures_without_values_have_empty_text_in_further_columns(fill, tmp_path):
+    source = sources.list_folder(fill(tmp_path / "source", {"a": 1, "b": 1}))
+    (shard,) = shards.plan_shards(source)
+    plan = shards.Plan(source.root, str(tmp_path), 10**6, 2, columns=("site",))
+    with readers.open_reader(plan.kind, plan.root) as read:
+        shards.write_shard(shard, plan, read)
+    report = ShardReport.from_json(Path(shards.report_path(str(tmp_path), 0)).read_text())
+    assert pq.read_table(report.rows)["column_site"].to_pylist() == ["", ""]
+    for record in tf.data.TFRecordDataset(report.records).as_numpy_iterator():
+        feature = tf.train.Example.FromString(record).features.feature["column_site"]
+        assert feature.bytes_list.value == [b""]

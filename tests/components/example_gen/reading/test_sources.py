@@ -207,7 +207,7 @@ def test_folders_and_pipes_with_picture_names(tmp_path):
         (["train/notes.txt"], "holds no pictures"),
         (["cats/1.jpg"], r"has 1 class \(cats\)"),
         (["train/cats/1.jpg"], r"has 1 class \(cats\)"),
-        (["1.jpg", "2.jpg"], r"2 picture\(s\) lie directly in .*, the first is 1.jpg"),
+        (["a.jpg", "B.jpg"], r"2 picture\(s\) lie directly in .*, the first is B.jpg"),
         (
             ["1.jpg", "a/1.jpg", "b/1.jpg"],
             "the first is 1.jpg: expected one folder of pictures per",

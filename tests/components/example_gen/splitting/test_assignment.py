@@ -51,6 +51,14 @@ def test_by_hash_a_group_is_in_one_split_and_the_rest_stays():
     assert set(grouped) == {"train", "validation", "test"}
 
 
+def test_by_hash_copies_are_in_the_split_of_their_group():
+    pictures = _rows("a" * 300)
+    groups = [pictures.ids[row // 10] for row in range(300)]
+    splits = assign_by_hash(pictures, groups, NONE_GIVEN, FRACTIONS).splits
+    assert len(set(zip(groups, splits, strict=True))) == 30
+    assert set(splits) == {"train", "validation", "test"}
+
+
 def test_unlabelled_pictures_that_are_labelled_ones_are_left_out():
     pictures = _rows(["a", "", ""], given=[None, "unlabelled", "unlabelled"])
     groups = ["0" * 64, "0" * 64, "1" * 64]
