@@ -70,6 +70,8 @@ def test_captions_have_up_to_three_lines_between_their_words():
     lines = [text for text, _ in Tile(Image.new("RGB", (9, 9)), (caption, "b" * 400)).lines]
     assert "".join(lines[:3]) == caption and "".join(lines[3:]) == "b" * 400
     assert lines[0].endswith("_") and lines[1].endswith(" ") and len(lines) == 6
+    lines = [text for text, _ in Tile(Image.new("RGB", (9, 9)), ("a\nb\x1b", "c")).lines]
+    assert lines == [r"a\nb\x1b", "c"]
     sheet = contact_sheet.draw("", [Section("", tiles(1, "a", caption))], columns=1)
     assert sheet.height - contact_sheet.draw("", [Section("", tiles(1))], columns=1).height == 60
 
@@ -155,6 +157,6 @@ def test_sections_stand_one_below_the_other():
 def test_of_a_marked_picture_the_first_line_alone_is_red():
     tile = Tile(Image.new("RGB", (9, 9), BLUE), ("wrong", "plain"), True)
     sheet = contact_sheet.draw("", [Section("", [tile])])
-    captions = np.asarray(sheet)[36 + 128 + 10 :]
+    captions = np.asarray(sheet)[52 + 128 :]  # below the picture and its frame
     assert (captions == (198, 40, 40)).all(axis=-1).any()
     assert (captions == (34, 34, 34)).all(axis=-1).any()

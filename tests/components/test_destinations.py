@@ -234,3 +234,14 @@ def test_a_rollback_goes_to_the_newest_version_that_holds_another_model(
         found = destinations.version_before(destination)
         before.append(found and found.name)
     assert before == [None, None, "2", "3", "3"]
+
+
+def test_of_a_store_only_those_files_are_downloaded_that_are_asked_for(s3, saved_model, tmp_path):
+    bucket_push.push(saved_model("one"), ADDRESS, ServedState("", 0))
+    (version,) = destinations.list_versions(ADDRESS)
+    with destinations.open_version(ADDRESS, version, ["saved_model.pb"]) as copy:
+        assert [path.name for path in copy.path.iterdir()] == ["saved_model.pb"]
+    with destinations.open_evidence(ADDRESS, "1", ["gates.json"]) as folder:
+        assert list(folder.iterdir()) == []
+    with destinations.open_evidence(ADDRESS, "1", ["pushed.json"]) as folder:
+        assert [path.name for path in folder.iterdir()] == ["pushed.json"]

@@ -217,3 +217,14 @@ def test_it_is_told_how_much_has_arrived_and_of_how_much(server, path):
     with progress.watched_by(seen.append):
         download(server.url, path, SHA256)
     assert (seen[-1].done, seen[-1].total) == (300_000, 300_000)
+
+
+def test_a_file_that_is_there_stays_until_the_right_one_is_whole(server, path):
+    path.write_bytes(b"of yesterday")
+    server.content = b"something else"
+    with pytest.raises(WrongContentError, match="a file of "):
+        download(server.url, path, SHA256)
+    assert path.read_bytes() == b"of yesterday"
+    server.content = CONTENT
+    download(server.url, path, SHA256)
+    assert path.read_bytes() == CONTENT

@@ -35,3 +35,11 @@ class OutOfGpuMemoryError(ResourceExhaustedError):
 )
 def test_whose_fault_it_is(error, fault):
     assert fault_of(error) is fault
+
+
+def test_the_exit_codes_are_those_that_scripts_go_by():
+    assert {fault.name: fault.value for fault in Fault} == {
+        "USER": 2,
+        "SURROUNDINGS": 1,
+        "GRAFT": 70,
+    }

@@ -95,6 +95,9 @@ def test_thresholds_are_those_of_the_settings(pictures):
     assert rows(pictures(label=labels), pictures(), lenient)["label drift"].verdict == "warn"
     with pytest.raises(ValueError, match=r"warn must be at most fail = 0\.05, not 0\.1"):
         DistanceSettings(fail=0.05)
+    for significance in (0.0, 1.0):
+        with pytest.raises(ValueError, match=r"significance\n.*(greater than 0|less than 1)"):
+            DistanceSettings(significance=significance)
 
 
 def test_a_distance_that_is_what_is_allowed_is_allowed(pictures):

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.one_line
     [
         ({"thresholds": {"acuracy": 0.9}}, r"unknown metric acuracy \(did you mean `accuracy`\?\)"),
         ({"thresholds": {"zzz": 0.1}}, "unknown metric zzz; known: accuracy, top_k_accuracy"),
+        ({"thresholds": {"accuracy": 0.5, "zzz": 0.1}}, "unknown metric zzz; known: accuracy"),
+        ({"most_candidates": 0}, "most_candidates\n.*greater than or equal to 1"),
         ({"thresholds": {"accuracy": 1.1}}, "thresholds.accuracy\n.*less than or equal to 1"),
         ({"thresholds": {"accuracy": math.nan}}, "thresholds.accuracy\n.*finite number"),
         ({"thresholds": {"accuracy": math.inf}}, "thresholds.accuracy\n.*finite number"),

@@ -160,3 +160,15 @@ def test_a_few_pictures_are_no_slice(count, few, enough):
         return [one.rows.sum() for one in found(pictures, wrong)]
 
     assert (sizes(few), sizes(enough)) == ([], [2 * enough])
+
+
+def test_of_many_parts_that_are_worse_the_worst_are_tested():
+    numbers = np.arange(2400)
+    camera = np.array(list("abc"))[numbers % 3]
+    width = np.where(numbers // 3 % 4 == 0, 150.0, 50.0)
+    wide, b, turn = width > 100, camera == "b", numbers // 12
+    # All wide ones of one camera are wrong, a quarter of the other wide ones, a fifth of its own.
+    wrong = (wide & b) | (wide & ~b & (turn % 4 == 0)) | (~wide & b & (turn % 5 == 0))
+    pictures = pd.DataFrame({"width": width, "column_camera": camera})
+    first = found(pictures, wrong)[0]
+    assert np.array_equal(first.rows, wide & b) and first.wrong == first.pictures

@@ -136,3 +136,20 @@ def test_few_pictures_and_what_is_no_number(predict, pictures):
     made = predict([0] * pictures, [0] * pictures)
     broken = dataclasses.replace(made, candidate=np.full_like(made.candidate, np.nan))
     assert len(highlights.to_keep(broken)) == pictures
+
+
+def test_of_suspect_labels_the_least_probable_is_in_front(predict):
+    made = predict([0, 0, 0, 0, 1], [0, 1, 1, 1, 1])
+    scores = np.array([[1, 0], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7], [0.3, 0.7]], np.float32)
+    made = dataclasses.replace(made, candidate=np.column_stack([scores, np.zeros(5, np.float32)]))
+    assert highlights.suspected_labels(made, 9).tolist() == [2, 1, 3]
+    assert highlights.suspected_labels(made, 1).tolist() == [2]
+
+
+def test_right_ones_are_kept_beside_all_that_may_be_wrong(predict):
+    labels = np.arange(120) % 3
+    made = predict(labels, labels)
+    sure = np.linspace(0.5, 0.9, 120, dtype=np.float32)
+    scores = np.where(np.eye(3)[labels] > 0, sure[:, None], (1 - sure[:, None]) / 2)
+    made = dataclasses.replace(made, candidate=scores)
+    assert highlights.to_keep(made).tolist() == [*range(40), *range(119, 110, -1)]

@@ -131,6 +131,15 @@ def test_as_good_by_class_and_by_slice(predict):
     assert rows["not proved worse, by slice"].message == "night: 0 better, 5 worse of 20 (p 0.031)"
 
 
+def test_where_there_are_no_slices_none_is_as_good(predict):
+    rows = gates(
+        predict(LABELS, LABELS, served=LABELS), slices=["x"], proved_as_good={"per_slice": 0.1}
+    )
+    row = rows["proved as good, by slice"]
+    assert (row.verdict, row.bound, row.message) == ("warn", -0.1, "no slices to compare")
+    assert "not proved worse, by slice" not in rows
+
+
 def test_without_a_served_model_every_row_says_so(predict):
     rows = gates(predict(LABELS, LABELS), note="no served model: not compared",
                  proved_as_good={"overall": 0.1})  # fmt: skip

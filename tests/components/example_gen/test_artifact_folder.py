@@ -13,12 +13,15 @@ from components.example_gen import artifact_folder
 
 
 def test_the_disk_must_hold_the_records_twice(tmp_path, monkeypatch):
-    free = 200
+    free = 200_000_000
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    artifact_folder.require_space(100, str(tmp_path))
-    free = 199
-    with pytest.raises(UserError, match="need twice that for a while"):
-        artifact_folder.require_space(100, str(tmp_path))
+    artifact_folder.require_space(100_000_000, str(tmp_path))
+    free = 199_900_000
+    says = (
+        rf"take 100\.0 MB and need twice that for a while, but {tmp_path} has only 199\.9 MB free"
+    )
+    with pytest.raises(UserError, match=says):
+        artifact_folder.require_space(100_000_000, str(tmp_path))
 
 
 def test_nothing_of_an_earlier_attempt_stays(tmp_path):
