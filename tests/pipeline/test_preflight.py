@@ -292,6 +292,25 @@ def test_pictures_with_and_without_a_split_are_counted_together():
     assert not any("taken for a class" in note for note in notes), "it has splits of its own"
 
 
+def test_values_that_the_test_split_may_only_have_by_luck_do_not_count():
+    recipe = load_recipe("digits", ["data.split={train: 0.5, validation: 0.3, test: 0.2}"])
+
+    def counted(*split_of_pictures: str | None) -> int:
+        """Of a hundred values, each of which so many pictures have."""
+        items = [
+            SimpleNamespace(columns=("same", f"value {number}"), split=split)
+            for number in range(100)
+            for split in split_of_pictures
+        ]
+        splits = frozenset(filter(None, split_of_pictures))
+        source = SimpleNamespace(items=items, splits=splits)
+        return preflight._values_in_test(recipe, source, 1)
+
+    assert counted("test") == counted("test", "train") == 100
+    # 36 of them, less three times the 4.8 by which that may be wrong.
+    assert counted(None, None) == 22
+
+
 @pytest.mark.parametrize("runner", ["dask", "direct"])
 def test_a_cluster_that_is_wanted_is_looked_for(recipe, monkeypatch, runner):
     asked, devices, networks = [], [], []

@@ -141,7 +141,7 @@ def destination(tmp_path, monkeypatch) -> Path:
     model, evidence = tmp_path / "3", served_versions.evidence_folder(tmp_path, "3")
     (model / "assets.extra").mkdir(parents=True)
     (model / served_versions.SAVED_MODEL_FILE).write_bytes(b"model")
-    write_classes(model, ["cat", "dog"])
+    write_classes(model, ["dog", "cat"])
     evidence.mkdir(parents=True)
     pushed_at = datetime(2026, 11, 24, tzinfo=timezone.utc)
     record = served_versions.PushRecord(pushed_at, "0" * 64, {})
@@ -179,7 +179,7 @@ def test_a_version_is_noted_with_its_findings_and_origin(registry, register):
         for name, value in version["customProperties"].items()
     }
     assert said == {
-        "classes": "cat, dog",
+        "classes": "dog, cat",
         "digest": "0" * 64,
         "pushed_at": "2026-11-24T00:00:00+00:00",
         "gate.accuracy": "pass: 0.9700, at least 0.9 wanted",
@@ -261,7 +261,7 @@ def test_a_run_notes_what_it_pushed_and_not_what_is_served_by_then(registry, des
     of_a_run(destination, registry)
     (version,) = registry.versions.values()
     assert version["name"] == "3"
-    assert "cat, dog" in version["customProperties"]["classes"].values()
+    assert "dog, cat" in version["customProperties"]["classes"].values()
 
 
 def test_a_recipe_without_registry_notes_nothing(destination):
