@@ -31,6 +31,7 @@ def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "fruit.fixes.csv"
     write_fixes(path, fixes)
     assert read_fixes(str(path)) == fixes
+    assert path.read_bytes().startswith(HEAD.encode()), "lines end as on Linux"
     ids = [line.partition(",")[0] for line in path.read_text().splitlines()[1:4]]
     assert ids == [A, C, D], "by path, and of one path by content"
     assert path.read_text().splitlines()[1] == f"{A},relabel,süße Hunde,cats/1.jpg"

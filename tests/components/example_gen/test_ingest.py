@@ -112,8 +112,9 @@ def test_summary(node, examples):
 
 
 def test_quarantine(examples):
-    lines = Path(examples.uri, "quarantine.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [
+    text = Path(examples.uri, "quarantine.jsonl").read_text()
+    assert text.endswith("}\n")
+    assert [json.loads(line) for line in text.splitlines()] == [
         {"path": "cats/cut.jpg", "reason": "damaged or cut-off JPEG"},
         {"path": "süße Hunde/gone.png", "reason": "cannot be read: No such file or directory"},
     ]

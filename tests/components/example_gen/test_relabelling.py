@@ -51,7 +51,7 @@ def test_a_label_may_be_written_in_decomposed_unicode(tmp_path, fill):
 
 def test_pictures_are_named_by_content(decide, pets):
     fixes = decide(
-        "path,label,action\ncats/1.png,dogs,\ndogs/2.png,,drop\ncats/2.png,dogs,Relabel\n"
+        "path,label,action\ncats/1.png,dogs,\ndogs/2.png,,drop\ncats/2.png,dogs, Relabel \n"
     )
     assert fixes == {
         content_id(pets, "cats/1.png"): Fix(RELABEL, "dogs", "cats/1.png"),
@@ -111,6 +111,10 @@ def test_a_row_twice_is_one_fix(decide):
             "path,label,action\ncats/0.png,dogs,\ndogs/copy.png,,drop\n",
             "line 3: dogs/copy.png is the same picture as cats/0.png in line 2, of which it says "
             "`relabel dogs`, not `drop`. Nothing was changed",
+        ),
+        (
+            "path,label\ncats/0.png,dogs\ndogs/copy.png,cats\n",
+            "of which it says `relabel dogs`, not `relabel cats`",
         ),
         (
             "path,label\ncats/1.png,dogs\n" + "".join(f"cats/{n}\x1b.png,dogs\n" for n in "9786"),

@@ -231,3 +231,17 @@ def test_pictures_without_values_have_empty_text_in_further_columns(fill, tmp_pa
     for record in tf.data.TFRecordDataset(report.records).as_numpy_iterator():
         feature = tf.train.Example.FromString(record).features.feature["column_site"]
         assert feature.bytes_list.value == [b""]
+
+
+def test_names_that_are_not_utf8_are_told_in_utf8(fill, tmp_path):
+    root = fill(tmp_path / "source", {"a": 2, "b": 1})
+    (root / "a/0.png").rename(root / "a/good\udce9.png")
+    (root / "a/1.png").unlink()
+    (root / "a/bad\udce9.png").write_bytes(b"no picture")
+    report = _write(sources.list_folder(root), tmp_path)
+    assert [entry.path for entry in report.quarantined] == ["a/bad\ufffd.png"]
+    paths = {"a/good\ufffd.png", "b/0.png"}
+    assert set(picture_table.read_staged([report.rows]).paths) == paths
+    records = tf.data.TFRecordDataset(report.records).as_numpy_iterator()
+    found = [tf.train.Example.FromString(record).features.feature for record in records]
+    assert {one[features.PATH].bytes_list.value[0].decode() for one in found} == paths

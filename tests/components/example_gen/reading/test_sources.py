@@ -379,3 +379,10 @@ def test_a_folder_without_unlabelled_pictures_is_told(tmp_path):
         sources.list_unlabelled(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"pseudo_labels\.source .* holds no pictures: expected"):
         sources.list_unlabelled(tmp_path)
+    _touch(tmp_path, "notes.txt")
+    says = rf"^pseudo_labels\.source {tmp_path}/notes\.txt is a file: expected a folder of pictures"
+    with pytest.raises(ValueError, match=says):
+        sources.list_unlabelled(tmp_path / "notes.txt")
+    says = r"^pseudo_labels\.source s3://pets is a remote address: only local folders"
+    with pytest.raises(ValueError, match=says):
+        sources.list_unlabelled("s3://pets")

@@ -146,3 +146,14 @@ def test_each_pair_is_judged_by_itself_however_many_there_are(monkeypatch):
     thumbnails = _thumbnails([1, 0, 0], [0, 1, 0], [1, 0.1, 0])
     pairs = np.array([(0, 1, 0), (0, 2, 0), (1, 2, 0), (0, 2, 0), (0, 2, 0)])
     assert duplicates._correlated(pairs, thumbnails).tolist() == [False, True, False, True, True]
+
+
+def test_a_turned_copy_follows_its_picture_into_another_group(monkeypatch):
+    # The third is found by the second, and the second by the first only after that.
+    monkeypatch.setattr(duplicates, "_bands", lambda: np.array([[0, 1, 2, 3], [4, 5, 6, 7]]))
+    picture = _thumbnails([1, 0, 0])[0]
+    thumbnails = np.stack([picture, picture, perceptual_hash.turned(picture, 1)])
+    hashes = np.random.default_rng(0).integers(0, 2**63, (3, 8), dtype=np.uint64)
+    hashes[1, 0] = hashes[0, 0] ^ np.uint64(0xFF)
+    hashes[2, 1] = hashes[1, 0] ^ np.uint64(0xFF << 48)
+    assert duplicates.near_groups(hashes, thumbnails) == {1: {0}, 2: {0}}
