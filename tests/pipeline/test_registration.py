@@ -289,7 +289,7 @@ def test_a_registry_that_fails_half_way_is_told_and_made_up_for(registry, destin
     registry.refuse[("POST", path)] = 500
     assert "model registry" in of_a_run(destination, registry)
     registry.refuse.clear()
-    register()
+    assert "version 3: registered at" in register()
     (artifact,) = registry.artifacts.values()
     assert len(registry.versions) == 1 and artifact["name"] == "digits"
     assert (artifact["modelFormatName"], artifact["modelFormatVersion"]) == ("tensorflow", "2")
@@ -344,6 +344,12 @@ def test_code_libraries_and_inputs_are_facts_of_a_version_and_the_recipe_is_not(
         **known,
         "versions.tfx": "1.17",
     }
+
+
+def test_a_version_of_an_earlier_release_is_known_by_less(destination):
+    (destination / "evidence" / "3" / served_versions.PUSH_FILE).unlink()
+    facts = registration.facts_of(destination, served_versions.find_version(destination, "3"))
+    assert not {"digest", "pushed_at"} & facts.keys() and facts["git.revision"] == "abc"
 
 
 @pytest.mark.parametrize(

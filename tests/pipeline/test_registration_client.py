@@ -1,9 +1,11 @@
 """What the client of the Model Registry is told, and what is made of its errors."""
 
 import asyncio
+import sys
 
 import pytest
 
+from components.errors import UserError
 from pipeline import registration
 
 pytest.importorskip("model_registry", reason="skipped: the extra `registry` is not installed")
@@ -14,6 +16,12 @@ def test_no_answer_in_time_is_told():
     assert said == f"no answer in {registration._TIMEOUT_S} seconds"
     assert registration._reason(OSError("gone")) == "gone"
     assert registration._reason(ConnectionResetError()) == "ConnectionResetError"
+
+
+def test_a_client_that_is_not_installed_is_the_users_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "model_registry", None)  # an import fails
+    with pytest.raises(UserError, match=r"install Graft's extra registry \(pip install model-"):
+        registration.register("http://registry", None, "x", "1", "s3://a", {})
 
 
 def test_an_answer_without_a_reason_is_its_number():

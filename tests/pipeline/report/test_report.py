@@ -217,6 +217,13 @@ def test_a_run_ends_with_its_page(told, pushed):
     assert f"Report: {path}" in told().replace("\n", "") and path.stat().st_size > 10_000
 
 
+def test_the_place_of_a_page_is_told_in_full(pushed, monkeypatch):
+    monkeypatch.chdir(pushed.folder)
+    recipe = load_recipe(str(pushed.config), ["workspace=runs"])
+    files = dataclasses.replace(pushed.files(), recipe=recipe)
+    assert page.default_path(files).parent == pushed.folder / "runs" / "tiny" / "reports"
+
+
 def test_a_run_that_did_not_begin_has_none(told, pushed):
     assert told(since=25) == ""
 

@@ -69,6 +69,14 @@ def test_what_has_the_same_probability_is_answered_together(run):
     assert [one["risk"] for one in told["curve"]] == [pytest.approx(1 / 3)]
 
 
+def test_a_curve_of_many_pictures_ends_where_all_are_answered(run):
+    sure = np.linspace(0.6, 0.9, 1000)
+    run.evaluation(scores=np.stack([sure, 1 - sure], 1).tolist(), places=[0] * 1000)
+    curve = abstention.facts(run.files())["curve"]
+    assert len(curve) == 200 and curve[0]["coverage"] == 0.001
+    assert curve[-1] == {"probability": pytest.approx(0.6), "coverage": 1.0, "risk": 0.0}
+
+
 def test_what_is_no_number_has_no_curve(run):
     run.evaluation(scores=[[run.NAN, run.NAN]] * 3)
     assert abstention.facts(run.files())["coverage"] == []
@@ -260,3 +268,11 @@ def test_a_damaged_report_of_the_training_is_named(run, content):
     file.write_text(content)
     with pytest.raises(UserError, match=rf"^{file} is damaged: "):
         _ = run.files().training
+
+
+@pytest.mark.parametrize("content", ["{", "[3]", "3", "[{}]"])
+def test_damaged_rows_of_gates_are_told_as_such(run, content):
+    run.gates(run.PASS)
+    (run.artifacts["Evaluator", "blessing"] / "gates.json").write_text(content)
+    with pytest.raises(UserError, match=r"^the gates' rows are damaged: "):
+        _ = run.files().gates
