@@ -9,6 +9,7 @@ from components import destinations, served_versions
 from components.errors import UserError
 from components.object_store import ObjectStore, StoreError
 from components.pusher import bucket_push
+from components.pusher import push as push_to_folder
 from components.pusher.push import push
 from components.served_versions import ServedState
 from tests.fixtures.object_store import s3_keys
@@ -234,6 +235,22 @@ def test_a_rollback_goes_to_the_newest_version_that_holds_another_model(
         found = destinations.version_before(destination)
         before.append(found and found.name)
     assert before == [None, None, "2", "3", "3"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_a_rollback_goes_past_what_an_earlier_one_took_back(kind, request, saved_model, tmp_path):
+    destination, pusher = tmp_path / "serving", push_to_folder
+    if kind == "bucket":
+        request.getfixturevalue("s3")
+        destination, pusher = ADDRESS, bucket_push
+    destinations.check_writable(destination)
+    for name in ("one", "two", "three"):
+        pusher.push(saved_model(name), destination, destinations.served_state(destination))
+    assert destinations.version_before(destination).name == "2"
+    pusher.republish(destination, "2", "it was better")
+    three = served_versions.content_digest(tmp_path / "models" / "three")
+    assert destinations.taken_back(destination) == {three: "4"}
+    assert destinations.version_before(destination).name == "1"
 
 
 def test_of_a_store_only_those_files_are_downloaded_that_are_asked_for(s3, saved_model, tmp_path):

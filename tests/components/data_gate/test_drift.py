@@ -131,6 +131,13 @@ def test_another_test_split_is_said(pictures):
     )
 
 
+def test_a_test_split_is_that_of_which_the_evidence_has_the_fingerprint(pictures):
+    then = Served("3", pictures(), fingerprint(in_split(pictures(), "train")))
+    *_, gate = compare_with_served(pictures(), then, SETTINGS)
+    assert (gate.verdict, gate.value) == ("warn", 0)
+    assert gate.message.startswith("not the one that version 3 was judged on: of 100 pictures 0 ")
+
+
 def test_without_anything_to_compare_with_the_same_rows_say_why(pictures):
     gates = not_compared("no served model")
     assert [gate.name for gate in gates] == list(rows(pictures(), pictures()))

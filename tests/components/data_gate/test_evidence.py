@@ -33,6 +33,15 @@ def test_it_comes_back(evidence, pictures):
     assert record == {"fingerprint": served.test_fingerprint, "pictures": 100}
 
 
+def test_what_an_earlier_attempt_left_is_replaced(evidence, pictures, examples, tmp_path):
+    (evidence / "of an earlier attempt").touch()
+    table = pictures(50)
+    write_evidence(evidence, examples(table), tmp_path / "statistics", table)
+    names = {path.name for path in evidence.iterdir()}
+    assert names == {"pictures.parquet", "statistics", "test_split.json"}
+    assert read_evidence(evidence, "3").pictures.equals(table)
+
+
 def test_a_version_of_an_earlier_release_has_none(tmp_path):
     with pytest.raises(ValueError, match=r"^version 3 was pushed without evidence of its data$"):
         read_evidence(tmp_path / "none", "3")

@@ -121,6 +121,10 @@ def test_top_k_and_averages(gate, answers):
         assert gate(name, labels, given, thresholds=thresholds, top_k=2).verdict == (
             "fail" if name == "macro_recall" else "pass"
         ), name
+    # The true class of two of the four is the second, as equal ones are in the order of the list.
+    for top_k, value in ((2, 0.98), (3, 1.0)):
+        row = gate("top_k_accuracy", labels, given, thresholds=thresholds, top_k=top_k)
+        assert row.value == pytest.approx(value)
     row = gate("macro_recall", labels, given, thresholds=thresholds)
     assert row.message == "0.9602 of 100 pictures; 0.8892 proved, 0.9 wanted"
 
@@ -190,6 +194,8 @@ def test_calibration(gate, answers):
     assert row.verdict == "fail" and row.value == pytest.approx(0.04, abs=1e-6), "not proved"
     row = gate("calibration error", *answers(9, 1), max_calibration_error=0.1)
     assert row.message == "10 pictures, of which at least 30 are needed"
+    few = gate("calibration error", *answers(9, 1), max_calibration_error=0.1, too_few="warn")
+    assert (row.verdict, few.verdict) == ("fail", "warn")
     twice = np.repeat(np.arange(29), 2)
     row = gate("calibration error", twice % 3, twice % 3, twice, max_calibration_error=0.1)
     assert row.message == "58 pictures (29 of them copies), of which at least 30 are needed"

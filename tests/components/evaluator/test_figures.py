@@ -22,6 +22,13 @@ pytestmark = pytest.mark.one_line
             {"label_set_coverage": 0.95, "label_set_size": 1.25},
             "; in the label set 0.9500, of 1.25 classes",
         ),
+        (
+            {
+                **{"share_sure": 0.9, "accuracy_when_sure": 0.99},
+                **{"label_set_coverage": 0.95, "label_set_size": 1.25},
+            },
+            "; sure of 0.9000, with accuracy 0.9900; in the label set 0.9500, of 1.25 classes",
+        ),
     ],
 )
 def test_accuracy_and_how_sure_the_model_is(tmp_path, more, told):
