@@ -74,6 +74,16 @@ def test_a_line_of_a_log_has_a_time_as_soon_as_a_step_has_begun_and_no_blanks_at
     ]
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_it_tells_whether_the_run_has_ended_however_it_did(terminal):
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+    display = StepsDisplay(console, ["Data"], now=lambda: _NOW)
+    for state in ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"):
+        assert display.update(run(ends=state, Data="FAILED")) is True
+        assert display.status.state == state
+    assert display.update(run(Data="FAILED")) is False
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [(0.9, "0:00"), (61, "1:01"), (3599, "59:59"), (3600, "1:00:00"), (3723, "1:02:03")],

@@ -52,6 +52,7 @@ def test_a_recipe_may_add_settings_of_training_and_head():
     assert (found["batch_size"].type, found["batch_size"].default) == ("NUMBER_INTEGER", 32)
     assert found["frozen_learning_rate"].type == "NUMBER_DOUBLE"
     assert found["head_dropout"].default == 0.2
+    assert found["frozen_learning_rate"].description == "training.frozen.learning_rate"
 
 
 def test_of_a_key_that_is_there_twice_it_is_told_which_need_no_listing():

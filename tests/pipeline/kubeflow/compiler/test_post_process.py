@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from pipeline.config import load_recipe
+from pipeline.config import Recipe, load_recipe
 from pipeline.kubeflow.compiler.parameters import exposed_settings
 from pipeline.kubeflow.compiler.post_process import post_process
 from pipeline.kubeflow.package.documents import parse_package
@@ -97,6 +97,30 @@ def test_the_epochs_of_the_only_phase_reach_the_trainer(compiled):
     assert json.loads(given["setting_paths"]["runtimeValue"]["constant"]) == {
         "frozen_epochs": ["training", "frozen", "epochs"]
     }
+
+
+def test_what_a_run_chose_is_recorded_as_what_it_is_and_where_a_recipe_has_it(compiled):
+    tasks = compiled["root"]["dag"]["tasks"]
+    tasks["Pusher"]["inputs"]["parameters"]["provenance"] = {"runtimeValue": {"constant": "{}"}}
+    del tasks["ImportSchemaGen"]["inputs"]  # as of a step that has none
+    phases = [{"name": "head", "epochs": 1}, {"name": "all", "epochs": 3, "fine_tune_at": "all"}]
+    block = {"image": IMAGE, "parameters": ["training.phases.head.learning_rate"]}
+    recipe = Recipe(name="two", training={"phases": phases}, kubeflow=block)
+    parameters = exposed_settings(recipe, "digits", "/mnt/serving/digits")
+    spec, _ = read(post_process(compiled, recipe.kubeflow, parameters, ""))
+    given = spec["root"]["dag"]["tasks"]["Pusher"]["inputs"]["parameters"]
+    assert json.loads(given["recipe_paths"]["runtimeValue"]["constant"]) == {
+        "run_data_source": ["data", "source"],
+        "run_push_destination": ["push", "destination"],
+        "run_head_epochs": ["training", "phases", 0, "epochs"],
+        "run_all_epochs": ["training", "phases", 1, "epochs"],
+        "run_head_learning_rate": ["training", "phases", 0, "learning_rate"],
+    }
+    assert given["run_all_epochs"] == {"componentInputParameter": "all_epochs"}
+    declared = spec["components"]["Pusher"]["inputDefinitions"]["parameters"]
+    kinds = {key: declared[f"run_{key}"]["parameterType"] for key in ("data_source", "all_epochs")}
+    assert kinds == {"data_source": "STRING", "all_epochs": "NUMBER_INTEGER"}
+    assert declared["run_head_learning_rate"]["parameterType"] == "NUMBER_DOUBLE"
 
 
 def test_every_parameter_has_a_default(compiled):

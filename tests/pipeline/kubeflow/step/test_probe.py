@@ -109,6 +109,20 @@ def test_weights_that_are_replaced(parameters, tmp_path):
     assert changed(before, parameters) == {"files_fingerprint", "weights_fingerprint"}
 
 
+def test_a_folder_in_the_place_of_a_backbone_that_is_replaced(parameters, tmp_path):
+    model = tmp_path / "backbone"
+    model.mkdir()
+    (model / served_versions.SAVED_MODEL_FILE).write_bytes(b"1")
+    trainer = TrainerSettings.model_validate_json(parameters["trainer"])
+    backbone = trainer.backbone.model_copy(update={"weights": str(model)})
+    trainer = trainer.model_copy(update={"backbone": backbone})
+    before = probe.training_files_fingerprints(trainer)
+    (model / served_versions.SAVED_MODEL_FILE).write_bytes(b"22")
+    now = probe.training_files_fingerprints(trainer)
+    assert before[0] and now[0] not in ("", before[0])
+    assert now[1] == before[1] == "", "there is no teacher"
+
+
 def test_a_teacher_that_is_replaced(parameters, saved_model, tmp_path):
     teacher = tmp_path / "teacher"
     teacher.mkdir()
@@ -305,3 +319,11 @@ def test_a_manifest_in_a_bucket_is_looked_into_whatever_it_is_called(name, monke
     monkeypatch.setattr(probe.sources, "fingerprint", lambda _: "of its pictures")
     assert probe.data_fingerprint(f"s3://b/{name}", DataSettings()) == "of its pictures"
     assert opened == [f"s3://b/{name}"]
+
+
+def test_size_and_time_of_an_archive_in_a_bucket_do_not_run_together(monkeypatch):
+    found = set()
+    for said in ((12, 3), (1, 23), (123,)):
+        monkeypatch.setattr(probe.buckets, "size_and_time", lambda _, said=said: said)
+        found.add(probe.data_fingerprint("s3://b/pets.zip", DataSettings()))
+    assert len(found) == 3
