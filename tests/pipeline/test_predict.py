@@ -282,3 +282,9 @@ def test_without_a_served_model_the_command_that_makes_one_is_told(tmp_path):
     again = f"`graft run digits --set workspace={tmp_path}`"
     with pytest.raises(UserError, match=rf"digits/serving yet: {again} first, or name another"):
         predict_pictures(["x.jpg"], "digits", settings, None, False)
+
+
+def test_nothing_is_left_where_the_command_was_started(model, pictures, monkeypatch, tmp_path):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert ask(model, pictures[:1]) == 0 and list((tmp_path / "here").iterdir()) == []

@@ -107,9 +107,9 @@ def test_a_bug_is_to_be_reported_and_a_mistake_is_not(rehearse, cause, verbose, 
 
 def test_a_step_that_failed_shows_the_end_of_its_log(rehearse, tmp_path):
     log = tmp_path / "step.log"
-    log.write_text("the last words\n")
+    log.write_text("the [red]last words\n")
     code, said, _ = rehearse(StepError("Trainer ended with exit code 2", log))
-    assert code == 1 and said.endswith(f"The end of {log}:\nthe last words\n")
+    assert code == 1 and said.endswith(f"The end of {log}:\nthe [red]last words\n")
 
 
 @pytest.mark.parametrize("verbose", [False, True])

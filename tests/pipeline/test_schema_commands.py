@@ -171,6 +171,7 @@ def alone(monkeypatch, splits, tmp_path):
         code = function("digits", [], *arguments, False, False)
         return code, console.file.getvalue(), titles[-1]
 
+    alone.source = found.source
     return alone
 
 
@@ -181,7 +182,9 @@ def test_an_inferred_schema_is_printed_or_written_to_a_file_that_is_not_there(al
     path = tmp_path / "new" / "folder" / "schema.pbtxt"
     code, said, _ = alone(command.infer_schema, path, False)
     assert code == 0 and f"{path}: compare it with {schema.CURATED}" in said
-    assert path.read_text().startswith("# What the pictures") and schema.read_schema(path)
+    assert path.read_text().startswith("# What the pictures")
+    domains = {domain.name: domain.value for domain in schema.read_schema(path).string_domain}
+    assert list(domains[schema.CLASSES]) == ["bird", "cat", "dog"]
     path.write_text("mine")
     assert alone(command.infer_schema, path, True)[0] == 0
     assert path.read_text() != "mine"
@@ -243,3 +246,24 @@ def test_no_name_of_a_source_ends_the_comment_that_tells_it(alone, tmp_path, mon
     assert alone(command.infer_schema, path, False)[0] == 0
     assert path.read_text().startswith("# What the pictures of a\\nb { happen to be.\n")
     assert schema.read_schema(path)
+
+
+def test_pictures_are_held_to_their_own_classes_and_columns(alone, monkeypatch):
+    asked, alone.source.columns = [], ["Taken by"]
+    monkeypatch.setattr(schema, "schema_text", lambda *given: asked.append(given))
+    monkeypatch.setattr(command, "find_anomalies", lambda *_: [])
+    assert alone(command.check_schema, None)[0] == 0
+    assert asked == [(["bird", "cat", "dog"], ["Taken by"], schema.CURATED)]
+
+
+def test_names_from_outside_are_shown_in_a_table_of_anomalies_as_they_are(
+    alone, monkeypatch, tmp_path
+):
+    file = tmp_path / "[red].pbtxt"
+    file.write_text(schema.CURATED.read_text())
+    told = [("train", "column_[b]", "it is [i]wrong\x1b")]
+    monkeypatch.setattr(command, "find_anomalies", lambda *_: told)
+    code, said, _ = alone(command.check_schema, file)
+    said = "".join(line.strip() for line in said.splitlines())
+    assert code == 1 and "[red].pbtxt)" in said
+    assert "column_[b]" in said and "it is [i]wrong\\x1b" in said

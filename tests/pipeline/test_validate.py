@@ -2,11 +2,13 @@
 
 import io
 import os
+import tempfile
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from components.errors import UserError
 from pipeline import preflight
 from pipeline.commands import validate
 from pipeline.commands.validate import validate_recipe
@@ -112,3 +114,18 @@ def test_what_is_no_picture_is_counted_and_left_alone(shown, tmp_path):
     for name in ("notes.txt", "more.doc"):
         (tmp_path / "pictures" / "bar" / name).touch()
     assert "; 2 other file(s) are no pictures and left alone\n" in shown()
+
+
+def test_a_network_that_cannot_be_made_is_told_and_nothing_stays_behind(
+    shown, monkeypatch, tmp_path
+):
+    def refuse(recipe):
+        raise UserError("no such network")
+
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    shown()
+    monkeypatch.setattr(preflight, "check_network", refuse)
+    with pytest.raises(UserError, match="no such network"):
+        shown()
+    assert list((tmp_path / "scratch").iterdir()) == []

@@ -317,3 +317,15 @@ def test_a_folder_that_servers_cannot_read_is_told_also_where_nothing_else_is(sh
     (tmp_path / "tiny" / "serving" / "99999999999999999999").mkdir(parents=True)
     nothing, line = shown()
     assert nothing.endswith("serving yet") and line.endswith("servers cannot read its number")
+
+
+def test_words_of_a_recipe_are_shown_as_they_are(graft, destination, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    file = destination / "evidence" / "3" / "provenance.json"
+    facts = json.loads(file.read_text())
+    facts["recipe"] |= {"[red]key": 1, "data": {"source": "/[b]pictures"}}
+    file.write_text(json.dumps(facts))
+    assert ["source", "/[b]pictures"] in cells(graft(show_version, "3", False))
+    assert "provenance.recipe.[red]key" in {
+        row[0] for row in cells(graft(diff_versions, "2", "3", False))
+    }

@@ -323,3 +323,9 @@ def test_an_address_is_not_broken_or_coloured_however_narrow_the_terminal():
     command._print(console, "Run [bold]7[/] of 'x': http://host/#/runs/details/1")
     told = "Run \x1b[1m7\x1b[0m of 'x': http://host/#/runs/details/1\n"
     assert console.file.getvalue() == told
+
+
+def test_nothing_is_left_where_the_command_was_started(submit, monkeypatch, tmp_path):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert submit()[0] == 0 and list((tmp_path / "here").iterdir()) == []
