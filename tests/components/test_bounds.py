@@ -59,6 +59,11 @@ def test_pictures_that_a_proof_needs(share, needed):
         assert lower_bound(needed - 1, needed - 1, 0.95) < share
 
 
+@pytest.mark.parametrize("count", [2, 14, 59, 299])
+def test_a_number_that_just_proves_a_share_is_enough(count):
+    assert pictures_needed(lower_bound(count, count, 0.95), 0.95) == count
+
+
 def test_mcnemar_counts_only_where_the_models_disagree():
     assert proved_worse(0, 5) == pytest.approx(1 / 32)
     assert proved_worse(5, 0) == 1
