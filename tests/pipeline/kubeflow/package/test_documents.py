@@ -239,6 +239,10 @@ def test_steps_are_told_in_an_order_in_which_they_can_run(documents):
     assert trainer.cached and trainer.retries == 2 and trainer.gpu == ""
     assert trainer.command == ("python", "-m", "pipeline.kubeflow.step.entrypoint")
     assert trainer.platform["pvcMount"][0]["mountPath"] == "/mnt/serving"
+    container = documents[0]
+    for key in TRAINER:
+        container = container[key]
+    assert trainer.resources == container["resources"] and "resourceCpuLimit" in trainer.resources
 
 
 def test_a_last_line_that_only_ends_a_document_is_no_document_more(documents):
