@@ -18,10 +18,10 @@ from components.serving_gate.executor import Executor
 def gate(model, examples, tmp_path):
     """Runs the executor on the stand-in; gives the blessing."""
 
-    def run(**settings):
+    def run(folder=examples, **settings):
         inputs = {"model": standard_artifacts.Model(), "examples": standard_artifacts.Examples()}
         inputs["model"].uri = str(model)
-        inputs["examples"].uri = str(examples)
+        inputs["examples"].uri = str(folder)
         inputs["examples"].split_names = '["test"]'
         blessing = standard_artifacts.InfraBlessing()
         blessing.uri = str(tmp_path)
@@ -67,9 +67,10 @@ def test_an_original_file_is_named_as_its_user_knows_it(gate, examples, tmp_path
     gate()
     assert read_gates(tmp_path) == [original], "without a table of pictures"
     rows = {"image_id": ["b" * 64, "c" * 64], "path": ["cat/1.jpg", "dog/2\n.jpg"]}
-    monkeypatch.setattr(features, "PICTURES_FILE", tmp_path / "pictures.parquet")
-    pq.write_table(pa.table(rows), features.PICTURES_FILE)
-    gate()
+    folder = tmp_path / "examples"
+    (folder / "Split-test").mkdir(parents=True)
+    pq.write_table(pa.table(rows), folder / features.PICTURES_FILE)
+    gate(folder)
     assert read_gates(tmp_path)[0].message == "off (dog/2\\n.jpg), at most 0"
 
 

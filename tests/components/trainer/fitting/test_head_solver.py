@@ -11,6 +11,7 @@ from components.trainer.fitting.head_solver import solve_head
 from components.trainer.fitting.phases import run_phases
 from components.trainer.inputs.activation_cache import Cached
 from components.trainer.inputs.phase_inputs import PhaseInput
+from components.trainer.linear_probe import LinearHead
 from components.trainer.network.classifier import BackboneLayer, tail_from
 from components.trainer.settings.trainer import TrainingSettings
 from components.trainer.targets.class_weights import class_weights
@@ -123,6 +124,15 @@ def test_the_penalty_is_chosen_with_the_weights_of_the_training():
     probabilities, labels = np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1])
     expected = -(np.log(0.9) + 3 * np.log(0.4)) / 4
     assert head_solver._loss(probabilities, labels, np.array([1.0, 3.0])) == pytest.approx(expected)
+
+
+def test_one_logit_is_what_speaks_for_the_second_class_and_not_for_the_first():
+    layer = keras.layers.Dense(1)
+    layer.build((None, 2))
+    head = LinearHead(np.array([[1.0, 3.0], [0.5, -0.5]]), np.array([0.5, 2.0]))
+    head_solver._assign(head, layer)
+    np.testing.assert_allclose(layer.kernel.numpy(), [[2.0], [-1.0]])
+    np.testing.assert_allclose(layer.bias.numpy(), [1.5])
 
 
 def test_a_head_that_is_certain_of_a_wrong_class_has_a_finite_loss():

@@ -217,6 +217,16 @@ def test_a_later_phase_that_goes_deeper_trains_from_an_earlier_tensor(tmp_path):
         )
 
 
+def test_what_is_kept_goes_on_with_the_epoch_that_is_asked_for(model, tmp_path):
+    inputs = inputs_of(model, 2, tmp_path)
+
+    def activations(first, steps):  # two batches of five are an epoch
+        batches = inputs["frozen"].training(first).take(steps)
+        return [x.numpy().tolist() for x, _ in batches]
+
+    assert activations(1, 2) == activations(0, 4)[2:] != activations(0, 2)
+
+
 def test_a_single_view_is_kept_too(model, tmp_path):
     inputs = inputs_of(model, 1, tmp_path)
     assert inputs["frozen"].kept["train"].activations.shape[:2] == (1, COUNT)
