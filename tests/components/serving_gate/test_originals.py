@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 from components import exif, features, picture_formats, pixels
 from components.serving_gate import originals
@@ -143,6 +143,27 @@ def test_orientations_are_tried_on_the_picture_that_the_model_is_least_sure_of(m
     check_orientations(dataclasses.replace(client, pictures=client.pictures[::-1]))
     sure = client.probabilities(features.SERVING_SIGNATURE, client.pictures).max(axis=1)
     assert sure[0] != sure[1] and tried == [client.pictures[sure.argmin()]] * 2
+
+
+def test_the_mosaic_has_the_picture_s_proportions_and_blocks_of_one_colour():
+    mosaic = originals._mosaic(encoded(photo()))
+    assert mosaic.size == (320, 232)
+    blocks = np.asarray(mosaic).reshape(29, 8, 40, 8, 3)
+    assert (blocks == blocks[:, :1, :, :1]).all() and len(np.unique(blocks)) > 100
+
+
+@pytest.mark.parametrize(("byte_order", "mark"), [("<", b"II*\0"), (">", b"MM\0*")])
+@pytest.mark.parametrize("options", [originals._JPEG, originals._PNG])
+def test_every_orientation_is_said_and_undone_by_it(options, byte_order, mark):
+    mosaic = originals._mosaic(encoded(photo()))
+    for orientation in range(1, 9):
+        data = originals._encoded(mosaic, options, orientation, byte_order)
+        assert mark in data
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.getexif()[0x0112] == orientation
+            assert (image.size == mosaic.size) == (orientation < 5)
+            upright = ImageOps.exif_transpose(image)
+        np.testing.assert_allclose(np.asarray(upright), mosaic, atol=8)
 
 
 def test_a_picture_that_pillow_cannot_read_proves_nothing():

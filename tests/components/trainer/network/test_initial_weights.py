@@ -148,6 +148,7 @@ def test_a_file_that_is_no_weights_is_refused(tmp_path, monkeypatch):
         ("x.ckpt", "does not end in"),
         ("empty", "holds no saved_model.pb"),
         ("halved", "the variables of .* cannot be read"),
+        ("folders", "the variables of .* cannot be read"),
     ],
 )
 def test_a_wrong_path_is_found_before_any_work(tmp_path, name, says):
@@ -155,6 +156,8 @@ def test_a_wrong_path_is_found_before_any_work(tmp_path, name, says):
     (tmp_path / "empty").mkdir()
     (tmp_path / "halved").mkdir()
     (tmp_path / "halved" / "saved_model.pb").touch()
+    (tmp_path / "folders" / "variables" / "variables").mkdir(parents=True)
+    (tmp_path / "folders" / "saved_model.pb").touch()
     with pytest.raises(ValueError, match=rf"backbone\.weights: .*{says}"):
         check_weights_file(settings(tmp_path / name))
 
