@@ -292,6 +292,16 @@ def test_pictures_with_and_without_a_split_are_counted_together():
     assert not any("taken for a class" in note for note in notes), "it has splits of its own"
 
 
+@pytest.mark.parametrize(
+    ("classes", "splits"), [(("a", "Train"), {"test"}), (("Train", "val"), set())]
+)
+def test_classes_that_were_called_as_splits_on_purpose_are_not_told_of(classes, splits):
+    counts = {"test" if splits else None: dict.fromkeys(classes, 3)}
+    source = SimpleNamespace(classes=classes, splits=frozenset(splits), counts=lambda: counts)
+    _, notes = preflight.foresee(load_recipe("digits"), source)
+    assert notes and not any("taken for a class" in note for note in notes)
+
+
 def test_values_that_the_test_split_may_only_have_by_luck_do_not_count():
     recipe = load_recipe("digits", ["data.split={train: 0.5, validation: 0.3, test: 0.2}"])
 
