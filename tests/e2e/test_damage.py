@@ -53,7 +53,8 @@ def test_a_damaged_database_is_set_aside_and_every_node_runs_again(ingest):
 def test_why_a_node_failed_is_kept_with_the_run(recipe, new_recorder, tmp_path):
     for name in ("bar", "disc"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
-        (tmp_path / "pictures" / name / "1.jpg").write_text("no picture")
+        for number in range(3):
+            (tmp_path / "pictures" / name / f"{number}.jpg").write_text(f"no picture {number}")
     workspace, source = str(tmp_path / "runs"), {"source": str(tmp_path / "pictures")}
     recipe = recipe.replaced(workspace=workspace, data=source)
     found = preflight.inspect(recipe, preflight.Scope.MACHINE)

@@ -221,3 +221,11 @@ def test_files_of_1970_are_there(write, tmp_path):
         os.utime(path, ns=(0, 0))
     assert not _open(write("path,label\na/1.jpg,cat\nb/1.jpg,dog\n")).missing
     assert not sources.list_folder(tmp_path).missing
+
+
+def test_a_link_to_a_manifest_is_read_where_the_link_is(write, tmp_path):
+    table = write("path,label\na/1.jpg,cat\nb/1.jpg,dog\n")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "labels.csv").symlink_to(table.rename(tmp_path / "tables" / "of today"))
+    source = _open(tmp_path / "labels.csv")
+    assert _rows(source) == PLAIN and source.root == str(tmp_path)

@@ -1,5 +1,7 @@
 import types
 
+import pytest
+
 from pipeline.kubeflow.client import run_pods
 from pipeline.kubeflow.client.run_pods import pod_names
 
@@ -17,8 +19,9 @@ def test_a_run_without_nodes_has_no_pods():
     assert list(pod_names(run, None, "Trainer")) == []
 
 
-def test_of_several_attempts_the_last_ones_pod_is_named():
-    attempts = [f"run-1.root.Trainer.executor({number})" for number in range(3)]
+@pytest.mark.parametrize("count", [1, 3])
+def test_of_the_attempts_the_last_ones_pod_is_named(count):
+    attempts = [f"run-1.root.Trainer.executor({number})" for number in range(count)]
     ids = [f"run-1-{run_pods._fnv1a(path)}" for path in attempts]
     # The first is one that has no pod.
     children = [types.SimpleNamespace(pod_name=node_id) for node_id in (None, *ids)]
@@ -26,7 +29,7 @@ def test_of_several_attempts_the_last_ones_pod_is_named():
     run = types.SimpleNamespace(run_details=types.SimpleNamespace(task_details=nodes))
     task = {"componentRef": {"name": "comp-trainer"}, "retryPolicy": {"maxRetryCount": 2}}
     package = types.SimpleNamespace(spec={"root": {"dag": {"tasks": {"Trainer": task}}}})
-    last = ids[2].removeprefix("run-1-")
+    last = ids[-1].removeprefix("run-1-")
     assert list(pod_names(run, package, "Trainer")) == [
         f"run-1-retry-system-container-impl-{last}",
         f"run-1-comp-trainer-system-container-impl-{last}",

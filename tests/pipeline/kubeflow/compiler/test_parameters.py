@@ -62,6 +62,12 @@ def test_of_a_key_that_is_there_twice_it_is_told_which_need_no_listing():
         parameters(with_names("training.batch_size", "training.frozen.epochs"))
 
 
+def test_phases_whose_names_a_form_cannot_tell_apart_are_told():
+    phases = [{"name": name, "epochs": 1} for name in ("warm-up", "warm_up")]
+    with pytest.raises(UserError, match=r"warm_up_epochs \(training\..*\) is there twice"):
+        parameters(Recipe(name="two", training={"phases": phases}))
+
+
 @pytest.mark.parametrize(
     ("key", "says"),
     [
