@@ -218,6 +218,7 @@ def test_a_store_that_can_only_be_read_is_told(s3, monkeypatch):
         destinations.check_writable(ADDRESS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 def test_a_rollback_goes_to_the_newest_version_that_holds_another_model(
     kind, request, saved_model, tmp_path
@@ -237,6 +238,7 @@ def test_a_rollback_goes_to_the_newest_version_that_holds_another_model(
     assert before == [None, None, "2", "3", "3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 def test_a_rollback_goes_past_what_an_earlier_one_took_back(kind, request, saved_model, tmp_path):
     destination, pusher = tmp_path / "serving", push_to_folder

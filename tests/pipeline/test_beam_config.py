@@ -112,6 +112,7 @@ def test_what_is_not_said_of_flink_is_left_to_beam_and_the_cluster(given):
     assert args[2:-3] == [f"--{names[key]}={value}" for key, value in given.items()]
 
 
+@pytest.mark.slow
 def test_functions_run_where_the_settings_say():
     from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
     from apache_beam.transforms.environments import Environment

@@ -57,6 +57,7 @@ def test_a_crash_is_a_failed_check_and_earlier_answers_are_kept(end, message):
     assert f"code {process.value}:" in message and process.bound == 0
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_ended_and_fails():
     before = children(os.getpid())
     # Without the packages it begins at once, on a busy machine too.

@@ -53,6 +53,7 @@ def weights_server(monkeypatch, tmp_path, loopback_folder):
 FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5"
 
 
+@pytest.mark.slow
 def test_imagenet_weights_are_downloaded(weights_server, network):
     import h5py
 
@@ -116,6 +117,7 @@ def test_a_file_that_went_away_is_missed_by_its_name(tmp_path):
         pretrained_network(settings(tmp_path / "gone.h5"))
 
 
+@pytest.mark.slow
 def test_a_file_of_weights_is_loaded_at_any_input_size(network, tmp_path):
     path = tmp_path / "mine.weights.h5"
     network.save_weights(path)

@@ -267,6 +267,7 @@ def test_the_last_line_is_the_message_whole_and_a_bug_has_its_traceback(
     assert (tmp_path / "root" / "dev" / "termination-log").read_text() == last
 
 
+@pytest.mark.slow
 def test_a_bucket_is_listed(serve_s3, monkeypatch):
     """What is in it may change under the same address."""
     import boto3
@@ -286,6 +287,7 @@ def test_a_bucket_is_listed(serve_s3, monkeypatch):
     assert listed == probe.data_fingerprint(source, two), "a digest is of a file, not of a folder"
 
 
+@pytest.mark.slow
 def test_an_archive_in_a_bucket_is_not_downloaded(serve_s3, monkeypatch):
     import boto3
 
