@@ -232,7 +232,6 @@ def test_the_secrets_stay_out_of_git():
 
 
 @needs_kubectl
-@pytest.mark.slow
 def test_everything_lands_in_one_namespace():
     for name in ("training", "serving", *(f"overlays/{path.name}" for path in OVERLAYS)):
         objects = _built(name)
