@@ -118,11 +118,8 @@ def _check_numbers(data: DataSettings, source: Source, fixes: Mapping[str, Fix])
     numbers = Counter(item.label for item in source.items)
     gaining = {fix.label for fix in fixes.values()}
     for label in source.classes:
-        if numbers[label] < data.min_per_class and label not in gaining:
-            raise UserError(
-                f"class {label!r} in {printable(data.source)} has {numbers[label]} picture(s), "
-                f"data.min_per_class asks for at least {data.min_per_class}"
-            )
+        if label not in gaining:
+            data.check_class(label, numbers[label], "picture(s)", printable(data.source))
 
 
 def open_labelled(recipe: Recipe, workspace: Path) -> Source:

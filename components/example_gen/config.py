@@ -4,6 +4,7 @@ from typing import Literal
 
 import pydantic
 
+from components.errors import UserError
 from components.settings import Fraction, LocalPath, Settings
 
 
@@ -92,3 +93,21 @@ class DataSettings(Settings):
         le=178_956_970,  # Pillow opens nothing larger
         description="width x height above which a picture is set aside undecoded",
     )
+
+    def check_class(self, label: str, number: int, counted: str, source: str) -> None:
+        """Refuses a class of fewer pictures than `min_per_class`.
+
+        Args:
+            label: its name.
+            number: of its pictures.
+            counted: which of them, as "usable picture(s)".
+            source: names the source in the message.
+
+        Raises:
+            UserError: it is too small.
+        """
+        if number < self.min_per_class:
+            raise UserError(
+                f"class {label!r} in {source} has {number} {counted}, "
+                f"data.min_per_class asks for at least {self.min_per_class}"
+            )

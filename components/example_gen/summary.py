@@ -211,11 +211,7 @@ def check_usable(
     _check_quarantined(quarantined, summary.total + summary.quarantined, settings, source)
     for label in summary.classes:
         usable = sum(of_split[label] for of_split in summary.counts.values())
-        if usable < settings.min_per_class:
-            raise UserError(
-                f"class {label!r} in {source} has {usable} usable picture(s), "
-                f"data.min_per_class asks for at least {settings.min_per_class}"
-            )
+        settings.check_class(label, usable, "usable picture(s)", source)
     for label, number in summary.counts[features.TRAIN].items():
         if not number:
             raise UserError(
