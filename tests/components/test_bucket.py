@@ -169,24 +169,25 @@ def test_a_folder_is_removed_as_far_as_the_store_answers(s3, monkeypatch):
     assert s3_keys(s3) == ["team/fruit/3/3/a"]
 
 
-def test_a_download_that_breaks_off_is_one_line(s3, monkeypatch, tmp_path):
+@pytest.fixture
+def breaking_off(monkeypatch):
+    """The connection breaks off while an object is read."""
+
     def break_off(body, **_):
         body.close()
         raise ConnectionResetError(104, "Connection reset by peer")
 
-    s3.put_object(Bucket="models", Key="team/fruit/3/3/a", Body=b"abc")
     monkeypatch.setattr("botocore.response.StreamingBody.read", break_off)
+
+
+def test_a_download_that_breaks_off_is_one_line(s3, breaking_off, tmp_path):
+    s3.put_object(Bucket="models", Key="team/fruit/3/3/a", Body=b"abc")
     with pytest.raises(StoreError, match=rf"^{ADDRESS}: .*Connection reset by peer$"):
         ObjectStore(ADDRESS, s3).download("3", tmp_path)
 
 
-def test_a_read_that_breaks_off_is_one_line(s3, monkeypatch):
-    def break_off(body, **_):
-        body.close()
-        raise ConnectionResetError(104, "Connection reset by peer")
-
+def test_a_read_that_breaks_off_is_one_line(s3, breaking_off):
     s3.put_object(Bucket="models", Key="team/fruit/current.json", Body=b"{}")
-    monkeypatch.setattr("botocore.response.StreamingBody.read", break_off)
     with pytest.raises(StoreError, match=rf"^{ADDRESS}: .*Connection reset by peer$"):
         ObjectStore(ADDRESS, s3).read("current.json")
 

@@ -1,6 +1,7 @@
 """`graft publish`, against a real server of S3's protocol on loopback."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +16,16 @@ from tests.fixtures.object_store import s3_keys
 ADDRESS = "s3://models/team/fruit"
 
 
-def test_a_served_version_becomes_current(s3, saved_model, tmp_path, capsys):
-    served = tmp_path / "serving"
-    served.mkdir()
-    saved_model("one").rename(served / "4")
+@pytest.fixture
+def served(saved_model, tmp_path) -> Path:
+    """A folder that serves version 4."""
+    folder = tmp_path / "serving"
+    folder.mkdir()
+    saved_model("one").rename(folder / "4")
+    return folder
+
+
+def test_a_served_version_becomes_current(s3, served, capsys):
     settings = [f"push.destination={served}"]
     publish_version(ADDRESS, "digits", settings)
     assert capsys.readouterr().out == (
@@ -64,10 +71,9 @@ def test_a_damaged_version_is_not_published(s3, saved_model, tmp_path):
     assert s3_keys(s3) == []
 
 
-def test_what_became_current_meanwhile_is_not_replaced(s3, saved_model, tmp_path, monkeypatch):
-    served = tmp_path / "serving"
-    served.mkdir()
-    saved_model("one").rename(served / "4")
+def test_what_became_current_meanwhile_is_not_replaced(
+    s3, served, saved_model, tmp_path, monkeypatch
+):
     settings = [f"push.destination={served}"]
     publish_version(ADDRESS, "digits", settings)
     saved_model("two").rename(served / "5")

@@ -1,6 +1,8 @@
 """Pictures to test with, made on the spot."""
 
+import errno
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,16 @@ def _encode(image: Image.Image, kind: str, **options) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """No file can be written to its end."""
+
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """The records of a shard, dealt out to the files of the splits."""
 
-import errno
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -68,11 +66,7 @@ def test_more_or_fewer_records_than_were_planned_are_no_shard(records, tmp_path,
     assert not Path(dealt_path(str(tmp_path), 7)).exists()
 
 
-def test_of_a_shard_that_cannot_be_written_whole_no_files_are_told(records, tmp_path, monkeypatch):
-    def full(number):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
+def test_of_a_shard_that_cannot_be_written_whole_no_files_are_told(records, tmp_path, full_disk):
     with pytest.raises(OSError, match="No space left"):
         deal_shard(Deal(7, records, ("train",) * 4, ("train",)), str(tmp_path))
     assert not Path(dealt_path(str(tmp_path), 7)).exists()

@@ -1,8 +1,6 @@
 import contextlib
 import dataclasses
-import errno
 import hashlib
-import os
 import threading
 from pathlib import Path
 
@@ -198,11 +196,7 @@ def test_files_without_a_byte_are_a_shard_that_sets_them_aside(source):
     assert len(shard.items) == 60
 
 
-def test_of_a_shard_that_cannot_be_written_whole_there_is_no_report(source, tmp_path, monkeypatch):
-    def full(number):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
+def test_of_a_shard_that_cannot_be_written_whole_there_is_no_report(source, tmp_path, full_disk):
     with pytest.raises(OSError, match="No space left"):
         _write(source, tmp_path)
     assert not Path(shards.report_path(str(tmp_path), 0)).exists()

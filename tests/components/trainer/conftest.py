@@ -64,3 +64,13 @@ def placed(monkeypatch) -> list[str]:
 
     monkeypatch.setattr(devices, "placement", placement)
     return inside
+
+
+@pytest.fixture
+def mixed_precision() -> Iterator[None]:
+    """Layers that are made in the test compute in float16."""
+    import keras
+
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy("float32")

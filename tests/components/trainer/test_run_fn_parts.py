@@ -151,7 +151,7 @@ def test_it_says_how_many_pictures_it_labelled_itself(taken, warns, caplog):
     assert ("no unlabelled picture reaches it" in caplog.text) == warns
 
 
-def test_a_second_training_has_the_precision_of_the_first(tmp_path, monkeypatch):
+def test_a_second_training_has_the_precision_of_the_first(tmp_path, monkeypatch, mixed_precision):
     policies = []
 
     def label_pictures(model, *_):
@@ -176,27 +176,19 @@ def test_a_second_training_has_the_precision_of_the_first(tmp_path, monkeypatch)
         settings=settings, reader="", unlabelled_files=[], classes=["a"], precision="float32"
     )
     fn_args = SimpleNamespace(serving_model_dir="model", model_run_dir="run")
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        entry_point._train_rounds(inputs, fn_args, tmp_path)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    entry_point._train_rounds(inputs, fn_args, tmp_path)
     assert policies == ["mixed_float16", "float32", "mixed_float16"]
 
 
-def test_what_was_trained_in_mixed_precision_is_served_in_float32(tiny_network):
+def test_what_was_trained_in_mixed_precision_is_served_in_float32(tiny_network, mixed_precision):
     settings = TrainerSettings(
         backbone=BackboneSettings(image_size=32, weights="none"),
         head=HeadSettings(hidden=[4]),
         training={"frozen": {"epochs": 0}, "unfrozen": {"fine_tune_at": "all"}},
     )
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = build_classifier(settings.backbone, settings.head, 3, steps=1)
-        served = entry_point._in_float32(model, settings, 3)
-        assert keras.config.dtype_policy().name == "float32"
-    finally:
-        keras.config.set_dtype_policy("float32")
+    model = build_classifier(settings.backbone, settings.head, 3, steps=1)
+    served = entry_point._in_float32(model, settings, 3)
+    assert keras.config.dtype_policy().name == "float32"
     assert model.get_layer("hidden_1").compute_dtype == "float16"
     assert {layer.compute_dtype for layer in served.layers} == {"float32"}
     for ours, theirs in zip(served.get_weights(), model.get_weights(), strict=True):
@@ -204,7 +196,7 @@ def test_what_was_trained_in_mixed_precision_is_served_in_float32(tiny_network):
     assert entry_point._in_float32(served, settings, 3) is served
 
 
-def test_a_normalization_is_served_with_what_the_trained_network_has(monkeypatch):
+def test_a_normalization_is_served_with_what_the_trained_network_has(monkeypatch, mixed_precision):
     def build(*_):
         pixels = keras.Input((32, 32, 3))
         return keras.Model(pixels, keras.layers.Normalization()(pixels))
@@ -214,14 +206,10 @@ def test_a_normalization_is_served_with_what_the_trained_network_has(monkeypatch
         backbone=BackboneSettings(image_size=32, weights="none"),
         training={"frozen": {"epochs": 0}, "unfrozen": {"fine_tune_at": "all"}},
     )
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = build_classifier(settings.backbone, settings.head, 3, steps=1)
-        network = model.get_layer("backbone").network
-        network.set_weights([np.full(3, 3.0), np.full(3, 4.0), np.array(0)])
-        served = entry_point._in_float32(model, settings, 3)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    model = build_classifier(settings.backbone, settings.head, 3, steps=1)
+    network = model.get_layer("backbone").network
+    network.set_weights([np.full(3, 3.0), np.full(3, 4.0), np.array(0)])
+    served = entry_point._in_float32(model, settings, 3)
     features = served.get_layer("backbone").network(np.full((1, 32, 32, 3), 7.0))
     np.testing.assert_allclose(features, np.full((1, 32, 32, 3), 2.0), rtol=1e-5)
 

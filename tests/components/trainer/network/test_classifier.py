@@ -221,13 +221,6 @@ def test_the_bias_begins_at_zero_where_there_is_nothing_to_say(small_backbone, h
     np.testing.assert_array_equal(model.get_layer("logits").bias, 0.0)
 
 
-@pytest.fixture
-def mixed_precision():
-    keras.config.set_dtype_policy("mixed_float16")
-    yield
-    keras.config.set_dtype_policy("float32")
-
-
 def test_logits_are_float32_under_mixed_precision(small_backbone, mixed_precision):
     model = build_classifier(TINY, HeadSettings(hidden=[6]), num_classes=3, steps=1)
     kinds = {name: model.get_layer(name).compute_dtype for name in ("hidden_1", "logits")}

@@ -226,14 +226,10 @@ def test_a_signature_that_takes_more_than_pictures_is_refused(tmp_path):
         saved_model.as_network(tmp_path, 8)
 
 
-def test_it_computes_in_float32_also_under_mixed_precision(vector):
+def test_it_computes_in_float32_also_under_mixed_precision(vector, mixed_precision):
     module, folder = vector
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        network = saved_model.as_network(folder, 32)
-        features = network(random_pixels())
-    finally:
-        keras.config.set_dtype_policy("float32")
+    network = saved_model.as_network(folder, 32)
+    features = network(random_pixels())
     assert network.get_layer("features").compute_dtype == features.dtype == "float32"
     np.testing.assert_allclose(features[:, 0, 0], module(random_pixels(), False), rtol=1e-5)
 
