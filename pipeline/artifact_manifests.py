@@ -64,21 +64,34 @@ def find_damaged(folder: Path, node_id: str) -> dict[str, str]:
     Returns:
         What is wrong in a few words, by the folder of the artifact.
     """
-    damaged = {}
-    for artifact, manifest in noted(folder, node_id).items():
-        try:
-            sizes = json.loads(manifest.read_text(encoding="utf-8"))
-        except ValueError:
-            damaged[str(artifact)] = f"its manifest {manifest} cannot be read"
-            continue
-        if damage := find_damage(artifact, sizes):
-            damaged[str(artifact)] = damage
-    return damaged
+    found = {str(one): _damage(one, manifest) for one, manifest in noted(folder, node_id).items()}
+    return {artifact: damage for artifact, damage in found.items() if damage}
+
+
+def is_whole(folder: Path, uri: str) -> bool:
+    """Whether an artifact may be used again and is as it was published.
+
+    Args:
+        folder: of the recipe, absolute.
+        uri: folder of the artifact.
+    """
+    if not is_inside(folder, uri):
+        return False
+    manifest = _manifest(folder, uri)
+    return manifest.exists() and not _damage(Path(uri), manifest)
 
 
 def forget(folder: Path, uri: str) -> None:
     """Removes the manifest of an artifact that is not to be used again."""
     _manifest(folder, uri).unlink(missing_ok=True)
+
+
+def _damage(artifact: Path, manifest: Path) -> str:
+    try:
+        sizes = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return f"its manifest {manifest} cannot be read"
+    return find_damage(artifact, sizes)
 
 
 def _manifest(folder: Path, uri: str) -> Path:

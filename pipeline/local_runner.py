@@ -25,11 +25,12 @@ from tfx.types import Artifact
 from components import destinations
 from components.example_gen.splitting import split_ledger
 from components.gates import Gate, failed, read_gates
+from components.serving_gate import executor as serving_executor
 from components.serving_gate import process as serving_process
 from components.trainer.fitting import resume
 from components.trainer.network import initial_weights
 from components.trainer.targets import teacher_files
-from pipeline import artifact_manifests, dask_cluster, preflight, processes
+from pipeline import artifact_manifests, dask_cluster, preflight, processes, same_run
 from pipeline.beam_config import BeamSettings
 from pipeline.config import Recipe
 from pipeline.failures import explain
@@ -41,7 +42,14 @@ from pipeline.metadata_database import (
     set_aside_if_damaged,
 )
 from pipeline.node_figures import summarize
-from pipeline.node_ids import BLESSINGS, DATA_GATE, PUSHER, SERVING_GATE, TRAINER
+from pipeline.node_ids import (
+    BLESSINGS,
+    DATA_GATE,
+    IMAGE_EXAMPLE_GEN,
+    PUSHER,
+    SERVING_GATE,
+    TRAINER,
+)
 from pipeline.pipeline import create_pipeline
 from pipeline.preflight import Inspection, Scope
 from pipeline.provenance import provenance, this_machine
@@ -118,6 +126,9 @@ def _run(
         "weights_fingerprint": initial_weights.fingerprint(recipe.backbone),
         "teacher_fingerprint": teacher_files.fingerprint(recipe.distillation),
     }
+    machine = this_machine()
+    served = same_run.compared_fingerprint(recipe, inputs, machine, destination)
+    made_of = {**inputs, same_run.SERVED_FINGERPRINT: served}
     pipeline = create_pipeline(
         recipe.replaced(data=data),
         pipeline_root=str(folder / artifact_manifests.ARTIFACTS),
@@ -125,9 +136,8 @@ def _run(
         schema_file=str(
             write_schema(found.source.classes, folder / "schemas", found.source.columns)
         ),
-        provenance=provenance(recipe, inputs, this_machine()),
-        served_fingerprint=destinations.fingerprint(destination),
-        **inputs,
+        provenance=provenance(recipe, made_of, machine),
+        **made_of,
     )
     if recipe.beam.local_nodes:
         listener.noticed(
@@ -244,8 +254,9 @@ class _Runner(tfx_runner.IrBasedRunner):
                 (model_run,) = outputs["model_run"]
                 resume.discard_published(model_run.uri)
                 if info.execution_output_uri is not None and not self._last_node:
-                    # A new model will be asked: the process starts while the Evaluator works.
-                    at_end.enter_context(serving_process.started_early())
+                    # A new model will be asked: that begins while the Evaluator works.
+                    (gate,) = (node for node in nodes if node.node_info.id == SERVING_GATE)
+                    at_end.enter_context(serving_process.begun_early(self._request(gate)))
             uris = [artifact.uri for artifacts in outputs.values() for artifact in artifacts]
             artifact_manifests.write_missing(self._folder, uris)
             self._listener.node_finished(
@@ -259,6 +270,13 @@ class _Runner(tfx_runner.IrBasedRunner):
             if node_id == DATA_GATE and failed(_gates(self.outputs)):
                 self._listener.noticed("The data failed the DataGate: nothing is trained")
                 return
+
+    def _request(self, serving_gate: pipeline_pb2.PipelineNode) -> serving_process.Request:
+        """What the ServingGate will ask, from what it will be given."""
+        inputs = {**self.outputs[IMAGE_EXAMPLE_GEN], **self.outputs[TRAINER]}
+        parameters = serving_gate.parameters.parameters
+        properties = {name: one.field_value.string_value for name, one in parameters.items()}
+        return serving_executor.request_of(inputs, properties)
 
     def _note_failure(self, reason: str) -> None:
         """Keeps why the last execution failed, for whoever tells of the run later."""

@@ -52,6 +52,7 @@ class RunRecord:
         nodes: in the order in which they began.
         artifacts: folders that it made or took from the cache, by node and key.
         version: that it pushed, or found to be its model already; empty otherwise.
+        pushed: path or address of the version that it pushed; empty if it did not.
     """
 
     name: str
@@ -59,6 +60,7 @@ class RunRecord:
     nodes: list[NodeRecord]
     artifacts: dict[tuple[str, str], Path]
     version: str
+    pushed: str = ""
 
     @property
     def up_to(self) -> str:
@@ -179,7 +181,7 @@ def _whole(runs: list[RunRecord]) -> list[RunRecord]:
 def _run(store: MetadataStore, context: proto.Context, going_on: bool = False) -> RunRecord:
     unfinished = RUNNING if going_on else "killed"
     executions = store.get_executions_by_context(context.id)
-    nodes, artifacts, version = [], {}, ""
+    nodes, artifacts, version, pushed = [], {}, "", ""
     for execution in sorted(executions, key=lambda execution: execution.id):
         (node_id,) = (
             node.name.rpartition(".")[2]
@@ -195,7 +197,8 @@ def _run(store: MetadataStore, context: proto.Context, going_on: bool = False) -
             if key == _PUSHED_MODEL:
                 told = artifact.custom_properties
                 version = told["pushed_version"].string_value or told["already_served"].string_value
-    return RunRecord(context.name, _started(context), nodes, artifacts, version)
+                pushed = told["pushed_destination"].string_value
+    return RunRecord(context.name, _started(context), nodes, artifacts, version, pushed)
 
 
 def _started(context: proto.Context) -> datetime:

@@ -10,5 +10,4 @@ collect_seldom()
 
 from components.serving_gate import client  # noqa: E402 (imports TensorFlow, which takes seconds)
 
-# The request may come later than this process was started.
-client.main(sys.stdin.read())
+client.main(sys.stdin)

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,8 @@ class Executor(base_executor.BaseExecutor):
         `INFRA_BLESSED` or `INFRA_NOT_BLESSED`, and `gates.json` with a row per check.
         """
         blessing = artifact_utils.get_single_instance(output_dict["infra_blessing"])
-        model = artifact_utils.get_single_uri(input_dict["model"])
-        split = artifact_utils.get_split_uri(input_dict["examples"], exec_properties["split"])
-        settings = ServingGateSettings.model_validate_json(exec_properties["settings"])
         uri = artifact_utils.get_single_uri(input_dict["examples"])
-        checks = process.ask(
-            path_utils.serving_model_path(model),
-            split,
-            os.path.join(uri, features.ORIGINALS),
-            settings,
-        )
+        checks = process.ask(request_of(input_dict, exec_properties))
         checks = [
             dataclasses.replace(check, message=_with_path(check.message, uri)) for check in checks
         ]
@@ -59,6 +52,19 @@ class Executor(base_executor.BaseExecutor):
         for check in checks:
             log = logging.info if check.verdict == "pass" else logging.warning
             log("%s: %s", check.name, check.message)
+
+
+def request_of(
+    input_dict: Mapping[str, list[Artifact]], exec_properties: Mapping[str, Any]
+) -> process.Request:
+    """What the node asks, from what it is given."""
+    examples = input_dict["examples"]
+    return process.Request(
+        model=path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])),
+        examples=artifact_utils.get_split_uri(examples, exec_properties["split"]),
+        originals=os.path.join(artifact_utils.get_single_uri(examples), features.ORIGINALS),
+        settings=ServingGateSettings.model_validate_json(exec_properties["settings"]),
+    )
 
 
 def _with_path(message: str, examples: str) -> str:

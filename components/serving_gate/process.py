@@ -1,6 +1,7 @@
 """Runs the client in a process of its own, and takes its death for an answer."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -14,60 +15,103 @@ from components.gates import Gate
 from components.serving_gate.config import ServingGateSettings
 
 _CLIENT = (sys.executable, "-m", "components.serving_gate")
-_early: list[subprocess.Popen] = []
+_early: dict["Request", "_Process"] = {}
 
 
-@contextlib.contextmanager
-def started_early() -> Iterator[None]:
-    """Has the next process that is asked import TensorFlow before, while this one goes on.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to ask, and about what.
 
-    It has seen nothing of the model by then. A process that is not asked ends with the block.
-    """
-    _early.append(_start(_CLIENT))
-    try:
-        yield
-    finally:
-        while _early:
-            _end(_early.pop())
-
-
-def ask(
-    model: str,
-    examples: str,
-    originals: str,
-    settings: ServingGateSettings,
-    client: tuple[str, ...] = _CLIENT,
-) -> list[Gate]:
-    """Has every check made in a fresh process.
-
-    Args:
+    Attributes:
         model: folder of the SavedModel.
         examples: folder of gzip-compressed TFRecords of `tf.train.Example`.
         originals: folder of files as the source has them.
         settings: what a client may expect.
-        client: command line to which this process' id is added, and which gets the request on its
-            standard input.
+    """
+
+    model: str
+    examples: str
+    originals: str
+    settings: ServingGateSettings
+
+
+@contextlib.contextmanager
+def begun_early(request: Request) -> Iterator[None]:
+    """Has a fresh process make all checks that need no quiet, while this one goes on.
+
+    Within the block `ask` takes over what was begun for an equal request. A process that is not
+    asked ends with the block.
+    """
+    _early[request] = _Process(request, _CLIENT)
+    try:
+        yield
+    finally:
+        if process := _early.pop(request, None):
+            process.end()
+
+
+def ask(request: Request, client: tuple[str, ...] = _CLIENT) -> list[Gate]:
+    """Has every check made in a fresh process.
+
+    Args:
+        request: what to ask.
+        client: command line to which this process' id is added, and which gets a line with the
+            request on its standard input; at the end of that it may measure times.
 
     Returns:
         The checks that were made; the last one, `process`, says whether the process lived to its
         end.
     """
-    process = _early.pop() if _early else _start(client)
-    with tempfile.TemporaryDirectory() as folder:
-        answers = Path(folder, "answers.jsonl")
-        answers.touch()
-        request = {
-            "model": model,
-            "examples": examples,
-            "originals": originals,
-            "answers": str(answers),
-            "settings": settings.model_dump(),
+    process = _early.pop(request, None) or _Process(request, client)
+    return process.finish()
+
+
+class _Process:
+    """A client that has been given its request, and the file that it writes its answers to."""
+
+    def __init__(self, request: Request, client: tuple[str, ...]):
+        self._timeout_seconds = request.settings.timeout_seconds
+        self._folder = tempfile.TemporaryDirectory()
+        self._answers = Path(self._folder.name, "answers.jsonl")
+        self._answers.touch()
+        asked = {
+            **dataclasses.asdict(request),
+            "settings": request.settings.model_dump(),
+            "answers": str(self._answers),
         }
-        end = _request(process, json.dumps(request), settings.timeout_seconds)
-        # Whole lines: the last one may have met a full disk.
-        lines = answers.read_text("utf-8").split("\n")[:-1]
-        checks = [Gate(**json.loads(line)) for line in lines]
-    return [*checks, end]
+        self._process = _start(client)
+        with contextlib.suppress(BrokenPipeError):  # it is dead already: `finish` says so
+            self._process.stdin.write(f"{json.dumps(asked)}\n")
+            self._process.stdin.flush()
+
+    def finish(self) -> list[Gate]:
+        """Waits until the process has answered, or has died; see `ask`."""
+        try:
+            end = self._wait()
+            # Whole lines: the last one may have met a full disk.
+            lines = self._answers.read_text("utf-8").split("\n")[:-1]
+        finally:
+            self.end()
+        return [*(Gate(**json.loads(line)) for line in lines), end]
+
+    def _wait(self) -> Gate:
+        process, seconds = self._process, self._timeout_seconds
+        try:
+            _, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            message = f"not done after {seconds:g} s, ended"
+            return Gate("process", "fail", seconds, seconds, message)
+        if process.returncode:
+            lines = errors.strip().splitlines() or ["no message"]
+            message = f"ended with code {process.returncode}: {lines[-1]}"
+            return Gate("process", "fail", process.returncode, 0, message)
+        return Gate("process", "pass", 0, 0, "the serving process lived to its end")
+
+    def end(self) -> None:
+        """Leaves nothing of the process, whatever it is doing."""
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
 
 
 def _start(client: tuple[str, ...]) -> subprocess.Popen:
@@ -88,25 +132,3 @@ def _start(client: tuple[str, ...]) -> subprocess.Popen:
         encoding="utf-8",
         errors="replace",
     )
-
-
-def _request(process: subprocess.Popen, request: str, timeout_seconds: float) -> Gate:
-    """Waits until the process has answered, or has died."""
-    try:
-        _, errors = process.communicate(request, timeout_seconds)
-    except subprocess.TimeoutExpired:
-        message = f"not done after {timeout_seconds:g} s, ended"
-        return Gate("process", "fail", timeout_seconds, timeout_seconds, message)
-    finally:
-        _end(process)
-    if process.returncode:
-        lines = errors.strip().splitlines() or ["no message"]
-        message = f"ended with code {process.returncode}: {lines[-1]}"
-        return Gate("process", "fail", process.returncode, 0, message)
-    return Gate("process", "pass", 0, 0, "the serving process lived to its end")
-
-
-def _end(process: subprocess.Popen) -> None:
-    """Leaves nothing of a process, whatever it is doing."""
-    process.kill()
-    process.communicate()

@@ -1,6 +1,7 @@
 """Trials of whole runs: a recipe of a tiny network is run, disturbed, and run again."""
 
 import hashlib
+import io
 import json
 import os
 import random
@@ -279,11 +280,12 @@ class _ForkedClient:
         return getattr(subprocess, name)
 
     def Popen(self, command, **_) -> "_ForkedClient":
+        self.stdin = io.StringIO()
         return self
 
-    def communicate(self, request: str = "", timeout: float | None = None) -> tuple[str, str]:
-        if request:
-            os.write(self._write, f"{request}\n".encode())
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        if timeout:  # it is waited for, and not ended
+            os.write(self._write, self.stdin.getvalue().encode())
             self.returncode = int(os.read(self._read, 16))
         return "", "see the log"
 
@@ -298,7 +300,7 @@ class _ForkedClient:
                 if pid == 0:
                     code = 1
                     try:
-                        client.main(line.strip())
+                        client.main(io.StringIO(line))
                         code = 0
                     finally:
                         os._exit(code)

@@ -83,9 +83,21 @@ def first(recipe, run) -> Run:
 
 
 @pytest.fixture(scope="session")
-def second(recipe, run, first) -> Run:
+def same(recipe, run, first) -> Run:
     """The same again: its model is what is served."""
     return run(recipe)
+
+
+@pytest.fixture(scope="session")
+def compared(recipe) -> Recipe:
+    """Another recipe for the same model, so that this is compared with what is served."""
+    return recipe.replaced(push=recipe.push.replaced(allow_taken_back=True))
+
+
+@pytest.fixture(scope="session")
+def second(compared, run, same) -> Run:
+    """A run that compares its model with what is served, which is the same."""
+    return run(compared)
 
 
 @pytest.fixture(scope="session")

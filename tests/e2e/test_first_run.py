@@ -47,7 +47,7 @@ def test_every_node_ran_and_no_gate_failed(first):
 def test_without_a_served_model_the_run_says_that_it_was_not_compared(first):
     (gate,) = [g for g in first.result.gates if g.name == "not proved worse"]
     assert gate.verdict == "warn" and "no served model" in gate.message
-    assert first.reports["BaselineFinder"].summary == "nothing is served yet"
+    assert first.reports["BaselineFinder"].summary == "nothing to compare with"
 
 
 def test_what_the_data_gate_found_lies_with_the_pushed_version(first, recipe, artifacts):

@@ -15,16 +15,24 @@ from pipeline.local_runner import run_up_to
 from tests import tiny_network
 
 
-def test_a_second_run_compares_with_the_served_model_and_takes_the_rest_from_the_cache(
+def test_the_same_run_again_only_looks_what_is_served(first, same):
+    assert same.executed == {"Pusher"} and same.result.succeeded and not same.notices
+    assert same.result.already_served == first.versions[0] and same.versions == first.versions
+    assert same.result.gates == first.result.gates
+    assert same.reports["BaselineFinder"].summary == "nothing to compare with"
+
+
+def test_another_run_compares_with_the_served_model_and_takes_the_rest_from_the_cache(
     first, second
 ):
     assert second.executed == {"BaselineFinder", "DataGate", "Evaluator", "Pusher"}
-    assert second.reports["BaselineFinder"].summary == f"served now: {first.versions[0]}"
+    found = second.reports["BaselineFinder"].summary
+    assert found == f"to compare with: version {first.versions[0]}"
     (gate,) = [g for g in second.result.gates if g.name == "not proved worse"]
     assert gate.verdict == "pass" and gate.value == 0.0
 
 
-def test_a_second_run_holds_its_data_to_those_of_the_served_model(first, second):
+def test_it_holds_its_data_to_those_of_the_served_model(first, second):
     rows = second.result.gates[:9]
     assert {gate.verdict for gate in rows} == {"pass"}
     assert rows[-1].message == f"the 21 pictures that version {first.versions[0]} was judged on"
@@ -52,19 +60,20 @@ def test_the_model_that_is_served_already_is_not_pushed_again(first, second):
     assert second.result.already_served == first.versions[0]
 
 
-def test_a_third_run_takes_all_but_the_last_look_from_the_cache(recipe, run, second):
-    third = run(recipe)
-    assert third.executed == {"Pusher"}
-    assert third.result.already_served == second.versions[0] and not third.notices
+def test_either_again_takes_all_but_the_last_look_from_the_cache(recipe, compared, run, second):
+    for one in (compared, recipe):
+        again = run(one)
+        assert again.executed == {"Pusher"}
+        assert again.result.already_served == second.versions[0] and not again.notices
 
 
-def test_pruned_to_its_last_run_a_recipe_still_has_its_cache(recipe, run, second):
+def test_pruned_to_its_last_runs_a_recipe_still_has_its_cache(recipe, compared, run, second):
     folder = recipe.folder.absolute()
     before = run_history.list_runs(folder)
     assert before[0].version == before[-1].version == second.versions[0]
-    count, size = run_history.prune(folder, keep=1)
+    count, size = run_history.prune(folder, keep=2)
     assert count and size
-    assert run(recipe).executed == {"Pusher"}
+    assert run(recipe).executed == run(compared).executed == {"Pusher"}
 
 
 def test_a_run_of_the_first_nodes_takes_them_from_the_cache_of_the_whole(recipe, recorder, second):
@@ -147,9 +156,11 @@ def test_a_run_pushes_to_a_store_and_the_next_one_finds_its_baseline_there(recip
     stored = recipe.replaced(push={"destination": "s3://models/shapes"})
     one = run(stored)
     assert one.result.pushed_path == "s3://models/shapes/1" and one.versions == ["1"]
-    assert one.reports["BaselineFinder"].summary == "nothing is served yet"
-    again = run(stored)
-    assert again.reports["BaselineFinder"].summary == "served now: 1"
+    assert one.reports["BaselineFinder"].summary == "nothing to compare with"
+    same = run(stored)
+    assert same.executed == {"Pusher"} and same.result.already_served == "1"
+    again = run(stored.replaced(push=stored.push.replaced(allow_taken_back=True)))
+    assert again.reports["BaselineFinder"].summary == "to compare with: version 1"
     assert again.result.already_served == "1" and again.versions == ["1"]
     (gate,) = [g for g in again.result.gates if g.name == "not proved worse"]
     assert gate.verdict == "pass"

@@ -111,7 +111,7 @@ def test_it_ends_as_the_local_run_does_though_its_trainer_dies_once(
     ]
     assert len(dying) == 1, "the second goes on from the state of the first"
     summaries = {step: report.summary for step, report in recorder.reports.items()}
-    assert summaries["BaselineFinder"] == f"served now: {pushed.name}"
+    assert summaries["BaselineFinder"] == f"to compare with: version {pushed.name}"
     for step in ("ImageExampleGen", "ExampleValidator", "Trainer", "Evaluator"):
         assert summaries[step] == first.reports[step].summary, step
     assert result.succeeded

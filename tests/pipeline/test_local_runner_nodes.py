@@ -23,13 +23,13 @@ def nodes(tmp_path, write_pictures, monkeypatch, recorder):
 
     `made` are the nodes that do not come from the cache, `failing` those that raise, `gates` the
     rows that each leaves, `launched` all that were begun, `options` what their launchers got,
-    `outputs` what they left, `discarded` whose checkpoints were, and `early` how often the serving
-    process was begun.
+    `outputs` what they left, `discarded` whose checkpoints were, and `early` what the serving
+    process was asked before its node.
     """
     pictures = write_pictures(tmp_path / "pictures", per_class=3)
     folder = tmp_path / "runs" / "digits"
     given = SimpleNamespace(
-        made=set(), failing={}, launched=[], options={}, outputs={}, discarded=[], early=0
+        made=set(), failing={}, launched=[], options={}, outputs={}, discarded=[], early=[]
     )
     given.heard = recorder
 
@@ -57,8 +57,8 @@ def nodes(tmp_path, write_pictures, monkeypatch, recorder):
         given.outputs[node_id] = {key: [SimpleNamespace(uri=str(uri))]}
 
     @contextlib.contextmanager
-    def started_early():
-        given.early += 1
+    def begun_early(request):
+        given.early.append(request)
         yield
 
     def run(last_node=""):
@@ -76,7 +76,8 @@ def nodes(tmp_path, write_pictures, monkeypatch, recorder):
     )
     monkeypatch.setattr(local_runner, "summarize", lambda node_id, _: f"of {node_id}")
     monkeypatch.setattr(local_runner.resume, "discard_published", given.discarded.append)
-    monkeypatch.setattr(local_runner.serving_process, "started_early", started_early)
+    monkeypatch.setattr(local_runner.serving_process, "begun_early", begun_early)
+    monkeypatch.setattr(local_runner.serving_executor, "request_of", lambda *given: given)
     given.run = run
     return given
 
@@ -117,10 +118,14 @@ def test_after_the_no_of_the_data_gate_nothing_is_trained(nodes):
 @pytest.mark.parametrize(
     ("made", "last_node", "early"), [(True, "", 1), (False, "", 0), (True, "Trainer", 0)]
 )
-def test_the_process_that_serves_starts_early_where_it_will_be_asked(nodes, made, last_node, early):
+def test_a_new_model_is_asked_before_its_turn(nodes, made, last_node, early):
     nodes.made = {"Trainer"} if made else set()
+    nodes.outputs["ImageExampleGen"] = {"examples": []}
     assert "Trainer" in nodes.run(last_node)
-    assert nodes.early == early
+    assert len(nodes.early) == early
+    for inputs, properties in nodes.early:  # as the node itself is given them
+        assert set(inputs) == {"examples", "model_run"}
+        assert properties["split"] == "test" and '"max_latency_ms":1000' in properties["settings"]
 
 
 def test_a_node_that_fails_is_named_and_the_reason_is_kept(nodes, monkeypatch):

@@ -344,13 +344,13 @@ def test_every_answer_is_on_the_disk_before_the_next_check(tmp_path, monkeypatch
     """A model that takes the process down takes no earlier answer with it."""
     file, there = tmp_path / "answers", []
 
-    def run(request):
+    def run(request, _):
         for name in ("one", "two"):
             yield Gate(name, "pass", None, None, request["model"])
             there.append(file.read_text().count("\n"))
 
     monkeypatch.setattr(client, "run", run)
-    client.main(json.dumps({"answers": str(file), "model": "m"}))
+    client.main(io.StringIO(json.dumps({"answers": str(file), "model": "m"})))
     assert there == [1, 2]
 
 

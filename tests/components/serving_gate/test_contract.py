@@ -27,7 +27,10 @@ ALL = (
 
 @pytest.fixture
 def run(examples):
-    """Makes all checks of a SavedModel in this process; gives them by name."""
+    """Makes all checks of a SavedModel in this process; gives them by name.
+
+    `run.waited` are those that were made when it waited for quiet.
+    """
 
     def run(saved_model, split=examples / "Split-test", **settings):
         request = {
@@ -36,7 +39,10 @@ def run(examples):
             "originals": str(examples / "originals"),
             "settings": ServingGateSettings(latency_requests=3, **settings).model_dump(),
         }
-        return {gate.name: gate for gate in client.run(request)}
+        gates, run.waited = {}, []
+        for gate in client.run(request, lambda: run.waited.append(tuple(gates))):
+            gates[gate.name] = gate
+        return gates
 
     return run
 
@@ -48,6 +54,7 @@ def failed(gates) -> set[str]:
 def test_a_sound_model_passes_every_check(run, model):
     gates = run(model / "Format-Serving")
     assert tuple(gates) == ALL
+    assert run.waited == [ALL[:-1]], "other work may go on until the latency is measured"
     assert failed(gates) == set()
     assert gates["warm-up"].message == "4 requests replayed, as a server does"
     assert gates["one picture"].message == "1 in, 1 names out"

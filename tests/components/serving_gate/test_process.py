@@ -1,5 +1,7 @@
 """The client's process, and what its death means."""
 
+import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -12,18 +14,21 @@ import pytest
 import components
 from components.serving_gate import process as serving_process
 from components.serving_gate.config import ServingGateSettings
-from components.serving_gate.process import ask, started_early
+from components.serving_gate.process import Request, ask, begun_early
 
 ANSWER = """
 import json, sys
-request = json.load(sys.stdin)
+request = json.loads(sys.stdin.readline())
 open(request["answers"], "a").write('{"name": "load", "verdict": "pass", "value": 1, "bound": 2, "message": "ok"}\\n')
 """  # noqa: E501
 
 
+REQUEST = Request("m", "e", "o", ServingGateSettings())
+
+
 def ask_script(script: str, *options: str, **settings):
     command = (sys.executable, *options, "-c", script)
-    return ask("m", "e", "o", ServingGateSettings(**settings), command)
+    return ask(dataclasses.replace(REQUEST, settings=ServingGateSettings(**settings)), command)
 
 
 def test_answers_are_read_and_the_process_is_the_last_of_them():
@@ -70,44 +75,71 @@ def test_a_process_that_hangs_is_ended_and_fails():
     assert process.value == process.bound == 1
 
 
-def test_a_process_that_was_started_early_is_the_one_that_is_asked(monkeypatch):
-    monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-c", ANSWER))
+NOTING = """
+import pathlib, sys
+sys.stdin.readline()
+pathlib.Path(sys.argv[1], "begun").touch()
+sys.stdin.read()
+pathlib.Path(sys.argv[1], "quiet").touch()
+"""
+
+
+@pytest.fixture
+def noting(monkeypatch, tmp_path):
+    """The client leaves `begun` and `quiet` in the folder that this gives."""
+    command = (sys.executable, "-I", "-S", "-c", NOTING, str(tmp_path))
+    monkeypatch.setattr(serving_process, "_CLIENT", command)
+    return tmp_path
+
+
+def test_what_was_begun_early_goes_on_to_what_needs_quiet_when_it_is_asked(noting):
     before = children(os.getpid())
-    with started_early():
-        assert len(children(os.getpid())) == len(before) + 1
-        assert [check.verdict for check in ask_script("raise RuntimeError")] == ["pass", "pass"]
-        assert children(os.getpid()) == before
+    with begun_early(REQUEST):
+        assert until((noting / "begun").exists)
+        assert not until((noting / "quiet").exists, seconds=0.2)
+        equal = dataclasses.replace(REQUEST, settings=ServingGateSettings())
+        assert [check.verdict for check in ask(equal)] == ["pass"]
+        assert (noting / "quiet").exists() and children(os.getpid()) == before
         # The next one is a process of its own again.
         assert [check.verdict for check in ask_script("raise RuntimeError")] == ["fail"]
 
 
-def test_a_process_that_nobody_asks_ends_with_the_block(monkeypatch):
-    monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-c", "input()"))
+def test_what_was_begun_early_answers_no_other_request(noting):
+    with begun_early(REQUEST):
+        assert [check.verdict for check in ask_script("pass", samples=3)] == ["pass"]
+        assert not (noting / "quiet").exists()
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_process_that_nobody_asks_ends_with_the_block(noting, failing):
     before = children(os.getpid())
-    with started_early():
+    with contextlib.suppress(RuntimeError), begun_early(REQUEST):
         (pid,) = set(children(os.getpid())) - set(before)
         assert not ended(pid)
-    assert ended(pid)
-
-
-def test_a_process_that_nobody_asks_ends_with_a_run_that_fails(monkeypatch):
-    monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-c", "input()"))
-    before = children(os.getpid())
-    with pytest.raises(RuntimeError, match="the run failed"), started_early():
-        (pid,) = set(children(os.getpid())) - set(before)
-        raise RuntimeError("the run failed")
+        if failing:
+            raise RuntimeError("the run failed")
     assert ended(pid) and not serving_process._early
+    assert not (noting / "quiet").exists()
 
 
-def test_a_process_that_takes_no_hint_to_end_is_ended():
+def test_a_process_that_died_before_it_was_asked_is_told_of(monkeypatch):
+    monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-c", "raise SystemExit(4)"))
+    before = children(os.getpid())
+    with begun_early(REQUEST):
+        (pid,) = set(children(os.getpid())) - set(before)
+        assert until(lambda: ended(pid))
+        assert [check.message for check in ask(REQUEST)] == ["ended with code 4: no message"]
+
+
+def test_a_process_that_takes_no_hint_to_end_is_ended(monkeypatch, tmp_path):
     script = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "print('deaf', flush=True); time.sleep(20)"
+        "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"pathlib.Path({str(tmp_path / 'deaf')!r}).touch(); time.sleep(20)"
     )
-    command = [sys.executable, "-I", "-S", "-c", script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "deaf\n"
-        serving_process._end(process)
+    monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-I", "-S", "-c", script))
+    with begun_early(REQUEST):
+        process = serving_process._early[REQUEST]._process
+        assert until((tmp_path / "deaf").exists)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -128,8 +160,8 @@ def test_the_process_looks_for_code_where_its_parent_does(theirs, monkeypatch):
 
 ASKER = """
 from components.serving_gate.config import ServingGateSettings
-from components.serving_gate.process import ask
-ask("model", "examples", "originals", ServingGateSettings())
+from components.serving_gate.process import Request, ask
+ask(Request("model", "examples", "originals", ServingGateSettings()))
 """
 
 
