@@ -94,3 +94,15 @@ def read_gates(folder: str | os.PathLike, node: str = "") -> list[Gate]:
         Gate(**{**row, "interval": row.get("interval") and tuple(row["interval"])}, node=node)
         for row in rows
     ]
+
+
+def write_marker(folder: str | os.PathLike, blessed: bool, names: tuple[str, str]) -> None:
+    """Leaves the empty file by which TFX's own components know a verdict.
+
+    Args:
+        folder: of the blessing. That of an earlier attempt, with another verdict, is removed there.
+        blessed: the verdict.
+        names: of the file: of a no, of a yes.
+    """
+    Path(folder, names[not blessed]).unlink(missing_ok=True)
+    Path(folder, names[blessed]).touch()

@@ -25,7 +25,7 @@ from components.evaluator.explanations import explainer_of
 from components.evaluator.extraction import answers_extractor
 from components.evaluator.paired import FairPlay, known_to_served
 from components.fingerprints import labels_fingerprint
-from components.gates import failed, write_gates
+from components.gates import failed, write_gates, write_marker
 from components.predictions import (
     PREDICTIONS_FILE,
     gather,
@@ -181,8 +181,8 @@ def _example_files(examples: list[Artifact], splits: list[str]) -> list[str]:
 
 def _bless(blessing: Artifact, blessed: bool) -> None:
     """Leaves what the stock executor leaves, of which TFX's own tools know a blessed model."""
-    marker = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
-    Path(blessing.uri, marker).touch()
+    names = (constants.NOT_BLESSED_FILE_NAME, constants.BLESSED_FILE_NAME)
+    write_marker(blessing.uri, blessed, names)
     value = constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
 

@@ -14,7 +14,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components import features
-from components.gates import failed, write_gates
+from components.gates import failed, write_gates, write_marker
 from components.serving_gate import process
 from components.serving_gate.config import ServingGateSettings
 from components.text import printable
@@ -47,8 +47,7 @@ class Executor(base_executor.BaseExecutor):
         blessed = not failed(checks)
         # Property and file names of the stock InfraValidator, on which the Pusher relies.
         blessing.set_int_custom_property("blessed", int(blessed))
-        marker = "INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED"
-        Path(blessing.uri, marker).touch()
+        write_marker(blessing.uri, blessed, ("INFRA_NOT_BLESSED", "INFRA_BLESSED"))
         for check in checks:
             log = logging.info if check.verdict == "pass" else logging.warning
             log("%s: %s", check.name, check.message)

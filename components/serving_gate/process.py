@@ -42,7 +42,8 @@ def begun_early(request: Request) -> Iterator[None]:
     Within the block `ask` takes over what was begun for an equal request. A process that is not
     asked ends with the block.
     """
-    _early[request] = _Process(request, _CLIENT)
+    with contextlib.suppress(OSError):  # `ask` will meet the same, and be told of
+        _early[request] = _Process(request, _CLIENT)
     try:
         yield
     finally:
@@ -71,15 +72,17 @@ class _Process:
 
     def __init__(self, request: Request, client: tuple[str, ...]):
         self._timeout_seconds = request.settings.timeout_seconds
-        self._folder = tempfile.TemporaryDirectory()
-        self._answers = Path(self._folder.name, "answers.jsonl")
-        self._answers.touch()
+        with contextlib.ExitStack() as folders:
+            folder = folders.enter_context(tempfile.TemporaryDirectory())
+            self._answers = Path(folder, "answers.jsonl")
+            self._answers.touch()
+            self._process = _start(client)
+            self._folders = folders.pop_all()
         asked = {
             **dataclasses.asdict(request),
             "settings": request.settings.model_dump(),
             "answers": str(self._answers),
         }
-        self._process = _start(client)
         with contextlib.suppress(BrokenPipeError):  # it is dead already: `finish` says so
             self._process.stdin.write(f"{json.dumps(asked)}\n")
             self._process.stdin.flush()
@@ -111,7 +114,7 @@ class _Process:
         """Leaves nothing of the process, whatever it is doing."""
         self._process.kill()
         self._process.communicate()
-        self._folder.cleanup()
+        self._folders.close()
 
 
 def _start(client: tuple[str, ...]) -> subprocess.Popen:

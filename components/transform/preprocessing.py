@@ -10,7 +10,7 @@ from components import features
 from components.pixels import decode, rescale
 from components.settings import SETTINGS_KEY
 from components.transform.augment import augment
-from components.transform.config import TransformSettings
+from components.transform.config import AugmentationSettings, TransformSettings
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[str, tf.Tensor]:
@@ -40,9 +40,10 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[
     )
     if settings.augmentation.changes_pixels:
         image_hash = tf.strings.to_hash_bucket_fast(inputs[features.IMAGE_ID], 2**31 - 1)
+        augmented = _augmenter(size, settings.augmentation, settings.seed)
         pixels = tf.cond(
             tf.reduce_any(view > 0),
-            lambda: augment(pixels, image_hash, view, settings.augmentation, settings.seed),
+            lambda: augmented(pixels, image_hash, view),
             lambda: pixels,
         )
     return {
@@ -60,4 +61,15 @@ def _decoder(size: int) -> Callable[[tf.Tensor], tf.Tensor]:
         lambda image: decode(image, [size, size]),
         autograph=False,
         input_signature=[tf.TensorSpec([], tf.string)],
+    )
+
+
+@functools.cache
+def _augmenter(size: int, settings: AugmentationSettings, seed: int) -> Callable[..., tf.Tensor]:
+    """`augment`, traced once as well."""
+    number = tf.TensorSpec([None], tf.int64)
+    return tf.function(
+        lambda pixels, image_hash, view: augment(pixels, image_hash, view, settings, seed),
+        autograph=False,
+        input_signature=[tf.TensorSpec([None, size, size, 3]), number, number],
     )

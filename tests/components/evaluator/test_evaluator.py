@@ -18,7 +18,7 @@ from components.bounds import lower_bound, upper_bound
 from components.evaluator import highlights, results
 from components.evaluator.component import Evaluator
 from components.evaluator.config import EvaluationSettings
-from components.evaluator.executor import Executor, _why_no_baseline
+from components.evaluator.executor import Executor, _bless, _why_no_baseline
 from components.evaluator.figures import describe
 from components.evaluator.thumbnails import THUMBNAILS_FILE, read_thumbnails
 from components.fingerprints import labels_fingerprint
@@ -124,6 +124,17 @@ def test_every_bound_is_a_row_kept_or_not(first_run):
     assert gates["accuracy"].message == "0.6667 of 42 pictures; 0.5289 proved, 0.4 wanted"
     assert gates["recall of every class"].message.startswith("lowest: green with 0.0000 of 14")
     assert not is_blessed(blessing)
+
+
+def test_a_retry_in_the_same_folder_leaves_its_own_verdict_alone(tmp_path):
+    blessing = standard_artifacts.ModelBlessing()
+    blessing.uri = str(tmp_path)
+    for blessed in (False, True, False):
+        _bless(blessing, blessed)
+        assert blessing.get_int_custom_property("blessed") == blessed
+        assert [path.name for path in tmp_path.iterdir()] == [
+            "BLESSED" if blessed else "NOT_BLESSED"
+        ]
 
 
 def test_what_is_written_is_what_tfma_measures(first_run, worse_run):

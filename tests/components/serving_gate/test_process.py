@@ -122,6 +122,13 @@ def test_a_process_that_nobody_asks_ends_with_the_block(noting, failing):
     assert not (noting / "quiet").exists()
 
 
+def test_what_cannot_begin_early_fails_whoever_asks_and_nobody_before(monkeypatch, tmp_path):
+    missing = (str(tmp_path / "python"),)
+    monkeypatch.setattr(serving_process, "_CLIENT", missing)
+    with begun_early(REQUEST), pytest.raises(FileNotFoundError):
+        ask(REQUEST, missing)
+
+
 def test_a_process_that_died_before_it_was_asked_is_told_of(monkeypatch):
     monkeypatch.setattr(serving_process, "_CLIENT", (sys.executable, "-c", "raise SystemExit(4)"))
     before = children(os.getpid())

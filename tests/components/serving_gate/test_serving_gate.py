@@ -61,6 +61,14 @@ def test_one_failed_check_of_many_is_enough_to_refuse_and_the_run_goes_on(
     assert read_gates(tmp_path) == checks
 
 
+def test_a_retry_in_the_same_folder_leaves_its_own_verdict_alone(gate, tmp_path, monkeypatch):
+    for verdict, marker in (("fail", "NOT_BLESSED"), ("pass", "BLESSED"), ("fail", "NOT_BLESSED")):
+        checks = [Gate("latency", verdict, 1.0, 2.0, "")]
+        monkeypatch.setattr(process, "ask", lambda *_, checks=checks: checks)
+        gate()
+        assert {path.name for path in tmp_path.iterdir()} == {f"INFRA_{marker}", GATES_FILE}
+
+
 def test_an_original_file_is_named_as_its_user_knows_it(gate, examples, tmp_path, monkeypatch):
     original = Gate("original files", "fail", 0.1, 0.0, f"off ({'07-' + 'c' * 64}.jpeg), at most 0")
     monkeypatch.setattr(process, "ask", lambda *_: [original])

@@ -9,7 +9,7 @@ import tensorflow_transform as tft
 from PIL import Image
 
 from components.transform import preprocessing
-from components.transform.config import TransformSettings
+from components.transform.config import AugmentationSettings, TransformSettings
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +35,39 @@ def plain(image):
     return tf.image.resize(decoded, [32, 32], antialias=True).numpy() / 127.5 - 1.0
 
 
-def test_decoding_is_traced_once_however_often_the_graph_is_made():
+def test_pictures_are_decoded_and_augmented_by_one_trace_however_often_the_graph_is_made(
+    monkeypatch,
+):
+    settings = AugmentationSettings(rotation=0.125)
+    decoder, augmenter = preprocessing._decoder(48), preprocessing._augmenter(48, settings, 3)
+    texts, numbers = tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int64)
+    config = {
+        "settings": TransformSettings(
+            image_size=48, augmentation=settings, seed=3
+        ).model_dump_json()
+    }
+    monkeypatch.setattr(tft, "compute_and_apply_vocabulary", lambda labels, **_: labels)
     for _ in range(3):
-        graph = tf.function(lambda image: preprocessing._decoder(48)(image), autograph=False)
-        graph.get_concrete_function(tf.TensorSpec([], tf.string))
-    assert preprocessing._decoder(48).experimental_get_tracing_count() == 1
+        graph = tf.function(
+            lambda image, image_id, label, view: preprocessing.preprocessing_fn(
+                {"image": image, "image_id": image_id, "label": label, "view": view}, config
+            ),
+            autograph=False,
+        )
+        graph.get_concrete_function(texts, texts, texts, numbers)
+    assert decoder.experimental_get_tracing_count() == 1
+    assert augmenter.experimental_get_tracing_count() == 1
 
 
-def test_pictures_are_augmented_by_the_seed_of_the_recipe(monkeypatch):
+@pytest.fixture
+def eagerly():
+    """Functions of TensorFlow run as Python within the test."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_pictures_are_augmented_by_the_seed_of_the_recipe(monkeypatch, eagerly):
     asked = []
 
     def augment(pixels, image_hash, view, settings, seed):
