@@ -127,7 +127,12 @@ def _run(
         "teacher_fingerprint": teacher_files.fingerprint(recipe.distillation),
     }
     machine = this_machine()
-    served = same_run.compared_fingerprint(recipe, inputs, machine, destination)
+    served, version = same_run.compared_fingerprint(recipe, inputs, machine, destination)
+    if version:
+        listener.noticed(
+            f"Version {version} was made of the same: it is not compared with itself, these are "
+            "the verdicts that it was pushed with"
+        )
     made_of = {**inputs, same_run.SERVED_FINGERPRINT: served}
     pipeline = create_pipeline(
         recipe.replaced(data=data),

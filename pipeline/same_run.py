@@ -20,7 +20,7 @@ SERVED_FINGERPRINT = "served_fingerprint"
 
 def compared_fingerprint(
     recipe: Recipe, inputs: Mapping[str, str], machine: Mapping[str, Any], destination: str
-) -> str:
+) -> tuple[str, str]:
     """Which state of the destination the BaselineFinder of a run is to find.
 
     What is served was compared with what was served before it. A run of the same recipe on the same
@@ -34,23 +34,24 @@ def compared_fingerprint(
         destination: of the served versions.
 
     Returns:
-        `destinations.fingerprint` of now; or that of before the push of what is served, where the
-        run that pushed it was made of the same, and all that the cache needs of it is there.
+        `destinations.fingerprint` of now, and nothing; or that of before the push of what is
+        served, and its version, where the run that pushed it was made of the same, and all that the
+        cache needs of it is there.
     """
     version, digest = destinations.served_digest(destination)
     now = destinations.fingerprint(destination)
     try:
         made_of = dict(read_evidence(destination, version).provenance) if version else {}
     except UserError:  # whoever compares with it tells of that
-        return now
+        return now, ""
     inputs_then = dict(made_of.get("inputs", {}))
     then = inputs_then.pop(SERVED_FINGERPRINT, now)
     same = {"recipe": recipe.model_dump(mode="json"), **machine}
     if inputs_then != inputs or any(made_of.get(key) != value for key, value in same.items()):
-        return now
+        return now, ""
     folder, place = recipe.folder.absolute(), destinations.place_of(destination, version)
     pushed = [run for run in list_runs(folder) if run.pushed == place]
-    return then if pushed and _has_left(pushed[-1], digest, folder) else now
+    return (then, version) if pushed and _has_left(pushed[-1], digest, folder) else (now, "")
 
 
 def _has_left(run: RunRecord, digest: str, folder: Path) -> bool:

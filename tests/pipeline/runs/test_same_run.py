@@ -20,7 +20,8 @@ INPUTS, MACHINE = {"input_fingerprint": "pictures"}, {"code": "graft", "processo
 def served(empty_history, tmp_path):
     """A run that pushed over another version.
 
-    `ask` gives what the same run is to find, `then` what it found, `now` what it would find.
+    `ask` gives what the same run is to find and the version that it made, `then` what it found,
+    `now` what it would find.
     """
     recipe = load_recipe("digits", [f"workspace={tmp_path}", "name=tiny"])
     destination = destinations.absolute(recipe.push_destination)
@@ -62,18 +63,19 @@ def served(empty_history, tmp_path):
 
 
 def test_the_same_run_finds_what_it_found_then(served):
-    assert served.ask() == served.then != served.now
+    assert served.then != served.now
+    assert served.ask() == (served.then, "2")
 
 
 def test_a_version_without_evidence_is_compared_with(served):
     shutil.rmtree(served.destination / "2")
     assert destinations.served_digest(served.destination)[0] == "1"
-    assert served.ask() == destinations.fingerprint(served.destination)
+    assert served.ask() == (destinations.fingerprint(served.destination), "")
 
 
 def test_where_nothing_is_served_nothing_is_found(served):
     shutil.rmtree(served.destination)
-    assert served.ask() == destinations.fingerprint(served.destination)
+    assert served.ask() == (destinations.fingerprint(served.destination), "")
 
 
 def test_a_repository_that_goes_on_is_nothing_new(served):
@@ -81,7 +83,7 @@ def test_a_repository_that_goes_on_is_nothing_new(served):
     recorded = served_versions.evidence_folder(served.destination, "2") / "provenance.json"
     facts = json.loads(recorded.read_text())
     recorded.write_text(json.dumps({**facts, "git": {"revision": "later", "dirty": True}}))
-    assert served.ask() == served.then
+    assert served.ask() == (served.then, "2")
 
 
 @pytest.mark.parametrize(
@@ -95,19 +97,19 @@ def test_a_repository_that_goes_on_is_nothing_new(served):
     ],
 )
 def test_a_run_on_something_else_compares_with_what_is_served(served, changed):
-    assert served.ask(**changed) == served.now
+    assert served.ask(**changed) == (served.now, "")
 
 
 @pytest.mark.parametrize("override", ["training.batch_size=8", "push.allow_taken_back=true"])
 def test_another_recipe_compares_with_what_is_served(served, override):
-    assert served.ask(override) == served.now
+    assert served.ask(override) == (served.now, "")
 
 
 def test_what_only_the_push_left_is_not_needed(served):
     """`graft runs prune --keep 1` removes it after the next run, which has one of its own."""
     (*_, pushed) = sorted((served.folder / "artifacts" / "Pusher").glob("*/*"))
     shutil.rmtree(pushed)
-    assert served.ask() == served.then
+    assert served.ask() == (served.then, "2")
 
 
 def spoil_artifact(served):
@@ -154,7 +156,7 @@ def lose_database(served):
 )
 def test_what_is_not_all_there_is_compared_anew(served, spoil):
     spoil(served)
-    assert served.ask() == destinations.fingerprint(served.destination)
+    assert served.ask() == (destinations.fingerprint(served.destination), "")
 
 
 def test_another_destination_with_the_same_model_has_a_run_of_its_own(served, tmp_path):
@@ -163,4 +165,4 @@ def test_another_destination_with_the_same_model_has_a_run_of_its_own(served, tm
     shutil.copytree(served.destination, elsewhere)
     recipe = load_recipe("digits", [f"workspace={tmp_path}", "name=tiny"])
     found = same_run.compared_fingerprint(recipe, INPUTS, MACHINE, str(elsewhere))
-    assert found == destinations.fingerprint(elsewhere) == served.now
+    assert found == (destinations.fingerprint(elsewhere), "") == (served.now, "")
