@@ -38,20 +38,24 @@ def compared_fingerprint(
         served, and its version, where the run that pushed it was made of the same, and all that the
         cache needs of it is there.
     """
-    version, digest = destinations.served_digest(destination)
-    now = destinations.fingerprint(destination)
+    now = destinations.fingerprint(destination), ""
+    version = destinations.served_state(destination).champion
     try:
-        made_of = dict(read_evidence(destination, version).provenance) if version else {}
+        recorded = read_evidence(destination, version).provenance if version else {}
     except UserError:  # whoever compares with it tells of that
-        return now, ""
-    inputs_then = dict(made_of.get("inputs", {}))
-    then = inputs_then.pop(SERVED_FINGERPRINT, now)
-    same = {"recipe": recipe.model_dump(mode="json"), **machine}
-    if inputs_then != inputs or any(made_of.get(key) != value for key, value in same.items()):
-        return now, ""
+        return now
+    then = recorded.get("inputs", {}).get(SERVED_FINGERPRINT)
+    same = {
+        "recipe": recipe.model_dump(mode="json"),
+        "inputs": {**inputs, SERVED_FINGERPRINT: then},
+        **machine,
+    }
+    if then is None or any(recorded.get(key) != value for key, value in same.items()):
+        return now
     folder, place = recipe.folder.absolute(), destinations.place_of(destination, version)
     pushed = [run for run in list_runs(folder) if run.pushed == place]
-    return (then, version) if pushed and _has_left(pushed[-1], digest, folder) else (now, "")
+    _, digest = destinations.served_digest(destination)
+    return (then, version) if pushed and _has_left(pushed[-1], digest, folder) else now
 
 
 def _has_left(run: RunRecord, digest: str, folder: Path) -> bool:
